@@ -1,0 +1,700 @@
+"""The command line: the only file that prints, exits, or knows click."""
+
+import csv
+import io
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from platformdirs import user_data_path
+
+from db.errors import (
+    BadQuery,
+    LibraryLocked,
+    MissingExtra,
+    NothingFound,
+    PixqueryError,
+    QueryRefused,
+)
+from db.records import Answer, Evaluation, Hit, IndexReport, LibraryInfo, Pixels
+
+_EXIT_CODES: tuple[tuple[type[PixqueryError], int], ...] = (
+    (BadQuery, 2),
+    (NothingFound, 3),
+    (QueryRefused, 4),
+    (LibraryLocked, 75),
+    (PixqueryError, 1),
+)
+_INTERRUPTED = 130
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class _Commands(click.Group):
+    """Maps errors to exit codes, in this one place; a traceback is for developers only."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if os.environ.get("PIXQUERY_DEBUG") == "1":
+            return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except PixqueryError as error:
+            _say(f"pixquery: {error}")
+            ctx.exit(next(code for kind, code in _EXIT_CODES if isinstance(error, kind)))
+        except KeyboardInterrupt:
+            _say("pixquery: interrupted")
+            ctx.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            # The reader of our output has gone (`pixquery query ... | head`): nothing is wrong.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except OSError as error:
+            place = f" {error.filename}" if error.filename else ""
+            _say(f"pixquery: the system refused{place}: {error.strerror or error}")
+            ctx.exit(1)
+        except Exception as error:  # noqa: BLE001 - the last line of defence before the user
+            _say(
+                f"pixquery: unexpected {type(error).__name__}: {error}. This is a defect: run the "
+                "command again with PIXQUERY_DEBUG=1 and report what it prints"
+            )
+            ctx.exit(1)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Begin with:  pixquery index ~/Pictures  and then:  pixquery query "man on bicycle"',
+)
+@click.version_option(package_name="pixquery", prog_name="pixquery")
+def main() -> None:
+    """Search your own photos by describing them."""
+
+
+def _shared(command: _Command) -> _Command:
+    """The options that every command takes."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        click.option(
+            "--library",
+            type=click.Path(path_type=Path),
+            envvar="PIXQUERY_LIBRARY",
+            default=lambda: user_data_path("pixquery", appauthor=False),
+            show_default="$PIXQUERY_LIBRARY, else the user's data folder",
+            help="The library's folder.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+# -- index ------------------------------------------------------------------------------------
+
+
+@main.command(epilog="Example:  pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg'")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--profile", metavar="NAME|DIR", help="Models to use; fixed when the library is made.")
+@click.option("--exclude", metavar="GLOB", multiple=True, help="Files or folders to pass over.")
+@click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True,
+              help="Photos written at a time.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(0, 256), default=0, show_default="one a core",
+              help="Decoding threads.")  # fmt: skip
+@click.option("--rebuild", is_flag=True, help="Encode every photo under the paths anew.")
+@_shared
+def index(
+    paths: tuple[Path, ...],
+    profile: str | None,
+    exclude: tuple[str, ...],
+    batch_size: int,
+    jobs: int,
+    rebuild: bool,
+    library: Path,
+    as_json: bool,
+) -> None:
+    """Add the photos under PATH... and bring the library up to date with them.
+
+    New, changed, moved and gone files are found; unchanged ones are not read again.
+    """
+    from engine import Library
+    from indexer.build import Options
+    from indexer.build import index as build
+    from indexer.scan import roots_of
+
+    roots_of(paths)  # a wrong path is told before a library is made for it
+    with (
+        Library.open(library, create=True, profile=profile, switch=rebuild) as opened,
+        _progress("Indexing", "photos") as progress,
+    ):
+        report = build(opened, paths, Options(exclude, batch_size, jobs, rebuild, progress))
+    if as_json:
+        _print_json(_index_json(report))
+    else:
+        _tell_index(report)
+    if report.interrupted:
+        _say("pixquery: interrupted; what was done is kept, run the same command to go on")
+        click.get_current_context().exit(_INTERRUPTED)
+
+
+def _index_json(report: IndexReport) -> dict[str, Any]:
+    return {
+        "library": str(report.library),
+        "profile": report.profile,
+        "added": report.added,
+        "updated": report.updated,
+        "moved": report.moved,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "skipped": [{"path": str(s.path), "reason": s.reason} for s in report.skipped],
+        "images": report.images,
+        "seconds": round(report.seconds, 3),
+        "images_per_second": round(report.images_per_second, 2),
+        "interrupted": report.interrupted,
+    }
+
+
+_SKIPS_SHOWN = 10
+
+
+def _tell_index(report: IndexReport) -> None:
+    for skip in report.skipped[:_SKIPS_SHOWN]:
+        _say(f"skipped {_shown(skip.path)}: {skip.reason}")
+    if len(report.skipped) > _SKIPS_SHOWN:
+        _say(f"skipped {len(report.skipped) - _SKIPS_SHOWN} more: `--json` lists all of them")
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "moved": report.moved,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "skipped": len(report.skipped),
+    }
+    done = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    rate = f", {report.images_per_second:.0f} photos/s" if report.added + report.updated else ""
+    click.echo(f"{done or 'nothing to do'} in {report.seconds:.1f} s{rate}")
+    click.echo(f"{report.images:,} photos in {_shown(report.library)} ({report.profile})")
+
+
+# -- query ------------------------------------------------------------------------------------
+
+
+@main.command(epilog='Example:  pixquery query "man on bicycle" -k 5')
+@click.argument("text")
+@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="Hits to show.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Hits to leave out at the top.")
+@click.option("--candidates", type=click.IntRange(1), default=200, show_default=True,
+              help="Photos that the prefilter hands to the regressor.")  # fmt: skip
+@click.option("--min-relevance", type=click.FloatRange(0, 1), default=0.0,
+              help="Leave out hits below, from 0 to 1.")  # fmt: skip
+@click.option("--rerank/--no-rerank", default=True,
+              help="Order by relevance, or by similarity alone.")  # fmt: skip
+@click.option("--paths", is_flag=True, help="Print paths only.")
+@click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL instead of a newline.")
+@click.option("--ndjson", is_flag=True, help="Print one JSON document a hit.")
+@_shared
+def query(
+    text: str,
+    k: int,
+    offset: int,
+    candidates: int,
+    min_relevance: float,
+    rerank: bool,
+    paths: bool,
+    nul: bool,
+    ndjson: bool,
+    library: Path,
+    as_json: bool,
+) -> None:
+    """Find the photos that TEXT describes best."""
+    from engine import Library, Query
+
+    asked = Query(text, k, offset, candidates, min_relevance, rerank)
+    with Library.open(library) as opened:
+        answer = opened.search(asked)
+        held = len(opened)
+    if as_json:
+        _print_json(_answer_json(answer))
+    elif ndjson:
+        for hit in answer.hits:
+            click.echo(json.dumps(_hit_json(hit)))
+    elif paths:
+        for hit in answer.hits:
+            sys.stdout.buffer.write(os.fsencode(hit.path) + (b"\0" if nul else b"\n"))
+        sys.stdout.buffer.flush()
+    elif answer.hits:
+        _show_hits(answer)
+    if not answer.hits:
+        raise NothingFound(_why_nothing(asked, held, library))
+
+
+def _why_nothing(query: Any, held: int, library: Path) -> str:
+    if not held:
+        return (
+            f"the library {library} holds no photos yet: add some with "
+            f"`pixquery index FOLDER --library {shlex.quote(str(library))}`"
+        )
+    if query.min_relevance > 0:
+        return (
+            f"no photo reaches the relevance {query.min_relevance:g} for {query.text!r}: "
+            "lower --min-relevance or describe the photo in other words"
+        )
+    return f"there is no hit after the first {query.offset:,}: lower --offset"
+
+
+def _hit_json(hit: Hit) -> dict[str, Any]:
+    return {
+        **asdict(hit),
+        "path": str(hit.path),
+        "relevance": round(hit.relevance, 4),
+        "similarity": round(hit.similarity, 4),
+        "modified": _iso(hit.modified),
+    }
+
+
+def _answer_json(answer: Answer) -> dict[str, Any]:
+    return {
+        "query": answer.query,
+        "profile": answer.profile,
+        "candidates": answer.candidates,
+        "hits": [_hit_json(hit) for hit in answer.hits],
+        "milliseconds": _rounded(asdict(answer.milliseconds), 2),
+    }
+
+
+def _show_hits(answer: Answer) -> None:
+    if not sys.stdout.isatty():
+        for hit in answer.hits:
+            click.echo(
+                f"{hit.rank}\t{hit.relevance:.3f}\t{hit.similarity:.3f}\t{_shown(hit.path)}"
+            )
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("relevance", no_wrap=True)
+    table.add_column("photo", overflow="fold")
+    table.add_column("size", justify="right", style="dim", no_wrap=True)
+    for hit in answer.hits:
+        bar = Text(f"{hit.relevance:4.2f} ") + _bar(hit.relevance)
+        link = Text(_shown(hit.path))
+        if hit.path.is_absolute() and _shown(hit.path) == str(hit.path):
+            link.stylize(f"link {hit.path.as_uri()}")
+        table.add_row(str(hit.rank), bar, link, f"{hit.width} x {hit.height}")
+    console = Console()
+    console.print(table)
+    spent = answer.milliseconds.total
+    console.print(f"{answer.candidates:,} candidates judged in {spent:.0f} ms", style="dim")
+
+
+def _bar(relevance: float) -> Any:
+    from rich.text import Text
+
+    cells = round(relevance * 10)
+    style = "green" if relevance >= 0.6 else "yellow" if relevance >= 0.3 else "red"
+    return Text("━" * cells, style) + Text("━" * (10 - cells), "bright_black")
+
+
+# -- score and evaluate -----------------------------------------------------------------------
+
+
+@main.command(epilog="Example:  pixquery score pairs.csv > scored.csv")
+@click.argument("pairs", metavar="PAIRS.csv", type=click.Path(path_type=Path))
+@click.option("--profile", metavar="NAME|DIR", help="Models to use; else the library's.")
+@_shared
+def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> None:
+    """Tell the relevance and similarity of given pairs.
+
+    PAIRS.csv has the columns `image,text`; the same comes out with `similarity,relevance` added.
+    Image paths are looked for from the current folder, then from the file's own. The library need
+    not hold the photos.
+    """
+    from engine.library import CATALOGUE, Library
+    from engine.profile import load_profile
+    from trainer.datasets import read_pairs
+    from trainer.evaluate import score as judge
+
+    asked = read_pairs(pairs)
+    if profile is None and (library / CATALOGUE).is_file():
+        with Library.open(library) as opened:
+            models = opened.profile
+    else:
+        models = load_profile(profile) if profile else load_profile()
+    with _progress("Scoring", "photos") as progress:
+        scored = judge(asked, models, _photo_loader(models.size), progress)
+    rows = [
+        {
+            "image": str(pair.image),
+            "text": pair.text,
+            "similarity": round(float(similarity), 4),
+            "relevance": round(float(relevance), 4),
+        }
+        for pair, similarity, relevance in scored
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ["image", "text", "similarity", "relevance"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    click.echo(out.getvalue(), nl=False)
+
+
+@main.command(epilog="Example:  pixquery evaluate test_queries.csv --report report")
+@click.argument("queries", metavar="QUERIES.csv", type=click.Path(path_type=Path))
+@click.option("--sep", metavar="CHAR", help="Column separator; else found from the header.")
+@click.option("--candidates", type=click.IntRange(1), default=200, show_default=True,
+              help="Photos that the prefilter hands to the regressor.")  # fmt: skip
+@click.option("--report", metavar="DIR", type=click.Path(path_type=Path),
+              help="Write evaluation.json and the rank of every query there.")  # fmt: skip
+@_shared
+def evaluate(
+    queries: Path,
+    sep: str | None,
+    candidates: int,
+    report: Path | None,
+    library: Path,
+    as_json: bool,
+) -> None:
+    """Measure a library against queries whose one relevant photo is known.
+
+    QUERIES.csv has the columns `query_id,query_text,image`; the image is named by its file name or
+    the end of its path. Prefilter alone is shown beside re-ranked.
+    """
+    from engine import Library
+    from trainer.datasets import read_queries
+    from trainer.evaluate import evaluate as measure
+    from trainer.evaluate import write_ranks
+
+    asked = read_queries(queries, sep)
+    with Library.open(library) as opened, _progress("Evaluating", "queries") as progress:
+        result, ranks = measure(opened, asked, candidates, progress)
+    found = _evaluation_json(result)
+    if report is not None:
+        report.mkdir(parents=True, exist_ok=True)
+        (report / "evaluation.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+        write_ranks(report / "ranks.csv", asked, ranks)
+    if result.unmatched:
+        _say(
+            f"{len(result.unmatched)} relevant photos are not in the library and count as not "
+            f"found, for example {result.unmatched[0]}"
+        )
+    if as_json:
+        _print_json(found)
+    else:
+        _show_evaluation(result)
+
+
+def _evaluation_json(result: Evaluation) -> dict[str, Any]:
+    return {
+        "queries": result.queries,
+        "images": result.images,
+        "profile": result.profile,
+        "first_stage": _rounded(result.first_stage, 4),
+        "reranked": _rounded(result.reranked, 4),
+        "ci95": {
+            stage: {name: [round(low, 4), round(high, 4)] for name, (low, high) in bounds.items()}
+            for stage, bounds in result.ci95.items()
+        },
+        "milliseconds": _rounded({"p50": result.p50, "p95": result.p95}, 2),
+    }
+
+
+def _show_evaluation(result: Evaluation) -> None:
+    click.echo(f"{result.queries:,} queries over {result.images:,} photos ({result.profile})\n")
+    click.echo(f"{'':<12}{'prefilter':>10}{'95 % interval':>18}{'re-ranked':>12}{'95 % interval':>18}")
+    for name, first in result.first_stage.items():
+        cells = ""
+        for stage, value, width in (("first_stage", first, 10), ("reranked", result.reranked[name], 12)):
+            bounds = result.ci95[stage].get(name)
+            span = f"{bounds[0]:.3f} .. {bounds[1]:.3f}" if bounds else ""
+            cells += f"{value:>{width}.3f}{span:>18}"
+        click.echo(f"{name:<12}{cells}".rstrip())
+    click.echo(f"\none query: median {result.p50:.1f} ms, 95 % within {result.p95:.1f} ms")
+
+
+# -- train ------------------------------------------------------------------------------------
+
+
+@main.command(epilog="Example:  pixquery train ./flickr8k --out ./my-profile")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
+              help="The new profile's folder.")  # fmt: skip
+@click.option("--profile", metavar="NAME|DIR", help="Whose encoders to use.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@_shared
+def train(
+    data: Path, out: Path, profile: str | None, seed: int, library: Path, as_json: bool
+) -> None:
+    """Learn alignment and relevance from captions and people's ratings, and write a profile.
+
+    DATA is a folder with captions_train.csv, ExpertAnnotations.tsv, train_dataset.csv and images/.
+    """
+    del library  # every command takes the option; training needs none
+    from engine.profile import load_profile
+
+    with _extra("train"):
+        from trainer.train import train as learn
+
+    models = load_profile(profile) if profile else load_profile()
+    with _progress("Training", "steps") as progress:
+        found = learn(data, out, models, _photo_loader(models.size), seed=seed, progress=progress)
+    if as_json:
+        _print_json(found)
+        return
+    for name, row in found["measures"].items():
+        click.echo(f"{name:<28}" + "  ".join(f"{k} {v:.3f}" for k, v in row.items()))
+    click.echo(f"wrote the profile {out}: use it with `pixquery index FOLDER --profile {out}`")
+
+
+# -- info, verify, models ---------------------------------------------------------------------
+
+
+@main.command()
+@_shared
+def info(library: Path, as_json: bool) -> None:
+    """Tell what the library holds."""
+    from engine import Library
+
+    with Library.open(library) as opened:
+        found = opened.info()
+    if as_json:
+        _print_json(_info_json(found))
+        return
+    click.echo(f"library    {_shown(found.library)}")
+    click.echo(f"profile    {found.profile}")
+    click.echo(f"photos     {found.images:,}")
+    for root in found.roots:
+        click.echo(f"  root     {_shown(root.path)} ({root.images:,})")
+    click.echo(f"index      {found.index}, {found.dimension} dimensions, {_size(found.vectors_bytes)}")
+    click.echo(f"catalogue  {_size(found.catalogue_bytes)}")
+    click.echo(f"updated    {_iso(found.updated) or 'never'}")
+
+
+def _info_json(found: LibraryInfo) -> dict[str, Any]:
+    return {
+        "library": str(found.library),
+        "profile": found.profile,
+        "images": found.images,
+        "roots": [{"path": str(root.path), "images": root.images} for root in found.roots],
+        "vectors": {
+            "index": found.index,
+            "dimension": found.dimension,
+            "bytes": found.vectors_bytes,
+        },
+        "catalogue_bytes": found.catalogue_bytes,
+        "updated": _iso(found.updated),
+    }
+
+
+@main.command()
+@click.option("--repair", is_flag=True, help="Mend what can be mended.")
+@_shared
+def verify(repair: bool, library: Path, as_json: bool) -> None:
+    """Check catalogue, vectors, profile and files against each other.
+
+    Exit code 1 when something is wrong and was not mended.
+    """
+    from engine import Library
+
+    with Library.open(library) as opened:
+        findings = opened.verify(repair=repair)
+        if repair and any(not finding.repaired for finding in findings):
+            from indexer.build import index as build
+
+            roots = [root.path for root in opened.catalog.roots() if root.path.is_dir()]
+            if roots:
+                with _progress("Encoding", "photos") as progress:
+                    _reindex(opened, roots, progress, build)
+            left = {finding.what for finding in opened.verify(repair=False)}
+            findings = [
+                type(finding)(finding.what, repaired=finding.what not in left)
+                for finding in findings
+            ]
+    broken = [finding for finding in findings if not finding.repaired]
+    if as_json:
+        _print_json({"library": str(library), "findings": [asdict(f) for f in findings]})
+    else:
+        for finding in findings:
+            click.echo(f"{'mended' if finding.repaired else 'wrong'}: {_clean(finding.what)}")
+        if not findings:
+            click.echo("catalogue, vectors, profile and files agree")
+        elif broken and not repair:
+            click.echo("mend it with `pixquery verify --repair`")
+    if broken:
+        click.get_current_context().exit(1)
+
+
+def _reindex(opened: Any, roots: list[Path], progress: Any, build: Any) -> None:
+    from db.errors import BadRoot
+    from indexer.build import Options
+
+    try:
+        build(opened, roots, Options(progress=progress))
+    except BadRoot as error:
+        _say(f"pixquery: {error}")
+
+
+@main.group()
+def models() -> None:
+    """Tell about profiles, and make the shipped one."""
+
+
+@models.command("list")
+@_shared
+def models_list(library: Path, as_json: bool) -> None:
+    """List the profiles at hand."""
+    del library
+    from engine.profile import DEFAULT, load_profile, shipped
+
+    rows = []
+    for name in shipped():
+        profile = load_profile(name)
+        rows.append(
+            {
+                "name": name,
+                "description": profile.manifest["description"],
+                "licence": profile.manifest["licence"],
+                "dimension": profile.alignment.dimension,
+                "bytes": sum(file["bytes"] for file in profile.manifest["files"].values()),
+                "default": name == DEFAULT,
+            }
+        )
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        mark = " (default)" if row["default"] else ""
+        click.echo(f"{row['name']}{mark}: {row['description']}; {_size(row['bytes'])}, {row['licence']}")
+
+
+@models.command("export", epilog="Example:  pixquery models export --out profile --photos ~/Pictures")
+@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
+              help="Where to write the models.")  # fmt: skip
+@click.option("--photos", required=True, metavar="DIR", type=click.Path(path_type=Path),
+              help="Real photos, a few hundred: they set the ranges of the 8-bit model.")  # fmt: skip
+@_shared
+def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None:
+    """Make the shipped profile's encoders from the pinned PyPI packages.
+
+    Alignment and relevance are then learned by `pixquery train --profile OUT`.
+    """
+    del library
+    import numpy as np
+
+    from indexer.scan import roots_of, scan
+
+    with _extra("train"):
+        from trainer.export import SIZE, export
+
+    files = sorted(scan(roots_of([photos])[0]).files)
+    step = max(1, len(files) // 300)
+    load = _photo_loader(SIZE)
+    export(out, np.stack([load(file) for file in files[::step][:300]]))
+    if as_json:
+        _print_json({"out": str(out)})
+    else:
+        click.echo(f"wrote the encoders to {out}; next: pixquery train DATA --profile {out} --out DIR")
+
+
+# -- words and numbers ------------------------------------------------------------------------
+
+
+def _photo_loader(size: int) -> Callable[[Path], Pixels]:
+    from db.errors import UnreadableImage
+    from indexer.decode import decode
+
+    def load(path: Path) -> Pixels:
+        try:
+            return decode(path.read_bytes(), size).pixels
+        except UnreadableImage as error:
+            raise UnreadableImage(f"{_shown(path)}: {error}") from None
+
+    return load
+
+
+@contextmanager
+def _progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr with rate and time left; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        def show(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(
+                task, completed=done, total=total, rate=f"{speed:,.0f} {unit}/s" if speed else ""
+            )
+
+        yield show
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Says which extra to install where an import of it fails."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"this command needs the package {error.name}: pip install 'pixquery[{name}]'"
+        ) from error
+
+
+def _say(text: str) -> None:
+    click.echo(_clean(text), err=True)
+
+
+def _print_json(document: Any) -> None:
+    # ASCII: a path that is not valid Unicode survives as escapes.
+    click.echo(json.dumps(document, indent=2))
+
+
+def _shown(path: Path) -> str:
+    return _clean(str(path))
+
+
+def _clean(text: str) -> str:
+    """Text that cannot disturb a terminal: control characters and stray bytes as escapes."""
+    valid = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in valid)
+
+
+def _rounded(values: Mapping[str, float], digits: int) -> dict[str, float]:
+    return {name: round(value, digits) for name, value in values.items()}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+if __name__ == "__main__":
+    main()

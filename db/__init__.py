@@ -1,0 +1,1 @@
+"""The catalogue of a library: records, errors, tables. Imports nothing of pixquery."""

@@ -1,0 +1,537 @@
+"""The catalogue: the truth about a library, and the only file that speaks SQL."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
+from db.records import FileState, Generation, Ids, ImageRecord, KnownFile, RootSummary, Skipped
+from db.schema import generations, images, migrate, roots, settings, skipped, vectors
+
+RawVectors = NDArray[np.float16]
+
+_IN_LIMIT = 500  # SQLite takes 32,766 bound values; small statements are as fast and safe everywhere
+
+
+class Catalog:
+    """One library's SQLite file: roots, photos, raw encoder vectors and index generations.
+
+    Every method is one transaction. A writer must hold the library's lock; readers need nothing.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Opens the catalogue, creating the tables in a new file.
+
+        Raises:
+            LibraryDamaged: The file is not a catalogue.
+            LibraryTooNew: A newer pixquery made it.
+            StorageFailed: The place cannot be written or read.
+        """
+        self.file = file
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(file)),
+            connect_args={"timeout": 30, "isolation_level": None},
+        )
+        sa.event.listen(self._engine, "connect", _prepare)
+        with self._write() as connection:
+            migrate(connection, str(file.parent))
+
+    def close(self) -> None:
+        """Closes all connections; the write-ahead log is folded into the file."""
+        self._engine.dispose()
+
+    # -- transactions ---------------------------------------------------------------------------
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self._translated(), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with self._translated(), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                # SQLite itself rolls back when the disk fails; a second ROLLBACK is an error then.
+                if _in_transaction(connection):
+                    connection.exec_driver_sql("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except PixqueryError:
+            raise
+        except OperationalError as error:
+            raise _storage_error(self.file, error) from error
+        except DatabaseError as error:
+            raise LibraryDamaged(
+                f"the catalogue {self.file} is damaged ({error.orig}): "
+                "restore it from a backup, or delete its folder and index your photos again"
+            ) from error
+
+    # -- settings -------------------------------------------------------------------------------
+
+    def setting(self, name: str, default: str = "") -> str:
+        """The value that was last given to a setting."""
+        with self._read() as connection:
+            found = connection.execute(
+                sa.select(settings.c.value).where(settings.c.name == name)
+            ).scalar()
+        return default if found is None else str(found)
+
+    def keep(self, name: str, value: str) -> None:
+        """Keeps a setting."""
+        with self._write() as connection:
+            _set(connection, name, value)
+
+    @property
+    def revision(self) -> int:
+        """Rises by one with every change of photos or vectors."""
+        return int(self.setting("revision", "0"))
+
+    @property
+    def updated(self) -> datetime | None:
+        """When photos or vectors last changed, UTC."""
+        text = self.setting("updated")
+        return datetime.fromisoformat(text) if text else None
+
+    # -- roots ----------------------------------------------------------------------------------
+
+    def add_root(self, path: Path) -> int:
+        """The id of a root that covers ``path``; a new one takes over the roots inside it."""
+        with self._write() as connection:
+            known = {
+                os.fsdecode(row.path): row.id
+                for row in connection.execute(sa.select(roots.c.id, roots.c.path))
+            }
+            for place in (path, *path.parents):
+                if str(place) in known:
+                    return int(known[str(place)])
+            new = connection.execute(sa.insert(roots).values(path=os.fsencode(path)))
+            assert new.inserted_primary_key is not None  # noqa: S101 - an insert of one row
+            root_id = int(new.inserted_primary_key[0])
+            for inner, inner_id in known.items():
+                if path in Path(inner).parents:
+                    for table in (images, skipped):
+                        connection.execute(
+                            sa.update(table)
+                            .where(table.c.root_id == inner_id)
+                            .values(root_id=root_id)
+                        )
+                    connection.execute(sa.delete(roots).where(roots.c.id == inner_id))
+            return root_id
+
+    def roots(self) -> tuple[RootSummary, ...]:
+        """The indexed folders in the order they were added."""
+        count = sa.func.count(images.c.id)
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(roots.c.path, count)
+                .select_from(roots.outerjoin(images))
+                .group_by(roots.c.id)
+                .order_by(roots.c.id)
+            ).all()
+        return tuple(RootSummary(Path(os.fsdecode(row[0])), row[1]) for row in rows)
+
+    # -- what is known --------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        with self._read() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(images)).scalar_one())
+
+    def known(self, root: Path, encoder: str) -> dict[Path, KnownFile]:
+        """Every photo and every skipped file at or under ``root``.
+
+        A photo without a vector of ``encoder`` has a state that equals no file's, so that it
+        counts as changed.
+        """
+        current = sa.and_(vectors.c.image_id == images.c.id, vectors.c.encoder == encoder)
+        found: dict[Path, KnownFile] = {}
+        with self._read() as connection:
+            for row in connection.execute(
+                sa.select(
+                    images.c.path,
+                    images.c.size,
+                    images.c.mtime_ns,
+                    images.c.id,
+                    images.c.content,
+                    vectors.c.image_id,
+                )
+                .select_from(images.outerjoin(vectors, current))
+                .where(_under(images.c.path, root))
+            ):
+                path, size, mtime_ns, image_id, content, vector = row
+                found[Path(os.fsdecode(path))] = (
+                    KnownFile(image_id, FileState(-1, -1), b"")
+                    if vector is None
+                    else KnownFile(image_id, FileState(size, mtime_ns), content)
+                )
+            for row in connection.execute(
+                sa.select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason).where(
+                    _under(skipped.c.path, root)
+                )
+            ):
+                state = FileState(row.size, row.mtime_ns)
+                found[Path(os.fsdecode(row.path))] = KnownFile(0, state, b"", row.reason)
+        return found
+
+    def records(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
+        """The photos of those ids that the catalogue still holds."""
+        found: dict[int, ImageRecord] = {}
+        with self._read() as connection:
+            for part in _parts(ids):
+                for row in connection.execute(sa.select(images).where(images.c.id.in_(part))):
+                    found[row.id] = _record(row)
+        return found
+
+    def twins(self, content: bytes) -> list[ImageRecord]:
+        """The photos whose files had exactly this content when they were indexed."""
+        with self._read() as connection:
+            rows = connection.execute(sa.select(images).where(images.c.content == content)).all()
+        return [_record(row) for row in rows]
+
+    def contents(self, encoder: str) -> set[bytes]:
+        """The contents of all photos that have a vector of ``encoder``."""
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(images.c.content)
+                .join_from(images, vectors)
+                .where(vectors.c.encoder == encoder)
+                .distinct()
+            ).all()
+        return {row[0] for row in rows}
+
+    def everything(self) -> Iterator[ImageRecord]:
+        """All photos by id, a thousand at a time."""
+        last = 0
+        while True:
+            with self._read() as connection:
+                rows = connection.execute(
+                    sa.select(images).where(images.c.id > last).order_by(images.c.id).limit(1000)
+                ).all()
+            if not rows:
+                return
+            yield from map(_record, rows)
+            last = rows[-1].id
+
+    # -- changes --------------------------------------------------------------------------------
+
+    def put(
+        self, root_id: int, records: Sequence[ImageRecord], raw: RawVectors, encoder: str
+    ) -> list[int]:
+        """Adds photos, or replaces those at the same paths, with their vectors; all or nothing.
+
+        Args:
+            root_id: From :meth:`add_root`.
+            records: ``n`` photos; their ``id`` is not looked at.
+            raw: float16[n, d], as the image encoder gave them.
+            encoder: Which image encoder that was.
+
+        Returns:
+            The ids in the order of ``records``; a replaced photo keeps its id.
+        """
+        ids: list[int] = []
+        with self._write() as connection:
+            revision = _touch(connection)
+            for record, vector in zip(records, raw, strict=True):
+                values = {
+                    "root_id": root_id,
+                    "path": os.fsencode(record.path),
+                    "size": record.state.size,
+                    "mtime_ns": record.state.mtime_ns,
+                    "content": record.content,
+                    "width": record.width,
+                    "height": record.height,
+                    "taken": record.taken,
+                }
+                image_id = connection.execute(
+                    insert(images)
+                    .values(values)
+                    .on_conflict_do_update(index_elements=["path"], set_=values)
+                    .returning(images.c.id)
+                ).scalar_one()
+                held = {"raw": vector.tobytes(), "encoder": encoder, "revision": revision}
+                connection.execute(
+                    insert(vectors)
+                    .values(image_id=image_id, **held)
+                    .on_conflict_do_update(index_elements=["image_id"], set_=held)
+                )
+                connection.execute(sa.delete(skipped).where(skipped.c.path == values["path"]))
+                ids.append(int(image_id))
+        return ids
+
+    def skip(self, root_id: int, files: Sequence[tuple[Skipped, FileState]]) -> None:
+        """Remembers unusable files, so that unchanged ones are not read again.
+
+        A photo that was at such a path before leaves the catalogue.
+        """
+        with self._write() as connection:
+            for file, state in files:
+                path = os.fsencode(file.path)
+                values = {
+                    "path": path,
+                    "root_id": root_id,
+                    "size": state.size,
+                    "mtime_ns": state.mtime_ns,
+                    "reason": file.reason,
+                }
+                connection.execute(
+                    insert(skipped)
+                    .values(values)
+                    .on_conflict_do_update(index_elements=["path"], set_=values)
+                )
+                gone = connection.execute(sa.delete(images).where(images.c.path == path))
+                if gone.rowcount:
+                    _touch(connection)
+
+    def restate(self, files: Mapping[int, FileState]) -> None:
+        """Notes new sizes and times of files whose content is unchanged."""
+        with self._write() as connection:
+            for image_id, state in files.items():
+                connection.execute(
+                    sa.update(images)
+                    .where(images.c.id == image_id)
+                    .values(size=state.size, mtime_ns=state.mtime_ns)
+                )
+
+    def move(self, image_id: int, root_id: int, path: Path, state: FileState) -> None:
+        """Notes that a photo now lies elsewhere; its id and vector stay."""
+        with self._write() as connection:
+            connection.execute(
+                sa.update(images)
+                .where(images.c.id == image_id)
+                .values(
+                    root_id=root_id,
+                    path=os.fsencode(path),
+                    size=state.size,
+                    mtime_ns=state.mtime_ns,
+                )
+            )
+            connection.execute(sa.delete(skipped).where(skipped.c.path == os.fsencode(path)))
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Forgets photos and their vectors."""
+        with self._write() as connection:
+            for part in _parts(ids):
+                connection.execute(sa.delete(images).where(images.c.id.in_(part)))
+            if ids:
+                _touch(connection)
+
+    def forget_skipped(self, paths: Sequence[Path]) -> None:
+        """Forgets that files were skipped: they are gone, or to be tried again."""
+        with self._write() as connection:
+            for path in paths:
+                connection.execute(sa.delete(skipped).where(skipped.c.path == os.fsencode(path)))
+
+    def forget_vectors(self, ids: Sequence[int] | None = None) -> None:
+        """Drops vectors (of all photos unless told), so that the next run encodes them anew."""
+        with self._write() as connection:
+            if ids is None:
+                connection.execute(sa.delete(vectors))
+                connection.execute(sa.delete(skipped))
+            else:
+                for part in _parts(ids):
+                    connection.execute(sa.delete(vectors).where(vectors.c.image_id.in_(part)))
+            _touch(connection)
+
+    # -- vectors and their generations ----------------------------------------------------------
+
+    def raw_vectors(
+        self, encoder: str, *, since: int = 0, after: int = 0, limit: int = 4096
+    ) -> tuple[Ids, RawVectors]:
+        """The next photos' ids and raw vectors, by id.
+
+        Args:
+            encoder: Vectors of other image encoders are left out.
+            since: Only vectors that were written after this revision.
+            after: The last id that was had before; 0 to begin.
+            limit: How many at the most.
+
+        Returns:
+            int64[n] and float16[n, d]; n = 0 at the end.
+
+        Raises:
+            LibraryDamaged: Vectors of different lengths.
+        """
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(vectors.c.image_id, vectors.c.raw)
+                .where(
+                    vectors.c.image_id > after,
+                    vectors.c.encoder == encoder,
+                    vectors.c.revision > since,
+                )
+                .order_by(vectors.c.image_id)
+                .limit(limit)
+            ).all()
+        if not rows:
+            return np.empty(0, np.int64), np.empty((0, 0), np.float16)
+        ids = np.array([row[0] for row in rows], np.int64)
+        blobs = [row[1] for row in rows]
+        if len(set(map(len, blobs))) > 1 or len(blobs[0]) % 2:
+            raise LibraryDamaged(
+                f"the catalogue {self.file} holds vectors of different lengths: "
+                "run `pixquery verify --repair`, then index again"
+            )
+        return ids, np.frombuffer(b"".join(blobs), np.float16).reshape(len(ids), -1)
+
+    def vector_ids(self, encoder: str) -> Ids:
+        """The ids int64[n] of all photos that have a vector of ``encoder``, sorted."""
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(vectors.c.image_id)
+                .where(vectors.c.encoder == encoder)
+                .order_by(vectors.c.image_id)
+            ).all()
+        return np.array([row[0] for row in rows], np.int64)
+
+    def vectors_of(self, ids: Sequence[int], encoder: str) -> dict[int, RawVectors]:
+        """float16[d] for each of the photos that has a vector of ``encoder``."""
+        found: dict[int, RawVectors] = {}
+        with self._read() as connection:
+            for part in _parts(ids):
+                for row in connection.execute(
+                    sa.select(vectors.c.image_id, vectors.c.raw).where(
+                        vectors.c.image_id.in_(part), vectors.c.encoder == encoder
+                    )
+                ):
+                    found[row[0]] = np.frombuffer(row[1], np.float16)
+        return found
+
+    def unsound(self, length: int, encoder: str) -> list[int]:
+        """Photos without a vector of ``encoder``, or whose vector has another length."""
+        current = sa.and_(vectors.c.image_id == images.c.id, vectors.c.encoder == encoder)
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(images.c.id)
+                .select_from(images.outerjoin(vectors, current))
+                .where(
+                    sa.or_(
+                        vectors.c.raw.is_(None),
+                        sa.func.length(vectors.c.raw) != length * np.dtype(np.float16).itemsize,
+                    )
+                )
+            ).all()
+        return [row[0] for row in rows]
+
+    def generation(self) -> Generation | None:
+        """The published vector file; none before the first."""
+        with self._read() as connection:
+            row = connection.execute(sa.select(generations)).first()
+        return None if row is None else Generation(**row._mapping)
+
+    def publish(self, generation: Generation) -> None:
+        """Makes a vector file the current one, in place of any other."""
+        with self._write() as connection:
+            connection.execute(sa.delete(generations))
+            connection.execute(
+                sa.insert(generations).values(
+                    file=generation.file,
+                    size=generation.size,
+                    sha256=generation.sha256,
+                    revision=generation.revision,
+                    space=generation.space,
+                )
+            )
+
+    def problems(self) -> list[str]:
+        """What SQLite's own integrity and foreign key checks find; empty when all is well."""
+        with self._read() as connection:
+            found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+            loose = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return [text for text in found if text != "ok"] + [
+            f"a row of {row[0]} refers to a row of {row[2]} that is gone" for row in loose
+        ]
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    for pragma in (
+        "journal_mode=WAL",  # readers go on while a run writes
+        "synchronous=FULL",  # an acknowledged batch survives a power cut
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _in_transaction(connection: Connection) -> bool:
+    driver = connection.connection.driver_connection
+    return bool(driver is not None and driver.in_transaction)
+
+
+def _storage_error(file: Path, error: OperationalError) -> PixqueryError:
+    cause = str(error.orig)
+    if "locked" in cause:
+        return LibraryLocked(
+            f"the library {file.parent} is being written to by another program: try again later"
+        )
+    if "malformed" in cause or "no such table" in cause:
+        return LibraryDamaged(
+            f"the catalogue {file} is damaged ({cause}): "
+            "restore it from a backup, or delete its folder and index your photos again"
+        )
+    return StorageFailed(
+        f"the library {file.parent} cannot be used ({cause}): make room or fix its permissions, "
+        "then run the same command again; what was written before is kept"
+    )
+
+
+def _set(connection: Connection, name: str, value: str) -> None:
+    connection.execute(
+        insert(settings)
+        .values(name=name, value=value)
+        .on_conflict_do_update(index_elements=["name"], set_={"value": value})
+    )
+
+
+def _touch(connection: Connection) -> int:
+    before = connection.execute(
+        sa.select(settings.c.value).where(settings.c.name == "revision")
+    ).scalar()
+    revision = int(before or 0) + 1
+    _set(connection, "revision", str(revision))
+    _set(connection, "updated", datetime.now(UTC).isoformat(timespec="seconds"))
+    return revision
+
+
+def _under(column: sa.Column[bytes], root: Path) -> sa.ColumnElement[bool]:
+    whole = os.fsencode(root)
+    inside = whole if whole.endswith(b"/") else whole + os.fsencode(os.sep)
+    beyond = inside[:-1] + bytes([inside[-1] + 1])
+    return sa.or_(column == whole, sa.and_(column >= inside, column < beyond))
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), _IN_LIMIT):
+        yield ids[start : start + _IN_LIMIT]
+
+
+def _record(row: sa.Row[tuple[object, ...]]) -> ImageRecord:
+    values = row._mapping
+    return ImageRecord(
+        path=Path(os.fsdecode(values["path"])),
+        state=FileState(values["size"], values["mtime_ns"]),
+        content=values["content"],
+        width=values["width"],
+        height=values["height"],
+        taken=values["taken"],
+        id=values["id"],
+    )

@@ -1,0 +1,205 @@
+"""The frozen value types that the rooms hand to each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float32]
+Ids: TypeAlias = NDArray[np.int64]
+Pixels: TypeAlias = NDArray[np.uint8]
+
+
+class FileState(NamedTuple):
+    """What the file system says of a file without reading it; two equal states mean unchanged."""
+
+    size: int
+    """In bytes."""
+    mtime_ns: int
+    """Nanoseconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One photo as the catalogue knows it."""
+
+    path: Path
+    state: FileState
+    content: bytes
+    """XXH3-128 of the file's bytes, 16 bytes: the same photo wherever it lies."""
+    width: int
+    """In pixels, as seen upright."""
+    height: int
+    taken: datetime | None = None
+    """Camera time from EXIF, without a zone."""
+    id: int = 0
+    """0 until the catalogue gives one; never reused afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What the catalogue remembers of a file, for telling what changed."""
+
+    id: int
+    """0 for a file that was skipped as unreadable."""
+    state: FileState
+    content: bytes
+    reason: str = ""
+    """Why it was skipped; empty for an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that looked like a photo and could not be used."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A derived file of vectors, and what it must look like to be trusted."""
+
+    file: str
+    size: int
+    """In bytes."""
+    sha256: str
+    revision: int
+    """The catalogue's revision that it holds."""
+    space: str
+    """Digest of the alignment its vectors come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer of a query."""
+
+    rank: int
+    """From 1."""
+    id: int
+    path: Path
+    relevance: float
+    """In [0, 1]: 0 = "does not describe the photo at all", 1 = "describes it"."""
+    similarity: float
+    """Cosine in the aligned space, [-1, 1]."""
+    width: int
+    height: int
+    modified: datetime
+    """Of the file when it was indexed, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Milliseconds:
+    """Where the time of a query went."""
+
+    encode: float
+    prefilter: float
+    rerank: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a library answers to one query, best first."""
+
+    query: str
+    profile: str
+    candidates: int
+    hits: tuple[Hit, ...]
+    milliseconds: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What one run of the indexer did; ``images`` is what the library holds afterwards."""
+
+    library: Path
+    profile: str
+    added: int
+    updated: int
+    moved: int
+    unchanged: int
+    removed: int
+    skipped: tuple[Skipped, ...]
+    images: int
+    seconds: float
+    interrupted: bool = False
+    """Stopped by the user; everything counted here is kept."""
+
+    @property
+    def images_per_second(self) -> float:
+        """Photos encoded per second of the whole run."""
+        return (self.added + self.updated) / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RootSummary:
+    """A folder that was indexed, and how many photos of it the library holds."""
+
+    path: Path
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryInfo:
+    """What a library holds."""
+
+    library: Path
+    profile: str
+    images: int
+    roots: tuple[RootSummary, ...]
+    index: str
+    """Kind of vector index, in words."""
+    dimension: int
+    vectors_bytes: int
+    catalogue_bytes: int
+    updated: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disagreement that ``verify`` found, and whether it was mended."""
+
+    what: str
+    repaired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A photo and a text whose relevance is asked for, judged or predicted."""
+
+    image: Path
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestQuery:
+    """A query whose one relevant photo is known."""
+
+    id: str
+    text: str
+    image: str
+    """File name or path suffix of the relevant photo."""
+
+    __test__ = False  # the name begins with "Test", which pytest would collect
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How well a library answers a file of queries, prefilter alone beside re-ranked."""
+
+    queries: int
+    images: int
+    profile: str
+    first_stage: Mapping[str, float]
+    reranked: Mapping[str, float]
+    ci95: Mapping[str, Mapping[str, tuple[float, float]]]
+    p50: float
+    """Median time of one query, milliseconds."""
+    p95: float
+    unmatched: tuple[str, ...] = field(default=())
+    """Relevant photos that the library does not hold; their queries count as unanswered."""

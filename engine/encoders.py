@@ -1,0 +1,152 @@
+"""Encoders: pixels -> vectors and texts -> vectors, run by OpenVINO.
+
+A profile names the models; the runtime picks what suits the processor. Nothing here imports
+PyTorch, so a query starts in a blink.
+"""
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import openvino as ov
+from platformdirs import user_cache_path
+from tokenizers import Tokenizer
+
+from db.records import Floats, Pixels
+
+
+class ImageEncoder(Protocol):
+    """Turns pixels into vectors."""
+
+    size: int
+    """Photos are squashed to ``size`` x ``size`` pixels."""
+    dimension: int
+
+    def encode(self, pixels: Pixels) -> Floats:
+        """Encodes photos.
+
+        Args:
+            pixels: uint8[n, size, size, 3], upright sRGB.
+
+        Returns:
+            float32[n, dimension], raw: neither centred nor normalised.
+        """
+        ...
+
+
+class TextEncoder(Protocol):
+    """Turns texts into vectors."""
+
+    dimension: int
+
+    def encode(self, texts: list[str]) -> Floats:
+        """Encodes texts into float32[n, dimension]."""
+        ...
+
+
+def cache_folder() -> Path:
+    """Where compiled models are kept: ``$PIXQUERY_CACHE``, else the user's cache folder."""
+    chosen = os.environ.get("PIXQUERY_CACHE")
+    return Path(chosen).expanduser() if chosen else user_cache_path("pixquery", appauthor=False)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX)."""
+    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+class OpenVinoImageEncoder:
+    """Runs an ONNX image model on the CPU, one photo a call and one call a core.
+
+    Small networks of depthwise convolutions are bound by memory: with one photo a call the
+    activations stay in the core's cache, which beats larger batches (``docs/performance.md``).
+    """
+
+    def __init__(self, model: Path, *, size: int, dimension: int, threads: int = 0) -> None:
+        """Compiles the model.
+
+        Args:
+            model: ONNX, uint8[n, size, size, 3] -> float32[n, dimension].
+            size: Side of the square input, in pixels.
+            dimension: Length of a vector.
+            threads: Cores to use; 0 = all that this process may use.
+        """
+        self.size = size
+        self.dimension = dimension
+        cores = threads or _usable_cores()
+        core = ov.Core()
+        network = core.read_model(model)
+        network.reshape([1, size, size, 3])
+        self._model = core.compile_model(
+            network,
+            "CPU",
+            {
+                "NUM_STREAMS": cores,
+                "INFERENCE_NUM_THREADS": cores,
+                "CACHE_DIR": _cache(),
+            },
+        )
+        self._queue = ov.AsyncInferQueue(self._model, cores)
+
+    def encode(self, pixels: Pixels) -> Floats:
+        """Encodes uint8[n, size, size, 3] into float32[n, dimension]."""
+        vectors = np.empty((len(pixels), self.dimension), np.float32)
+
+        def keep(request: ov.InferRequest, row: int) -> None:
+            vectors[row] = request.get_output_tensor(0).data[0]
+
+        self._queue.set_callback(keep)
+        for row in range(len(pixels)):
+            self._queue.start_async({0: pixels[row : row + 1]}, row)
+        self._queue.wait_all()
+        return vectors
+
+
+class OpenVinoTextEncoder:
+    """Runs an ONNX sentence encoder on the CPU, its words split by ``tokenizers``."""
+
+    def __init__(self, model: Path, tokenizer: Path, *, dimension: int, max_tokens: int) -> None:
+        """Compiles the model.
+
+        Args:
+            model: ONNX, (int64[n, l] ids, int64[n, l] mask) -> float32[n, dimension].
+            tokenizer: A ``tokenizer.json``.
+            dimension: Length of a vector.
+            max_tokens: Longer texts are cut.
+        """
+        self.dimension = dimension
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.enable_padding()
+        self._model = ov.Core().compile_model(
+            model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": _cache()}
+        )
+
+    def encode(self, texts: list[str]) -> Floats:
+        """Encodes texts, those of like length together, into float32[n, dimension]."""
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        tokens = self._tokenizer.encode_batch(texts)
+        order = sorted(range(len(texts)), key=lambda row: sum(tokens[row].attention_mask))
+        for start in range(0, len(order), 32):
+            rows = order[start : start + 32]
+            longest = max(sum(tokens[row].attention_mask) for row in rows)
+            ids = np.array([tokens[row].ids[:longest] for row in rows], np.int64)
+            mask = np.array([tokens[row].attention_mask[:longest] for row in rows], np.int64)
+            vectors[rows] = self._model([ids, mask])[0]
+        return vectors
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cache() -> str:
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return ""  # a cache that cannot be kept costs half a second, not the answer
+    return str(folder)

@@ -1,0 +1,61 @@
+"""What the relevance regressor sees of a (text, photo) pair: one function for query and training."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from db.records import Floats
+
+NAMES = (
+    "similarity",
+    "photo_crowding",
+    "text_peak",
+    "text_mean",
+    "text_spread",
+)
+"""The columns of :func:`pair_features`."""
+
+CROWD = 10
+"""How many of the nearest landmarks speak for a neighbourhood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """Points of the aligned space that training left behind, to tell usual from unusual."""
+
+    texts: Floats
+    """float32[m, a]: centres of the training captions."""
+    photos: Floats
+    """float32[p, a]: centres of the training photos."""
+
+
+def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats:
+    """Describes aligned pairs.
+
+    A photo that many captions lie near is a hub: it comes up for every query, and *photo_crowding*
+    tells how much (CSLS, Conneau et al. 2018, arXiv:1710.04087). Cosines of general and of
+    detailed texts are not on one scale either: the *text* columns tell what is usual for the text.
+
+    Args:
+        texts: float32[n, a], or float32[1, a] where one text meets many photos.
+        photos: float32[n, a]
+        landmarks: Of the profile.
+
+    Returns:
+        float32[n, len(NAMES)]
+    """
+    similarity = np.einsum("na,na->n", np.broadcast_to(texts, photos.shape), photos)
+    crowding = _peak(photos @ landmarks.texts.T)
+    usual = texts @ landmarks.photos.T
+    of_text = np.stack([_peak(usual), usual.mean(1), usual.std(1)], 1)
+    features = np.empty((len(photos), len(NAMES)), np.float32)
+    features[:, 0] = similarity
+    features[:, 1] = crowding
+    features[:, 2:] = of_text
+    return features
+
+
+def _peak(cosines: Floats) -> Floats:
+    """Mean of the ``CROWD`` largest of each row, float32[n]."""
+    count = min(CROWD, cosines.shape[1])
+    return np.asarray(np.partition(cosines, -count, axis=1)[:, -count:].mean(1), np.float32)

@@ -1,0 +1,348 @@
+"""A library: catalogue, vector index and profile of one folder, kept in step.
+
+The catalogue is the truth. The index file is derived from it, named by the catalogue's revision,
+and trusted only while its checksum holds; when it is missing, damaged, or older than the
+catalogue, it is made anew or caught up.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from db.catalog import Catalog
+from db.errors import (
+    LibraryDamaged,
+    LibraryLocked,
+    LibraryNotFound,
+    ProfileError,
+    ProfileMismatch,
+    StorageFailed,
+)
+from db.records import Answer, Finding, Generation, Ids, LibraryInfo
+from engine.profile import DEFAULT, Profile, load_profile
+from engine.search import Query, Ranking, rank, search
+from engine.vectors import VectorIndex
+
+CATALOGUE = "catalogue.sqlite"
+
+
+class Library:
+    """What one index holds; open it with :meth:`open`, close it with ``with`` or :meth:`close`.
+
+    Attributes:
+        folder: Where it lies.
+        catalog: Its photos.
+        profile: The models it was made with.
+    """
+
+    def __init__(self, folder: Path, catalog: Catalog, profile: Profile) -> None:
+        """Joins the parts; users call :meth:`open`."""
+        self.folder = folder
+        self.catalog = catalog
+        self.profile = profile
+        self._lock = FileLock(folder / "lock")
+        self._index: VectorIndex | None = None
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        create: bool = False,
+        profile: str | None = None,
+        switch: bool = False,
+    ) -> "Library":
+        """Opens a library.
+
+        Args:
+            folder: Its folder; ``~`` is understood.
+            create: Make a new one where there is none.
+            profile: Name or folder; none means the library's own, or the shipped one when new.
+            switch: Change the library's profile to ``profile``. Photos are found again only once
+                they are indexed anew.
+
+        Raises:
+            LibraryNotFound: There is none, and ``create`` is false.
+            ProfileMismatch: It was made with another profile.
+            ProfileError: The profile cannot be loaded.
+            LibraryError: Its files cannot be used.
+        """
+        place = Path(folder).expanduser().absolute()
+        file = place / CATALOGUE
+        if not file.is_file():
+            if not create:
+                raise LibraryNotFound(
+                    f"there is no library in {place}: make one with "
+                    f"`pixquery index FOLDER --library {place}`"
+                )
+            models = load_profile(profile or DEFAULT)
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageFailed(
+                    f"the library folder {place} cannot be made ({error.strerror}): "
+                    "choose another with --library DIR"
+                ) from error
+            catalog = Catalog(file)
+            catalog.keep("profile", _reference(models))
+        else:
+            catalog = Catalog(file)
+            made_with = catalog.setting("profile", DEFAULT)
+            models = load_profile(profile or made_with)
+            if _reference(models) != made_with:
+                if not switch:
+                    catalog.close()
+                    raise ProfileMismatch(
+                        f"the library {place} was made with the profile {made_with}, not "
+                        f"{_reference(models)}: leave out --profile, or choose another library "
+                        "with --library DIR, or encode all photos anew with "
+                        f"`pixquery index FOLDER --rebuild --profile {profile}`"
+                    )
+                catalog.keep("profile", _reference(models))
+        return cls(place, catalog, models)
+
+    def close(self) -> None:
+        """Lets go of the files."""
+        self.catalog.close()
+
+    def __enter__(self) -> "Library":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self.catalog)
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def search(self, query: Query | str, *, k: int = 10, min_relevance: float = 0.0) -> Answer:
+        """Answers a query.
+
+        Args:
+            query: A text, or a :class:`Query` that says all.
+            k: How many hits at the most, where ``query`` is a text.
+            min_relevance: Leaves out hits below, where ``query`` is a text.
+
+        Raises:
+            BadQuery: Empty, too long, or numbers out of range.
+        """
+        if isinstance(query, str):
+            query = Query(query, k=k, min_relevance=min_relevance)
+        return search(query, self.profile, self.index, self.catalog)
+
+    def rank(self, text: str, *, candidates: int = 200) -> Ranking:
+        """The candidates for a text with what the prefilter and the regressor say of them."""
+        return rank(text, candidates, self.profile, self.index)
+
+    def info(self) -> LibraryInfo:
+        """Counts and sizes."""
+        generation = self.catalog.generation()
+        return LibraryInfo(
+            library=self.folder,
+            profile=self.profile.name,
+            images=len(self.catalog),
+            roots=self.catalog.roots(),
+            index=self.index.kind,
+            dimension=self.profile.alignment.dimension,
+            vectors_bytes=generation.size if generation else 0,
+            catalogue_bytes=sum(
+                file.stat().st_size for file in self.folder.glob(f"{CATALOGUE}*")
+            ),
+            updated=self.catalog.updated,
+        )
+
+    # -- keeping in step ------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Holds the library's one writer's lock; it dies with the process.
+
+        Raises:
+            LibraryLocked: Another process holds it.
+            StorageFailed: The lock file cannot be made.
+        """
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise LibraryLocked(
+                f"the library {self.folder} is being written to by another pixquery: "
+                "try again when it is done"
+            ) from None
+        except OSError as error:
+            raise StorageFailed(
+                f"the library {self.folder} cannot be written ({error.strerror}): "
+                "fix its permissions, or choose another with --library DIR"
+            ) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @property
+    def index(self) -> VectorIndex:
+        """The vectors, in step with the catalogue unless a writer is at work."""
+        if self._index is None:
+            self._index = self._open_index()
+        return self._index
+
+    def publish(self) -> None:
+        """Brings index and index file in step with the catalogue; for writers.
+
+        Raises:
+            StorageFailed: The file cannot be written; the catalogue is whole.
+        """
+        revision = self.catalog.revision
+        published = self.catalog.generation()
+        index = self._loaded(published)
+        if index is None:
+            self._quarantine(published)
+            index = self._built()
+        elif published is not None and published.revision != revision:
+            index = self._caught_up(index, published.revision)
+        self._index = index
+        if published is None or published.revision != revision or not self._intact(published):
+            # A name of its own for each writing: a reader may still be reading the last one.
+            name = f"vectors-{revision:08d}-{time.time_ns():x}.faiss"
+            size, sha256 = index.save(self.folder / name)
+            space = self.profile.alignment.digest
+            self.catalog.publish(Generation(name, size, sha256, revision, space))
+            for file in self.folder.glob("vectors-*.faiss*"):
+                if file.name != name and ".corrupt-" not in file.name:
+                    file.unlink(missing_ok=True)
+
+    def verify(self, *, repair: bool = False) -> list[Finding]:
+        """Checks catalogue, vectors, profile and files against each other.
+
+        Args:
+            repair: Mend what can be mended without reading photos. Photos whose vector is gone
+                are marked, and the next indexing encodes them anew.
+
+        Raises:
+            LibraryLocked: ``repair`` while another process writes.
+        """
+        if repair:
+            with self.writing():
+                return self._verify(repair=True)
+        return self._verify(repair=False)
+
+    def _verify(self, *, repair: bool) -> list[Finding]:
+        findings = [Finding(f"catalogue: {problem}") for problem in self.catalog.problems()]
+        try:
+            self.profile.check()
+        except ProfileError as error:
+            findings.append(Finding(f"profile: {error}"))
+        unsound = self.catalog.unsound(self.profile.dimension, self.profile.encoder)
+        if unsound:
+            if repair:
+                self.catalog.forget_vectors(unsound)
+            findings.append(Finding(f"catalogue: {len(unsound)} photos have no sound vector"))
+        findings += self._verify_index(repair=repair)
+        for record in self.catalog.everything():
+            try:
+                found = record.path.stat()
+            except OSError:
+                findings.append(Finding(f"file: {record.path} is gone or cannot be read"))
+                continue
+            if (found.st_size, found.st_mtime_ns) != record.state:
+                findings.append(Finding(f"file: {record.path} has changed since it was indexed"))
+        return findings
+
+    def _verify_index(self, *, repair: bool) -> list[Finding]:
+        published = self.catalog.generation()
+        wanted = self.catalog.vector_ids(self.profile.encoder)
+        index = self._loaded(published)
+        if published is None:
+            what = "vectors: there is no index file" if len(wanted) else ""
+        elif index is None:
+            what = f"vectors: the index file {published.file} is missing, damaged or out of date"
+        elif published.revision != self.catalog.revision:
+            what = "vectors: the index file is older than the catalogue"
+        elif not np.array_equal(index.ids(), wanted):
+            what = "vectors: the index file holds other photos than the catalogue"
+        else:
+            what = ""
+        if not what:
+            return []
+        if repair:
+            self._quarantine(published)
+            self.publish()
+        return [Finding(what, repaired=repair)]
+
+    # -- the index file -------------------------------------------------------------------------
+
+    def _open_index(self) -> VectorIndex:
+        for _ in range(3):  # a writer may publish and clean up between our two reads
+            published = self.catalog.generation()
+            index = self._loaded(published)
+            if index is not None or published == self.catalog.generation():
+                break
+        in_step = published is not None and published.revision == self.catalog.revision
+        if index is not None and in_step:
+            return index
+        with suppress(LibraryLocked, StorageFailed), self.writing():
+            self.publish()
+            assert self._index is not None  # noqa: S101 - publish() sets it
+            return self._index
+        # A writer is at work, or the folder is read-only: what is there must do.
+        return index if index is not None else self._built()
+
+    def _loaded(self, published: Generation | None) -> VectorIndex | None:
+        if published is None or published.space != self.profile.alignment.digest:
+            return None
+        try:
+            return VectorIndex.load(self.folder / published.file, sha256=published.sha256)
+        except LibraryDamaged:
+            return None
+
+    def _intact(self, published: Generation) -> bool:
+        return (self.folder / published.file).is_file()
+
+    def _quarantine(self, published: Generation | None) -> None:
+        if published is not None:
+            file = self.folder / published.file
+            with suppress(OSError):
+                file.rename(file.with_name(f"{file.name}.corrupt-{time.time_ns()}"))
+
+    def _built(self) -> VectorIndex:
+        """An index of all photos, from their raw vectors."""
+        encoder, alignment = self.profile.encoder, self.profile.alignment
+        ids, vectors = [np.empty(0, np.int64)], [np.empty((0, alignment.dimension), np.float32)]
+        for some, raw in self._raw(encoder):
+            ids.append(some)
+            vectors.append(alignment.images(raw.astype(np.float32)))
+        return VectorIndex.build(
+            np.concatenate(ids), np.concatenate(vectors), self.profile.probes
+        )
+
+    def _caught_up(self, index: VectorIndex, since: int) -> VectorIndex:
+        """The index with what changed after the revision ``since``."""
+        encoder, alignment = self.profile.encoder, self.profile.alignment
+        index.remove(np.setdiff1d(index.ids(), self.catalog.vector_ids(encoder)))
+        for ids, raw in self._raw(encoder, since=since):
+            index.add(ids, alignment.images(raw.astype(np.float32)))
+        return self._built() if index.outgrown else index
+
+    def _raw(self, encoder: str, *, since: int = 0) -> Iterator[tuple[Ids, np.ndarray]]:
+        after = 0
+        while True:
+            ids, raw = self.catalog.raw_vectors(encoder, since=since, after=after)
+            if not len(ids):
+                return
+            yield ids, raw
+            after = int(ids[-1])
+
+
+def _reference(profile: Profile) -> str:
+    """How a library remembers its profile: shipped ones by name, others by folder."""
+    return profile.name if profile.shipped else str(profile.folder)

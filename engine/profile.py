@@ -1,0 +1,154 @@
+"""Profiles: the named sets of models that a library is made with."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from db.errors import ProfileDamaged, ProfileNotFound
+from db.records import Floats
+from engine.alignment import Alignment
+from engine.encoders import (
+    ImageEncoder,
+    OpenVinoImageEncoder,
+    OpenVinoTextEncoder,
+    TextEncoder,
+    has_bfloat16,
+)
+from engine.relevance import Logistic, Relevance, Similarity
+
+
+DEFAULT = "lite2-minilm"
+MANIFEST = "manifest.json"
+SHIPPED = Path(__file__).parent / "profiles"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A folder with a manifest and the files it names; each model is loaded when first used.
+
+    The manifest's schema is told in ``docs/profiles.md``.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What a user calls it."""
+        return str(self.manifest["name"])
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it came with pixquery."""
+        return self.folder.parent == SHIPPED.resolve()
+
+    @property
+    def encoder(self) -> str:
+        """Digest of the image encoder: raw vectors of one encoder mean nothing to another."""
+        return str(self.manifest["image"]["source_sha256"])[:16]
+
+    @property
+    def dimension(self) -> int:
+        """Length of a raw image vector."""
+        return int(self.manifest["image"]["dimension"])
+
+    @property
+    def size(self) -> int:
+        """Side of the square that photos are squashed to, in pixels."""
+        return int(self.manifest["image"]["size"])
+
+    @cached_property
+    def images(self) -> ImageEncoder:
+        """The image encoder, at the precision this processor runs fastest."""
+        models = self.manifest["image"]["models"]
+        fast = "float" if "int8" not in models or has_bfloat16() else "int8"
+        return OpenVinoImageEncoder(
+            self._file(models[fast]), size=self.size, dimension=self.dimension
+        )
+
+    @cached_property
+    def texts(self) -> TextEncoder:
+        """The text encoder."""
+        text = self.manifest["text"]
+        return OpenVinoTextEncoder(
+            self._file(text["model"]),
+            self._file(text["tokenizer"]),
+            dimension=int(text["dimension"]),
+            max_tokens=int(text["max_tokens"]),
+        )
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """The maps into the shared space."""
+        return Alignment(self._file(self.manifest["alignment"]))
+
+    @cached_property
+    def relevance(self) -> Relevance:
+        """The trained regressor; similarity alone where the profile has none."""
+        file = self.manifest.get("relevance")
+        return Similarity() if file is None else Logistic.load(self._file(file))
+
+    @property
+    def probes(self) -> Floats:
+        """float32[p, a]: aligned vectors that look like queries, for tuning an index."""
+        if isinstance(self.relevance, Logistic):
+            return self.relevance.landmarks.texts[:256]
+        return np.eye(self.alignment.dimension, dtype=np.float32)
+
+    def check(self) -> None:
+        """Compares every file with the manifest.
+
+        Raises:
+            ProfileDamaged: The first that is missing or differs.
+        """
+        for name, wanted in self.manifest["files"].items():
+            found = hashlib.sha256(self._file(name).read_bytes()).hexdigest()
+            if found != wanted["sha256"]:
+                raise ProfileDamaged(
+                    f"{self.folder / name} is not the file the profile was made with "
+                    f"(sha256 {found[:12]}... instead of {wanted['sha256'][:12]}...): "
+                    "install the profile again"
+                )
+
+    def _file(self, name: str) -> Path:
+        file = self.folder / name
+        if not file.is_file():
+            raise ProfileDamaged(
+                f"the profile {self.name} lacks its file {file}: install the profile again"
+            )
+        return file
+
+
+def load_profile(name: str = DEFAULT) -> Profile:
+    """Finds a profile by its name among the shipped ones, or by its folder.
+
+    Raises:
+        ProfileNotFound: No such name and no such folder.
+        ProfileDamaged: The manifest cannot be read.
+    """
+    folder = SHIPPED / name
+    if os.sep in name or not (folder / MANIFEST).is_file():
+        folder = Path(name).expanduser()
+    file = folder / MANIFEST
+    if not file.is_file():
+        known = ", ".join(shipped())
+        raise ProfileNotFound(
+            f"there is no profile {name!r}: choose one of {known}, or a folder that holds "
+            f"a {MANIFEST}; `pixquery models list` tells more"
+        )
+    try:
+        return Profile(folder.resolve(), json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise ProfileDamaged(f"the manifest {file} cannot be read ({error})") from error
+
+
+def shipped() -> list[str]:
+    """Names of the profiles that come with pixquery."""
+    return sorted(file.parent.name for file in SHIPPED.glob(f"*/{MANIFEST}"))

@@ -1,0 +1,81 @@
+"""Relevance at query time: what people would judge, in [0, 1], from the features of a pair."""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from db.errors import ProfileDamaged
+from db.records import Floats
+from engine.features import NAMES, Landmarks, pair_features
+
+
+class Relevance(Protocol):
+    """Predicts how people would judge photos for a text."""
+
+    def score(self, texts: Floats, photos: Floats) -> Floats:
+        """Judges aligned pairs.
+
+        Args:
+            texts: float32[n, a], or float32[1, a] where one text meets many photos.
+            photos: float32[n, a]
+
+        Returns:
+            float32[n] in [0, 1]: 0 = does not describe the photo at all, 1 = describes it.
+        """
+        ...
+
+
+class Similarity:
+    """The regressor that needs no training: the cosine, negative ones cut off."""
+
+    def score(self, texts: Floats, photos: Floats) -> Floats:
+        """float32[n]: ``max(0, cosine)``."""
+        cosines = np.einsum("na,na->n", np.broadcast_to(texts, photos.shape), photos)
+        return np.asarray(np.clip(cosines, 0, 1), np.float32)
+
+
+class Logistic:
+    """A logistic curve over a weighted sum of features: monotone in each, and never out of range."""
+
+    def __init__(self, weights: Floats, bias: float, landmarks: Landmarks) -> None:
+        """Takes float32[f] weights of the features in the order of ``features.NAMES``."""
+        self._weights = weights
+        self._bias = np.float32(bias)
+        self._landmarks = landmarks
+
+    @classmethod
+    def load(cls, file: Path) -> "Logistic":
+        """Reads ``weights`` [f], ``bias`` [1], ``landmarks.texts`` and ``landmarks.photos``.
+
+        Raises:
+            ProfileDamaged: The file is missing, no safetensors, lacks a tensor, or was trained on
+                other features than this version computes.
+        """
+        try:
+            tensors = {n: t.astype(np.float32) for n, t in load(file.read_bytes()).items()}
+            landmarks = Landmarks(tensors["landmarks.texts"], tensors["landmarks.photos"])
+            weights, bias = tensors["weights"], float(tensors["bias"][0])
+        except (OSError, SafetensorError, KeyError) as error:
+            raise ProfileDamaged(
+                f"the relevance regressor {file} cannot be read ({error}): "
+                "install the profile again"
+            ) from error
+        if len(weights) != len(NAMES):
+            raise ProfileDamaged(
+                f"the relevance regressor {file} weighs {len(weights)} features, and this "
+                f"pixquery computes {len(NAMES)}: train the profile anew"
+            )
+        return cls(weights, bias, landmarks)
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """The points that the features are measured against."""
+        return self._landmarks
+
+    def score(self, texts: Floats, photos: Floats) -> Floats:
+        """float32[n]: ``1 / (1 + exp(-(weights . features + bias)))``."""
+        features = pair_features(texts, photos, self._landmarks)
+        return np.asarray(1 / (1 + np.exp(-(features @ self._weights + self._bias))), np.float32)

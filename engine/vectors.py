@@ -1,0 +1,241 @@
+"""The vector index: which photos' vectors lie nearest to a query's. The only file that knows FAISS.
+
+Two rungs, chosen by size and never by the user: exact search while that is fast, an inverted file
+with half-precision vectors beyond. What FAISS does by surprise stops here: an id added twice is
+replaced, no answer holds -1, damaged files are refused before FAISS parses them.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+
+from db.errors import LibraryDamaged, StorageFailed
+from db.records import Floats, Ids
+
+EXACT_LIMIT = 20_000
+"""Up to this many vectors search is exact: about 1 ms for 256 dimensions on two cores."""
+
+_WANTED_RECALL = 0.99
+_RECALL_DEPTH = 100
+
+
+class Neighbours(NamedTuple):
+    """What lies nearest to each query, nearest first."""
+
+    ids: Ids
+    """int64[q, k]"""
+    similarities: Floats
+    """float32[q, k], cosines"""
+
+
+class VectorIndex:
+    """Unit vectors by id, searched by cosine."""
+
+    def __init__(self, dimension: int) -> None:
+        """Begins empty and exact."""
+        self._index = _exact(dimension)
+
+    @classmethod
+    def build(cls, ids: Ids, vectors: Floats, probes: Floats) -> "VectorIndex":
+        """Makes an index on the rung that suits the number of vectors.
+
+        Args:
+            ids: int64[n], no id twice.
+            vectors: float32[n, a], unit rows.
+            probes: float32[p, a], typical queries; the inverted file is tuned until it finds 99 %
+                of their hundred nearest.
+        """
+        built = cls(vectors.shape[1])
+        if len(ids) > EXACT_LIMIT:
+            built._index = _inverted(ids, vectors, probes)
+        elif len(ids):
+            built._index.add_with_ids(vectors, ids)
+        return built
+
+    @property
+    def kind(self) -> str:
+        """The rung, in words."""
+        inner = _inner(self._index)
+        if isinstance(inner, faiss.IndexIVF):
+            return f"inverted file of {inner.nlist} lists, {inner.nprobe} searched"
+        return "exact"
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._index.d)
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether another rung, or lists trained anew, would now serve better."""
+        inner = _inner(self._index)
+        if isinstance(inner, faiss.IndexIVF):
+            return not _lists(len(self)) / 2 <= inner.nlist <= _lists(len(self)) * 2
+        return len(self) > EXACT_LIMIT
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def add(self, ids: Ids, vectors: Floats) -> None:
+        """Adds vectors float32[n, a] under int64[n] ids; a known id is replaced."""
+        self.remove(ids)
+        self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
+
+    def remove(self, ids: Ids) -> None:
+        """Removes int64[n] ids; unknown ones are no error."""
+        if len(ids) and len(self):
+            self._index.remove_ids(faiss.IDSelectorArray(np.ascontiguousarray(ids, np.int64)))
+
+    def search(self, queries: Floats, k: int) -> Neighbours:
+        """Finds the ``k`` nearest of each query, or all where there are fewer.
+
+        Args:
+            queries: float32[q, a], unit rows.
+            k: At least 1.
+        """
+        k = min(k, len(self))
+        if k == 0:
+            return Neighbours(
+                np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
+            )
+        similarities, ids = self._index.search(queries, k)
+        if (ids < 0).any():  # the lists that were searched hold too few: search all of them
+            inner = _inner(self._index)
+            everything = faiss.SearchParametersIVF(nprobe=inner.nlist)
+            similarities, ids = self._index.search(queries, k, params=everything)
+        return Neighbours(ids, similarities)
+
+    def vectors(self, ids: Ids) -> Floats:
+        """The vectors float32[n, a] of int64[n] known ids, as the index holds them.
+
+        Raises:
+            KeyError: An id is unknown.
+        """
+        try:
+            return np.asarray(self._index.reconstruct_batch(ids), np.float32)
+        except RuntimeError as error:
+            raise KeyError(f"not every one of these ids is in the index: {ids}") from error
+
+    def ids(self) -> Ids:
+        """All ids int64[n], sorted."""
+        inner = _inner(self._index)
+        if isinstance(inner, faiss.IndexIVF):
+            lists = inner.invlists
+            parts = [
+                faiss.rev_swig_ptr(lists.get_ids(i), lists.list_size(i)).copy()
+                for i in range(inner.nlist)
+                if lists.list_size(i)
+            ]
+            found = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        else:
+            found = faiss.vector_to_array(self._index.id_map)
+        return np.sort(found.astype(np.int64))
+
+    def save(self, file: Path) -> tuple[int, str]:
+        """Writes beside and renames, so that ``file`` is whole or absent.
+
+        Returns:
+            Size in bytes and SHA-256.
+
+        Raises:
+            StorageFailed: The file cannot be written.
+        """
+        content = faiss.serialize_index(self._index).tobytes()
+        beside = file.with_name(f"{file.name}.{os.getpid()}.part")
+        try:
+            with beside.open("wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            beside.replace(file)
+            _sync_folder(file.parent)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise StorageFailed(
+                f"the vectors cannot be written to {file} ({error.strerror}): make room or fix "
+                "its permissions, then index again; the photos' vectors are safe in the catalogue"
+            ) from error
+        return len(content), hashlib.sha256(content).hexdigest()
+
+    @classmethod
+    def load(cls, file: Path, *, sha256: str) -> "VectorIndex":
+        """Reads an index whose bytes are known.
+
+        Raises:
+            LibraryDamaged: The file is missing or its bytes are others.
+        """
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise LibraryDamaged(f"the vectors {file} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise LibraryDamaged(f"the vectors {file} are damaged: their checksum differs")
+        loaded = cls(1)
+        loaded._index = faiss.deserialize_index(np.frombuffer(content, np.uint8))
+        return loaded
+
+
+def _exact(dimension: int) -> faiss.Index:
+    return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+
+
+def _inner(index: faiss.Index) -> faiss.Index:
+    return faiss.downcast_index(index)
+
+
+def _lists(count: int) -> int:
+    return max(16, int(4 * np.sqrt(count)))
+
+
+def _inverted(ids: Ids, vectors: Floats, probes: Floats) -> faiss.Index:
+    dimension = vectors.shape[1]
+    lists = _lists(len(ids))
+    index = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(dimension),
+        dimension,
+        lists,
+        faiss.ScalarQuantizer.QT_fp16,
+        faiss.METRIC_INNER_PRODUCT,
+    )
+    index.own_fields = True
+    index.quantizer.this.disown()
+    index.cp.spherical = True
+    index.cp.niter = 10
+    index.cp.seed = 1  # the same photos give the same index
+    sample = np.random.default_rng(1).permutation(len(ids))[: 40 * lists]
+    index.train(vectors[sample])
+    index.set_direct_map_type(faiss.DirectMap.Hashtable)
+    index.add_with_ids(vectors, ids)
+    _tune(index, ids, vectors, probes)
+    return index
+
+
+def _tune(index: faiss.IndexIVF, ids: Ids, vectors: Floats, probes: Floats) -> None:
+    """Searches as few lists as find 99 % of the probes' true neighbours."""
+    exact = _exact(vectors.shape[1])
+    exact.add_with_ids(vectors, ids)
+    depth = min(_RECALL_DEPTH, len(ids))
+    _, wanted = exact.search(probes, depth)
+    nprobe = 4
+    while nprobe < index.nlist:
+        index.nprobe = nprobe
+        _, found = index.search(probes, depth)
+        hits = sum(len(np.intersect1d(a, b)) for a, b in zip(wanted, found, strict=True))
+        if hits >= _WANTED_RECALL * wanted.size:
+            return
+        nprobe = int(nprobe * 1.5)
+    index.nprobe = index.nlist
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # Windows cannot open a folder; its rename is durable without
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Real folders into a library: scan, decode, build."""

@@ -1,0 +1,1 @@
+"""Learning and measuring: from judgements and captions to profiles and figures."""
