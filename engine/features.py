@@ -1,4 +1,4 @@
-"""What the relevance regressor sees of a (text, photo) pair: one function for query and training."""
+"""What the regressor sees of a (text, photo) pair: one function for query and training."""
 
 from dataclasses import dataclass
 

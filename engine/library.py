@@ -156,9 +156,7 @@ class Library:
             index=self.index.kind,
             dimension=self.profile.alignment.dimension,
             vectors_bytes=generation.size if generation else 0,
-            catalogue_bytes=sum(
-                file.stat().st_size for file in self.folder.glob(f"{CATALOGUE}*")
-            ),
+            catalogue_bytes=sum(file.stat().st_size for file in self.folder.glob(f"{CATALOGUE}*")),
             updated=self.catalog.updated,
         )
 
@@ -321,9 +319,7 @@ class Library:
         for some, raw in self._raw(encoder):
             ids.append(some)
             vectors.append(alignment.images(raw.astype(np.float32)))
-        return VectorIndex.build(
-            np.concatenate(ids), np.concatenate(vectors), self.profile.probes
-        )
+        return VectorIndex.build(np.concatenate(ids), np.concatenate(vectors), self.profile.probes)
 
     def _caught_up(self, index: VectorIndex, since: int) -> VectorIndex:
         """The index with what changed after the revision ``since``."""

@@ -23,7 +23,6 @@ from engine.encoders import (
 )
 from engine.relevance import Logistic, Relevance, Similarity
 
-
 DEFAULT = "lite2-minilm"
 MANIFEST = "manifest.json"
 SHIPPED = Path(__file__).parent / "profiles"
@@ -68,10 +67,15 @@ class Profile:
     def images(self) -> ImageEncoder:
         """The image encoder, at the precision this processor runs fastest."""
         models = self.manifest["image"]["models"]
-        fast = "float" if "int8" not in models or has_bfloat16() else "int8"
-        return OpenVinoImageEncoder(
-            self._file(models[fast]), size=self.size, dimension=self.dimension
-        )
+        return self._image_encoder("float" if "int8" not in models or has_bfloat16() else "int8")
+
+    def image_encoders(self) -> list[ImageEncoder]:
+        """The image encoder at every precision it comes in, for training on all of them."""
+        return [self._image_encoder(precision) for precision in self.manifest["image"]["models"]]
+
+    def _image_encoder(self, precision: str) -> ImageEncoder:
+        model = self._file(self.manifest["image"]["models"][precision])
+        return OpenVinoImageEncoder(model, size=self.size, dimension=self.dimension)
 
     @cached_property
     def texts(self) -> TextEncoder:

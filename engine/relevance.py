@@ -38,7 +38,7 @@ class Similarity:
 
 
 class Logistic:
-    """A logistic curve over a weighted sum of features: monotone in each, and never out of range."""
+    """A logistic curve over a weighted sum of features: monotone in each, never out of range."""
 
     def __init__(self, weights: Floats, bias: float, landmarks: Landmarks) -> None:
         """Takes float32[f] weights of the features in the order of ``features.NAMES``."""

@@ -33,9 +33,7 @@ class Query:
 
     def __post_init__(self) -> None:
         if not self.text.strip():
-            raise BadQuery(
-                'the query is empty: describe a photo, for example "man on bicycle"'
-            )
+            raise BadQuery('the query is empty: describe a photo, for example "man on bicycle"')
         if len(self.text) > LONGEST_QUERY:
             raise BadQuery(
                 f"the query has {len(self.text):,} characters and at most {LONGEST_QUERY:,} are "

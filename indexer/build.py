@@ -157,9 +157,7 @@ class _Run:
             [path for _, changes in self._plans for path, f in changes.gone.items() if not f.id]
         )
 
-    def _reads(
-        self, fresh: Sequence[tuple[Path, FileState, KnownFile | None]]
-    ) -> Iterator[_Read]:
+    def _reads(self, fresh: Sequence[tuple[Path, FileState, KnownFile | None]]) -> Iterator[_Read]:
         """Reads files in threads, in order, a bounded number ahead."""
         ahead = 2 * self._options.batch_size
         waiting: deque[Future[_Read]] = deque()
@@ -279,7 +277,9 @@ class _Run:
 def _no_photo(roots: Sequence[Path], closed: Sequence[Skipped]) -> str:
     names = ", ".join(map(str, roots))
     if closed:
-        return f"{names}: {closed[0].path}: {closed[0].reason}: fix its permissions, then index again"
+        return (
+            f"{names}: {closed[0].path}: {closed[0].reason}: fix its permissions, then index again"
+        )
     return (
         f"no photo lies under {names} (JPEG, PNG, GIF, WebP, BMP and TIFF are looked for): "
         "name the folder that holds your photos"

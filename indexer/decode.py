@@ -100,7 +100,9 @@ def decode(content: bytes, size: int) -> Photo:
             "not a JPEG, PNG, GIF, WebP, BMP or TIFF image, whatever its name says"
         ) from None
     except _PILLOW_ERRORS as error:
-        raise UnreadableImage(f"damaged or cut off ({str(error) or type(error).__name__})") from None
+        raise UnreadableImage(
+            f"damaged or cut off ({str(error) or type(error).__name__})"
+        ) from None
     if orientation in _UPRIGHT:
         square = square.transpose(_UPRIGHT[orientation])
     if orientation >= 5:

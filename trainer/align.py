@@ -116,9 +116,7 @@ def fit(
 class _Towers(nn.Module):
     """One member: a linear map for photos, a perceptron for texts."""
 
-    def __init__(
-        self, d: int, e: int, centre: Tensor, spread: Tensor, recipe: Recipe
-    ) -> None:
+    def __init__(self, d: int, e: int, centre: Tensor, spread: Tensor, recipe: Recipe) -> None:
         super().__init__()
         self.register_buffer("centre", centre)
         self.register_buffer("spread", spread)
@@ -202,9 +200,7 @@ def _info_nce(images: Tensor, texts: Tensor, log_scale: Tensor, group: Tensor) -
     twins.fill_diagonal_(False)
     logits = logits.masked_fill(twins, -1e4)
     right = torch.arange(len(logits))
-    return (
-        functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)
-    ) / 2
+    return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
 
 
 @torch.no_grad()

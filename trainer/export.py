@@ -226,7 +226,9 @@ def _export_text(model: TextModel) -> onnx.ModelProto:
     count = torch.export.Dim("n", min=1, max=4096)
     length = torch.export.Dim("l", min=2, max=256)
     shape = {0: count, 1: length}
-    return _to_onnx(model, (ids, torch.ones_like(ids)), ["ids", "mask"], {"ids": shape, "mask": shape})
+    return _to_onnx(
+        model, (ids, torch.ones_like(ids)), ["ids", "mask"], {"ids": shape, "mask": shape}
+    )
 
 
 def _to_onnx(
