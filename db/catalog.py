@@ -189,13 +189,13 @@ class Catalog:
                     if vector is None
                     else KnownFile(image_id, FileState(size, mtime_ns), content)
                 )
-            for row in connection.execute(
+            for path, size, mtime_ns, reason in connection.execute(
                 sa.select(
                     skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason
                 ).where(_under(skipped.c.path, root))
             ):
-                state = FileState(row.size, row.mtime_ns)
-                found[Path(os.fsdecode(row.path))] = KnownFile(0, state, b"", row.reason)
+                state = FileState(size, mtime_ns)
+                found[Path(os.fsdecode(path))] = KnownFile(0, state, b"", reason)
         return found
 
     def records(self, ids: Sequence[int]) -> dict[int, ImageRecord]:

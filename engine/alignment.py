@@ -62,10 +62,11 @@ class Alignment:
 def unit(rows: Floats) -> Floats:
     """Scales float32[n, a] so that each row has length 1; rows of zeros stay zeros."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    lengths[lengths == 0] = 1
+    return np.asarray(rows / lengths, np.float32)
 
 
 def _gelu(x: Floats) -> Floats:
     """GELU's tanh form (Hendrycks and Gimpel 2016, arXiv:1606.08415), as in training."""
     inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x**3)
-    return np.float32(0.5) * x * (1 + np.tanh(inner))
+    return np.asarray(np.float32(0.5) * x * (1 + np.tanh(inner)), np.float32)

@@ -58,7 +58,7 @@ class Recipe:
     """Of one member's space."""
     image_dropout: float = 0.5
     text_dropout: float = 0.35
-    prototype_weight: float = 0.5
+    prototype_weight: float = 0.75
     prototype_batch: int = 256
     members: int = 4
     dimension: int = 256
@@ -118,8 +118,8 @@ class _Towers(nn.Module):
 
     def __init__(self, d: int, e: int, centre: Tensor, spread: Tensor, recipe: Recipe) -> None:
         super().__init__()
-        self.register_buffer("centre", centre)
-        self.register_buffer("spread", spread)
+        self.centre = nn.Buffer(centre)
+        self.spread = nn.Buffer(spread)
         self.image = nn.Linear(d, recipe.width)
         self.image_dropout = nn.Dropout(recipe.image_dropout)
         self.hidden = nn.Linear(e, recipe.hidden)
@@ -187,7 +187,7 @@ def _train(
                     some,
                 )
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
         progress()
@@ -206,8 +206,6 @@ def _info_nce(images: Tensor, texts: Tensor, log_scale: Tensor, group: Tensor) -
 @torch.no_grad()
 def _merge(members: list[_Towers], photos: Tensor, recipe: Recipe) -> Tensors:
     centre, spread = members[0].centre, members[0].spread
-    assert isinstance(centre, Tensor)  # noqa: S101 - a buffer, for the type checker
-    assert isinstance(spread, Tensor)  # noqa: S101
     image_weight = torch.cat([m.image.weight.T for m in members], 1) / spread[:, None]
     image_bias = torch.cat([m.image.bias for m in members]) - centre @ image_weight
     aligned = functional.normalize(photos @ image_weight + image_bias, dim=1)

@@ -81,7 +81,8 @@ class ImageModel(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8[n, 260, 260, 3] -> float32[n, 1280]."""
         scaled = (pixels.permute(0, 3, 1, 2).float() - 127) / 128
-        return self.network.extract_features(scaled).mean((2, 3))
+        features: Tensor = self.network.extract_features(scaled)
+        return features.mean((2, 3))
 
 
 class TextModel(nn.Module):

@@ -1,0 +1,374 @@
+"""How fast are photos indexed, beside what one would write without much thought, and with care?
+
+Three pipelines over the same photos in one run, each in a process of its own, in alternating
+order:
+
+ours     pixquery's whole indexing into a new library: scan, decode, encode, catalogue, index file
+careful  ONNX Runtime at full precision, batches of 32; two threads decode whole photos meanwhile
+naive    PyTorch at full precision, batches of 32 from a DataLoader with two workers
+
+Every pipeline has its model loaded, compiled and run once before its clock starts. The other two
+keep the vectors in memory and write nothing. `decode_only` is our decoder alone.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from setting import (
+    EXAMPLES,
+    OBJECTS,
+    digest,
+    first_of,
+    machine,
+    peak_memory,
+    peak_memory_of_children,
+    photos_in,
+    say,
+    shown,
+    tell,
+    usable_cores,
+    versions,
+)
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from db.records import Floats, Pixels
+from engine import Library
+from engine.profile import SHIPPED, load_profile
+from indexer.build import index
+from indexer.decode import decode
+
+PROFILE = "lite2-minilm"
+SIZE = 260
+BATCH = 32
+COMPARED = 32
+"""Photos whose vectors are compared between the pipelines."""
+
+SMALL, LARGE = "500 pixels", "12 megapixels"
+
+
+def main() -> None:
+    """Reads the arguments, runs all rounds, prints the figures."""
+    asked = _arguments()
+    if asked.worker:
+        _work(asked)
+        return
+    photos = asked.photos or first_of(OBJECTS / "images", EXAMPLES)
+    document: dict[str, Any] = {
+        "question": "images per second of indexing, beside a naive and a careful pipeline",
+        "machine": machine(),
+        "versions": versions(
+            "openvino", "onnxruntime", "torch", "pillow", "numpy", "faiss-cpu", "sqlalchemy"
+        ),
+        "profile": PROFILE,
+        "model": "int8" if _takes_int8() else "float",
+        "photos": shown(photos),
+        "conditions": [
+            "all pipelines: model loaded, compiled and run once before the clock starts",
+            "all pipelines: the same files, freshly written and so in the page cache",
+            "ours: the whole of indexing, with catalogue and index file on disk",
+            f"careful and naive: vectors stay in memory; {asked.share:g} of the photos",
+        ],
+    }
+    with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
+        place = Path(name)
+        os.environ["PIXQUERY_CACHE"] = str(place / "cache")
+        for size, count, make in (
+            (SMALL, asked.count_small, _small),
+            (LARGE, asked.count_large, _large(asked.grain)),
+        ):
+            if count:
+                folder = place / size.replace(" ", "-")
+                facts = _made(folder, photos_in(photos), count, make)
+                document[size] = facts | _rounds(folder, count, asked)
+    tell(document)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--photos", type=Path, metavar="DIR", help="photos to make the test photos of"
+    )
+    parser.add_argument(
+        "--count-small", type=int, default=384, metavar="N", help="photos of 500 pixels (384)"
+    )
+    parser.add_argument(
+        "--count-large", type=int, default=96, metavar="N", help="photos of 12 megapixels (96)"
+    )
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.5,
+        metavar="X",
+        help="share of the photos that the careful and the naive pipeline take (0.5)",
+    )
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="repetitions (3)")
+    parser.add_argument(
+        "--grain",
+        type=float,
+        default=4.0,
+        metavar="X",
+        help="camera noise added to the 12-megapixel photos, in grey levels (4). Enlarged photos "
+        "are smooth, their files small, and scaled decoding looks better on them than it is; with "
+        "4 the files are as large as a phone's",
+    )
+    for hidden in ("--worker", "--folder", "--out"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    parser.add_argument("--take", type=int, default=0, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if min(asked.rounds, asked.count_small + asked.count_large) < 1 or not 0 < asked.share <= 1:
+        parser.error("at least one round, one photo and a share between 0 and 1 are needed")
+    return asked
+
+
+def _takes_int8() -> bool:
+    from engine.encoders import has_bfloat16
+
+    return "int8" in load_profile(PROFILE).manifest["image"]["models"] and not has_bfloat16()
+
+
+# -- photos -----------------------------------------------------------------------------------
+
+Make = Callable[[Image.Image, int, Path], None]
+
+
+def _made(folder: Path, sources: list[Path], count: int, make: Make) -> dict[str, Any]:
+    """Writes ``count`` photos of different content, in threads; their number and mean size."""
+    say(f"making {count} photos ({folder.name})")
+    folder.mkdir()
+
+    def one(number: int) -> tuple[int, str]:
+        file = folder / f"{number:05d}.jpg"
+        lap, place = divmod(number, len(sources))
+        with Image.open(sources[place]) as opened:
+            image = opened.convert("RGB")
+        trim = 2 * lap  # each lap through the given photos cuts two pixels more off the edges
+        width, height = image.size
+        image = image.crop((trim, trim, width - trim, height - trim))
+        make(image, number, file)
+        content = file.read_bytes()
+        return len(content), digest(content)
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        made = list(pool.map(one, range(count)))
+    if len({key for _, key in made}) != count:
+        raise SystemExit("two of the photos made are alike: give more or other --photos")
+    return {"photos": count, "mean_megabytes": round(sum(s for s, _ in made) / count / 1e6, 3)}
+
+
+def _small(image: Image.Image, number: int, file: Path) -> None:
+    del number
+    factor = 500 / max(image.size)
+    size = (round(image.width * factor), round(image.height * factor))
+    image.resize(size, Image.Resampling.LANCZOS).save(file, "JPEG", quality=90)
+
+
+def _large(grain: float) -> Make:
+    noise = np.random.default_rng(0).normal(0, grain, (4096, 4096)).round().astype(np.int16)
+
+    def make(image: Image.Image, number: int, file: Path) -> None:
+        size = (4000, 3000) if image.width >= image.height else (3000, 4000)
+        image = image.resize(size, Image.Resampling.BICUBIC)
+        if grain > 0:
+            across, down = (7 * number) % 96, (13 * number) % 96
+            shift = noise[down : down + size[1], across : across + size[0], None]
+            pixels = np.asarray(image, np.int16) + shift
+            image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+        image.save(file, "JPEG", quality=92)
+
+    return make
+
+
+# -- rounds -----------------------------------------------------------------------------------
+
+
+def _rounds(folder: Path, count: int, asked: argparse.Namespace) -> dict[str, Any]:
+    part = max(1, min(count, round(count * asked.share)))
+    takes = {"ours": count, "decode_only": count, "careful": part, "naive": part}
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in takes}
+    for number in range(asked.rounds):
+        order = list(takes) if number % 2 == 0 else list(takes)[::-1]
+        for name in order:
+            runs[name].append(_run(name, folder, takes[name]))
+            rate = runs[name][-1]["images_per_second"]
+            say(f"{folder.name}, round {number + 1}, {name}: {rate:.1f} photos/s")
+    rates = {name: [run["images_per_second"] for run in found] for name, found in runs.items()}
+    middle = {name: median(values) for name, values in rates.items()}
+    vectors = {
+        name: np.load(_vectors(folder, name)) for name in takes if _vectors(folder, name).exists()
+    }
+    return {
+        "images_per_second": {name: round(value, 2) for name, value in middle.items()},
+        "ours_over_naive": _ratio(rates, "naive"),
+        "ours_over_careful": _ratio(rates, "careful"),
+        "ours_over_decode_only": _ratio(rates, "decode_only"),
+        "every_round": {name: [round(v, 2) for v in values] for name, values in rates.items()},
+        "photos_taken": takes,
+        "peak_memory_megabytes": {
+            name: max(run["peak_memory_megabytes"] for run in found) for name, found in runs.items()
+        },
+        "peak_memory_of_one_helper_megabytes": {
+            "naive": max(run["peak_memory_of_one_helper_megabytes"] for run in runs["naive"])
+        },
+        "mean_cosine_to_naive": {
+            name: round(_cosine(vectors[name], vectors["naive"]), 5) for name in ("ours", "careful")
+        },
+    }
+
+
+def _ratio(rates: dict[str, list[float]], other: str) -> dict[str, Any]:
+    each = [ours / theirs for ours, theirs in zip(rates["ours"], rates[other], strict=True)]
+    return {
+        "of_medians": round(median(rates["ours"]) / median(rates[other]), 3),
+        "every_round": [round(value, 3) for value in each],
+    }
+
+
+def _cosine(some: Floats, others: Floats) -> float:
+    both = min(len(some), len(others))
+    some, others = some[:both], others[:both]
+    dots = np.einsum("nd,nd->n", some, others)
+    return float(np.mean(dots / np.linalg.norm(some, axis=1) / np.linalg.norm(others, axis=1)))
+
+
+def _vectors(folder: Path, name: str) -> Path:
+    return folder.parent / f"{folder.name}-{name}.npy"
+
+
+def _run(name: str, folder: Path, take: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as place:
+        out = Path(place) / "figures.json"
+        command = [sys.executable, str(Path(__file__).resolve()), "--worker", name]
+        command += ["--folder", str(folder), "--take", str(take), "--out", str(out)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        found: dict[str, Any] = json.loads(out.read_text("utf-8"))
+        return found
+
+
+# -- one pipeline, in a process of its own ----------------------------------------------------
+
+
+def _work(asked: argparse.Namespace) -> None:
+    folder, out = Path(asked.folder), Path(asked.out)
+    files = sorted(folder.iterdir())[: asked.take]
+    pipelines = {"ours": _ours, "careful": _careful, "naive": _naive, "decode_only": _decode_only}
+    seconds, vectors = pipelines[asked.worker](files, out.parent)
+    if vectors is not None:
+        np.save(_vectors(folder, asked.worker), vectors[:COMPARED])
+    figures = {
+        "images_per_second": len(files) / seconds,
+        "peak_memory_megabytes": peak_memory(),
+        "peak_memory_of_one_helper_megabytes": peak_memory_of_children(),
+    }
+    out.write_text(json.dumps(figures), "utf-8")
+
+
+def _ours(files: list[Path], place: Path) -> tuple[float, Floats]:
+    with Library.open(place / "library", create=True, profile=PROFILE) as library:
+        profile = library.profile
+        profile.images.encode(np.zeros((usable_cores(), SIZE, SIZE, 3), np.uint8))
+        profile.alignment.images(np.zeros((1, profile.dimension), np.float32))
+        _ = profile.probes
+        begin = perf_counter()
+        report = index(library, [files[0].parent])
+        seconds = perf_counter() - begin
+        if report.added != len(files) or report.skipped:
+            raise SystemExit(f"only {report.added} of {len(files)} photos were indexed")
+        # The files are new and read in the order of their names: so are the ids.
+        _, raw = library.catalog.raw_vectors(profile.encoder, limit=COMPARED)
+        return seconds, raw.astype(np.float32)
+
+
+def _decode_only(files: list[Path], place: Path) -> tuple[float, None]:
+    del place
+    decode(files[0].read_bytes(), SIZE)
+    begin = perf_counter()
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for future in _ahead(pool, lambda file: decode(file.read_bytes(), SIZE).pixels, files):
+            future.result()
+    return perf_counter() - begin, None
+
+
+def _careful(files: list[Path], place: Path) -> tuple[float, Floats]:
+    import onnxruntime as ort
+
+    del place
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 2
+    model = SHIPPED / PROFILE / "image.onnx"
+    session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    session.run(None, {"pixels": np.zeros((BATCH, SIZE, SIZE, 3), np.uint8)})
+    parts: list[Floats] = []
+    batch: list[Pixels] = []
+    begin = perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        for future in _ahead(pool, _whole, files):
+            batch.append(future.result())
+            if len(batch) == BATCH:
+                parts.append(session.run(None, {"pixels": np.stack(batch)})[0])
+                batch = []
+    if batch:
+        parts.append(session.run(None, {"pixels": np.stack(batch)})[0])
+    return perf_counter() - begin, np.concatenate(parts)
+
+
+def _naive(files: list[Path], place: Path) -> tuple[float, Floats]:
+    import torch
+    from torch.utils.data import DataLoader, Dataset
+
+    from trainer.export import ImageModel
+
+    del place
+
+    class Photos(Dataset[torch.Tensor]):
+        def __len__(self) -> int:
+            return len(files)
+
+        def __getitem__(self, row: int) -> torch.Tensor:
+            return torch.from_numpy(_whole(files[row]))
+
+    model = ImageModel()
+    with torch.inference_mode():
+        model(torch.zeros((BATCH, SIZE, SIZE, 3), dtype=torch.uint8))
+        loader = DataLoader(Photos(), batch_size=BATCH, num_workers=2)
+        begin = perf_counter()
+        parts = [model(batch).numpy() for batch in loader]
+        seconds = perf_counter() - begin
+    return seconds, np.concatenate(parts)
+
+
+def _whole(file: Path) -> Pixels:
+    """What one would write: the whole photo decoded, then made small."""
+    with Image.open(file) as image:
+        return np.array(image.convert("RGB").resize((SIZE, SIZE)), np.uint8)
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, read: Callable[[Path], Pixels], files: list[Path]
+) -> Iterator[Future[Pixels]]:
+    """Reads in threads, in order, two batches ahead."""
+    waiting: deque[Future[Pixels]] = deque()
+    for file in files:
+        if len(waiting) >= 2 * BATCH:
+            yield waiting.popleft()
+        waiting.append(pool.submit(read, file))
+    yield from waiting
+
+
+if __name__ == "__main__":
+    main()
