@@ -220,6 +220,9 @@ def query(
     as_json: bool,
 ) -> None:
     """Find the photos that TEXT describes best."""
+    from engine.profile import load_profile
+
+    load_profile().warm()  # nearly every library uses the shipped profile
     from engine import Library, Query
 
     asked = Query(text, k, offset, candidates, min_relevance, rerank)

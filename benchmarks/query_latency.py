@@ -90,9 +90,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--noise",
         type=float,
-        default=0.5,
+        default=1.0,
         metavar="X",
-        help="noise of the made vectors, in standard deviations of each dimension (0.5)",
+        help="noise of the made vectors, in standard deviations of each dimension (1)",
     )
     parser.add_argument(
         "--captions",

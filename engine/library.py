@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from filelock import FileLock, Timeout
-
 from db.catalog import Catalog
 from db.errors import (
     LibraryDamaged,
@@ -45,7 +43,6 @@ class Library:
         self.folder = folder
         self.catalog = catalog
         self.profile = profile
-        self._lock = FileLock(folder / "lock")
         self._index: VectorIndex | None = None
 
     @classmethod
@@ -170,8 +167,11 @@ class Library:
             LibraryLocked: Another process holds it.
             StorageFailed: The lock file cannot be made.
         """
+        from filelock import FileLock, Timeout  # readers do without
+
+        lock = FileLock(self.folder / "lock")
         try:
-            self._lock.acquire(timeout=0)
+            lock.acquire(timeout=0)
         except Timeout:
             raise LibraryLocked(
                 f"the library {self.folder} is being written to by another pixquery: "
@@ -185,7 +185,7 @@ class Library:
         try:
             yield
         finally:
-            self._lock.release()
+            lock.release()
 
     @property
     def index(self) -> VectorIndex:

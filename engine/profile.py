@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
+from threading import RLock, Thread
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ class Profile:
 
     folder: Path
     manifest: Mapping[str, Any]
+    _loading: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -77,9 +80,14 @@ class Profile:
         model = self._file(self.manifest["image"]["models"][precision])
         return OpenVinoImageEncoder(model, size=self.size, dimension=self.dimension)
 
-    @cached_property
+    @property
     def texts(self) -> TextEncoder:
         """The text encoder."""
+        with self._loading:  # it may be on its way already, see `warm`
+            return self._texts
+
+    @cached_property
+    def _texts(self) -> TextEncoder:
         text = self.manifest["text"]
         return OpenVinoTextEncoder(
             self._file(text["model"]),
@@ -105,6 +113,19 @@ class Profile:
         if isinstance(self.relevance, Logistic):
             return self.relevance.landmarks.texts[:256]
         return np.eye(self.alignment.dimension, dtype=np.float32)
+
+    def warm(self) -> None:
+        """Begins to load in another thread what the first query needs.
+
+        Compiled code does most of it, so that it costs no time while this thread imports. What
+        fails there fails again, and is told, when it is used.
+        """
+
+        def load() -> None:
+            with suppress(ProfileDamaged):
+                self.texts.encode(["a photo"])
+
+        Thread(target=load, name="warm").start()
 
     def check(self) -> None:
         """Compares every file with the manifest.
@@ -133,6 +154,8 @@ class Profile:
 def load_profile(name: str = DEFAULT) -> Profile:
     """Finds a profile by its name among the shipped ones, or by its folder.
 
+    The same folder gives the same object, whose models are loaded once.
+
     Raises:
         ProfileNotFound: No such name and no such folder.
         ProfileDamaged: The manifest cannot be read.
@@ -148,9 +171,14 @@ def load_profile(name: str = DEFAULT) -> Profile:
             f"a {MANIFEST}; `pixquery models list` tells more"
         )
     try:
-        return Profile(folder.resolve(), json.loads(file.read_text("utf-8")))
+        return _profile(folder.resolve(), file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ProfileDamaged(f"the manifest {file} cannot be read ({error})") from error
+
+
+@cache
+def _profile(folder: Path, manifest: str) -> Profile:
+    return Profile(folder, json.loads(manifest))
 
 
 def shipped() -> list[str]:

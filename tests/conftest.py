@@ -248,9 +248,7 @@ def models(colours: Path) -> Profile:
 
 
 @pytest.fixture
-def new_library(
-    models: Profile, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[NewLibrary]:
+def new_library(models: Profile, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewLibrary]:
     """Makes empty libraries of the colour profile, as many as wanted."""
     made: list[Library] = []
 

@@ -170,8 +170,13 @@ def test_any_sequence_of_changes_equals_a_fresh_build(
             report = index(library, [folder.root], Options(batch_size=batch_size))
             now = {record.path for record in library.catalog.everything()}
             assert now == folder.whole()
-            assert report.images == len(now) == len(held) + report.added - report.removed - len(
-                {skip.path for skip in report.skipped} & held
+            assert (
+                report.images
+                == len(now)
+                == len(held)
+                + report.added
+                - report.removed
+                - len({skip.path for skip in report.skipped} & held)
             )
             assert report.images == sum(
                 (report.added, report.updated, report.moved, report.unchanged)
@@ -537,9 +542,7 @@ def many(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3])
-def test_ctrl_c_keeps_what_was_done(
-    stop_after: int, new_library: NewLibrary, many: Path
-) -> None:
+def test_ctrl_c_keeps_what_was_done(stop_after: int, new_library: NewLibrary, many: Path) -> None:
     calls = 0
 
     def stop(done: int, total: int) -> None:
@@ -723,7 +726,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk(
-    small_disk: Path, squares: Path, many: Path, colours: Path, new_library: NewLibrary, spawn: Spawn
+    small_disk: Path,
+    squares: Path,
+    many: Path,
+    colours: Path,
+    new_library: NewLibrary,
+    spawn: Spawn,
 ) -> None:
     place = small_disk / "library"
     with Library.open(place, create=True, profile=str(colours)) as library:

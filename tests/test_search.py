@@ -92,7 +92,9 @@ def test_a_hit_tells_the_file(library: Library, squares: Path) -> None:
     index(library, [squares])
     hit = next(hit for hit in library.search("red").hits if hit.path == file)
     assert (hit.width, hit.height) == (40, 10)
-    assert abs(hit.modified - datetime(2023, 11, 14, 22, 13, 20, 123456, UTC)).total_seconds() < 0.01
+    assert (
+        abs(hit.modified - datetime(2023, 11, 14, 22, 13, 20, 123456, UTC)).total_seconds() < 0.01
+    )
     assert library.catalog.records([hit.id])[hit.id].path == file
 
 

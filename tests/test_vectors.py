@@ -148,7 +148,11 @@ for _ in range(3):
     gc.collect()
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, timeout=100, check=False
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        capture_output=True,
+        timeout=100,
+        check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
 
