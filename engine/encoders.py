@@ -6,6 +6,7 @@ PyTorch, so a query starts in a blink.
 
 import os
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -88,6 +89,7 @@ class OpenVinoImageEncoder:
             },
         )
         self._queue = ov.AsyncInferQueue(self._model, cores)
+        self._one_at_a_time = Lock()
 
     def encode(self, pixels: Pixels) -> Floats:
         """Encodes uint8[n, size, size, 3] into float32[n, dimension]."""
@@ -96,10 +98,11 @@ class OpenVinoImageEncoder:
         def keep(request: ov.InferRequest, row: int) -> None:
             vectors[row] = request.get_output_tensor(0).data[0]
 
-        self._queue.set_callback(keep)
-        for row in range(len(pixels)):
-            self._queue.start_async({0: pixels[row : row + 1]}, row)
-        self._queue.wait_all()
+        with self._one_at_a_time:
+            self._queue.set_callback(keep)
+            for row in range(len(pixels)):
+                self._queue.start_async({0: pixels[row : row + 1]}, row)
+            self._queue.wait_all()
         return vectors
 
 
@@ -122,6 +125,7 @@ class OpenVinoTextEncoder:
         self._model = ov.Core().compile_model(
             model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": _cache()}
         )
+        self._one_at_a_time = Lock()
 
     def encode(self, texts: list[str]) -> Floats:
         """Encodes texts, those of like length together, into float32[n, dimension]."""
@@ -133,7 +137,8 @@ class OpenVinoTextEncoder:
             longest = max(sum(tokens[row].attention_mask) for row in rows)
             ids = np.array([tokens[row].ids[:longest] for row in rows], np.int64)
             mask = np.array([tokens[row].attention_mask[:longest] for row in rows], np.int64)
-            vectors[rows] = self._model([ids, mask])[0]
+            with self._one_at_a_time:
+                vectors[rows] = self._model([ids, mask])[0]
         return vectors
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+
 from db.catalog import Catalog
 from db.errors import (
     LibraryDamaged,
