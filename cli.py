@@ -112,7 +112,7 @@ def _shared(command: _Command) -> _Command:
               help="Photos written at a time.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(0, 256), default=0, show_default="one a core",
               help="Decoding threads.")  # fmt: skip
-@click.option("--rebuild", is_flag=True, help="Encode every photo under the paths anew.")
+@click.option("--rebuild", is_flag=True, help="Encode every photo of the library anew.")
 @_shared
 def index(
     paths: tuple[Path, ...],
@@ -294,14 +294,15 @@ def _show_hits(answer: Answer) -> None:
     table.add_column("size", justify="right", style="dim", no_wrap=True)
     for hit in answer.hits:
         bar = Text(f"{hit.relevance:4.2f} ") + _bar(hit.relevance)
-        link = Text(_shown(hit.path))
+        link = Text(_near(hit.path))
         if hit.path.is_absolute() and _shown(hit.path) == str(hit.path):
             link.stylize(f"link {hit.path.as_uri()}")
         table.add_row(str(hit.rank), bar, link, f"{hit.width} x {hit.height}")
     console = Console()
     console.print(table)
     spent = answer.milliseconds.total
-    console.print(f"{answer.candidates:,} candidates judged in {spent:.0f} ms", style="dim")
+    summary = f"{answer.candidates:,} candidates judged in {spent:.0f} ms"
+    console.print(summary, style="dim", highlight=False)
 
 
 def _bar(relevance: float) -> Any:
@@ -702,6 +703,12 @@ def _print_json(document: Any) -> None:
 
 def _shown(path: Path) -> str:
     return _clean(str(path))
+
+
+def _near(path: Path) -> str:
+    """A path as short as the current folder allows, for eyes rather than programs."""
+    here = Path.cwd()
+    return _shown(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _clean(text: str) -> str:

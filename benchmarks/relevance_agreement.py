@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from db.records import Floats, Pair, Pixels
 from engine.features import NAMES, pair_features
-from engine.profile import DEFAULT, SHIPPED, Profile, load_profile
+from engine.profile import DEFAULT, Profile, load_profile
 from engine.relevance import Logistic
 from indexer.decode import decode
 from trainer.datasets import ExpertRating, read_captions, read_expert_ratings
@@ -210,7 +210,11 @@ def _table(
         }
     gain = drawn["relevance regressor"] - drawn["similarity alone"]
     table["gain"] = {
-        "what": "regressor minus similarity alone, in the same draws",
+        "what": "regressor minus similarity alone, intervals from the same draws",
+        **{
+            name: round(table["relevance regressor"][name] - table["similarity alone"][name], 4)
+            for name in ("tau_c", "rmse")
+        },
         "tau_c_ci95": _interval(gain[:, 0]),
         "rmse_ci95": _interval(gain[:, 1]),
     }
@@ -280,10 +284,7 @@ def _checks(
 def _stored(profile: Profile) -> Fitted:
     from safetensors.numpy import load_file
 
-    file = profile.folder / str(profile.manifest["relevance"])
-    if not file.is_file():
-        raise SystemExit(f"{file} is missing below {SHIPPED}")
-    tensors = load_file(file)
+    tensors = load_file(profile.folder / str(profile.manifest["relevance"]))
     return Fitted(tensors["weights"].astype(np.float32), float(tensors["bias"][0]))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
 from db.records import FileState, Generation, Ids, ImageRecord, KnownFile, RootSummary, Skipped
-from db.schema import generations, images, migrate, roots, settings, skipped, vectors
+from db.schema import generations, images, is_current, migrate, roots, settings, skipped, vectors
 
 RawVectors = NDArray[np.float16]
 
@@ -45,8 +45,11 @@ class Catalog:
             connect_args={"timeout": 30, "isolation_level": None},
         )
         sa.event.listen(self._engine, "connect", _prepare)
-        with self._write() as connection:
-            migrate(connection, str(file.parent))
+        with self._read() as connection:
+            current = is_current(connection)
+        if not current:
+            with self._write() as connection:
+                migrate(connection, str(file.parent))
 
     def close(self) -> None:
         """Closes all connections; the write-ahead log is folded into the file."""

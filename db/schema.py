@@ -78,6 +78,14 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
 """Step i brings a catalogue from version i + 1 to i + 2. Released steps never change."""
 
 
+NEWEST = len(MIGRATIONS) + 1
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the catalogue is of the newest version."""
+    return bool(_version(connection) == NEWEST)
+
+
 def migrate(connection: Connection, place: str) -> None:
     """Creates the tables of a new catalogue, or brings an older one up to date.
 
@@ -88,17 +96,20 @@ def migrate(connection: Connection, place: str) -> None:
     Raises:
         LibraryTooNew: The catalogue's version is not known to this pixquery.
     """
-    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    newest = len(MIGRATIONS) + 1
-    if version > newest:
+    version = _version(connection)
+    if version > NEWEST:
         raise LibraryTooNew(
             f"the library {place} has catalogue version {version}, and this pixquery knows up to "
-            f"{newest}: update pixquery, or choose another library with --library DIR"
+            f"{NEWEST}: update pixquery, or choose another library with --library DIR"
         )
     if version == 0:
         metadata.create_all(connection)
     else:
         for step in MIGRATIONS[version - 1 :]:
             step(connection)
-    if version < newest:
-        connection.exec_driver_sql(f"PRAGMA user_version = {newest}")
+    if version < NEWEST:
+        connection.exec_driver_sql(f"PRAGMA user_version = {NEWEST}")
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())

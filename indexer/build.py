@@ -36,7 +36,7 @@ class Options:
     jobs: int = 0
     """Decoding threads; 0 = one a core."""
     rebuild: bool = False
-    """Encode every photo anew."""
+    """Encode every photo of the library anew, whatever the paths."""
     progress: Callable[[int, int], object] = lambda done, total: None
     """Called with the number of files done and the number to do."""
 
@@ -77,6 +77,9 @@ def index(library: Library, paths: Sequence[Path], options: Options | None = Non
     """
     begin = perf_counter()
     options = options or Options()
+    if options.rebuild:  # no photo may be left behind without a vector
+        known = (root.path for root in library.catalog.roots())
+        paths = [*paths, *(root for root in known if root.is_dir())]
     roots = roots_of(paths)
     scans = {root: scan(root, options.exclude) for root in roots}
     if not any(found.files for found in scans.values()):

@@ -1,0 +1,306 @@
+"""The catalogue against a plain dictionary, and what it does when files fail."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from db.catalog import Catalog
+from db.errors import LibraryDamaged, StorageFailed
+from db.records import FileState, Generation, ImageRecord, Skipped
+
+ENCODER = "this"
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    made = Catalog(tmp_path / "c.sqlite")
+    yield made
+    made.close()
+
+
+def photo(path: str | Path, content: bytes = b"x" * 16, size: int = 1) -> ImageRecord:
+    return ImageRecord(
+        path=Path(path),
+        state=FileState(size, 2**62),
+        content=content,
+        width=30,
+        height=20,
+        taken=datetime(2020, 2, 29, 12, 30, 1),
+    )
+
+
+def raw(*rows: float) -> np.ndarray:
+    return np.array([[row, -row, 0.5] for row in rows], np.float16)
+
+
+# -- any sequence of changes ------------------------------------------------------------------
+
+_ROOT = Path("/r")
+_paths = st.sampled_from(
+    [_ROOT / name for name in ("a", "a/b", "a b", "a0", "z", "\udcff", "a/c\n")]
+)
+
+
+class Machine(RuleBasedStateMachine):
+    """Photos, skipped files and vectors are those of a dictionary."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.catalog = Catalog(Path(":memory:"))
+        # One connection holds a database in memory; the catalogue's pool keeps it.
+        self.root = self.catalog.add_root(_ROOT)
+        self.held: dict[Path, tuple[int, bytes, float]] = {}
+        self.skipped: dict[Path, str] = {}
+        self.given: set[int] = set()
+
+    def teardown(self) -> None:
+        self.catalog.close()
+
+    @rule(paths=st.lists(_paths, unique=True, max_size=4), value=st.integers(0, 99))
+    def put(self, paths: list[Path], value: int) -> None:
+        revision = self.catalog.revision
+        content = bytes([value]) * 16
+        values = [float(value + place) for place in range(len(paths))]
+        vectors = raw(*values) if values else np.empty((0, 3), np.float16)
+        ids = self.catalog.put(
+            self.root, [photo(path, content) for path in paths], vectors, ENCODER
+        )
+        assert self.catalog.revision > revision
+        for path, image_id, vector in zip(paths, ids, values, strict=True):
+            if path in self.held:
+                assert self.held[path][0] == image_id
+            else:
+                assert image_id not in self.given  # an id never comes to mean another photo
+            self.given.add(image_id)
+            self.held[path] = (image_id, content, vector)
+            self.skipped.pop(path, None)
+
+    @rule(path=_paths, reason=st.sampled_from(["broken", "empty"]))
+    def skip(self, path: Path, reason: str) -> None:
+        self.catalog.skip(self.root, [(Skipped(path, reason), FileState(3, 4))])
+        self.held.pop(path, None)
+        self.skipped[path] = reason
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), onto=_paths)
+    def move(self, data: st.DataObject, onto: Path) -> None:
+        source = data.draw(st.sampled_from(sorted(self.held)))
+        if onto in self.held:
+            return
+        self.catalog.move(self.held[source][0], self.root, onto, FileState(8, 9))
+        self.held[onto] = self.held.pop(source)
+        self.skipped.pop(onto, None)
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        paths = data.draw(st.lists(st.sampled_from(sorted(self.held)), unique=True))
+        self.catalog.remove([self.held.pop(path)[0] for path in paths])
+
+    @rule(path=_paths)
+    def forget_skipped(self, path: Path) -> None:
+        self.catalog.forget_skipped([path])
+        self.skipped.pop(path, None)
+
+    @invariant()
+    def holds_the_same(self) -> None:
+        assert len(self.catalog) == len(self.held)
+        known = self.catalog.known(_ROOT, ENCODER)
+        assert {p: k.id for p, k in known.items() if k.id} == {
+            path: entry[0] for path, entry in self.held.items()
+        }
+        assert {p: k.reason for p, k in known.items() if not k.id} == self.skipped
+        assert {r.path: r.content for r in self.catalog.everything()} == {
+            path: entry[1] for path, entry in self.held.items()
+        }
+        ids, vectors = self.catalog.raw_vectors(ENCODER)
+        assert dict(zip(ids.tolist(), vectors[:, 0].tolist() if len(ids) else [], strict=True)) == {
+            entry[0]: entry[2] for entry in self.held.values()
+        }
+        assert self.catalog.vector_ids(ENCODER).tolist() == ids.tolist() == sorted(ids)
+        assert self.catalog.contents(ENCODER) == {entry[1] for entry in self.held.values()}
+        assert self.catalog.unsound(3, ENCODER) == []
+        assert self.catalog.problems() == []
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = hypothesis_settings(max_examples=25, stateful_step_count=15)
+
+
+# -- one thing at a time ----------------------------------------------------------------------
+
+
+def test_a_record_comes_back_as_it_was_put(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/r"))
+    (image_id,) = catalog.put(root, [photo("/r/a.png")], raw(1), ENCODER)
+    (record,) = catalog.records([image_id, 999]).values()
+    assert record == ImageRecord(
+        Path("/r/a.png"), FileState(1, 2**62), b"x" * 16, 30, 20,
+        datetime(2020, 2, 29, 12, 30, 1), image_id,
+    )  # fmt: skip
+
+
+def test_names_that_are_no_text(catalog: Catalog) -> None:
+    root = catalog.add_root(Path(os.fsdecode(b"/r\xff")))
+    path = Path(os.fsdecode(b"/r\xff/\xfe\n.png"))
+    catalog.put(root, [photo(path)], raw(1), ENCODER)
+    assert next(catalog.everything()).path == path
+    assert list(catalog.known(Path(os.fsdecode(b"/r\xff")), ENCODER)) == [path]
+
+
+def test_known_keeps_to_the_root(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/"))
+    inside = {"/r", "/r/a", "/r/\x00", "/r/\udcff\udcff"}
+    outside = {"/r0", "/r.", "/r!", "/ra", "/q", "/s", "/"}
+    paths = [Path(path) for path in sorted(inside | outside)]
+    catalog.put(root, [photo(path) for path in paths], raw(*range(len(paths))), ENCODER)
+    assert set(catalog.known(Path("/r"), ENCODER)) == {Path(path) for path in inside}
+    assert set(catalog.known(Path("/"), ENCODER)) == set(paths)
+
+
+def test_thousands_of_ids_at_once(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/r"))
+    records = [photo(f"/r/{number}") for number in range(2_500)]
+    ids = catalog.put(root, records, np.zeros((2_500, 3), np.float16), ENCODER)
+    assert len(set(ids)) == 2_500
+    assert set(catalog.records(ids)) == set(ids)
+    assert set(catalog.vectors_of(ids, ENCODER)) == set(ids)
+    assert [record.id for record in catalog.everything()] == sorted(ids)
+    parts = []
+    after = 0
+    while len(some := catalog.raw_vectors(ENCODER, after=after, limit=700)[0]):
+        parts += some.tolist()
+        after = parts[-1]
+    assert parts == sorted(ids)
+    catalog.remove(ids[:2_000])
+    assert len(catalog) == 500
+
+
+def test_a_failed_batch_leaves_nothing_behind(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/r"))
+    revision = catalog.revision
+    with pytest.raises(ValueError, match="argument"):  # two photos and one vector
+        catalog.put(root, [photo("/r/a"), photo("/r/b")], raw(1), ENCODER)
+    assert len(catalog) == 0
+    assert catalog.revision == revision
+
+
+def test_only_what_was_written_since_a_revision(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/r"))
+    catalog.put(root, [photo("/r/a"), photo("/r/b")], raw(1, 2), ENCODER)
+    since = catalog.revision
+    (changed,) = catalog.put(root, [photo("/r/b")], raw(3), ENCODER)
+    ids, vectors = catalog.raw_vectors(ENCODER, since=since)
+    assert ids.tolist() == [changed]
+    assert vectors[:, 0].tolist() == [3]
+
+
+def test_vectors_of_another_encoder_mean_nothing(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/r"))
+    (image_id,) = catalog.put(root, [photo("/r/a")], raw(1), "that")
+    assert catalog.vector_ids(ENCODER).tolist() == []
+    assert catalog.contents(ENCODER) == set()
+    assert catalog.vectors_of([image_id], ENCODER) == {}
+    assert catalog.unsound(3, ENCODER) == [image_id]
+    assert catalog.known(Path("/r"), ENCODER)[Path("/r/a")].state == FileState(-1, -1)
+
+
+def test_unsound_names_vectors_of_another_length(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/r"))
+    good, bad = catalog.put(root, [photo("/r/a"), photo("/r/b")], raw(1, 2), ENCODER)
+    with sqlite3.connect(catalog.file) as other:
+        other.execute("UPDATE vectors SET raw = x'0000' WHERE image_id = ?", (bad,))
+    other.close()
+    assert catalog.unsound(3, ENCODER) == [bad]
+    with pytest.raises(LibraryDamaged, match="different lengths"):
+        catalog.raw_vectors(ENCODER)
+    catalog.forget_vectors([bad])
+    assert catalog.raw_vectors(ENCODER)[0].tolist() == [good]
+
+
+def test_settings_and_generation(catalog: Catalog) -> None:
+    assert catalog.setting("none", "default") == "default"
+    catalog.keep("name", "one")
+    catalog.keep("name", "two")
+    assert catalog.setting("name") == "two"
+    assert catalog.generation() is None
+    for number in (1, 2):
+        made = Generation(f"v{number}", 5, "sha", number, "space")
+        catalog.publish(made)
+        assert catalog.generation() == made
+
+
+def test_roots(catalog: Catalog) -> None:
+    inner = catalog.add_root(Path("/r/a"))
+    catalog.put(inner, [photo("/r/a/x")], raw(1), ENCODER)
+    assert catalog.add_root(Path("/r/a")) == inner
+    assert catalog.add_root(Path("/r/a/b/c")) == inner
+    beside = catalog.add_root(Path("/r/ab"))
+    assert beside != inner
+    outer = catalog.add_root(Path("/r"))
+    assert [(root.path, root.images) for root in catalog.roots()] == [(Path("/r"), 1)]
+    assert catalog.add_root(Path("/r/ab")) == outer
+
+
+def test_a_new_catalogue_was_never_updated(catalog: Catalog) -> None:
+    assert catalog.updated is None
+    catalog.put(catalog.add_root(Path("/r")), [photo("/r/a")], raw(1), ENCODER)
+    assert catalog.updated is not None
+    assert catalog.updated.utcoffset() is not None
+
+
+# -- files that fail --------------------------------------------------------------------------
+
+
+def test_what_is_no_catalogue_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    file.write_bytes(b"These are not the bytes you are looking for. " * 200)
+    with pytest.raises(LibraryDamaged, match=r"c\.sqlite"):
+        Catalog(file)
+
+
+def test_a_catalogue_without_its_tables_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    Catalog(file).close()
+    with sqlite3.connect(file) as other:
+        other.execute("DROP TABLE images")
+    other.close()
+    catalog = Catalog(file)
+    try:
+        with pytest.raises(LibraryDamaged):
+            len(catalog)
+    finally:
+        catalog.close()
+
+
+def test_a_place_that_cannot_hold_a_file(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed, match="nowhere"):
+        Catalog(tmp_path / "nowhere" / "c.sqlite")
+
+
+def test_overwritten_pages_are_found(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    catalog = Catalog(file)
+    root = catalog.add_root(Path("/r"))
+    records = [photo(f"/r/{number}") for number in range(500)]
+    catalog.put(root, records, np.zeros((500, 3), np.float16), ENCODER)
+    catalog.close()
+    content = bytearray(file.read_bytes())
+    content[5 * 4096 : 12 * 4096] = os.urandom(7 * 4096)
+    file.write_bytes(content)
+    try:
+        again = Catalog(file)
+        try:
+            assert again.problems()
+        finally:
+            again.close()
+    except LibraryDamaged:
+        pass  # told even earlier

@@ -1,0 +1,144 @@
+"""Features and relevance, worked out by hand and one pair at a time."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from db.errors import ProfileDamaged
+from db.records import Floats
+from engine.alignment import unit
+from engine.features import CROWD, NAMES, Landmarks, pair_features
+from engine.relevance import Logistic, Similarity
+
+
+def rows(seed: int, count: int, dimension: int = 5) -> Floats:
+    return unit(np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32))
+
+
+def by_hand(text: Floats, photo: Floats, landmarks: Landmarks) -> list[float]:
+    """The features of one pair, in plain Python."""
+    crowding = sorted(float(photo @ each) for each in landmarks.texts)[-CROWD:]
+    usual = [float(text @ each) for each in landmarks.photos]
+    nearest = sorted(usual)[-CROWD:]
+    mean = sum(usual) / len(usual)
+    spread = math.sqrt(sum((u - mean) ** 2 for u in usual) / len(usual))
+    return [
+        float(text @ photo),
+        sum(crowding) / len(crowding),
+        sum(nearest) / len(nearest),
+        mean,
+        spread,
+    ]
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    count=st.integers(1, 8),
+    landmarks=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+)
+def test_features_of_each_pair(seed: int, count: int, landmarks: tuple[int, int]) -> None:
+    texts, photos = rows(seed, count), rows(seed + 1, count)
+    marks = Landmarks(rows(seed + 2, landmarks[0]), rows(seed + 3, landmarks[1]))
+    found = pair_features(texts, photos, marks)
+    assert found.shape == (count, len(NAMES))
+    assert found.dtype == np.float32
+    for row, text, photo in zip(found, texts, photos, strict=True):
+        assert row == pytest.approx(by_hand(text, photo, marks), abs=1e-5)
+
+
+def test_one_text_meets_many_photos() -> None:
+    text, photos = rows(0, 1), rows(1, 7)
+    marks = Landmarks(rows(2, 12), rows(3, 12))
+    together = pair_features(text, photos, marks)
+    apart = pair_features(np.repeat(text, 7, 0), photos, marks)
+    assert together == pytest.approx(apart, abs=1e-6)
+
+
+def test_a_case_worked_out_on_paper() -> None:
+    east, north = [1.0, 0.0], [0.0, 1.0]
+    marks = Landmarks(np.array([east, north], np.float32), np.array([east], np.float32))
+    features = pair_features(np.array([north], np.float32), np.array([north], np.float32), marks)
+    # similarity 1; crowding (0 + 1) / 2; the text is at right angles to the only photo landmark
+    assert features.tolist() == [[1.0, 0.5, 0.0, 0.0, 0.0]]
+
+
+def test_similarity_cuts_off_what_is_negative() -> None:
+    photos = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
+    assert Similarity().score(np.array([[1, 0]], np.float32), photos).tolist() == [1, 0, 0]
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    weights=st.lists(st.floats(-50, 50), min_size=len(NAMES), max_size=len(NAMES)),
+    bias=st.floats(-50, 50),
+)
+def test_relevance_is_the_logistic_of_the_weighted_features(
+    seed: int, weights: list[float], bias: float
+) -> None:
+    texts, photos = rows(seed, 4), rows(seed + 1, 4)
+    marks = Landmarks(rows(seed + 2, 12), rows(seed + 3, 12))
+    found = Logistic(np.array(weights, np.float32), bias, marks).score(texts, photos)
+    assert found.dtype == np.float32
+    assert ((found >= 0) & (found <= 1)).all()
+    features = pair_features(texts, photos, marks).astype(np.float64)
+    for value, row in zip(found, features, strict=True):
+        exponent = sum(w * f for w, f in zip(weights, row, strict=True)) + bias
+        assert value == pytest.approx(1 / (1 + math.exp(-exponent)), abs=1e-3)
+
+
+@pytest.mark.parametrize("bias", [-1000.0, 1000.0])
+def test_extreme_weights_neither_overflow_nor_leave_the_range(bias: float) -> None:
+    marks = Landmarks(rows(0, 3), rows(1, 3))
+    found = Logistic(np.zeros(len(NAMES), np.float32), bias, marks).score(rows(2, 2), rows(3, 2))
+    assert found.tolist() == [float(bias > 0)] * 2
+
+
+def test_no_photos_are_no_error() -> None:
+    marks = Landmarks(rows(0, 12), rows(1, 12))
+    judge = Logistic(np.zeros(len(NAMES), np.float32), 0, marks)
+    assert judge.score(rows(2, 1), np.empty((0, 5), np.float32)).shape == (0,)
+
+
+def saved(file: Path, **changes: np.ndarray | None) -> Path:
+    tensors: dict[str, np.ndarray | None] = {
+        "weights": np.arange(len(NAMES), dtype=np.float32),
+        "bias": np.array([0.25], np.float32),
+        "landmarks.texts": rows(0, 12),
+        "landmarks.photos": rows(1, 12),
+    }
+    tensors |= changes
+    save_file({name: tensor for name, tensor in tensors.items() if tensor is not None}, file)
+    return file
+
+
+def test_loading_gives_what_was_saved(tmp_path: Path) -> None:
+    loaded = Logistic.load(saved(tmp_path / "r"))
+    made = Logistic(
+        np.arange(len(NAMES), dtype=np.float32), 0.25, Landmarks(rows(0, 12), rows(1, 12))
+    )
+    assert np.array_equal(loaded.score(rows(2, 3), rows(3, 3)), made.score(rows(2, 3), rows(3, 3)))
+
+
+@pytest.mark.parametrize("lacking", ["weights", "bias", "landmarks.texts", "landmarks.photos"])
+def test_a_missing_tensor_is_told(lacking: str, tmp_path: Path) -> None:
+    with pytest.raises(ProfileDamaged, match="install the profile again"):
+        Logistic.load(saved(tmp_path / "r", **{lacking: None}))
+
+
+def test_a_regressor_of_other_features_is_told(tmp_path: Path) -> None:
+    file = saved(tmp_path / "r", weights=np.zeros(3, np.float32))
+    with pytest.raises(ProfileDamaged, match="weighs 3 features"):
+        Logistic.load(file)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"garbage" * 100])
+def test_what_cannot_be_read_is_told(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "r").write_bytes(content)
+    with pytest.raises(ProfileDamaged):
+        Logistic.load(tmp_path / "r")

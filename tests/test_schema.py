@@ -1,0 +1,60 @@
+"""Tables of a new catalogue, and catalogues of other versions."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from db.errors import LibraryTooNew
+from db.schema import MIGRATIONS, metadata, migrate
+
+NEWEST = len(MIGRATIONS) + 1
+
+
+def connected(file: Path) -> sa.Connection:
+    engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
+    return engine.connect()
+
+
+def version(file: Path) -> int:
+    with connected(file) as connection:
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def test_a_new_file_gets_all_tables_and_the_newest_version(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    with connected(file) as connection, connection.begin():
+        migrate(connection, "here")
+    assert version(file) == NEWEST
+    with connected(file) as connection:
+        assert set(sa.inspect(connection).get_table_names()) >= set(metadata.tables)
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    for _ in range(2):
+        with connected(file) as connection, connection.begin():
+            migrate(connection, "here")
+    assert version(file) == NEWEST
+
+
+def test_a_newer_catalogue_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    with sqlite3.connect(file) as raw:
+        raw.execute(f"PRAGMA user_version = {NEWEST + 1}")
+    raw.close()
+    before = file.read_bytes()
+    with connected(file) as connection, pytest.raises(LibraryTooNew, match=str(NEWEST + 1)):
+        migrate(connection, "here")
+    assert file.read_bytes() == before
+
+
+def test_every_column_says_whether_it_may_be_empty() -> None:
+    empty = {
+        f"{table.name}.{column.name}"
+        for table in metadata.tables.values()
+        for column in table.columns
+        if column.nullable
+    }
+    assert empty == {"images.taken"}  # many cameras have no clock; all else is always known
