@@ -19,7 +19,7 @@ $(BIN)/python:
 
 $(VENV)/.base: setup.cfg pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV) (about 400 MB, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e .
 	@touch $@
 
 $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python

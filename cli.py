@@ -220,6 +220,7 @@ def query(
     as_json: bool,
 ) -> None:
     """Find the photos that TEXT describes best."""
+    _one_thread_for_small_sums()
     from engine.profile import load_profile
 
     load_profile().warm()  # nearly every library uses the shipped profile
@@ -380,6 +381,7 @@ def evaluate(
     QUERIES.csv has the columns `query_id,query_text,image`; the image is named by its file name or
     the end of its path. Prefilter alone is shown beside re-ranked.
     """
+    _one_thread_for_small_sums()
     from engine import Library
     from trainer.datasets import read_queries
     from trainer.evaluate import evaluate as measure
@@ -630,6 +632,16 @@ def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None
 
 
 # -- words and numbers ------------------------------------------------------------------------
+
+
+def _one_thread_for_small_sums() -> None:
+    """Keeps FAISS and NumPy from waking threads for one query's sums; before they are imported.
+
+    Their threads would fight with the encoder's for the same cores: on two busy ones a query took
+    three times as long.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _photo_loader(size: int) -> Callable[[Path], Pixels]:

@@ -108,6 +108,7 @@ def _document(asked: argparse.Namespace) -> dict[str, Any]:
             "relevance regressor": table["relevance regressor"],
             "gain_over_similarity": table["gain"],
             "calibration": _calibration(held_out["relevance regressor"][~own], targets[~own]),
+            "calibration_with_own_pairs": _calibration(held_out["relevance regressor"], targets),
             "agrees_with_the_trainers_own_measure": _same_as_trainer(
                 ratings, features, asked.seed, table
             ),

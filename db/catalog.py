@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
@@ -19,6 +20,7 @@ from db.records import FileState, Generation, Ids, ImageRecord, KnownFile, RootS
 from db.schema import generations, images, is_current, migrate, roots, settings, skipped, vectors
 
 RawVectors = NDArray[np.float16]
+_Value = TypeVar("_Value")
 
 _IN_LIMIT = (
     500  # SQLite takes 32,766 bound values; small statements are as fast and safe everywhere
@@ -249,42 +251,50 @@ class Catalog:
 
         Args:
             root_id: From :meth:`add_root`.
-            records: ``n`` photos; their ``id`` is not looked at.
+            records: ``n`` photos of different paths; their ``id`` is not looked at.
             raw: float16[n, d], as the image encoder gave them.
             encoder: Which image encoder that was.
 
         Returns:
             The ids in the order of ``records``; a replaced photo keeps its id.
         """
-        ids: list[int] = []
+        paths = [os.fsencode(record.path) for record in records]
+        rows = [
+            {
+                "root_id": root_id,
+                "path": path,
+                "size": record.state.size,
+                "mtime_ns": record.state.mtime_ns,
+                "content": record.content,
+                "width": record.width,
+                "height": record.height,
+                "taken": record.taken,
+            }
+            for path, record in zip(paths, records, strict=True)
+        ]
         with self._write() as connection:
             revision = _touch(connection)
-            for record, vector in zip(records, raw, strict=True):
-                values = {
-                    "root_id": root_id,
-                    "path": os.fsencode(record.path),
-                    "size": record.state.size,
-                    "mtime_ns": record.state.mtime_ns,
-                    "content": record.content,
-                    "width": record.width,
-                    "height": record.height,
-                    "taken": record.taken,
-                }
-                image_id = connection.execute(
-                    insert(images)
-                    .values(values)
-                    .on_conflict_do_update(index_elements=["path"], set_=values)
-                    .returning(images.c.id)
-                ).scalar_one()
-                held = {"raw": vector.tobytes(), "encoder": encoder, "revision": revision}
-                connection.execute(
-                    insert(vectors)
-                    .values(image_id=image_id, **held)
-                    .on_conflict_do_update(index_elements=["image_id"], set_=held)
+            connection.execute(_PUT_IMAGE, rows)
+            ids: dict[bytes, int] = {}
+            for part in _parts(paths):
+                found = connection.execute(
+                    sa.select(images.c.path, images.c.id).where(images.c.path.in_(part))
                 )
-                connection.execute(sa.delete(skipped).where(skipped.c.path == values["path"]))
-                ids.append(int(image_id))
-        return ids
+                ids.update((path, image_id) for path, image_id in found)
+                connection.execute(sa.delete(skipped).where(skipped.c.path.in_(part)))
+            connection.execute(
+                _PUT_VECTOR,
+                [
+                    {
+                        "image_id": ids[path],
+                        "raw": vector.tobytes(),
+                        "encoder": encoder,
+                        "revision": revision,
+                    }
+                    for path, vector in zip(paths, raw, strict=True)
+                ],
+            )
+        return [ids[path] for path in paths]
 
     def skip(self, root_id: int, files: Sequence[tuple[Skipped, FileState]]) -> None:
         """Remembers unusable files, so that unchanged ones are not read again.
@@ -470,6 +480,23 @@ class Catalog:
         ]
 
 
+def _put(table: sa.Table, key: str) -> Insert:
+    """Inserts rows, or overwrites those of the same key; built once, as building takes longest."""
+    statement = insert(table)
+    return statement.on_conflict_do_update(
+        index_elements=[key],
+        set_={
+            column.name: statement.excluded[column.name]
+            for column in table.columns
+            if column.name not in ("id", key)
+        },
+    )
+
+
+_PUT_IMAGE = _put(images, "path")
+_PUT_VECTOR = _put(vectors, "image_id")
+
+
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in (
         "journal_mode=WAL",  # readers go on while a run writes
@@ -526,9 +553,9 @@ def _under(column: sa.Column[bytes], root: Path) -> sa.ColumnElement[bool]:
     return sa.or_(column == whole, sa.and_(column >= inside, column < beyond))
 
 
-def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), _IN_LIMIT):
-        yield ids[start : start + _IN_LIMIT]
+def _parts(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
+    for start in range(0, len(values), _IN_LIMIT):
+        yield values[start : start + _IN_LIMIT]
 
 
 def _record(row: sa.Row[tuple[object, ...]]) -> ImageRecord:

@@ -201,11 +201,10 @@ def _inverted(ids: Ids, vectors: Floats, probes: Floats) -> faiss.Index:
         faiss.ScalarQuantizer.QT_fp16,
         faiss.METRIC_INNER_PRODUCT,
     )
-    index.own_fields = True
-    index.quantizer.this.disown()
     index.cp.spherical = True
     index.cp.niter = 10
     index.cp.seed = 1  # the same photos give the same index
+    index.cp.min_points_per_centroid = 1  # few points a list are meant, and no cause for a warning
     sample = np.random.default_rng(1).permutation(len(ids))[: 40 * lists]
     index.train(vectors[sample])
     index.set_direct_map_type(faiss.DirectMap.Hashtable)

@@ -78,8 +78,8 @@ def index(library: Library, paths: Sequence[Path], options: Options | None = Non
     begin = perf_counter()
     options = options or Options()
     if options.rebuild:  # no photo may be left behind without a vector
-        known = (root.path for root in library.catalog.roots())
-        paths = [*paths, *(root for root in known if root.is_dir())]
+        indexed = [root.path for root in library.catalog.roots()]
+        paths = [*paths, *(path for path in indexed if path.is_dir())]
     roots = roots_of(paths)
     scans = {root: scan(root, options.exclude) for root in roots}
     if not any(found.files for found in scans.values()):

@@ -2,13 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from numpy.typing import NDArray
+from safetensors.numpy import save
 
 from db.errors import BadData
 from db.records import Floats, Pixels
@@ -213,12 +214,17 @@ def _written(out: Path, profile: Profile, tensors: Tensors) -> Alignment:
         for name in set(profile.manifest["files"]).difference(own):
             shutil.copyfile(profile.folder / name, out / name)
     file = out / "alignment.safetensors"
-    save_file({name: tensor.astype(np.float16) for name, tensor in tensors.items()}, file)
+    _save({name: tensor.astype(np.float16) for name, tensor in tensors.items()}, file)
     return Alignment(file)
 
 
+def _save(tensors: Mapping[str, NDArray[Any]], file: Path) -> None:
+    """Writes safetensors that whoever may read the folder may read."""
+    file.write_bytes(save(dict(tensors)))
+
+
 def _write_profile(out: Path, profile: Profile, regressor: Fitted, landmarks: Landmarks) -> None:
-    save_file(
+    _save(
         {
             "weights": regressor.weights,
             "bias": np.array([regressor.bias], np.float32),

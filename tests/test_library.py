@@ -1,0 +1,336 @@
+"""A library's parts, kept in step and mended from the catalogue."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import COLOURS, Invoke, parsed, square
+
+from db.errors import (
+    LibraryDamaged,
+    LibraryNotFound,
+    LibraryTooNew,
+    ProfileMismatch,
+    ProfileNotFound,
+    StorageFailed,
+)
+from db.schema import MIGRATIONS
+from engine import Library
+from engine.library import CATALOGUE
+from engine.profile import MANIFEST
+from indexer.build import index
+
+
+@pytest.fixture
+def place(tmp_path: Path, squares: Path, colours: Path) -> Path:
+    """A closed library of the squares."""
+    with Library.open(tmp_path / "library", create=True, profile=str(colours)) as library:
+        index(library, [squares])
+    return tmp_path / "library"
+
+
+def vectors_of(place: Path) -> Path:
+    (file,) = place.glob("vectors-*.faiss")
+    return file
+
+
+def answers(place: Path) -> dict[str, list[str]]:
+    with Library.open(place) as library:
+        return {
+            colour: [hit.path.stem for hit in library.search(colour, k=1).hits]
+            for colour in COLOURS
+        }
+
+
+RIGHT = {colour: [colour] for colour in COLOURS}
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "missing": lambda file: file.unlink(),
+    "one bit": flip,
+    "cut off": lambda file: file.write_bytes(file.read_bytes()[:-1]),
+    "empty": lambda file: file.write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_vector_file_is_made_anew(damage: str, place: Path) -> None:
+    file = vectors_of(place)
+    DAMAGES[damage](file)
+    assert answers(place) == RIGHT
+    kept = list(place.glob("*.corrupt-*"))
+    assert len(kept) == (damage != "missing")  # nothing is thrown away unseen
+    assert vectors_of(place) != file
+    with Library.open(place) as library:
+        assert library.verify() == []
+
+
+def test_the_vectors_are_read_and_not_made_anew_each_time(place: Path) -> None:
+    before = vectors_of(place).stat()
+    assert answers(place) == RIGHT
+    after = vectors_of(place).stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_a_stale_generation_is_caught_up(place: Path, squares: Path) -> None:
+    # As after a crash between the last batch and the vector file: all changes are committed.
+    old = shutil.copytree(place, place.parent / "old")
+    square(squares / "new.png", (200, 20, 20))
+    next(squares.rglob("blue.*")).unlink()
+    square(next(squares.rglob("green.*")), "black")
+    with Library.open(place) as library:
+        index(library, [squares])
+    with sqlite3.connect(place / CATALOGUE) as catalogue, sqlite3.connect(old / CATALOGUE) as past:
+        row = past.execute("SELECT * FROM generations").fetchone()
+        catalogue.execute("DELETE FROM generations")
+        catalogue.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?)", row)
+    catalogue.close()
+    past.close()
+    vectors_of(place).unlink()
+    shutil.copy(vectors_of(old), place)
+    with Library.open(place) as library:
+        assert [f.what for f in library.verify()] == [
+            "vectors: the index file is older than the catalogue"
+        ]
+        assert {hit.path.stem for hit in library.search("black", k=2).hits} == {"black", "green"}
+        assert {hit.path.stem for hit in library.search("red", k=2).hits} == {"red", "new"}
+        assert library.search("blue", k=1).hits[0].path.stem != "blue"
+        assert library.index.ids().tolist() == [r.id for r in library.catalog.everything()]
+        assert library.verify() == []
+
+
+def test_an_older_vector_file_is_removed_when_a_newer_one_stands(
+    place: Path, squares: Path
+) -> None:
+    before = vectors_of(place)
+    square(squares / "new.png", (200, 20, 20))
+    with Library.open(place) as library:
+        index(library, [squares])
+    assert vectors_of(place) != before
+
+
+def test_an_alignment_that_changed_is_noticed(place: Path, tmp_path: Path, colours: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    profile = shutil.copytree(colours, tmp_path / "profile")
+    with sqlite3.connect(place / CATALOGUE) as catalogue:
+        catalogue.execute("UPDATE settings SET value = ? WHERE name = 'profile'", (str(profile),))
+    catalogue.close()
+    assert answers(place) == RIGHT
+    tensors = load_file(profile / "alignment.safetensors")
+    turned = {n: np.ascontiguousarray(np.roll(t, 1, -1)) for n, t in tensors.items()}
+    save_file(turned, profile / "alignment.safetensors")
+    manifest = profile / MANIFEST
+    manifest.write_text(manifest.read_text() + "\n")  # whoever trains anew writes a new one
+    assert answers(place) == RIGHT
+    with Library.open(place) as library:
+        assert library.index.vectors(library.index.ids()).shape == (8, 3)
+
+
+# -- opening ----------------------------------------------------------------------------------
+
+
+def test_no_library_is_told_with_the_way_to_one(tmp_path: Path) -> None:
+    with pytest.raises(LibraryNotFound, match="pixquery index"):
+        Library.open(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_newer_library_is_refused(place: Path) -> None:
+    with sqlite3.connect(place / CATALOGUE) as catalogue:
+        catalogue.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 2}")
+    catalogue.close()
+    with pytest.raises(LibraryTooNew, match="update pixquery"):
+        Library.open(place)
+
+
+def test_another_profile_is_refused_with_the_way_out(
+    place: Path, colours: Path, tints: Path
+) -> None:
+    with pytest.raises(ProfileMismatch, match="--rebuild") as told:
+        Library.open(place, profile=str(tints))
+    assert str(tints) in str(told.value)
+    assert str(colours.resolve()) in str(told.value)
+    assert answers(place) == RIGHT
+    Library.open(place, profile=str(colours)).close()
+
+
+def test_switching_profiles_encodes_all_photos_anew(
+    place: Path, squares: Path, tints: Path, invoke: Invoke
+) -> None:
+    done = invoke(
+        "index", squares, "--library", place, "--rebuild", "--profile", tints, "--json"
+    )
+    assert parsed(done)["updated"] == 8
+    assert answers(place) == RIGHT
+    with Library.open(place) as library:
+        assert library.profile.name == "tints"
+        assert library.verify() == []
+
+
+def test_a_switch_that_fails_switches_nothing(
+    place: Path, squares: Path, tints: Path, invoke: Invoke
+) -> None:
+    # An unplugged disk leaves its empty folder behind.
+    squares.rename(squares.parent / "away")
+    squares.mkdir()
+    failed = invoke("index", squares, "--library", place, "--rebuild", "--profile", tints)
+    assert failed.exit_code == 1
+    assert answers(place) == RIGHT
+
+
+def test_a_switch_while_another_writes_switches_nothing(
+    place: Path, squares: Path, tints: Path, invoke: Invoke
+) -> None:
+    with Library.open(place) as library, library.writing():
+        refused = invoke("index", squares, "--library", place, "--rebuild", "--profile", tints)
+        assert refused.exit_code == 75
+    assert answers(place) == RIGHT
+
+
+def test_a_rebuild_forgets_no_photo_of_an_unplugged_disk(
+    place: Path, squares: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    other = square(tmp_path / "other" / "crimson.png", (220, 20, 60)).parent
+    squares.rename(squares.parent / "away")
+    done = invoke("index", other, "--library", place, "--rebuild")
+    assert done.exit_code == 0
+    assert answers(place) == RIGHT  # the same encoder: what was encoded before is as good as new
+
+
+def test_a_profile_that_went_away_is_told(place: Path, tmp_path: Path, colours: Path) -> None:
+    with sqlite3.connect(place / CATALOGUE) as catalogue:
+        catalogue.execute("UPDATE settings SET value = '/gone' WHERE name = 'profile'")
+    catalogue.close()
+    with pytest.raises(ProfileNotFound, match="/gone"):
+        Library.open(place)
+
+
+def test_a_catalogue_of_garbage_is_told_in_a_sentence(place: Path, invoke: Invoke) -> None:
+    (place / CATALOGUE).write_bytes(b"garbage" * 5000)
+    with pytest.raises(LibraryDamaged, match="index your photos again"):
+        Library.open(place)
+    told = invoke("query", "red", "--library", place)
+    assert told.exit_code == 1
+    assert told.stderr.count("\n") == 1
+    assert told.stderr.startswith("pixquery: the catalogue")
+
+
+def test_a_place_that_cannot_be_made(tmp_path: Path, colours: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageFailed, match="--library"):
+        Library.open(tmp_path / "file" / "library", create=True, profile=str(colours))
+
+
+def test_home_is_understood(
+    tmp_path: Path, colours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Library.open("~/photos", create=True, profile=str(colours)) as library:
+        assert library.folder == tmp_path / "photos"
+        assert len(library) == 0
+
+
+def test_info_counts(place: Path, squares: Path) -> None:
+    with Library.open(place) as library:
+        found = library.info()
+    assert (found.images, found.dimension, found.index, found.profile) == (8, 3, "exact", "colours")
+    assert [(root.path, root.images) for root in found.roots] == [(squares, 8)]
+    assert found.vectors_bytes == vectors_of(place).stat().st_size
+    assert found.catalogue_bytes >= (place / CATALOGUE).stat().st_size
+    assert found.updated is not None
+
+
+# -- verify -----------------------------------------------------------------------------------
+
+
+def in_catalogue(statement: str) -> Callable[[Path, Path], object]:
+    def change(place: Path, squares: Path) -> None:
+        with sqlite3.connect(place / CATALOGUE) as catalogue:
+            catalogue.execute(statement)
+        catalogue.close()
+
+    return change
+
+
+def _photo_gone(place: Path, squares: Path) -> None:
+    next(squares.rglob("red.*")).unlink()
+
+
+def _photo_changed(place: Path, squares: Path) -> None:
+    square(next(squares.rglob("red.*")), (250, 5, 5), size=(50, 51))
+
+
+WRONGS: dict[str, tuple[Callable[[Path, Path], object], str]] = {
+    **{
+        f"vector file {name}": (lambda place, _, do=do: do(vectors_of(place)), "vectors: ")
+        for name, do in DAMAGES.items()
+    },
+    "no generation": (in_catalogue("DELETE FROM generations"), "vectors: there is no index file"),
+    "a loose vector": (
+        in_catalogue("DELETE FROM images WHERE id = 2"),
+        "catalogue: a row of vectors refers to a row of images",
+    ),
+    "a lost vector": (
+        in_catalogue("DELETE FROM vectors WHERE image_id = 3"),
+        "catalogue: 1 photos have no sound vector",
+    ),
+    "a short vector": (
+        in_catalogue("UPDATE vectors SET raw = x'0000' WHERE image_id = 3"),
+        "catalogue: 1 photos have no sound vector",
+    ),
+    "a photo gone": (_photo_gone, "file: "),
+    "a photo changed": (_photo_changed, "file: "),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONGS)
+def test_verify_finds_and_mends(wrong: str, place: Path, squares: Path, invoke: Invoke) -> None:
+    assert invoke("verify", "--library", place).exit_code == 0
+    damage, words = WRONGS[wrong]
+    damage(place, squares)
+    found = invoke("verify", "--library", place, "--json")
+    assert found.exit_code == 1
+    findings = parsed(found)["findings"]
+    assert any(finding["what"].startswith(words) for finding in findings)
+    assert not any(finding["repaired"] for finding in findings)
+    mended = invoke("verify", "--library", place, "--repair", "--json")
+    assert mended.exit_code == 0
+    assert all(finding["repaired"] for finding in parsed(mended)["findings"])
+    assert invoke("verify", "--library", place).exit_code == 0
+    left = {file.stem for file in squares.rglob("*.*")}
+    assert {name for names in answers(place).values() for name in names} == left
+
+
+def test_verify_compares_the_vectors_themselves(place: Path, invoke: Invoke) -> None:
+    opposite = np.array([1, -1, 1], np.float16).tobytes().hex()
+    in_catalogue(f"UPDATE vectors SET raw = x'{opposite}' WHERE image_id = 3")(place, place)
+    found = invoke("verify", "--library", place, "--json")
+    assert found.exit_code == 1
+    assert any(f["what"].startswith("vectors: ") for f in parsed(found)["findings"])
+
+
+def test_verify_notices_a_damaged_profile(
+    place: Path, tmp_path: Path, colours: Path, invoke: Invoke
+) -> None:
+    profile = shutil.copytree(colours, tmp_path / "profile")
+    in_catalogue(f"UPDATE settings SET value = '{profile}' WHERE name = 'profile'")(place, place)
+    flip(profile / "text.onnx")
+    found = parsed(invoke("verify", "--library", place, "--json"))["findings"]
+    assert [finding["what"].split(":")[0] for finding in found] == ["profile"]
+    assert "text.onnx" in found[0]["what"]
+
+
+def test_verify_repair_respects_the_lock(place: Path, invoke: Invoke) -> None:
+    with Library.open(place) as library, library.writing():
+        assert invoke("verify", "--library", place, "--repair").exit_code == 75
+        assert invoke("verify", "--library", place).exit_code == 0

@@ -1,0 +1,161 @@
+"""Profiles: found by name or folder, checked against their manifests, loaded when used."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import COLOURS, SIZE, centred
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from db.errors import ProfileDamaged, ProfileNotFound
+from engine.encoders import cache_folder
+from engine.profile import DEFAULT, MANIFEST, Profile, load_profile, shipped
+from engine.relevance import Logistic, Similarity
+
+words = st.lists(
+    st.sampled_from([*COLOURS, "unheard", "of", "RED", "?!"]), min_size=1, max_size=10
+).map(" ".join)
+
+
+@pytest.fixture
+def copy(colours: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(colours, tmp_path / "copy"))
+
+
+def test_the_default_is_shipped() -> None:
+    assert DEFAULT in shipped()
+    profile = load_profile()
+    assert profile.name == DEFAULT
+    assert profile.shipped
+    assert profile.folder.name == DEFAULT
+
+
+def test_a_folder_is_a_profile_too(colours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_profile(str(colours)).name == "colours"
+    assert not load_profile(str(colours)).shipped
+    monkeypatch.chdir(colours.parent)
+    assert load_profile("colours").folder == load_profile("./colours").folder == colours.resolve()
+
+
+@pytest.mark.parametrize("name", ["nothing", "/no/such/folder", "..", ""])
+def test_an_unknown_name_is_told_with_the_known_ones(name: str) -> None:
+    with pytest.raises(ProfileNotFound, match=DEFAULT):
+        load_profile(name)
+
+
+@pytest.mark.parametrize("text", ["", "{", '["not", "a", "mapping"]', "{}", '{"name": "x"}'])
+def test_a_damaged_manifest_is_told(text: str, copy: Path) -> None:
+    (copy / MANIFEST).write_text(text)
+    with pytest.raises(ProfileDamaged, match="manifest"):
+        load_profile(str(copy)).check()
+
+
+@pytest.mark.parametrize("name", ["image.onnx", "text.onnx", "tokenizer.json", "alignment.safetensors"])
+def test_check_notices_every_file(name: str, copy: Path) -> None:
+    profile = load_profile(str(copy))
+    profile.check()
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(ProfileDamaged, match=name):
+        profile.check()
+    (copy / name).unlink()
+    with pytest.raises(ProfileDamaged, match=name):
+        profile.check()
+
+
+@pytest.mark.parametrize("part", ["images", "texts", "alignment"])
+def test_a_missing_file_is_told_when_it_is_needed(part: str, copy: Path) -> None:
+    for name in ("image.onnx", "text.onnx", "alignment.safetensors"):
+        (copy / name).unlink()
+    with pytest.raises(ProfileDamaged, match="install the profile again"):
+        getattr(load_profile(str(copy)), part)
+
+
+@pytest.mark.parametrize(("part", "name"), [("images", "image.onnx"), ("texts", "text.onnx"),
+                                            ("texts", "tokenizer.json")])  # fmt: skip
+def test_a_damaged_model_is_told_when_it_is_needed(part: str, name: str, copy: Path) -> None:
+    (copy / name).write_bytes((copy / name).read_bytes()[:40])
+    with pytest.raises(ProfileDamaged, match=name):
+        getattr(load_profile(str(copy)), part)
+
+
+def test_images_are_their_mean_colour(models: Profile) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (70, SIZE, SIZE, 3), np.uint8)
+    vectors = models.images.encode(pixels)
+    assert vectors.shape == (70, 3)
+    assert vectors.dtype == np.float32
+    assert vectors == pytest.approx(pixels.mean((1, 2)) / 255, abs=0.01)
+    assert models.images.encode(pixels[:0]).shape == (0, 3)
+
+
+@given(texts=st.lists(words, max_size=70))
+@hypothesis_settings(max_examples=30)
+def test_texts_are_the_mean_of_their_colours_in_any_company(
+    texts: list[str], models: Profile
+) -> None:
+    grey = np.full(3, 0.5)
+    vectors = models.texts.encode(texts)
+    assert vectors.shape == (len(texts), 3)
+    for text, vector in zip(texts, vectors, strict=True):
+        # "?!" is one word to the tokenizer
+        known = [
+            np.array(COLOURS[word.lower()]) / 255 if word.lower() in COLOURS else grey
+            for word in text.split()
+        ]
+        assert vector == pytest.approx(np.mean(known, 0), abs=0.01)
+
+
+def test_longer_texts_are_cut(models: Profile) -> None:
+    long = models.texts.encode(["red " * 16 + "blue " * 500])
+    assert long[0] == pytest.approx([1, 0, 0], abs=0.01)
+
+
+def test_the_two_sides_meet(models: Profile) -> None:
+    pixels = np.stack([np.full((SIZE, SIZE, 3), rgb, np.uint8) for rgb in COLOURS.values()])
+    photos = models.alignment.images(models.images.encode(pixels))
+    texts = models.alignment.texts(models.texts.encode(list(COLOURS)))
+    wanted = np.stack([centred(colour) for colour in COLOURS])
+    assert photos == pytest.approx(wanted, abs=0.01)
+    assert texts == pytest.approx(wanted, abs=0.01)
+
+
+def test_relevance_is_optional(colours: Path, tints: Path) -> None:
+    assert isinstance(load_profile(str(colours)).relevance, Similarity)
+    assert isinstance(load_profile(str(tints)).relevance, Logistic)
+    for folder in (colours, tints):
+        probes = load_profile(str(folder)).probes
+        assert probes.shape[1] == 3
+        assert np.linalg.norm(probes, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_profiles_with_other_image_encoders_differ(colours: Path, tints: Path) -> None:
+    assert load_profile(str(colours)).encoder != load_profile(str(tints)).encoder
+
+
+def test_the_cache_lies_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PIXQUERY_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("PIXQUERY_CACHE")
+    assert cache_folder().name == "pixquery"
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_a_cache_that_cannot_be_kept_is_done_without(
+    where: str, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("PIXQUERY_CACHE", str(tmp_path / where))
+    assert load_profile(str(colours)).texts.encode(["red"])[0] == pytest.approx([1, 0, 0], abs=0.01)
+
+
+def test_a_damaged_manifest_entry_is_told(copy: Path) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text())
+    del manifest["image"]["size"]
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ProfileDamaged, match="manifest"):
+        _ = load_profile(str(copy)).images

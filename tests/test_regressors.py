@@ -1,0 +1,88 @@
+"""Fitted regressors against curves whose weights are known."""
+
+import numpy as np
+import pytest
+
+from db.records import Floats
+from engine.alignment import unit
+from engine.features import NAMES, Landmarks, pair_features
+from engine.relevance import Logistic
+
+regressors = pytest.importorskip(
+    "trainer.regressors", reason="SciPy and scikit-learn come with the extra `train`"
+)
+
+
+def rows(seed: int, count: int, dimension: int = 16) -> Floats:
+    return unit(np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32))
+
+
+def logistic(exponent: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-exponent)))
+
+
+@pytest.fixture(scope="module")
+def features() -> Floats:
+    texts = rows(0, 3_000)
+    photos = unit(texts + rows(1, 3_000) * np.linspace(0.2, 3, 3_000, dtype=np.float32)[:, None])
+    return pair_features(texts, photos, Landmarks(rows(2, 60), rows(3, 60)))
+
+
+def test_a_known_curve_is_found_again(features: Floats) -> None:
+    crowding = -0.25 * 5
+    exponent = features @ np.array([5, crowding, 0, 0, 0]) - 2
+    fitted = regressors.fit_logistic(features, logistic(exponent))
+    assert fitted.predict(features) == pytest.approx(logistic(exponent), abs=0.01)
+    assert fitted.weights[0] == pytest.approx(5, rel=0.05)
+    assert fitted.weights[1] == pytest.approx(crowding, rel=0.05)
+    assert fitted.bias == pytest.approx(-2, abs=0.2)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])
+def test_crowding_is_taken_off_as_told(weight: float, features: Floats) -> None:
+    targets = logistic(4 * features[:, 0] - 1)
+    fitted = regressors.fit_logistic(features, targets, crowding_weight=weight)
+    assert fitted.weights[1] == pytest.approx(-weight * fitted.weights[0], abs=1e-5)
+    assert fitted.weights[0] > 0
+
+
+def test_noise_is_averaged(features: Floats) -> None:
+    truth = logistic(5 * (features[:, 0] - 0.25 * features[:, 1]) - 2)
+    noise = np.random.default_rng(0).normal(0, 0.2, len(truth))
+    fitted = regressors.fit_logistic(features, np.clip(truth + noise, 0, 1))
+    assert np.abs(fitted.predict(features) - truth).mean() < 0.03
+
+
+def test_features_that_never_vary_are_no_error(features: Floats) -> None:
+    flat = features.copy()
+    flat[:, 1:] = 0
+    fitted = regressors.fit_logistic(flat, logistic(3 * flat[:, 0].astype(float)))
+    assert np.isfinite(fitted.weights).all()
+    assert fitted.predict(flat) == pytest.approx(logistic(3 * flat[:, 0].astype(float)), abs=0.02)
+
+
+def test_training_and_query_predict_the_same(features: Floats) -> None:
+    fitted = regressors.fit_logistic(features, logistic(4 * features[:, 0] - 1))
+    texts, photos = rows(4, 20), rows(5, 20)
+    landmarks = Landmarks(rows(2, 60), rows(3, 60))
+    at_query = Logistic(fitted.weights, fitted.bias, landmarks).score(texts, photos)
+    at_training = fitted.predict(pair_features(texts, photos, landmarks))
+    assert at_query == pytest.approx(at_training, abs=1e-5)
+    assert len(fitted.weights) == len(NAMES)
+
+
+def test_landmarks_lie_where_the_points_are() -> None:
+    centres = np.eye(16, dtype=np.float32)[:4]
+    rng = np.random.default_rng(0)
+    points = unit(np.repeat(centres, 50, 0) + 0.01 * rng.normal(size=(200, 16)).astype(np.float32))
+    marks = regressors.fit_landmarks(points, points, count=4, seed=1)
+    for found in (marks.texts, marks.photos):
+        assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
+        assert (found @ centres.T).max(1) == pytest.approx(1, abs=0.01)
+    again = regressors.fit_landmarks(points, points, count=4, seed=1)
+    assert np.array_equal(marks.texts, again.texts)
+
+
+def test_there_are_no_more_landmarks_than_points() -> None:
+    marks = regressors.fit_landmarks(rows(0, 5), rows(1, 7), count=256)
+    assert (len(marks.texts), len(marks.photos)) == (5, 7)
