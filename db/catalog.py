@@ -258,6 +258,8 @@ class Catalog:
         Returns:
             The ids in the order of ``records``; a replaced photo keeps its id.
         """
+        if not records:
+            return []
         paths = [os.fsencode(record.path) for record in records]
         rows = [
             {

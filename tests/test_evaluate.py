@@ -182,10 +182,8 @@ def thousand(flickr: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_shipped_profile_finds_everyday_photos(thousand: Path, flickr: Path) -> None:
-    # Two captions of five, spread over all photos: the interval is +-0.02 wide.
-    queries = read_queries(flickr / "test_queries.csv")
-    queries = [query for query in queries if query.id.endswith(("#1", "#3"))]
-    assert len(queries) == 2_000
+    # One in sixteen, spread over all photos: asked one by one, all of them take a minute.
+    queries = read_queries(flickr / "test_queries.csv")[::16]
     with Library.open(thousand) as library:
         result, _ = evaluate(library, queries, 200)
     for name, least in (("recall@1", 0.24), ("recall@5", 0.54), ("recall@10", 0.67)):
@@ -193,7 +191,7 @@ def test_the_shipped_profile_finds_everyday_photos(thousand: Path, flickr: Path)
         assert result.reranked[name] >= result.first_stage[name]
         low, high = result.ci95["reranked"][name]
         assert low < result.reranked[name] < high
-        assert high - low < 0.06
+        assert high - low < 0.15
     assert result.unmatched == ()
 
 
