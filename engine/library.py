@@ -308,7 +308,8 @@ class Library:
         return (self.folder / published.file).is_file()
 
     def _quarantine(self, published: Generation | None) -> None:
-        if published is not None:
+        """Puts a damaged file aside; one of another alignment is merely out of date."""
+        if published is not None and published.space == self.profile.alignment.digest:
             file = self.folder / published.file
             with suppress(OSError):
                 file.rename(file.with_name(f"{file.name}.corrupt-{time.time_ns()}"))

@@ -7,6 +7,7 @@ replaced, no answer holds -1, damaged files are refused before FAISS parses them
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -154,7 +155,8 @@ class VectorIndex:
             beside.replace(file)
             _sync_folder(file.parent)
         except OSError as error:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
             raise StorageFailed(
                 f"the vectors cannot be written to {file} ({error.strerror}): make room or fix "
                 "its permissions, then index again; the photos' vectors are safe in the catalogue"

@@ -64,7 +64,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.catalog.close()
 
-    @rule(paths=st.lists(_paths, unique=True, max_size=4), value=st.integers(0, 99))
+    @rule(paths=st.lists(_paths, unique=True, min_size=1, max_size=4), value=st.integers(0, 99))
     def put(self, paths: list[Path], value: int) -> None:
         revision = self.catalog.revision
         content = bytes([value]) * 16

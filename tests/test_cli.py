@@ -248,7 +248,9 @@ def test_a_page_of_answers(place: Path, invoke: Invoke) -> None:
 
 
 def test_a_table_without_a_terminal_is_tab_separated(place: Path, invoke: Invoke) -> None:
-    rows = list(csv.reader(io.StringIO(invoke("query", "red", "--library", place).stdout), "excel-tab"))
+    rows = list(
+        csv.reader(io.StringIO(invoke("query", "red", "--library", place).stdout), "excel-tab")
+    )
     assert len(rows) == 8
     assert [row[0] for row in rows] == [str(rank) for rank in range(1, 9)]
     assert all(len(row) == 4 and 0 <= float(row[1]) <= 1 for row in rows)
@@ -449,7 +451,9 @@ def test_a_reader_that_goes_away_is_no_error(place: Path) -> None:
     assert run.returncode == 0
 
 
-def test_progress_stays_off_pipes(tmp_path: Path, squares: Path, colours: Path, spawn: Spawn) -> None:
+def test_progress_stays_off_pipes(
+    tmp_path: Path, squares: Path, colours: Path, spawn: Spawn
+) -> None:
     run = spawn("index", squares, "--library", tmp_path / "l", "--profile", colours, "--json")
     assert parsed(run)["added"] == 8
     assert run.stderr == ""

@@ -75,7 +75,9 @@ def test_a_separator_can_be_told(file: Path) -> None:
 
 
 def test_every_bad_line_is_told_with_its_number(file: Path) -> None:
-    file.write_text("query_id,query_text,image\n1,fine,a.jpg\n2,,b.jpg\n3,short\n4,ok,c.jpg\n5,a,b,c\n")
+    file.write_text(
+        "query_id,query_text,image\n1,fine,a.jpg\n2,,b.jpg\n3,short\n4,ok,c.jpg\n5,a,b,c\n"
+    )
     with pytest.raises(BadData) as told:
         read_queries(file)
     for words in ("3 bad lines", "line 3: a column is empty", "line 4: 3 columns are needed, not 2",

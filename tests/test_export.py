@@ -140,7 +140,9 @@ def test_halved_models_compute_the_same(profile: Profile) -> None:
         return np.asarray(session.run(None, {"x": x})[0])
 
     assert run(model) == pytest.approx(x @ large + small, abs=1e-3)
-    assert run(half) == pytest.approx(x @ large.astype(np.float16).astype(np.float32) + small, abs=1e-3)
+    assert run(half) == pytest.approx(
+        x @ large.astype(np.float16).astype(np.float32) + small, abs=1e-3
+    )
 
 
 def test_the_sources_are_the_pinned_ones() -> None:

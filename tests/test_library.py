@@ -167,9 +167,7 @@ def test_another_profile_is_refused_with_the_way_out(
 def test_switching_profiles_encodes_all_photos_anew(
     place: Path, squares: Path, tints: Path, invoke: Invoke
 ) -> None:
-    done = invoke(
-        "index", squares, "--library", place, "--rebuild", "--profile", tints, "--json"
-    )
+    done = invoke("index", squares, "--library", place, "--rebuild", "--profile", tints, "--json")
     assert parsed(done)["updated"] == 8
     assert answers(place) == RIGHT
     with Library.open(place) as library:
@@ -231,9 +229,7 @@ def test_a_place_that_cannot_be_made(tmp_path: Path, colours: Path) -> None:
         Library.open(tmp_path / "file" / "library", create=True, profile=str(colours))
 
 
-def test_home_is_understood(
-    tmp_path: Path, colours: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_home_is_understood(tmp_path: Path, colours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with Library.open("~/photos", create=True, profile=str(colours)) as library:
         assert library.folder == tmp_path / "photos"

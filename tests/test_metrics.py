@@ -94,7 +94,9 @@ def by_counting(predicted: list[float], judged: list[int]) -> float:
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 5), *[st.integers(1, 4)] * 3), min_size=2, max_size=15
-    ).filter(lambda rows: len({r[0] for r in rows}) > 1 and len({g for r in rows for g in r[1:]}) > 1)
+    ).filter(
+        lambda rows: len({r[0] for r in rows}) > 1 and len({g for r in rows for g in r[1:]}) > 1
+    )
 )
 @hypothesis_settings(max_examples=60)
 def test_tau_c_counts_every_judge(rows: list[tuple[int, ...]]) -> None:

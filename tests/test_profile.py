@@ -54,7 +54,9 @@ def test_a_damaged_manifest_is_told(text: str, copy: Path) -> None:
         load_profile(str(copy)).check()
 
 
-@pytest.mark.parametrize("name", ["image.onnx", "text.onnx", "tokenizer.json", "alignment.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["image.onnx", "text.onnx", "tokenizer.json", "alignment.safetensors"]
+)
 def test_check_notices_every_file(name: str, copy: Path) -> None:
     profile = load_profile(str(copy))
     profile.check()

@@ -10,9 +10,9 @@ import pytest
 from conftest import COLOURS, NewLibrary, centred, square
 
 from db.errors import BadQuery
+from db.records import Milliseconds
 from engine import Library, Query
 from engine.search import LONGEST_QUERY, Ranking
-from db.records import Milliseconds
 from indexer.build import index
 
 

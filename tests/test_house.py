@@ -1,0 +1,259 @@
+"""The house's rules: who may import whom, what each room may know, and what stays light."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from conftest import COLOURS, REPOSITORY
+
+from cli import main
+
+ROOMS = ("db", "engine", "indexer", "trainer", "web", "cli")
+ALLOWED = {
+    "db": {"db"},
+    "engine": {"engine", "db"},
+    "indexer": {"indexer", "engine", "db"},
+    "trainer": {"trainer", "engine", "db"},
+    "web": set(ROOMS) - {"cli"},
+    "cli": set(ROOMS),
+}
+FILES = sorted(
+    file
+    for room in ROOMS
+    for file in [*(REPOSITORY / room).rglob("*.py"), REPOSITORY / f"{room}.py"]
+    if file.is_file()
+)
+BELOW_CLI = [file for file in FILES if file.name != "cli.py"]
+
+ONE_ROOM = {
+    "faiss": {"engine/vectors.py"},
+    "sqlalchemy": {"db/catalog.py", "db/schema.py"},
+    "sqlite3": {"db/catalog.py"},
+    "click": {"cli.py"},
+    "rich": {"cli.py"},
+    "openvino": {"engine/encoders.py"},
+    "tokenizers": {"engine/encoders.py"},
+    "PIL": {"indexer/decode.py"},
+    "xxhash": {"indexer/build.py"},
+    "filelock": {"engine/library.py"},
+    "onnx": {"trainer/export.py"},
+    "nncf": {"trainer/export.py"},
+    "transformers": {"trainer/export.py"},
+    "fastapi": {"web"},
+}
+HEAVY = {"torch", "transformers", "catboost", "sklearn", "pandas", "matplotlib", "scipy", "onnx",
+         "nncf"}  # fmt: skip
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(REPOSITORY).as_posix()
+
+
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"), str(file))
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever in the file."""
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(file)} imports relatively"
+            assert node.module is not None
+            yield node.module
+
+
+def calls(file: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(FILES) >= 20
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_imports_go_downward(file: Path) -> None:
+    room = file.relative_to(REPOSITORY).parts[0].removesuffix(".py")
+    reached = {module.split(".")[0] for module in imports(file)} & set(ROOMS)
+    assert reached <= ALLOWED[room]
+
+
+def test_errors_import_nothing_and_records_only_numpy() -> None:
+    assert list(imports(REPOSITORY / "db" / "errors.py")) == []
+    foreign = {module.split(".")[0] for module in imports(REPOSITORY / "db" / "records.py")}
+    assert foreign - sys.stdlib_module_names == {"numpy"}
+
+
+def test_there_are_no_circles() -> None:
+    known = {name_of(file).removesuffix(".py").replace("/", "."): file for file in FILES}
+    edges: dict[str, set[str]] = {}
+    for module, file in known.items():
+        at_import = [
+            node.module
+            for node in tree_of(file).body
+            if isinstance(node, ast.ImportFrom) and node.module is not None
+        ]
+        edges[module] = {target for target in at_import if target in known}
+    while leaves := {module for module, targets in edges.items() if not targets}:
+        edges = {module: targets - leaves for module, targets in edges.items() if targets}
+    assert not edges, f"these import each other: {sorted(edges)}"
+
+
+@pytest.mark.parametrize("library", ONE_ROOM)
+def test_one_foreign_library_one_room(library: str) -> None:
+    users = {
+        name_of(file)
+        for file in FILES
+        if library in {module.split(".")[0] for module in imports(file)}
+    }
+    rooms = ONE_ROOM[library]
+    assert all(user in rooms or user.split("/")[0] in rooms for user in users)
+
+
+@pytest.mark.parametrize("file", BELOW_CLI, ids=name_of)
+def test_below_the_command_line_nobody_prints_or_exits(file: Path) -> None:
+    for called, node in calls(file):
+        assert called not in {"print", "input", "exit", "quit", "sys.exit", "os._exit"}, node.lineno
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.ExceptHandler):
+            caught = "everything" if node.type is None else ast.unparse(node.type)
+            assert caught not in {"everything", "Exception"}, f"line {node.lineno}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_assertions_only_guide_the_type_checker(file: Path) -> None:
+    """``python -O`` drops them, so that input must be checked otherwise."""
+    lines = file.read_text("utf-8").splitlines()
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Assert):
+            test = ast.unparse(node.test)
+            assert "is not None" in test or test.startswith("isinstance("), lines[node.lineno - 1]
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_nothing_unpickles(file: Path) -> None:
+    """A profile from elsewhere must not run code."""
+    used = {module.split(".")[0] for module in imports(file)}
+    assert not used & {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+    for called, node in calls(file):
+        assert called not in {"eval", "exec", "numpy.load", "np.load"}
+        if called == "torch.load":
+            safe = [ast.unparse(k.value) for k in node.keywords if k.arg == "weights_only"]
+            assert safe == ["True"]
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if name_of(f).split("/")[0] != "web"], ids=name_of
+)
+def test_nothing_goes_over_the_network(file: Path) -> None:
+    used = {module.split(".")[0] for module in imports(file)}
+    assert not used & {"socket", "urllib", "http", "requests", "httpx", "aiohttp", "ftplib"}
+
+
+def test_no_drawers_for_odds_and_ends() -> None:
+    banned = {"utils", "util", "helpers", "common", "core", "manager", "service", "misc", "types"}
+    assert not banned & {
+        part for file in FILES for part in Path(name_of(file)).with_suffix("").parts
+    }
+
+
+@pytest.mark.parametrize("file", BELOW_CLI, ids=name_of)
+def test_every_room_has_its_test(file: Path) -> None:
+    """One test file a room; small rooms are tested with their neighbours."""
+    neighbours = {
+        "__init__": "house", "errors": "cli", "records": "catalog", "encoders": "profile",
+        "features": "relevance", "ratings": "datasets", "align": "train",
+    }  # fmt: skip
+    stem = neighbours.get(file.stem, file.stem)
+    assert (REPOSITORY / "tests" / f"test_{stem}.py").is_file()
+
+
+# -- commands ---------------------------------------------------------------------------------
+
+
+def commands(group: click.Group, *before: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *before, name)
+        else:
+            yield " ".join([*before, name]), command
+
+
+COMMANDS = dict(commands(main))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help or parameter.name == "seed", parameter.name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_library_and_json(name: str) -> None:
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    assert {"--library", "--json"} <= options
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_stands_in_the_readme(name: str) -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    assert re.search(rf"(pixquery|cli\.py) {name}\b", readme)
+
+
+def test_every_error_stands_in_the_tree() -> None:
+    import db.errors
+
+    tree = db.errors.__doc__ or ""
+    for name, kind in vars(db.errors).items():
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            assert re.search(rf"\b{name}\b", tree), name
+            assert kind.__doc__
+
+
+# -- weight -----------------------------------------------------------------------------------
+
+_RUN = """
+import json, sys
+from click.testing import CliRunner
+from cli import main
+run = CliRunner().invoke(main, json.loads(sys.argv[1]))
+print(json.dumps([run.exit_code, run.output, sorted(name.split(".")[0] for name in sys.modules)]))
+"""
+
+
+def test_everyday_commands_stay_light(tmp_path: Path, squares: Path, colours: Path) -> None:
+    red = next(squares.rglob("red.*"))
+    names = {path.stem: path.name for path in squares.rglob("*.*")}
+    (tmp_path / "pairs.csv").write_text(f"image,text\n{red},red\n")
+    lines = [f"{colour},{colour},{names[colour]}" for colour in COLOURS]
+    (tmp_path / "queries.csv").write_text("\n".join(["query_id,query_text,image", *lines]))
+    for words in (
+        ["index", squares, "--profile", colours],
+        ["query", "red"],
+        ["evaluate", tmp_path / "queries.csv"],
+        ["score", tmp_path / "pairs.csv"],
+        ["info"],
+        ["verify"],
+    ):
+        given = json.dumps([*map(str, words), "--library", str(tmp_path / "library"), "--json"])
+        done = subprocess.run(
+            [sys.executable, "-c", _RUN, given],
+            cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        code, output, modules = json.loads(done.stdout)
+        assert code == 0, output
+        assert json.loads(output)
+        assert not HEAVY & set(modules), words[0]
