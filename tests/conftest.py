@@ -92,18 +92,18 @@ def squares(tmp_path: Path) -> Path:
 # -- profiles ---------------------------------------------------------------------------------
 
 
-def write_profile(folder: Path, name: str, *, relevance: bool = False) -> Path:
-    """Makes a profile as the trainer lays it out."""
+def write_profile(folder: Path, name: str, *, scale: int = 1, relevance: bool = False) -> Path:
+    """Makes a profile as the trainer lays it out; its scale changes numbers and no answer."""
     folder.mkdir(parents=True)
     (folder / "image.onnx").write_bytes(_image_model())
     (folder / "text.onnx").write_bytes(_text_model())
     _tokenizer().save(str(folder / "tokenizer.json"))
-    half = np.full(3, -0.5, np.float32)
+    straight, half = scale * np.eye(3, dtype=np.float32), scale * np.full(3, -0.5, np.float32)
     save_file(
         {
-            "image.weight": np.eye(3, dtype=np.float32),
+            "image.weight": straight,
             "image.bias": half,
-            "text.0.weight": np.eye(3, dtype=np.float32),
+            "text.0.weight": straight,
             "text.0.bias": half,
         },
         folder / "alignment.safetensors",
@@ -238,7 +238,8 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another profile: the same models by another name, and a relevance regressor of its own."""
-    return write_profile(tmp_path_factory.mktemp("profiles") / "tints", "tints", relevance=True)
+    folder = tmp_path_factory.mktemp("profiles") / "tints"
+    return write_profile(folder, "tints", scale=2, relevance=True)
 
 
 @pytest.fixture(scope="session")
@@ -272,7 +273,8 @@ def invoke() -> Invoke:
     """Runs a command in this process: fast."""
 
     def run(*words: str | Path, **env: str) -> Result:
-        return CliRunner(env=env).invoke(main, [str(word) for word in words])
+        runner = CliRunner(env=env)
+        return runner.invoke(main, [str(word) for word in words], prog_name="pixquery")
 
     return run
 

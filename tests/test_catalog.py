@@ -251,10 +251,12 @@ def test_roots(catalog: Catalog) -> None:
 
 
 def test_a_new_catalogue_was_never_updated(catalog: Catalog) -> None:
-    assert catalog.updated is None
+    before = catalog.updated
     catalog.put(catalog.add_root(Path("/r")), [photo("/r/a")], raw(1), ENCODER)
-    assert catalog.updated is not None
-    assert catalog.updated.utcoffset() is not None
+    after = catalog.updated
+    assert before is None
+    assert after is not None
+    assert after.utcoffset() is not None
 
 
 # -- files that fail --------------------------------------------------------------------------

@@ -104,8 +104,8 @@ def test_help(invoke: Invoke, snapshot: Snapshot) -> None:
     for name in sorted(main.commands):
         command = main.commands[name]
         texts.append(invoke(name, "--help").output)
-        for inner in sorted(getattr(command, "commands", {})):
-            texts.append(invoke(name, inner, "--help").output)
+        inner = sorted(getattr(command, "commands", {}))
+        texts += [invoke(name, each, "--help").output for each in inner]
     snapshot("help", "\n".join(texts))
 
 
@@ -179,7 +179,7 @@ def test_json_of_evaluate(place: Path, tmp_path: Path, squares: Path, invoke: In
     found = parsed(done)
     measures = ("recall@1", "recall@5", "recall@10", "mrr", "ndcg@10")
     stage = dict.fromkeys([*measures, "median_rank"], "float")
-    bounds = dict.fromkeys(measures, ["float"])
+    bounds = {name: ["float"] for name in measures}
     assert shape(found) == {
         "queries": "int",
         "images": "int",

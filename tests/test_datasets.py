@@ -29,7 +29,7 @@ def file(tmp_path: Path) -> Path:
 
 
 _cells = st.text(
-    st.characters(exclude_categories=("Cs",), exclude_characters="\r\0"), min_size=1, max_size=20
+    st.characters(codec="utf-8", exclude_characters="\r\0"), min_size=1, max_size=20
 ).filter(str.strip)
 
 
@@ -37,7 +37,7 @@ _cells = st.text(
     rows=st.lists(st.tuples(_cells, _cells, _cells), min_size=1, max_size=6),
     sep=st.sampled_from(",|\t;"),
 )
-@hypothesis_settings(max_examples=150)
+@hypothesis_settings(max_examples=80)
 def test_whatever_a_csv_writer_writes_is_read(
     rows: list[tuple[str, str, str]], sep: str, file: Path
 ) -> None:
@@ -87,7 +87,7 @@ def test_every_bad_line_is_told_with_its_number(file: Path) -> None:
 
 def test_many_bad_lines_are_counted(file: Path) -> None:
     file.write_text("query_id,query_text,image\n" + "x\n" * 25)
-    with pytest.raises(BadData, match="25 bad lines.*and 15 more"):
+    with pytest.raises(BadData, match=r"25 bad lines.*and 15 more"):
         read_queries(file)
 
 

@@ -124,7 +124,8 @@ def test_halved_models_compute_the_same(profile: Profile) -> None:
         "two layers",
         [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 64])],
         [helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, ["n", 64])],
-        [onnx.numpy_helper.from_array(large, "large"), onnx.numpy_helper.from_array(small, "small")],
+        [onnx.numpy_helper.from_array(large, "large"),
+         onnx.numpy_helper.from_array(small, "small")],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     before = model.SerializeToString()

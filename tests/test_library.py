@@ -48,6 +48,11 @@ def answers(place: Path) -> dict[str, list[str]]:
 RIGHT = {colour: [colour] for colour in COLOURS}
 
 
+def profile_of(place: Path) -> str:
+    with Library.open(place) as library:
+        return library.profile.name
+
+
 def flip(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -170,8 +175,8 @@ def test_switching_profiles_encodes_all_photos_anew(
     done = invoke("index", squares, "--library", place, "--rebuild", "--profile", tints, "--json")
     assert parsed(done)["updated"] == 8
     assert answers(place) == RIGHT
+    assert profile_of(place) == "tints"
     with Library.open(place) as library:
-        assert library.profile.name == "tints"
         assert library.verify() == []
 
 
@@ -183,6 +188,7 @@ def test_a_switch_that_fails_switches_nothing(
     squares.mkdir()
     failed = invoke("index", squares, "--library", place, "--rebuild", "--profile", tints)
     assert failed.exit_code == 1
+    assert profile_of(place) == "colours"
     assert answers(place) == RIGHT
 
 
@@ -192,6 +198,7 @@ def test_a_switch_while_another_writes_switches_nothing(
     with Library.open(place) as library, library.writing():
         refused = invoke("index", squares, "--library", place, "--rebuild", "--profile", tints)
         assert refused.exit_code == 75
+    assert profile_of(place) == "colours"
     assert answers(place) == RIGHT
 
 
@@ -266,11 +273,12 @@ def _photo_changed(place: Path, squares: Path) -> None:
     square(next(squares.rglob("red.*")), (250, 5, 5), size=(50, 51))
 
 
+def in_vectors(damage: Callable[[Path], object]) -> Callable[[Path, Path], object]:
+    return lambda place, squares: damage(vectors_of(place))
+
+
 WRONGS: dict[str, tuple[Callable[[Path, Path], object], str]] = {
-    **{
-        f"vector file {name}": (lambda place, _, do=do: do(vectors_of(place)), "vectors: ")
-        for name, do in DAMAGES.items()
-    },
+    **{f"vector file {name}": (in_vectors(do), "vectors: ") for name, do in DAMAGES.items()},
     "no generation": (in_catalogue("DELETE FROM generations"), "vectors: there is no index file"),
     "a loose vector": (
         in_catalogue("DELETE FROM images WHERE id = 2"),
