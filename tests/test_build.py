@@ -603,6 +603,8 @@ def test_a_killed_run_is_completed_by_the_next(
         process.send_signal(how)
         _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors
+    if how == signal.SIGINT:
+        assert "interrupted" in errors
     assert process.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130)
     with Library.open(place) as library:
         kept = len(library)
