@@ -129,11 +129,13 @@ def index(
     New, changed, moved and gone files are found; unchanged ones are not read again.
     """
     from engine import Library
+    from engine.library import CATALOGUE
     from indexer.build import Options
     from indexer.build import index as build
-    from indexer.scan import roots_of
+    from indexer.scan import scan_roots
 
-    roots_of(paths)  # a wrong path is told before a library is made for it
+    if not (library / CATALOGUE).is_file():
+        scan_roots(paths, exclude)  # a wrong path is told before a library is made for it
     with (
         Library.open(library, create=True, profile=profile, switch=rebuild) as opened,
         _progress("Indexing", "photos") as progress,
@@ -343,7 +345,7 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
         scored = judge(asked, models, _photo_loader(models.size), progress)
     rows = [
         {
-            "image": str(pair.image),
+            "image": pair.given or str(pair.image),
             "text": pair.text,
             "similarity": round(float(similarity), 4),
             "relevance": round(float(relevance), 4),
@@ -527,7 +529,7 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
 
     with Library.open(library) as opened:
         findings = opened.verify(repair=repair)
-        if repair and any(not finding.repaired for finding in findings):
+        if repair and findings:
             from indexer.build import index as build
 
             roots = [root.path for root in opened.catalog.roots() if root.path.is_dir()]

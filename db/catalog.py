@@ -66,7 +66,8 @@ class Catalog:
             try:
                 yield connection
             finally:
-                connection.exec_driver_sql("ROLLBACK")
+                if not connection.invalidated:
+                    connection.exec_driver_sql("ROLLBACK")
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
@@ -76,8 +77,9 @@ class Catalog:
                 yield connection
                 connection.exec_driver_sql("COMMIT")
             except BaseException:
-                # SQLite itself rolls back when the disk fails; a second ROLLBACK is an error then.
-                if _in_transaction(connection):
+                # SQLite itself rolls back when the disk fails, SQLAlchemy drops the connection on
+                # Ctrl-C: a second ROLLBACK is an error then.
+                if not connection.invalidated and _in_transaction(connection):
                     connection.exec_driver_sql("ROLLBACK")
                 raise
 
@@ -361,15 +363,20 @@ class Catalog:
             for path in paths:
                 connection.execute(sa.delete(skipped).where(skipped.c.path == os.fsencode(path)))
 
-    def forget_vectors(self, ids: Sequence[int] | None = None) -> None:
-        """Drops vectors (of all photos unless told), so that the next run encodes them anew."""
+    def forget_vectors(self, ids: Sequence[int]) -> None:
+        """Drops vectors, so that the next run encodes their photos anew."""
         with self._write() as connection:
-            if ids is None:
-                connection.execute(sa.delete(vectors))
-                connection.execute(sa.delete(skipped))
-            else:
-                for part in _parts(ids):
-                    connection.execute(sa.delete(vectors).where(vectors.c.image_id.in_(part)))
+            for part in _parts(ids):
+                connection.execute(sa.delete(vectors).where(vectors.c.image_id.in_(part)))
+            if ids:
+                _touch(connection)
+
+    def drop_loose_vectors(self) -> None:
+        """Drops vectors whose photo is gone."""
+        with self._write() as connection:
+            connection.execute(
+                sa.delete(vectors).where(vectors.c.image_id.not_in(sa.select(images.c.id)))
+            )
             _touch(connection)
 
     # -- vectors and their generations ----------------------------------------------------------

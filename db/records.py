@@ -174,6 +174,8 @@ class Pair:
 
     image: Path
     text: str
+    given: str = ""
+    """The image's path as the user wrote it, where that differs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,12 +32,13 @@ class Alignment:
             content = file.read_bytes()
             tensors = {name: t.astype(np.float32) for name, t in load(content).items()}
             self._image = tensors["image.weight"], tensors["image.bias"]
-            layers = sum(name.startswith("text.") for name in tensors) // 2
+            text = {int(name.split(".")[1]) for name in tensors if name.startswith("text.")}
+            layers = max(text, default=0) + 1
             self._text = [
                 (tensors[f"text.{layer}.weight"], tensors[f"text.{layer}.bias"])
                 for layer in range(layers)
             ]
-        except (OSError, SafetensorError, KeyError) as error:
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise ProfileDamaged(
                 f"the alignment {file} cannot be read ({error}): install the profile again"
             ) from error

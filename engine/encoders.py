@@ -5,6 +5,8 @@ PyTorch, so a query starts in a blink.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -14,6 +16,7 @@ import openvino as ov
 from platformdirs import user_cache_path
 from tokenizers import Tokenizer
 
+from db.errors import ProfileDamaged
 from db.records import Floats, Pixels
 
 
@@ -77,17 +80,11 @@ class OpenVinoImageEncoder:
         self.dimension = dimension
         cores = threads or _usable_cores()
         core = ov.Core()
-        network = core.read_model(model)
-        network.reshape([1, size, size, 3])
-        self._model = core.compile_model(
-            network,
-            "CPU",
-            {
-                "NUM_STREAMS": cores,
-                "INFERENCE_NUM_THREADS": cores,
-                "CACHE_DIR": _cache(),
-            },
-        )
+        options = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, "CACHE_DIR": _cache()}
+        with _damage_told(model):
+            network = core.read_model(model)
+            network.reshape([1, size, size, 3])
+            self._model = core.compile_model(network, "CPU", options)
         self._queue = ov.AsyncInferQueue(self._model, cores)
         self._one_at_a_time = Lock()
 
@@ -122,9 +119,9 @@ class OpenVinoTextEncoder:
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding()
-        self._model = ov.Core().compile_model(
-            model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": _cache()}
-        )
+        options = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": _cache()}
+        with _damage_told(model):
+            self._model = ov.Core().compile_model(model, "CPU", options)
         self._one_at_a_time = Lock()
 
     def encode(self, texts: list[str]) -> Floats:
@@ -140,6 +137,17 @@ class OpenVinoTextEncoder:
             with self._one_at_a_time:
                 vectors[rows] = self._model([ids, mask])[0]
         return vectors
+
+
+@contextmanager
+def _damage_told(model: Path) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # OpenVINO's, several lines long
+        cause = (str(error).strip().splitlines() or ["no reason given"])[-1]
+        raise ProfileDamaged(
+            f"the model file {model} cannot be used ({cause}): install the profile again"
+        ) from error
 
 
 def _usable_cores() -> int:

@@ -61,8 +61,8 @@ class Library:
             folder: Its folder; ``~`` is understood.
             create: Make a new one where there is none.
             profile: Name or folder; none means the library's own, or the shipped one when new.
-            switch: Change the library's profile to ``profile``. Photos are found again only once
-                they are indexed anew.
+            switch: Open it with another ``profile`` than its own all the same; indexing with
+                ``rebuild`` then makes that one its own.
 
         Raises:
             LibraryNotFound: There is none, and ``create`` is false.
@@ -92,16 +92,14 @@ class Library:
             catalog = Catalog(file)
             made_with = catalog.setting("profile", DEFAULT)
             models = load_profile(profile or made_with)
-            if _reference(models) != made_with:
-                if not switch:
-                    catalog.close()
-                    raise ProfileMismatch(
-                        f"the library {place} was made with the profile {made_with}, not "
-                        f"{_reference(models)}: leave out --profile, or choose another library "
-                        "with --library DIR, or encode all photos anew with "
-                        f"`pixquery index FOLDER --rebuild --profile {profile}`"
-                    )
-                catalog.keep("profile", _reference(models))
+            if _reference(models) != made_with and not switch:
+                catalog.close()
+                raise ProfileMismatch(
+                    f"the library {place} was made with the profile {made_with}, not "
+                    f"{_reference(models)}: leave out --profile, or choose another library "
+                    "with --library DIR, or encode all photos anew with "
+                    f"`pixquery index FOLDER --rebuild --profile {profile}`"
+                )
         return cls(place, catalog, models)
 
     def close(self) -> None:
@@ -195,6 +193,10 @@ class Library:
             self._index = self._open_index()
         return self._index
 
+    def adopt_profile(self) -> None:
+        """Makes the profile that the library was opened with its own; for writers."""
+        self.catalog.keep("profile", _reference(self.profile))
+
     def publish(self) -> None:
         """Brings index and index file in step with the catalogue; for writers.
 
@@ -236,7 +238,11 @@ class Library:
         return self._verify(repair=False)
 
     def _verify(self, *, repair: bool) -> list[Finding]:
-        findings = [Finding(f"catalogue: {problem}") for problem in self.catalog.problems()]
+        problems = self.catalog.problems()
+        if repair and problems:
+            self.catalog.drop_loose_vectors()
+        left = self.catalog.problems() if repair else problems
+        findings = [Finding(f"catalogue: {p}", repaired=p not in left) for p in problems]
         try:
             self.profile.check()
         except ProfileError as error:
@@ -246,7 +252,7 @@ class Library:
             if repair:
                 self.catalog.forget_vectors(unsound)
             findings.append(Finding(f"catalogue: {len(unsound)} photos have no sound vector"))
-        findings += self._verify_index(repair=repair)
+        findings += self._verify_index(repair=repair, sound=repair or not unsound)
         for record in self.catalog.everything():
             try:
                 found = record.path.stat()
@@ -257,7 +263,7 @@ class Library:
                 findings.append(Finding(f"file: {record.path} has changed since it was indexed"))
         return findings
 
-    def _verify_index(self, *, repair: bool) -> list[Finding]:
+    def _verify_index(self, *, repair: bool, sound: bool) -> list[Finding]:
         published = self.catalog.generation()
         wanted = self.catalog.vector_ids(self.profile.encoder)
         index = self._loaded(published)
@@ -269,6 +275,8 @@ class Library:
             what = "vectors: the index file is older than the catalogue"
         elif not np.array_equal(index.ids(), wanted):
             what = "vectors: the index file holds other photos than the catalogue"
+        elif sound and not self._same_vectors(index):
+            what = "vectors: the index file and the catalogue's vectors contradict each other"
         else:
             what = ""
         if not what:
@@ -277,6 +285,17 @@ class Library:
             self._quarantine(published)
             self.publish()
         return [Finding(what, repaired=repair)]
+
+    def _same_vectors(self, index: VectorIndex) -> bool:
+        """Whether the index holds what the raw vectors align to, but for rounding."""
+        return all(
+            np.allclose(
+                index.vectors(ids),
+                self.profile.alignment.images(raw.astype(np.float32)),
+                atol=1e-2,
+            )
+            for ids, raw in self._raw(self.profile.encoder)
+        )
 
     # -- the index file -------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
 """Relevance at query time: what people would judge, in [0, 1], from the features of a pair."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
@@ -78,4 +79,9 @@ class Logistic:
     def score(self, texts: Floats, photos: Floats) -> Floats:
         """float32[n]: ``1 / (1 + exp(-(weights . features + bias)))``."""
         features = pair_features(texts, photos, self._landmarks)
-        return np.asarray(1 / (1 + np.exp(-(features @ self._weights + self._bias))), np.float32)
+        return np.asarray(logistic(features @ self._weights + self._bias), np.float32)
+
+
+def logistic(x: NDArray[Any]) -> NDArray[Any]:
+    """``1 / (1 + exp(-x))`` in the form that cannot overflow."""
+    return np.asarray((1 + np.tanh(x / 2)) / 2)

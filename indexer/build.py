@@ -16,11 +16,11 @@ import numpy as np
 import xxhash
 
 from db.catalog import RawVectors
-from db.errors import BadRoot, UnreadableImage
+from db.errors import UnreadableImage
 from db.records import FileState, ImageRecord, IndexReport, KnownFile, Skipped
 from engine.library import Library
 from indexer.decode import MAX_BYTES, Photo, decode
-from indexer.scan import Changes, compare, roots_of, scan
+from indexer.scan import Changes, compare, scan_roots
 
 BATCH = 32
 
@@ -80,19 +80,20 @@ def index(library: Library, paths: Sequence[Path], options: Options | None = Non
     if options.rebuild:  # no photo may be left behind without a vector
         indexed = [root.path for root in library.catalog.roots()]
         paths = [*paths, *(path for path in indexed if path.is_dir())]
-    roots = roots_of(paths)
-    scans = {root: scan(root, options.exclude) for root in roots}
-    if not any(found.files for found in scans.values()):
-        raise BadRoot(_no_photo(roots, [s for found in scans.values() for s in found.closed]))
+    scans = scan_roots(paths, options.exclude)
     tally = _Tally()
     interrupted = False
     with library.writing():
         if options.rebuild:
-            library.catalog.forget_vectors()
+            library.adopt_profile()
         plans = []
         for root, found in scans.items():
             tally.skipped += found.closed
             known = library.catalog.known(root, library.profile.encoder)
+            if options.rebuild:
+                library.catalog.forget_vectors([file.id for file in known.values()])
+                library.catalog.forget_skipped([p for p, file in known.items() if not file.id])
+                known = library.catalog.known(root, library.profile.encoder)
             changes = compare(found, known)
             tally.unchanged += changes.unchanged
             tally.skipped += changes.skipped
@@ -275,15 +276,3 @@ class _Run:
         replaced = sum(read.before is not None and read.before.id > 0 for read in reads)
         self._tally.updated += replaced
         self._tally.added += len(reads) - replaced
-
-
-def _no_photo(roots: Sequence[Path], closed: Sequence[Skipped]) -> str:
-    names = ", ".join(map(str, roots))
-    if closed:
-        return (
-            f"{names}: {closed[0].path}: {closed[0].reason}: fix its permissions, then index again"
-        )
-    return (
-        f"no photo lies under {names} (JPEG, PNG, GIF, WebP, BMP and TIFF are looked for): "
-        "name the folder that holds your photos"
-    )

@@ -3,6 +3,7 @@
 import io
 import struct
 import threading
+import warnings
 import zlib
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _one_huge_at_a_time = threading.Lock()
 
 # Pillow's own limit warns long before ours and cannot be caught for one thread alone.
 Image.MAX_IMAGE_PIXELS = None
+# Of damaged EXIF and the like: a photo is used or skipped with its reason, and nothing else said.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 _PILLOW_ERRORS = (
     OSError,
@@ -91,6 +94,8 @@ def decode(content: bytes, size: int) -> Photo:
                     f"{MAX_PIXELS // 10**6} megapixels that are decoded"
                 )
             orientation, taken = _exif(image)
+            if image.format == "TIFF":
+                orientation = 1  # Pillow turns TIFFs upright itself
             image.draft("RGB", (size, size))
             huge = image.size[0] * image.size[1] > _HUGE
             with _one_huge_at_a_time if huge else nullcontext():
@@ -113,7 +118,8 @@ def decode(content: bytes, size: int) -> Photo:
 def _square(image: Image.Image, size: int) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image, np.float32)
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
+        deep = image.mode.startswith("I;16") or values.max(initial=0) > 255
+        top = 65535.0 if deep else 255.0
         image = Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8))
     elif image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA").resize((size, size), Resampling.BICUBIC, reducing_gap=2)

@@ -85,6 +85,28 @@ def scan(root: Path, exclude: Sequence[str] = ()) -> Scan:
     return Scan(files, tuple(closed))
 
 
+def scan_roots(paths: Iterable[Path], exclude: Sequence[str] = ()) -> dict[Path, Scan]:
+    """Walks the folders among which at least one photo must lie.
+
+    Raises:
+        BadRoot: A path does not exist or is no folder, or no photo lies under any of them.
+    """
+    scans = {root: scan(root, exclude) for root in roots_of(paths)}
+    if any(found.files for found in scans.values()):
+        return scans
+    names = ", ".join(map(str, scans))
+    for found in scans.values():
+        for folder in found.closed:
+            raise BadRoot(
+                f"no photo was found: {folder.path}: {folder.reason}: "
+                "fix its permissions, then index again"
+            )
+    raise BadRoot(
+        f"no photo lies under {names} (JPEG, PNG, GIF, WebP, BMP and TIFF are looked for): "
+        "name the folder that holds your photos"
+    )
+
+
 def compare(found: Scan, known: Mapping[Path, KnownFile]) -> Changes:
     """Tells what is new, changed, unchanged and gone."""
     changes = Changes()

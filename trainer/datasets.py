@@ -1,6 +1,7 @@
 """Readers of the data files; every bad line is reported at once, with its number."""
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def read_pairs(file: Path) -> list[Pair]:
         path = Path(_filled(row[0]))
         for place in (path, file.parent / path):
             if place.is_file():
-                return Pair(place, _filled(row[1]))
+                return Pair(place, _filled(row[1]), str(path))
         raise ValueError(f"there is no photo {path}")
 
     return _read_table(file, ("image", "text"), pair)
@@ -100,7 +101,8 @@ def read_expert_ratings(file: Path) -> list[ExpertRating]:
         return ExpertRating(_filled(row[0]), _filled(row[1]), (a, b, c))
 
     lines = _lines(file)
-    rows = list(enumerate(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), 1))
+    reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    rows = [(number, row) for number, row in enumerate(reader, 1) if row]
     return _convert(file, rows, rating)
 
 
@@ -123,7 +125,6 @@ def _read_table(
         )
     header = _header(lines, found[0])
     reader = csv.reader(lines, delimiter=found[0])
-    next(reader)
     places = [header.index(column) for column in columns]
 
     def pick(row: Sequence[str]) -> _Row:
@@ -131,7 +132,10 @@ def _read_table(
             raise ValueError(f"{len(header)} columns are needed, not {len(row)}")
         return convert([row[place] for place in places])
 
-    rows = [(reader.line_num, row) for row in reader if row]
+    try:
+        rows = [(reader.line_num, row) for row in reader if row][1:]
+    except csv.Error as error:
+        raise BadData(f"{file} line {reader.line_num}: {error}: is a quote left open?") from error
     return _convert(file, rows, pick)
 
 
@@ -165,7 +169,8 @@ def _filled(text: str) -> str:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text("utf-8-sig").splitlines(keepends=True)
+        # Not `splitlines`: it also cuts at separators that stand inside texts.
+        return io.StringIO(file.read_bytes().decode("utf-8-sig"), newline="").readlines()
     except OSError as error:
         raise BadData(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -10,6 +10,7 @@ from sklearn.cluster import MiniBatchKMeans
 from db.records import Floats
 from engine.alignment import unit
 from engine.features import NAMES, Landmarks
+from engine.relevance import logistic
 
 CROWDING_WEIGHT = 0.25
 """How much of a photo's crowding is taken off its similarity.
@@ -32,7 +33,7 @@ class Fitted:
 
     def predict(self, features: Floats) -> Values:
         """float64[n] in [0, 1]."""
-        return np.asarray(1 / (1 + np.exp(-(features @ self.weights + self.bias))), np.float64)
+        return np.asarray(logistic(features @ self.weights + self.bias), np.float64)
 
 
 def fit_logistic(
@@ -56,8 +57,7 @@ def fit_logistic(
 
     def residuals(parameters: Values) -> Values:
         ridge = 0.1 * parameters[:-1]  # keeps the text columns from chasing single captions
-        curve = 1 / (1 + np.exp(-standard @ parameters))
-        return np.concatenate([curve - targets, ridge])
+        return np.concatenate([logistic(standard @ parameters) - targets, ridge])
 
     found = least_squares(residuals, np.zeros(standard.shape[1])).x
     slopes = found[:-1] / spread
