@@ -1,5 +1,7 @@
 """The command line: the only file that prints, exits, or knows click."""
 
+from __future__ import annotations
+
 import csv
 import io
 import json
@@ -11,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from platformdirs import user_data_path
@@ -24,7 +26,9 @@ from db.errors import (
     PixqueryError,
     QueryRefused,
 )
-from db.records import Answer, Evaluation, Hit, IndexReport, LibraryInfo, Pixels
+
+if TYPE_CHECKING:  # NumPy stays unloaded until a command has said how many threads it wants
+    from db.records import Answer, Evaluation, Hit, IndexReport, LibraryInfo, Pixels
 
 _EXIT_CODES: tuple[tuple[type[PixqueryError], int], ...] = (
     (BadQuery, 2),
