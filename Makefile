@@ -19,12 +19,12 @@ $(BIN)/python:
 
 $(VENV)/.base: setup.cfg pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV) (about 400 MB, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e .
 	@touch $@
 
 $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
 	@echo "installing what tests and training need into $(VENV) (about 2 GB, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.base
 
 demo: $(VENV)/.base
