@@ -19,7 +19,7 @@ $(BIN)/python:
 
 $(VENV)/.base: setup.cfg pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV) (about 400 MB, once)"
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
 $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
