@@ -208,19 +208,20 @@ class Library:
         index = self._loaded(published)
         if index is None:
             self._quarantine(published)
-            index = self._built()
+            self._index = self._built()
         elif published is not None and published.revision != revision:
-            index = self._caught_up(index, published.revision)
-        self._index = index
-        if published is None or published.revision != revision or not self._intact(published):
-            # A name of its own for each writing: a reader may still be reading the last one.
-            name = f"vectors-{revision:08d}-{time.time_ns():x}.faiss"
-            size, sha256 = index.save(self.folder / name)
-            space = self.profile.alignment.digest
-            self.catalog.publish(Generation(name, size, sha256, revision, space))
-            for file in self.folder.glob("vectors-*.faiss*"):
-                if file.name != name and ".corrupt-" not in file.name:
-                    file.unlink(missing_ok=True)
+            self._index = self._caught_up(index, published.revision)
+        else:
+            self._index = index
+            return
+        # A name of its own for each writing: a reader may still be reading the last one.
+        name = f"vectors-{revision:08d}-{time.time_ns():x}.faiss"
+        size, sha256 = self._index.save(self.folder / name)
+        space = self.profile.alignment.digest
+        self.catalog.publish(Generation(name, size, sha256, revision, space))
+        for file in self.folder.glob("vectors-*.faiss*"):
+            if file.name != name and ".corrupt-" not in file.name:
+                file.unlink(missing_ok=True)
 
     def verify(self, *, repair: bool = False) -> list[Finding]:
         """Checks catalogue, vectors, profile and files against each other.
@@ -322,9 +323,6 @@ class Library:
             return VectorIndex.load(self.folder / published.file, sha256=published.sha256)
         except LibraryDamaged:
             return None
-
-    def _intact(self, published: Generation) -> bool:
-        return (self.folder / published.file).is_file()
 
     def _quarantine(self, published: Generation | None) -> None:
         """Puts a damaged file aside; one of another alignment is merely out of date."""
