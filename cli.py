@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from platformdirs import user_data_path
@@ -44,6 +46,16 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 class _Commands(click.Group):
     """Maps errors to exit codes, in this one place; a traceback is for developers only."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
+        """As click's; a process of its own starts and ends faster than Python would by itself."""
+        if args is not None:  # called from Python
+            return super().main(args, *rest, **more)
+        gc.set_threshold(50_000)  # imports make many objects and no garbage
+        try:
+            super().main(None, *rest, **more)
+        except SystemExit as done:
+            _leave(done.code)
 
     def invoke(self, ctx: click.Context) -> Any:
         if os.environ.get("PIXQUERY_DEBUG") == "1":
@@ -638,6 +650,23 @@ def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None
 
 
 # -- words and numbers ------------------------------------------------------------------------
+
+
+def _leave(code: object) -> NoReturn:
+    """Ends the process without taking down the models one by one, which takes a fifth of a query.
+
+    All that must be whole is: files are closed where they are written, output is flushed here.
+    """
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    status = code if isinstance(code, int) else 0 if code is None else 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            status = status or 1
+    os._exit(status)
 
 
 def _one_thread_for_small_sums() -> None:

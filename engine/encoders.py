@@ -5,6 +5,7 @@ PyTorch, so a query starts in a blink.
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +13,20 @@ from threading import Lock
 from typing import Protocol
 
 import numpy as np
-import openvino as ov
 from platformdirs import user_cache_path
 from tokenizers import Tokenizer
 
 from db.errors import ProfileDamaged
 from db.records import Floats, Pixels
+
+# OpenVINO takes its model converter along, with its usage statistics, unless that fails to import.
+# Neither is wanted here, and they are half of the time that its import takes.
+_CONVERTER = "openvino.tools.ovc"
+sys.modules.setdefault(_CONVERTER, None)  # type: ignore[arg-type]
+import openvino as ov  # noqa: E402
+
+if sys.modules[_CONVERTER] is None:
+    del sys.modules[_CONVERTER]
 
 
 class ImageEncoder(Protocol):
