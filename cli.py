@@ -31,6 +31,7 @@ from db.errors import (
 
 if TYPE_CHECKING:  # NumPy stays unloaded until a command has said how many threads it wants
     from db.records import Answer, Evaluation, Hit, IndexReport, LibraryInfo, Pixels
+    from trainer.evaluate import Graded
 
 _EXIT_CODES: tuple[tuple[type[PixqueryError], int], ...] = (
     (BadQuery, 2),
@@ -332,6 +333,40 @@ def _bar(relevance: float) -> Any:
     return Text("━" * cells, style) + Text("━" * (10 - cells), "bright_black")
 
 
+# -- policy -----------------------------------------------------------------------------------
+
+
+@main.command(epilog="Example:  pixquery policy on")
+@click.argument("state", type=click.Choice(["show", "on", "off"]), default="show")
+@_shared
+def policy(state: str, library: Path, as_json: bool) -> None:
+    """Refuse queries that hold a stop word, such as words about children.
+
+    `on` puts the list stop-words.txt into the library's folder, where you may edit it; `off` leaves
+    it there; `show` tells which of the two it is. It is off until you switch it on.
+    """
+    from engine import Library
+
+    with Library.open(library) as opened:
+        if state != "show":
+            opened.switch_policy(on=state == "on")
+        policed, words = opened.policed, opened.stop_words
+        # Switching off is the way out of a damaged list: it must not need one.
+        count = None if state == "off" else len(opened.policy())
+    if as_json:
+        _print_json(
+            {
+                "library": str(library),
+                "policy": "on" if policed else "off",
+                "file": str(words),
+                "words": count,
+            }
+        )
+        return
+    click.echo(f"policy  {'on' if policed else 'off'}")
+    click.echo(f"list    {_shown(words)}" + (f" ({count:,} words)" if count else ""))
+
+
 # -- score and evaluate -----------------------------------------------------------------------
 
 
@@ -378,117 +413,219 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
     click.echo(out.getvalue(), nl=False)
 
 
-@main.command(epilog="Example:  pixquery evaluate test_queries.csv --report report")
+@main.command(
+    epilog="Example:  pixquery evaluate test_queries.csv --judgements qrels.txt --report report"
+)
 @click.argument("queries", metavar="QUERIES.csv", type=click.Path(path_type=Path))
+@click.option("--judgements", metavar="FILE", type=click.Path(path_type=Path),
+              help="Graded judgements, for nDCG, AP, RR, P and R.")  # fmt: skip
 @click.option("--sep", metavar="CHAR", help="Column separator; else found from the header.")
 @click.option("--candidates", type=click.IntRange(1), default=200, show_default=True,
               help="Photos that the prefilter hands to the regressor.")  # fmt: skip
 @click.option("--report", metavar="DIR", type=click.Path(path_type=Path),
-              help="Write evaluation.json and the rank of every query there.")  # fmt: skip
+              help="Write evaluation.json and the figures of every query there.")  # fmt: skip
 @_shared
 def evaluate(
     queries: Path,
+    judgements: Path | None,
     sep: str | None,
     candidates: int,
     report: Path | None,
     library: Path,
     as_json: bool,
 ) -> None:
-    """Measure a library against queries whose one relevant photo is known.
+    """Measure a library against queries whose relevant photos are known.
 
     QUERIES.csv has the columns `query_id,query_text,image`; the image is named by its file name or
     the end of its path. Prefilter alone is shown beside re-ranked.
+
+    With --judgements many photos may be more or less relevant to a query: FILE is a CSV with the
+    columns `query_id,image,relevance`, or TREC qrels. 0 is not relevant, as is a photo that nobody
+    judged.
     """
     _one_thread_for_small_sums()
     from engine import Library
-    from trainer.datasets import read_queries
+    from trainer.datasets import read_judgements, read_queries
     from trainer.evaluate import evaluate as measure
-    from trainer.evaluate import write_ranks
+    from trainer.evaluate import evaluate_graded, write_measures, write_ranks
 
     asked = read_queries(queries, sep)
+    judged = read_judgements(judgements) if judgements is not None else None
+    graded = None
     with Library.open(library) as opened, _progress("Evaluating", "queries") as progress:
-        result, ranks = measure(opened, asked, candidates, progress)
-    found = _evaluation_json(result)
+        if judged is None:
+            result, ranks = measure(opened, asked, candidates, progress)
+        else:
+            result, ranks, graded = evaluate_graded(opened, asked, judged, candidates, progress)
+    found = _evaluation_json(result, graded)
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)
         (report / "evaluation.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
         write_ranks(report / "ranks.csv", asked, ranks)
+        if graded is not None:
+            write_measures(report / "measures.csv", graded)
+    _warn_of_evaluation(result, graded)
+    if as_json:
+        _print_json(found)
+    else:
+        _show_evaluation(result, graded)
+
+
+def _warn_of_evaluation(result: Evaluation, graded: Graded | None) -> None:
     if result.unmatched:
         _say(
             f"{len(result.unmatched)} relevant photos are not in the library and count as not "
             f"found, for example {result.unmatched[0]}"
         )
-    if as_json:
-        _print_json(found)
-    else:
-        _show_evaluation(result)
+    if graded is None:
+        return
+    for what, names in (
+        ("judged photos that the library lacks, not found where relevant", graded.unmatched),
+        ("judged query ids that are not asked", graded.unknown),
+        ("queries left out of the graded measures, no photo relevant", graded.left_out),
+    ):
+        if names:
+            _say(f"{what}: {len(names):,}, for example {names[0]}")
 
 
-def _evaluation_json(result: Evaluation) -> dict[str, Any]:
-    return {
+def _evaluation_json(result: Evaluation, graded: Graded | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "queries": result.queries,
         "images": result.images,
         "profile": result.profile,
         "first_stage": _rounded(result.first_stage, 4),
         "reranked": _rounded(result.reranked, 4),
-        "ci95": {
-            stage: {name: [round(low, 4), round(high, 4)] for name, (low, high) in bounds.items()}
-            for stage, bounds in result.ci95.items()
-        },
+        "ci95": _bounds_json(result.ci95),
         "milliseconds": _rounded({"p50": result.p50, "p95": result.p95}, 2),
+    }
+    if graded is not None:
+        first, reranked = graded.unjudged.mean(1)
+        found["measures"] = {
+            "queries": len(graded.queries),
+            "left_out": len(graded.left_out),
+            "judgements": graded.judgements,
+            "first_stage": _rounded(graded.means(0), 4),
+            "reranked": _rounded(graded.means(1), 4),
+            "ci95": _bounds_json(graded.ci95()),
+            "unjudged@10": {
+                "first_stage": round(float(first), 2),
+                "reranked": round(float(reranked), 2),
+            },
+        }
+    return found
+
+
+def _bounds_json(
+    ci95: Mapping[str, Mapping[str, tuple[float, float]]],
+) -> dict[str, dict[str, list[float]]]:
+    return {
+        stage: {name: [round(low, 4), round(high, 4)] for name, (low, high) in bounds.items()}
+        for stage, bounds in ci95.items()
     }
 
 
-def _show_evaluation(result: Evaluation) -> None:
+def _show_evaluation(result: Evaluation, graded: Graded | None) -> None:
     click.echo(f"{result.queries:,} queries over {result.images:,} photos ({result.profile})\n")
+    _show_stages(result.first_stage, result.reranked, result.ci95)
+    if graded is not None:
+        click.echo(
+            f"\n{len(graded.queries):,} queries with {graded.judgements:,} graded judgements\n"
+        )
+        _show_stages(graded.means(0), graded.means(1), graded.ci95())
+        first, reranked = graded.unjudged.mean(1)
+        click.echo(
+            f"\nof the first ten photos, nobody judged {first:.1f} (prefilter) and {reranked:.1f} "
+            "(re-ranked) on average"
+        )
+    click.echo(f"\none query: median {result.p50:.1f} ms, 95 % within {result.p95:.1f} ms")
+
+
+def _show_stages(
+    first_stage: Mapping[str, float],
+    reranked: Mapping[str, float],
+    ci95: Mapping[str, Mapping[str, tuple[float, float]]],
+) -> None:
     click.echo(
         f"{'':<12}{'prefilter':>10}{'95 % interval':>18}{'re-ranked':>12}{'95 % interval':>18}"
     )
-    for name, first in result.first_stage.items():
+    for name, first in first_stage.items():
         cells = ""
-        for stage, value, width in (
-            ("first_stage", first, 10),
-            ("reranked", result.reranked[name], 12),
-        ):
-            bounds = result.ci95[stage].get(name)
+        for stage, value, width in (("first_stage", first, 10), ("reranked", reranked[name], 12)):
+            bounds = ci95[stage].get(name)
             span = f"{bounds[0]:.3f} .. {bounds[1]:.3f}" if bounds else ""
             cells += f"{value:>{width}.3f}{span:>18}"
         click.echo(f"{name:<12}{cells}".rstrip())
-    click.echo(f"\none query: median {result.p50:.1f} ms, 95 % within {result.p95:.1f} ms")
 
 
 # -- train ------------------------------------------------------------------------------------
 
 
-@main.command(epilog="Example:  pixquery train ./flickr8k --out ./my-profile")
+@main.command(epilog="Examples:  pixquery train ./flickr8k --out ./my-profile;  "
+              "pixquery train ratings.csv --scale 1..5 --out ./my-profile")  # fmt: skip
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
-              help="The new profile's folder.")  # fmt: skip
-@click.option("--profile", metavar="NAME|DIR", help="Whose encoders to use.")
+              help="The new profile's folder; report.html lies in it.")  # fmt: skip
+@click.option("--profile", metavar="NAME|DIR", help="Whose encoders to begin with.")
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--quick", is_flag=True, help="Leave the text encoder as it is.")
+@click.option("--tune", type=click.IntRange(0), default=0, metavar="N",
+              help="Search better settings of regressors in N trials each.")  # fmt: skip
+@click.option("--stop-words", type=click.Choice(["pairs", "all", "off"]), default="pairs",
+              show_default=True,
+              help="What the stop-word list takes out: rated pairs, captions as well, or nothing.",
+              )  # fmt: skip
+@click.option("--scale", default="0..1", show_default=True, metavar="LO..HI",
+              help="Of the ratings in a CSV.")  # fmt: skip
+@click.option("--aggregation", default="mean", show_default=True, metavar="NAME",
+              help="How several ratings of a pair become one: mean, median, majority; where the "
+              "CSV names workers also dawid-skene, one-coin, glad, mace, wawa.")  # fmt: skip
 @_shared
 def train(
-    data: Path, out: Path, profile: str | None, seed: int, library: Path, as_json: bool
+    data: Path, out: Path, profile: str | None, library: Path, as_json: bool, **chosen: Any
 ) -> None:
     """Learn alignment and relevance from captions and people's ratings, and write a profile.
 
-    DATA is a folder with captions_train.csv, ExpertAnnotations.tsv, train_dataset.csv and images/.
+    DATA is a folder with captions_train.csv, captions_rated.csv, ExpertAnnotations.tsv and images/,
+    or a CSV of your own ratings with the columns image, text, rating and perhaps worker: then only
+    relevance is learned.
     """
     del library  # every command takes the option; training needs none
     from engine.profile import load_profile
 
     with _extra("train"):
+        from trainer.datasets import parse_scale
+        from trainer.train import Options
         from trainer.train import train as learn
 
     models = load_profile(profile) if profile else load_profile()
+    chosen["scale"] = parse_scale(chosen["scale"])
     with _progress("Training", "steps") as progress:
-        found = learn(data, out, models, _photo_loader(models.size), seed=seed, progress=progress)
+        options = Options(**chosen, progress=progress)
+        found = learn(data, out, models, _photo_loader(models.size), options)
     if as_json:
         _print_json(found)
         return
-    for name, row in found["measures"].items():
-        click.echo(f"{name:<28}" + "  ".join(f"{k} {v:.3f}" for k, v in row.items()))
-    click.echo(f"wrote the profile {out}: use it with `pixquery index FOLDER --profile {out}`")
+    for line in _study_lines(found):
+        click.echo(line)
+
+
+def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{'regressor':<24}{'features':<18}{'split':<10}  RMSE  tau_c  crowd tau_b"
+    for row in found["regressors"]:
+        figures = [
+            "    -" if row[name] is None else f"{row[name]:5.3f}"
+            for name in ("rmse", "tau_c_expert", "tau_b_crowd")
+        ]
+        yield f"{row['name']:<24}{row['features']:<18}{row['split']:<10} " + "  ".join(figures)
+    yield f"chosen: {found['chosen']}; {found['why']}"
+    if found["alignment"] is not None:
+        stages = found["reranking"]
+        for name, stage in (("similarity", "first_stage"), ("relevance", "reranked")):
+            recalls = " / ".join(f"{100 * stages[stage][f'recall@{k}']:.1f}" for k in (1, 5, 10))
+            yield f"recall@1 / 5 / 10 by {name}: {recalls} %"
+    out = found["out"]
+    yield f"wrote the profile {out}, and what was measured to {Path(out) / 'report.html'}"
+    yield f"use it with:  pixquery index FOLDER --profile {shlex.quote(out)}"
 
 
 # -- info, verify, models ---------------------------------------------------------------------

@@ -14,28 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from setting import FLICKR8K, machine, needed, say, shown, tell, versions
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from db.records import Floats, Pair, Pixels
-from engine.features import NAMES, pair_features
+from engine.features import pair_features
+from engine.policy import SHIPPED, Policy
 from engine.profile import DEFAULT, Profile, load_profile
 from engine.relevance import Logistic
 from indexer.decode import decode
-from trainer.datasets import ExpertRating, read_captions, read_expert_ratings
+from trainer import study
+from trainer.datasets import read_captions, read_crowd_ratings, read_expert_ratings
 from trainer.evaluate import score
-from trainer.metrics import rmse, tau_c
-from trainer.ratings import grades_of, targets_of
-from trainer.regressors import Fitted, fit_logistic
-from trainer.splits import two_way
-from trainer.train import measure
+from trainer.metrics import bootstrap, rmse, tau_c
+from trainer.ratings import Judged, Values, aggregate, judged
+from trainer.study import ALIGNED, ALONE, NONE, TWO_WAY, HeldOut
 
-Values = NDArray[np.float64]
 BATCH = 64
 CHECKED = 8
 """Pairs that are also judged by the function behind `score`."""
+SHOWN = ("constant", ALONE, "logistic")
 
 
 def main() -> None:
@@ -69,60 +68,87 @@ def _arguments() -> argparse.Namespace:
 
 
 def _document(asked: argparse.Namespace) -> dict[str, Any]:
-    ratings = read_expert_ratings(needed(asked.data / "ExpertAnnotations.tsv"))
+    crowd = asked.data / "CrowdAnnotations.tsv"
+    pairs = judged(
+        read_expert_ratings(needed(asked.data / "ExpertAnnotations.tsv")),
+        read_crowd_ratings(crowd) if crowd.exists() else [],
+        read_captions(needed(asked.data / "captions_rated.csv")),
+    )
     if asked.photos:
-        some = set(sorted({rating.image for rating in ratings})[: asked.photos])
-        ratings = [r for r in ratings if r.image in some]
+        some = set(sorted(set(pairs.images))[: asked.photos])
+        pairs = pairs.keep(np.array([image in some for image in pairs.images]))
     profile = load_profile(asked.profile)
     shipped = profile.relevance
     if not isinstance(shipped, Logistic):
         raise SystemExit(f"the profile {profile.name} has no trained regressor to measure")
-    captions = read_captions(needed(asked.data / "captions_rated.csv"))
-    texts_by_id = {caption.id: caption.text for caption in captions}
     folder = needed(asked.data / "images" / "rated")
-
-    texts, photos = _aligned(profile, ratings, texts_by_id, folder)
-    features = pair_features(texts, photos, shipped.landmarks)
-    targets, grades = targets_of(ratings), grades_of(ratings)
-    own = np.array([rating.image == rating.source for rating in ratings])
-    held_out = _held_out(ratings, features, targets, asked.seed)
-    everything = held_out | {
-        "shipped": np.asarray(shipped.score(texts, photos), np.float64),
+    texts, photos = _aligned(profile, pairs, folder)
+    columns = {
+        ALIGNED: pair_features(texts, photos, shipped.landmarks),
+        NONE: np.zeros((len(texts), 1), np.float32),
     }
-    _, groups = np.unique([r.image for r in ratings], return_inverse=True)
-    say(f"{asked.draws} bootstrap draws")
-    table = _table(everything, targets, grades, groups, ~own, asked.draws)
+    policy = Policy.load(SHIPPED)
+    left = np.array([not policy.matches(text) for text in pairs.texts], np.bool_)
+    predicted = np.asarray(shipped.score(texts, photos), np.float64)
     return {
-        "question": "agreement of predicted relevance with three experts a pair",
+        "question": "agreement of predicted relevance with people, pairs held out both ways",
         "machine": machine(),
         "versions": versions("openvino", "numpy", "scipy", "scikit-learn"),
         "data": shown(asked.data),
         "profile": profile.name,
-        "pairs": {"rated": len(ratings), "measured": int((~own).sum()), "own": int(own.sum())},
         "intervals": f"95 %, bootstrap over whole photos, {asked.draws} draws",
-        "held_out": {
-            "what": "THE figures to quote: every pair judged by a regressor fitted on pairs that "
-            "share neither its photo nor its caption, in either role",
-            "constant": table["constant"],
-            "similarity alone": table["similarity alone"],
-            "relevance regressor": table["relevance regressor"],
-            "gain_over_similarity": table["gain"],
-            "calibration": _calibration(held_out["relevance regressor"][~own], targets[~own]),
-            "calibration_with_own_pairs": _calibration(held_out["relevance regressor"], targets),
-            "agrees_with_the_trainers_own_measure": _same_as_trainer(
-                ratings, features, asked.seed, table
-            ),
-        },
+        "all_pairs": _held_out(pairs, columns, asked),
+        "without_stop_words": _held_out(
+            pairs.keep(left), {name: rows[left] for name, rows in columns.items()}, asked
+        ),
         "in_sample": {
-            "what": "NOT to be quoted: the shipped regressor on the very pairs it was fitted on; "
-            "its distance to held_out is what the fit has memorised",
-            "shipped regressor": table["shipped"],
-            "distance_to_held_out": {
-                name: round(table["shipped"][name] - table["relevance regressor"][name], 4)
-                for name in ("tau_c", "rmse")
-            },
+            "what": "NOT to be quoted: the shipped regressor on pairs that it was fitted on",
+            "rmse": round(rmse(*_of_experts(predicted, pairs)[:2]), 4),
         },
-        "checks": _checks(profile, ratings, features, targets, texts_by_id, folder),
+        "checks": _checks(profile, pairs, predicted, folder),
+    }
+
+
+def _held_out(
+    pairs: Judged, columns: dict[str, Floats], asked: argparse.Namespace
+) -> dict[str, Any]:
+    found = {
+        contender.name: study.hold_out(contender, pairs, columns, TWO_WAY, seed=asked.seed)
+        for contender in study.contenders(pairs, seed=asked.seed)
+        if contender.name in SHOWN and contender.features in columns
+    }
+    say(f"{asked.draws} bootstrap draws of {len(found)} predictors")
+    return {
+        "expert_pairs": int((pairs.expert & ~pairs.own).sum()),
+        "crowd_pairs": int(pairs.crowd.sum()),
+        **{
+            name: study.measured(one, pairs, seed=asked.seed, draws=asked.draws)
+            for name, one in found.items()
+        },
+        "gain_over_similarity": _gain(found["logistic"], found[ALONE], pairs, asked),
+        "reliability": study.reliability(
+            study.cross_calibrated(found["logistic"], pairs, seed=asked.seed), pairs
+        ),
+    }
+
+
+def _gain(
+    better: HeldOut, base: HeldOut, pairs: Judged, asked: argparse.Namespace
+) -> dict[str, Any]:
+    """Of tau_c, both predictors judged on the same draws."""
+    count = len(pairs.images)
+    kept = np.flatnonzero(pairs.expert & ~pairs.own)
+    some, others = better.by_pair(count)[kept], base.by_pair(count)[kept]
+    _, groups = np.unique(np.array(pairs.images)[kept], return_inverse=True)
+
+    def gain(one: Values, other: Values, grades: Values) -> float:
+        return tau_c(one, grades) - tau_c(other, grades)
+
+    grades = pairs.grades[kept]
+    ends = bootstrap(gain, some, others, grades, groups=groups, draws=asked.draws)
+    return {
+        "tau_c": round(gain(some, others, grades), 4),
+        "tau_c_ci95": [round(end, 4) for end in ends],
     }
 
 
@@ -130,11 +156,9 @@ def _load(size: int) -> Callable[[Path], Pixels]:
     return lambda file: decode(file.read_bytes(), size).pixels
 
 
-def _aligned(
-    profile: Profile, ratings: list[ExpertRating], texts_by_id: dict[str, str], folder: Path
-) -> tuple[Floats, Floats]:
+def _aligned(profile: Profile, pairs: Judged, folder: Path) -> tuple[Floats, Floats]:
     """The aligned text and photo of every pair, float32[n, a] each."""
-    names = sorted({rating.image for rating in ratings})
+    names, photo_of = np.unique(pairs.images, return_inverse=True)
     say(f"encoding {len(names)} photos")
     load = _load(profile.size)
     raw = [
@@ -143,154 +167,31 @@ def _aligned(
         )
         for start in range(0, len(names), BATCH)
     ]
-    photos = profile.alignment.images(np.concatenate(raw))
-    asked = sorted({rating.caption for rating in ratings})
-    texts = profile.alignment.texts(profile.texts.encode([texts_by_id[key] for key in asked]))
-    photo_of = {name: row for row, name in enumerate(names)}
-    text_of = {key: row for row, key in enumerate(asked)}
-    return (
-        texts[[text_of[rating.caption] for rating in ratings]],
-        photos[[photo_of[rating.image] for rating in ratings]],
+    asked, text_of = np.unique(pairs.texts, return_inverse=True)
+    texts = profile.alignment.texts(profile.texts.encode(asked.tolist()))
+    return texts[text_of], profile.alignment.images(np.concatenate(raw))[photo_of]
+
+
+def _of_experts(predicted: Values, pairs: Judged) -> tuple[Values, Values]:
+    kept = pairs.expert & ~pairs.own
+    return predicted[kept], aggregate(pairs.grades[kept], "mean")
+
+
+def _checks(profile: Profile, pairs: Judged, predicted: Values, folder: Path) -> dict[str, Any]:
+    """Whether the function behind `score` says what the regressor says here."""
+    rows = np.linspace(0, len(predicted) - 1, CHECKED).astype(int)
+    scored = score(
+        [Pair(folder / pairs.images[row], pairs.texts[row]) for row in rows],
+        profile,
+        _load(profile.size),
     )
-
-
-def _held_out(
-    ratings: list[ExpertRating], features: Floats, targets: Values, seed: int
-) -> dict[str, Values]:
-    """Each pair's prediction by regressors that know neither its photo nor its caption."""
-    alone = np.zeros_like(features)
-    alone[:, 0] = features[:, 0]
-    found = {
-        name: np.full(len(ratings), np.nan)
-        for name in ("constant", "similarity alone", "relevance regressor")
-    }
-    photos, sources = [r.image for r in ratings], [r.source for r in ratings]
-    for clear, out in two_way(photos, sources, seed=seed):
-        found["constant"][out] = targets[clear].mean()
-        for name, columns in (("similarity alone", alone), ("relevance regressor", features)):
-            fitted = fit_logistic(columns[clear], targets[clear])
-            found[name][out] = fitted.predict(columns[out])
-    return found
-
-
-def _table(
-    predictions: dict[str, Values],
-    targets: Values,
-    grades: NDArray[np.int64],
-    groups: NDArray[np.int64],
-    kept: NDArray[np.bool_],
-    draws: int,
-) -> dict[str, dict[str, Any]]:
-    """tau_c and RMSE of every predictor with intervals, over the pairs that are kept."""
-
-    def both(predicted: Values, rows: NDArray[np.int64]) -> tuple[float, float]:
-        tau = tau_c(predicted[rows], grades[rows]) if predicted.std() > 0 else 0.0
-        return tau, rmse(predicted[rows], targets[rows])
-
-    rows_of = [np.flatnonzero((groups == g) & kept) for g in range(groups.max() + 1)]
-    rng = np.random.default_rng(0)
-    samples = [
-        np.concatenate([rows_of[g] for g in rng.integers(len(rows_of), size=len(rows_of))])
-        for _ in range(draws)
-    ]
-    whole = np.flatnonzero(kept)
-    drawn = {
-        name: np.array([both(values, rows) for rows in samples])
-        for name, values in predictions.items()
-    }
-    table: dict[str, dict[str, Any]] = {}
-    for name, values in predictions.items():
-        tau, error = both(values, whole)
-        if name == "constant":  # its value differs between the folds, which orders nothing
-            tau, drawn[name][:, 0] = 0.0, 0.0
-        table[name] = {
-            "tau_c": round(tau, 4),
-            "rmse": round(error, 4),
-            "tau_c_ci95": _interval(drawn[name][:, 0]),
-            "rmse_ci95": _interval(drawn[name][:, 1]),
-        }
-    gain = drawn["relevance regressor"] - drawn["similarity alone"]
-    table["gain"] = {
-        "what": "regressor minus similarity alone, intervals from the same draws",
-        **{
-            name: round(table["relevance regressor"][name] - table["similarity alone"][name], 4)
-            for name in ("tau_c", "rmse")
-        },
-        "tau_c_ci95": _interval(gain[:, 0]),
-        "rmse_ci95": _interval(gain[:, 1]),
-    }
-    return table
-
-
-def _interval(values: Values) -> list[float]:
-    low, high = np.quantile(values, (0.025, 0.975))
-    return [round(float(low), 4), round(float(high), 4)]
-
-
-def _calibration(predicted: Values, judged: Values) -> list[dict[str, float]]:
-    """Five bins of equal width: what was predicted, what people said."""
-    bins = np.minimum((predicted * 5).astype(int), 4)
-    return [
-        {
-            "from": number / 5,
-            "to": (number + 1) / 5,
-            "pairs": int((bins == number).sum()),
-            "mean_predicted": round(float(predicted[bins == number].mean()), 3),
-            "mean_judged": round(float(judged[bins == number].mean()), 3),
-        }
-        for number in range(5)
-        if (bins == number).any()
-    ]
-
-
-def _same_as_trainer(
-    ratings: list[ExpertRating], features: Floats, seed: int, table: dict[str, dict[str, Any]]
-) -> bool:
-    found = measure(ratings, features, seed=seed)
-    return all(
-        abs(found[name][value] - table[name][value]) < 1e-4
-        for name in ("constant", "similarity alone", "relevance regressor")
-        for value in ("tau_c", "rmse")
-    )
-
-
-def _checks(
-    profile: Profile,
-    ratings: list[ExpertRating],
-    features: Floats,
-    targets: Values,
-    texts_by_id: dict[str, str],
-    folder: Path,
-) -> dict[str, Any]:
-    """Whether `score` says what the fitted weights say, and whether a fit here gives them."""
-    rows = np.linspace(0, len(ratings) - 1, CHECKED).astype(int)
-    pairs = [Pair(folder / ratings[r].image, texts_by_id[ratings[r].caption]) for r in rows]
-    scored = score(pairs, profile, _load(profile.size))
     told = np.array([relevance for _, _, relevance in scored])
-    cosines = np.array([similarity for _, similarity, _ in scored])
-    refitted = fit_logistic(features, targets)
-    weights = _stored(profile)
     return {
         "pairs": CHECKED,
-        "score_against_the_stored_weights": _largest(told, weights.predict(features[rows])),
-        "score_against_weights_fitted_here": _largest(told, refitted.predict(features[rows])),
-        "score_against_the_similarity_column": _largest(cosines, features[rows, 0]),
-        "weights": {
-            name: {"stored": round(float(a), 4), "fitted_here": round(float(b), 4)}
-            for name, a, b in zip(NAMES, weights.weights, refitted.weights, strict=True)
+        "score_against_the_regressor": {
+            "largest_difference": float(f"{np.abs(told - predicted[rows]).max():.2g}")
         },
     }
-
-
-def _stored(profile: Profile) -> Fitted:
-    from safetensors.numpy import load_file
-
-    tensors = load_file(profile.folder / str(profile.manifest["relevance"]))
-    return Fitted(tensors["weights"].astype(np.float32), float(tensors["bias"][0]))
-
-
-def _largest(some: Values, others: Values | Floats) -> dict[str, float]:
-    return {"largest_difference": float(f"{np.abs(some - others).max():.2g}")}
 
 
 if __name__ == "__main__":

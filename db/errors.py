@@ -4,7 +4,7 @@
 
     PixqueryError
     ├── BadQuery            the question itself is unusable (empty, too long)
-    ├── BadData             a file of queries, pairs or ratings is malformed
+    ├── BadData             a file of queries, pairs, ratings or stop words is malformed
     ├── BadRoot             a folder to index is missing, unreadable or holds no photo
     ├── LibraryError
     │   ├── LibraryNotFound     no library at that place
@@ -35,7 +35,7 @@ class BadQuery(PixqueryError):
 
 
 class BadData(PixqueryError):
-    """A file of queries, pairs or ratings is malformed; the message names file and line."""
+    """A file of queries, pairs, ratings or stop words is malformed; told with file and line."""
 
 
 class BadRoot(PixqueryError):

@@ -5,27 +5,34 @@ and trusted only while its checksum holds; when it is missing, damaged, or older
 catalogue, it is made anew or caught up.
 """
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from db.catalog import Catalog
 from db.errors import (
+    BadData,
     LibraryDamaged,
     LibraryLocked,
     LibraryNotFound,
     ProfileError,
     ProfileMismatch,
+    QueryRefused,
     StorageFailed,
 )
 from db.records import Answer, Finding, Generation, Ids, LibraryInfo
 from engine.profile import DEFAULT, Profile, load_profile
 from engine.search import Query, Ranking, rank, search
 from engine.vectors import VectorIndex
+
+if TYPE_CHECKING:
+    from engine.policy import Policy
 
 CATALOGUE = "catalogue.sqlite"
 
@@ -132,13 +139,20 @@ class Library:
 
         Raises:
             BadQuery: Empty, too long, or numbers out of range.
+            QueryRefused: The library's stop-word policy is on and the text holds one of its words.
+            BadData: The policy is on and its list cannot be used; nothing is answered then.
         """
         if isinstance(query, str):
             query = Query(query, k=k, min_relevance=min_relevance)
+        self._refuse_stop_words(query.text)
         return search(query, self.profile, self.index, self.catalog)
 
     def rank(self, text: str, *, candidates: int = 200) -> Ranking:
-        """The candidates for a text with what the prefilter and the regressor say of them."""
+        """The candidates for a text with what the prefilter and the regressor say of them.
+
+        For measuring, which shows nobody a photo: the stop-word policy does not hold here, or the
+        figures of a library would depend on it.
+        """
         return rank(text, candidates, self.profile, self.index)
 
     def info(self) -> LibraryInfo:
@@ -155,6 +169,71 @@ class Library:
             catalogue_bytes=sum(file.stat().st_size for file in self.folder.glob(f"{CATALOGUE}*")),
             updated=self.catalog.updated,
         )
+
+    # -- the stop-word policy -------------------------------------------------------------------
+
+    @property
+    def policed(self) -> bool:
+        """Whether queries that hold a stop word are refused; as any process set it last."""
+        return self.catalog.setting("policy", "off") == "on"
+
+    @property
+    def stop_words(self) -> Path:
+        """The list of stop words: the library's own, or the shipped one where it has none."""
+        from engine.policy import SHIPPED, STOP_WORDS
+
+        own = self.folder / STOP_WORDS
+        return own if self.policed or own.exists() else SHIPPED
+
+    def policy(self) -> "Policy":
+        """The words of :attr:`stop_words`, read anew.
+
+        Raises:
+            BadData: The list cannot be used; the message names file, line and the way out.
+        """
+        from engine.policy import Policy  # a query without a policy does without
+
+        try:
+            return Policy.load(self.stop_words)
+        except BadData as error:
+            library = shlex.quote(str(self.folder))
+            raise BadData(
+                f"{error}: mend it, or delete it and type `pixquery policy on --library {library}` "
+                f"for the shipped one, or do without by `pixquery policy off --library {library}`"
+            ) from error
+
+    def switch_policy(self, *, on: bool) -> None:
+        """Switches the stop-word policy on or off; off is how libraries begin.
+
+        A library without a list of its own gets a copy of the shipped one, for its user to edit.
+        An existing one is never changed, nor removed when the policy is switched off.
+
+        Raises:
+            BadData: The library's list cannot be used; the policy stays as it was.
+            LibraryLocked: Another process writes.
+            StorageFailed: The list or the setting cannot be written.
+        """
+        from engine.policy import SHIPPED, STOP_WORDS
+
+        with self.writing():
+            own = self.folder / STOP_WORDS
+            if on and not own.exists():
+                _copy(SHIPPED, own)
+            if on:
+                self.policy()
+            self.catalog.keep("policy", "on" if on else "off")
+
+    def _refuse_stop_words(self, text: str) -> None:
+        if not self.policed:
+            return
+        held = self.policy().matches(text)
+        if held:
+            words = ", ".join(repr(word) for word in held)
+            raise QueryRefused(
+                f"the library's stop-word policy refuses this query for {words}: use other words, "
+                f"edit {self.stop_words}, or switch the policy off with "
+                f"`pixquery policy off --library {shlex.quote(str(self.folder))}`"
+            )
 
     # -- keeping in step ------------------------------------------------------------------------
 
@@ -356,6 +435,18 @@ class Library:
                 return
             yield ids, raw
             after = int(ids[-1])
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copies a small file so that the copy is whole or absent."""
+    beside = target.with_name(f"{target.name}.new")
+    try:
+        beside.write_bytes(source.read_bytes())
+        beside.replace(target)
+    except OSError as error:
+        raise StorageFailed(
+            f"{target} cannot be written ({error.strerror}): make room or fix the permissions"
+        ) from error
 
 
 def _reference(profile: Profile) -> str:

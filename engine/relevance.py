@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load
+from safetensors.numpy import load, save
 
 from db.errors import ProfileDamaged
 from db.records import Floats
@@ -38,18 +38,38 @@ class Similarity:
         return np.asarray(np.clip(cosines, 0, 1), np.float32)
 
 
+_AS_IT_IS = np.array([0, 1], np.float32), np.array([0, 1], np.float32)
+
+
 class Logistic:
     """A logistic curve over a weighted sum of features: monotone in each, never out of range."""
 
-    def __init__(self, weights: Floats, bias: float, landmarks: Landmarks) -> None:
-        """Takes float32[f] weights of the features in the order of ``features.NAMES``."""
+    def __init__(
+        self,
+        weights: Floats,
+        bias: float,
+        landmarks: Landmarks,
+        calibration: tuple[Floats, Floats] = _AS_IT_IS,
+    ) -> None:
+        """Joins the parts.
+
+        Args:
+            weights: float32[f], of the features in the order of ``features.NAMES``.
+            bias: Of their sum.
+            landmarks: What the features are measured against.
+            calibration: float32[m] twice, rising: what the curve says, and what people judged such
+                pairs on average; straight between.
+        """
         self._weights = weights
         self._bias = np.float32(bias)
         self._landmarks = landmarks
+        self._calibration = calibration
 
     @classmethod
     def load(cls, file: Path) -> "Logistic":
         """Reads ``weights`` [f], ``bias`` [1], ``landmarks.texts`` and ``landmarks.photos``.
+
+        And ``calibration.predicted`` [m] and ``calibration.judged`` [m] where they are there.
 
         Raises:
             ProfileDamaged: The file is missing, no safetensors, lacks a tensor, or was trained on
@@ -59,6 +79,9 @@ class Logistic:
             tensors = {n: t.astype(np.float32) for n, t in load(file.read_bytes()).items()}
             landmarks = Landmarks(tensors["landmarks.texts"], tensors["landmarks.photos"])
             weights, bias = tensors["weights"], float(tensors["bias"][0])
+            calibration = _AS_IT_IS
+            if "calibration.judged" in tensors:
+                calibration = tensors["calibration.predicted"], tensors["calibration.judged"]
         except (OSError, SafetensorError, KeyError) as error:
             raise ProfileDamaged(
                 f"the relevance regressor {file} cannot be read ({error}): "
@@ -69,7 +92,7 @@ class Logistic:
                 f"the relevance regressor {file} weighs {len(weights)} features, and this "
                 f"pixquery computes {len(NAMES)}: train the profile anew"
             )
-        return cls(weights, bias, landmarks)
+        return cls(weights, bias, landmarks, calibration)
 
     @property
     def landmarks(self) -> Landmarks:
@@ -77,9 +100,23 @@ class Logistic:
         return self._landmarks
 
     def score(self, texts: Floats, photos: Floats) -> Floats:
-        """float32[n]: ``1 / (1 + exp(-(weights . features + bias)))``."""
+        """float32[n]: ``1 / (1 + exp(-(weights . features + bias)))``, calibrated."""
         features = pair_features(texts, photos, self._landmarks)
-        return np.asarray(logistic(features @ self._weights + self._bias), np.float32)
+        predicted = logistic(features @ self._weights + self._bias)
+        return np.asarray(np.interp(predicted, *self._calibration), np.float32)
+
+    def dump(self) -> bytes:
+        """What :meth:`load` reads, as safetensors; landmarks in half precision."""
+        return save(
+            {
+                "weights": self._weights,
+                "bias": np.array([self._bias], np.float32),
+                "landmarks.texts": self._landmarks.texts.astype(np.float16),
+                "landmarks.photos": self._landmarks.photos.astype(np.float16),
+                "calibration.predicted": self._calibration[0],
+                "calibration.judged": self._calibration[1],
+            }
+        )
 
 
 def logistic(x: NDArray[Any]) -> NDArray[Any]:

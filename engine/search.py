@@ -1,4 +1,7 @@
-"""One query, one straight line: encode, align, prefilter, judge, look up."""
+"""One query, one straight line: encode, align, prefilter, judge, look up.
+
+Before it stands the stop-word policy: :meth:`engine.library.Library.search`.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

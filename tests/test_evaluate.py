@@ -1,13 +1,15 @@
 """Batch evaluation on squares, where every rank can be worked out, and on a thousand photos."""
 
 import csv
+import json
 import math
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, NewLibrary, centred, square
+from conftest import COLOURS, Invoke, NewLibrary, centred, parsed, square, write_profile
+from safetensors.numpy import load_file, save_file
 
 from db.errors import BadData, UnreadableImage
 from db.records import Pair, Pixels, TestQuery
@@ -15,8 +17,8 @@ from engine import Library
 from engine.profile import Profile
 from indexer.build import index
 from indexer.decode import decode
-from trainer.datasets import read_queries
-from trainer.evaluate import evaluate, score, write_ranks
+from trainer.datasets import Judgement, read_queries
+from trainer.evaluate import evaluate, evaluate_graded, score, write_measures, write_ranks
 from trainer.metrics import RETRIEVAL, Ranks
 
 
@@ -126,6 +128,210 @@ def test_ranks_are_written(tmp_path: Path) -> None:
             ["1", 'say "x", y', "a.jpg", "3", "1"],
             ["2", "z", "b.jpg", "", "20"],
         ]
+
+
+# -- graded judgements ------------------------------------------------------------------------
+
+
+def asked(*ids: str) -> list[TestQuery]:
+    """Queries for red squares; their one relevant photo matters not."""
+    return [TestQuery(id_, "red", "nowhere.jpg") for id_ in ids]
+
+
+def judged(squares: Path, query: str, **relevance: float) -> list[Judgement]:
+    return [Judgement(query, image_of(squares, c), value) for c, value in relevance.items()]
+
+
+def test_graded_measures_of_squares(library: Library, squares: Path) -> None:
+    """Red's order is red, then three with one other channel, three with two, and cyan last."""
+    judgements = judged(squares, "1", cyan=2, red=1, white=0)
+    _, _, graded = evaluate_graded(library, asked("1"), judgements, 200)
+    ideal = 2 + 1 / math.log2(3)
+    wanted = {
+        "nDCG@5": 1 / ideal,
+        "nDCG@10": (1 + 2 / math.log2(9)) / ideal,
+        "AP": (1 + 2 / 8) / 2,
+        "RR": 1,
+        "P@1": 1,
+        "P@5": 1 / 5,
+        "P@10": 2 / 10,
+        "R@5": 1 / 2,
+        "R@10": 1,
+    }
+    assert graded.means(0) == pytest.approx(wanted)
+    assert graded.means(1) == pytest.approx(wanted)
+    assert graded.unjudged.tolist() == [[5], [5]]  # eight squares less three
+    assert (graded.judgements, graded.left_out, graded.unknown, graded.unmatched) == (3, (), (), ())
+
+
+def test_the_stages_are_told_apart(squares: Path, tmp_path: Path) -> None:
+    """A regressor that likes best what is least similar."""
+    folder = write_profile(tmp_path / "contrary", "contrary", relevance=True)
+    tensors = load_file(folder / "relevance.safetensors")
+    save_file({**tensors, "weights": -tensors["weights"]}, folder / "relevance.safetensors")
+    judgements = judged(squares, "1", cyan=1) + judged(squares, "2", red=1)
+    with Library.open(tmp_path / "library", create=True, profile=str(folder)) as library:
+        index(library, [squares])
+        _, _, graded = evaluate_graded(library, asked("1", "2"), judgements, 200)
+    assert graded.values["RR"].tolist() == [[1 / 8, 1], [1, 1 / 8]]
+    assert graded.means(0) == graded.means(1)
+    assert graded.ci95()["gain"]["RR"] == pytest.approx((-7 / 8, 7 / 8))
+
+
+def test_only_queries_with_a_relevant_photo_count(library: Library, squares: Path) -> None:
+    judgements = [
+        *judged(squares, "1", red=3),
+        *judged(squares, "2", red=0, blue=0),
+        *judged(squares, "elsewhere", red=1),
+    ]
+    result, ranks, graded = evaluate_graded(library, asked("1", "2", "3"), judgements, 200)
+    assert [query.id for query in graded.queries] == ["1"]
+    assert (graded.left_out, graded.unknown) == (("2", "3"), ("elsewhere",))
+    assert graded.judgements == 1
+    assert (result.queries, len(ranks[0])) == (3, 3)  # the other measures know all
+
+
+def test_an_unanswered_query_counts_zero(library: Library, squares: Path) -> None:
+    judgements = [*judged(squares, "1", red=1), Judgement("2", "lost.jpg", 1.0)]
+    _, _, graded = evaluate_graded(library, asked("1", "2"), judgements, 200)
+    assert graded.values["nDCG@10"].tolist() == [[1, 0], [1, 0]]
+    assert graded.means(1)["nDCG@10"] == 0.5
+    assert graded.unmatched == ("lost.jpg",)
+
+
+def test_an_empty_library_has_measures_too(new_library: NewLibrary) -> None:
+    _, _, graded = evaluate_graded(new_library(), asked("1"), [Judgement("1", "a.jpg", 1)], 200)
+    assert set(graded.means(0).values()) == set(graded.means(1).values()) == {0}
+    assert graded.unjudged.tolist() == [[0], [0]]
+
+
+def test_photos_not_held_stay_in_the_ideal(library: Library, squares: Path) -> None:
+    judgements = [*judged(squares, "1", red=1), Judgement("1", "lost.jpg", 1.0)]
+    _, _, graded = evaluate_graded(library, asked("1"), judgements, 200)
+    assert graded.means(0)["nDCG@10"] == pytest.approx(1 / (1 + 1 / math.log2(3)))
+    assert graded.means(0)["R@10"] == 0.5
+
+
+def test_a_copy_gains_nothing_more(library: Library, squares: Path) -> None:
+    name = image_of(squares, "red")
+    (squares / "copy").mkdir()
+    shutil.copy(next(squares.rglob(name)), squares / "copy" / name)
+    index(library, [squares])
+    _, _, graded = evaluate_graded(library, asked("1"), judged(squares, "1", red=1), 200)
+    assert graded.means(0)["nDCG@10"] == graded.means(0)["AP"] == 1
+    assert graded.means(0)["P@5"] == 1 / 5
+    assert graded.unjudged[0].tolist() == [7]  # the copy was judged, under the same name
+
+
+def test_a_query_may_stand_there_once_for_each_of_its_photos(
+    library: Library, squares: Path
+) -> None:
+    queries = [TestQuery("1", "red", image_of(squares, c)) for c in ("red", "cyan")]
+    result, _, graded = evaluate_graded(library, queries, judged(squares, "1", red=1), 200)
+    assert (result.queries, len(graded.queries)) == (2, 1)
+    queries[1] = TestQuery("1", "green", "a.jpg")
+    with pytest.raises(BadData, match="query id 1 stands for two texts, 'red' and 'green'"):
+        evaluate_graded(library, queries, judged(squares, "1", red=1), 200)
+
+
+def test_judgements_that_fit_no_query(library: Library, squares: Path) -> None:
+    with pytest.raises(BadData, match=r"none of the 1 judged query ids \(for example q9\)"):
+        evaluate_graded(library, asked("1"), judged(squares, "q9", red=1), 200)
+    with pytest.raises(BadData, match="no photo is judged relevant"):
+        evaluate_graded(library, asked("1"), judged(squares, "1", red=0), 200)
+
+
+def test_a_photo_judged_under_two_names(library: Library, squares: Path) -> None:
+    name = image_of(squares, "red")
+    folder = next(squares.rglob(name)).parent.name
+    judgements = [Judgement("1", name, 1.0), Judgement("1", f"{folder}/{name}", 2.0)]
+    with pytest.raises(BadData, match="are one photo, judged twice for the query 1"):
+        evaluate_graded(library, asked("1"), judgements, 200)
+
+
+def test_measures_are_written(library: Library, squares: Path, tmp_path: Path) -> None:
+    judgements = judged(squares, "1", red=1) + judged(squares, "2", cyan=1)
+    queries = [TestQuery("2", "red", "a.jpg"), TestQuery("1", 'red, "really"', "a.jpg")]
+    _, _, graded = evaluate_graded(library, queries, judgements, 200)
+    write_measures(tmp_path / "m.csv", graded)
+    with (tmp_path / "m.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["query_id"], row["query_text"]) for row in rows] == [
+        ("2", "red"),
+        ("1", 'red, "really"'),
+    ]
+    assert [float(row["prefilter_RR"]) for row in rows] == [1 / 8, 1]
+    assert [float(row["reranked_nDCG@10"]) for row in rows] == pytest.approx(
+        [1 / math.log2(9), 1], abs=1e-6
+    )
+    assert [row["prefilter_unjudged@10"] for row in rows] == ["7", "7"]
+    stages = [name.partition("_") for name in rows[0] if name.endswith("nDCG@5")]
+    assert [stage for stage, _, _ in stages] == ["prefilter", "reranked"]
+
+
+def test_the_command_with_judgements(
+    library: Library, squares: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    queries, qrels = tmp_path / "queries.csv", tmp_path / "qrels.txt"
+    queries.write_text(
+        "query_id,query_text,image\n"
+        f"1,red,{image_of(squares, 'red')}\n2,cyan,{image_of(squares, 'cyan')}\n"
+    )
+    qrels.write_text(
+        f"1 0 {image_of(squares, 'red')} 2\n1 0 {image_of(squares, 'cyan')} 1\n"
+        f"1 0 lost.jpg 1\n9 0 {image_of(squares, 'red')} 1\n"
+    )
+    words = ("evaluate", queries, "--judgements", qrels, "--library", library.folder)
+    told = invoke(*words, "--json", "--report", tmp_path / "report")
+    assert told.exit_code == 0, told.output
+    found = parsed(told)
+    assert found["reranked"]["recall@1"] == 1  # what stands there without judgements stands there
+    measures = found["measures"]
+    assert measures["first_stage"]["nDCG@10"] == pytest.approx(
+        (2 + 1 / math.log2(9)) / (2 + 1 / math.log2(3) + 1 / 2), abs=1e-4
+    )
+    assert (measures["queries"], measures["left_out"], measures["judgements"]) == (1, 1, 3)
+    assert measures["unjudged@10"] == {"first_stage": 6.0, "reranked": 6.0}
+    assert {*measures["ci95"]} == {"first_stage", "reranked", "gain"}
+    assert measures["ci95"]["gain"]["AP"] == [0, 0]
+    assert told.stderr.splitlines() == [
+        "judged photos that the library lacks, not found where relevant: 1, for example lost.jpg",
+        "judged query ids that are not asked: 1, for example 9",
+        "queries left out of the graded measures, no photo relevant: 1, for example 2",
+    ]
+    assert json.loads((tmp_path / "report" / "evaluation.json").read_text()) == found
+    assert len((tmp_path / "report" / "measures.csv").read_text().splitlines()) == 2
+    words_of_it = invoke(*words).stdout
+    assert "1 queries with 3 graded judgements" in words_of_it
+    assert "nobody judged 6.0 (prefilter) and 6.0 (re-ranked)" in words_of_it
+    for name in measures["first_stage"]:
+        assert f"\n{name} " in words_of_it
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is empty"),
+        ("query_id,image,relevance\n", "holds a header and nothing else"),
+        ("query_id,image,relevance\n1,a.jpg,good\n", "line 2"),
+        ("query_id,image,relevance\nq1,a.jpg,1\n", "none of the 1 judged query ids"),
+        ("1 0 a.jpg 0\n", "no photo is judged relevant"),
+    ],
+)
+def test_unusable_judgements_are_one_sentence(
+    text: str, told: str, library: Library, tmp_path: Path, invoke: Invoke
+) -> None:
+    (tmp_path / "queries.csv").write_text("query_id,query_text,image\n1,red,a.jpg\n")
+    (tmp_path / "judged").write_text(text)
+    run = invoke(
+        "evaluate", tmp_path / "queries.csv", "--judgements", tmp_path / "judged",
+        "--library", library.folder,
+    )  # fmt: skip
+    assert run.exit_code == 1
+    assert told in run.stderr
+    assert run.stderr.startswith("pixquery: ")
+    assert run.stderr.count("\n") == 1
+    assert run.stdout == ""
 
 
 # -- given pairs ------------------------------------------------------------------------------

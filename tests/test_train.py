@@ -1,5 +1,6 @@
 """Fitting: an alignment whose answer is known, and the whole way from files to a profile."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,17 +51,20 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Alignment:
     from safetensors.numpy import save_file
 
     photos, texts = two_views(300, seed=0)
-    data = align.Captioned(photos=photos[None], captions=texts, photo_of=np.arange(300))
+    data = align.Captioned(
+        photos=photos[None], captions=texts, photo_of=np.arange(300), meanings=texts
+    )
     classes, names = two_views(30, seed=1)
     recipe = align.Recipe(
         epochs=40, batch=100, learning_rate=5e-3, hidden=32, width=16, image_dropout=0.0,
         text_dropout=0.0, members=1, dimension=12, prototype_batch=20,
     )  # fmt: skip
-    told: list[int] = []
+    told: list[float] = []
     tensors = align.fit(
-        data, align.Prototypes(classes, names[:, None]), recipe, progress=lambda: told.append(1)
+        data, align.Prototypes(classes, names[:, None]), recipe, progress=told.append
     )
     assert len(told) == 40  # once an epoch of each member
+    assert told[-1] < told[0] / 2
     again = align.fit(data, align.Prototypes(classes, names[:, None]), recipe)
     assert all(np.allclose(tensors[name], again[name], atol=1e-4) for name in tensors)
     file = tmp_path_factory.mktemp("fitted") / "a.safetensors"
@@ -87,51 +91,149 @@ def test_prototypes_lie_among_the_photos() -> None:
     assert np.einsum("cd,cd->c", unit(found - centre), directions) == pytest.approx(1, abs=1e-4)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+def test_likeness_spreads_the_target() -> None:
+    """A text that also suits the second photo costs less there, more where nothing is spread."""
+    import torch
+
+    images, texts = torch.eye(3), torch.tensor([[0.7, 0.7, 0.1]])
+    likeness = torch.tensor([[0.0, 1.0, 0.0]])
+    hard, soft = (
+        float(
+            align.info_nce(
+                images, texts, torch.tensor(1.0), torch.arange(3),
+                align.Spread(likeness, weight, 0.1),
+            )
+        )
+        for weight in (0.0, 1.0)
+    )  # fmt: skip
+    logits = np.e * np.array([0.7, 0.7, 0.1])
+    log_softmax = logits - np.log(np.exp(logits).sum())
+    # The way back, from the one photo to the one text, costs nothing either way.
+    assert hard == pytest.approx(-log_softmax[0] / 2, abs=1e-5)
+    assert soft == pytest.approx(-(log_softmax[0] + log_softmax[1]) / 4, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny data set of the example photos, rated by whether text and photo belong together."""
-    folder = tmp_path / "data"
+    folder = tmp_path_factory.mktemp("data")
     captions = ["image,query_id,query_text"]
-    ratings = []
-    for kind in ("train", "rated"):
+    ratings, crowd = [], []
+    for kind in ("train", "rated", "dev"):
         (folder / "images" / kind).mkdir(parents=True)
         for photo in PHOTOS:
             shutil.copy(photo, folder / "images" / kind)
     for place, photo in enumerate(PHOTOS):
-        captions.append(f"{photo.name},{photo.name}#0,thing number {place} of {place * 37}")
-        for other in PHOTOS:
-            grade = 4 if other == photo else 1
+        text = "a child in the snow" if place == 0 else f"thing number {place} of {place * 37}"
+        captions.append(f"{photo.name},{photo.name}#0,{text}")
+        for distance, other in enumerate(PHOTOS):
+            grade = 4 if other == photo else 1 + (distance % 2)
             ratings.append(f"{other.name}\t{photo.name}#0\t{grade}\t{grade}\t{grade}")
-    for kind in ("train", "rated"):
+            yes = 3 if other == photo else distance % 2
+            crowd.append(f"{other.name}\t{photo.name}#0\t{yes / 3:.3f}\t{yes}\t{3 - yes}")
+    for kind in ("train", "rated", "dev"):
         (folder / f"captions_{kind}.csv").write_text("\n".join(captions) + "\n")
     (folder / "ExpertAnnotations.tsv").write_text("\n".join(ratings) + "\n")
+    (folder / "CrowdAnnotations.tsv").write_text("\n".join(crowd) + "\n")
     return folder
+
+
+RECIPE = align.Recipe(epochs=2, batch=8, members=1, hidden=64, width=64, dimension=32)
 
 
 def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    recipe = align.Recipe(epochs=2, members=1, hidden=64, width=64, dimension=32)
-    found = training.train(
-        data, tmp_path / "out", load_profile(), load, recipe=recipe,
-        progress=lambda done, total: told.append((done, total)),
-    )  # fmt: skip
-    assert {"profile", "out", "pairs", "seconds"} <= found.keys()
-    assert found["pairs"]["expert"] == len(PHOTOS) ** 2
+    options = training.Options(
+        quick=True, alignment=RECIPE, progress=lambda done, total: told.append((done, total))
+    )
+    out = tmp_path / "out"
+    found = training.train(data, out, load_profile(), load, options)
+    assert found["pairs"] == {"expert": 132, "crowd": 132, "both": 132}  # of 144
+    assert found["dropped"] | {"words": {}} == {
+        "mode": "pairs", "words": {}, "expert": 12, "crowd": 12, "captions": 0,
+    }  # fmt: skip
     assert told[-1][0] == told[-1][1]
     assert [done for done, _ in told] == sorted(done for done, _ in told)
-    made = load_profile(str(tmp_path / "out"))
+    classic = {
+        (row["name"], row["split"])
+        for row in found["regressors"]
+        if row["features"] == "concatenated"
+    }
+    assert classic == {
+        (name, split)
+        for name in ("linear", "CatBoost", "network")
+        for split in ("two-way", "by photo")
+    }
+    assert json.loads((out / "report.json").read_text())["chosen"] == found["chosen"]
+    assert "<script" not in (out / "report.html").read_text()
+    made = load_profile(str(out))
     made.check()
     assert made.alignment.dimension == 32
     assert made.encoder == load_profile().encoder
-    judged = made.relevance.score(made.probes[:1], made.probes[:3])
-    assert ((judged >= 0) & (judged <= 1)).all()
+    assert ("relevance" in made.manifest) == found["deployed"]
+    assert list(tmp_path.iterdir()) == [out]  # nothing half made is left beside it
 
 
-def test_missing_photos_and_captions_are_told(data: Path, tmp_path: Path) -> None:
-    (data / "images" / "train" / PHOTOS[0].name).unlink()
+def test_the_text_encoder_is_fine_tuned(data: Path, tmp_path: Path) -> None:
+    options = training.Options(
+        alignment=RECIPE,
+        text=training.TextRecipe(
+            epochs=1, batch=4, other_photos=4, classes=8, frozen_layers=5, learning_rate=1e-2
+        ),
+    )
+    found = training.train(data, tmp_path / "out", load_profile(), load, options)
+    made = load_profile(str(tmp_path / "out"))
+    made.check()
+    assert made.manifest["text"]["fine_tuned"]
+    assert found["alignment"]["curve"]
+    before = load_profile().texts.encode(["a dog on grass"])[0]
+    after = made.texts.encode(["a dog on grass"])[0]
+    assert np.linalg.norm(after) == pytest.approx(1, abs=1e-3)
+    assert not np.allclose(before, after, atol=1e-4)
+
+
+def test_own_ratings_teach_relevance(data: Path, tmp_path: Path) -> None:
+    lines = ["image,text,rating"]
+    for place, photo in enumerate(PHOTOS):
+        for number in range(4):
+            rating = 1 + (place * number) % 5
+            lines.append(f"{photo.name},text {number},{rating}")
+    file = data / "images" / "dev" / "ratings.csv"
+    file.write_text("\n".join(lines) + "\n")
+    found = training.train(
+        file, tmp_path / "out", load_profile(), load, training.Options(scale=(1, 5))
+    )
+    assert found["pairs"] == {"expert": 48, "crowd": 0, "both": 0}
+    assert found["alignment"] is None
+    made = load_profile(str(tmp_path / "out"))
+    made.check()
+    assert made.alignment.digest == load_profile().alignment.digest
+
+
+def test_missing_photos_are_told_and_nothing_is_left(data: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy)
+    (copy / "images" / "train" / PHOTOS[0].name).unlink()
     with pytest.raises(BadData, match=PHOTOS[0].name):
-        training.train(data, tmp_path / "out", load_profile(), load)
-    assert not (tmp_path / "out").exists()
+        training.train(copy, tmp_path / "out", load_profile(), load)
+    assert sorted(tmp_path.iterdir()) == [copy]
+
+
+def test_what_is_no_profile_is_not_replaced(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("keep me")
+    with pytest.raises(BadData, match="choose another"):
+        training.train(data, tmp_path, load_profile(), load)
+    assert (tmp_path / "precious.txt").read_text() == "keep me"
+
+
+def test_pairs_judged_alike_teach_nothing(data: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy)
+    lines = (copy / "ExpertAnnotations.tsv").read_text().splitlines()
+    alike = ["\t".join([*line.split("\t")[:2], "2", "2", "2"]) for line in lines]
+    (copy / "ExpertAnnotations.tsv").write_text("\n".join(alike) + "\n")
+    with pytest.raises(BadData, match="judged alike"):
+        training.train(copy, tmp_path / "out", load_profile(), load)
 
 
 def test_an_unknown_image_encoder_is_told(data: Path, tmp_path: Path, colours: Path) -> None:

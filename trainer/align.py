@@ -1,15 +1,16 @@
 """Fits the alignment: maps under which a photo lies near the captions people wrote for it.
 
 Symmetric InfoNCE (van den Oord et al. 2018, arXiv:1807.03748; Radford et al. 2021,
-arXiv:2103.00020) on frozen encoders. A second loss of its own teaches the names of things that
-captions of everyday scenes do not mention: each class of the image encoder's classifier is a
-pseudo-photo (its *prototype*) whose text is the class's name.
+arXiv:2103.00020) on frozen encoders. A caption describes other photos a little, too: how much is
+known from the captions of those, and a share of the target is spread accordingly. A second loss of
+its own teaches the names of things that captions of everyday scenes do not mention: each class of
+the image encoder's classifier is a pseudo-photo (its *prototype*) whose text is the class's name.
 
 Several members are trained from different seeds and merged into one map: side by side they make a
 longer vector, whose principal components keep all that matters in a fraction of the length.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from db.records import Floats, Ids
+from engine.alignment import unit
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -33,6 +35,16 @@ class Captioned:
     """float32[m, e]"""
     photo_of: Ids
     """int64[m]: the photo of each caption."""
+    meanings: Floats
+    """float32[m, s]: the captions as a sentence encoder sees them that was not fitted to photos;
+    cosines between them say how far a caption suits another photo."""
+
+    def photo_meanings(self) -> Floats:
+        """float32[n, s]: the mean of the unit meanings of each photo's captions."""
+        sums = np.zeros((self.photos.shape[1], self.meanings.shape[1]), np.float32)
+        np.add.at(sums, self.photo_of, unit(self.meanings))
+        counts = np.bincount(self.photo_of, minlength=len(sums))
+        return np.asarray(sums / np.maximum(counts, 1)[:, None], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,9 @@ class Recipe:
     """Of one member's space."""
     image_dropout: float = 0.5
     text_dropout: float = 0.35
+    soft_weight: float = 0.4
+    """Share of the target that is spread over the photos that a caption also suits."""
+    soft_temperature: float = 0.1
     prototype_weight: float = 0.75
     prototype_batch: int = 256
     members: int = 4
@@ -88,32 +103,45 @@ def fit(
     recipe: Recipe,
     *,
     seed: int = 0,
-    progress: Callable[[], object] = lambda: None,
+    progress: Callable[[float], object] = lambda loss: None,
 ) -> Tensors:
-    """Fits an alignment.
+    """Fits an alignment: several members, merged.
 
     Args:
         data: What to learn from.
         prototypes: Classes to know besides.
         recipe: How.
         seed: The same seed gives the same alignment on the same machine.
-        progress: Called after each epoch of each member.
+        progress: Called after each epoch of each member with its mean loss.
 
     Returns:
         The tensors that :class:`engine.alignment.Alignment` reads, float32.
     """
+    members = [
+        fit_member(data, prototypes, recipe, seed=seed * 1000 + member, progress=progress)
+        for member in range(recipe.members)
+    ]
+    return merge(members, data.photos[0], recipe.dimension)
+
+
+def fit_member(
+    data: Captioned,
+    prototypes: Prototypes,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    progress: Callable[[float], object] = lambda loss: None,
+) -> "Towers":
+    """Fits one member; arguments as for `fit`."""
     photos = torch.from_numpy(data.photos)
     centre, spread = photos.mean((0, 1)), photos.std((0, 1)) + 1e-4
-    members = []
-    for member in range(recipe.members):
-        torch.manual_seed(seed * 1000 + member)
-        towers = _Towers(photos.shape[-1], data.captions.shape[-1], centre, spread, recipe)
-        _train(towers, data, prototypes, recipe, progress)
-        members.append(towers.eval())
-    return _merge(members, photos[0], recipe)
+    torch.manual_seed(seed)
+    towers = Towers(photos.shape[-1], data.captions.shape[-1], centre, spread, recipe)
+    _train(towers, data, prototypes, recipe, progress)
+    return towers.eval()
 
 
-class _Towers(nn.Module):
+class Towers(nn.Module):
     """One member: a linear map for photos, a perceptron for texts."""
 
     def __init__(self, d: int, e: int, centre: Tensor, spread: Tensor, recipe: Recipe) -> None:
@@ -130,23 +158,27 @@ class _Towers(nn.Module):
         self.prototypes_scale = nn.Parameter(torch.tensor(start))
 
     def images(self, raw: Tensor) -> Tensor:
+        """Aligns raw vectors float32[n, d]; unit rows float32[n, width]."""
         standard = (raw - self.centre) / self.spread
         return functional.normalize(self.image(self.image_dropout(standard)), dim=1)
 
     def texts(self, raw: Tensor) -> Tensor:
+        """Aligns raw vectors float32[n, e]; unit rows float32[n, width]."""
         hidden = functional.gelu(self.hidden(raw), approximate="tanh")
         return functional.normalize(self.text(self.text_dropout(hidden)), dim=1)
 
 
 def _train(
-    towers: _Towers,
+    towers: Towers,
     data: Captioned,
     prototypes: Prototypes,
     recipe: Recipe,
-    progress: Callable[[], object],
+    progress: Callable[[float], object],
 ) -> None:
     photos, captions = torch.from_numpy(data.photos), torch.from_numpy(data.captions)
     photo_of = torch.from_numpy(data.photo_of)
+    meanings = functional.normalize(torch.from_numpy(data.meanings), dim=1)
+    photo_meanings = torch.from_numpy(data.photo_meanings())
     class_photos = torch.from_numpy(prototypes.photos)
     class_texts = torch.from_numpy(prototypes.texts)
     classes, ways = class_texts.shape[:2]
@@ -167,20 +199,25 @@ def _train(
         lambda step: min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * step / steps)),
     )
     for _ in range(recipe.epochs):
-        order = torch.randperm(len(captions))
+        order, total = torch.randperm(len(captions)), 0.0
         for start in range(0, rounds * batch, batch):
             rows = order[start : start + batch]
             views = torch.randint(len(photos), (len(rows),))
-            loss = _info_nce(
+            loss = info_nce(
                 towers.images(photos[views, photo_of[rows]]),
                 towers.texts(captions[rows]),
                 towers.captions_scale,
                 photo_of[rows],
+                Spread(
+                    meanings[rows] @ photo_meanings[photo_of[rows]].T,
+                    recipe.soft_weight,
+                    recipe.soft_temperature,
+                ),
             )
             if recipe.prototype_weight:
                 some = torch.randperm(classes)[: recipe.prototype_batch]
                 named = class_texts[some, torch.randint(ways, (len(some),))]
-                loss = loss + recipe.prototype_weight * _info_nce(
+                loss = loss + recipe.prototype_weight * info_nce(
                     towers.images(class_photos[some]),
                     towers.texts(named),
                     towers.prototypes_scale,
@@ -190,28 +227,74 @@ def _train(
             torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
-        progress()
+            total += float(loss.detach())
+        progress(total / rounds)
 
 
-def _info_nce(images: Tensor, texts: Tensor, log_scale: Tensor, group: Tensor) -> Tensor:
-    """Symmetric InfoNCE; other pairs of the same group are neither right nor wrong."""
-    logits = log_scale.exp().clamp(max=100) * texts @ images.T
-    twins = group[:, None] == group[None]
-    twins.fill_diagonal_(False)
-    logits = logits.masked_fill(twins, -1e4)
-    right = torch.arange(len(logits))
-    return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How a share of the target is spread over other photos."""
+
+    likeness: Tensor
+    """float32[b, c]: how well each text suits each photo, by its captions' cosines."""
+    weight: float
+    temperature: float
+
+
+def info_nce(
+    images: Tensor,
+    texts: Tensor,
+    log_scale: Tensor,
+    group: Tensor,
+    spread: Spread | None = None,
+) -> Tensor:
+    """Symmetric InfoNCE; other pairs of the same group are neither right nor wrong.
+
+    Args:
+        images: float32[c, a], unit rows; the first b belong to the texts, the others are only
+            there to be told apart from.
+        texts: float32[b, a], unit rows.
+        log_scale: The logarithm of the inverse temperature.
+        group: int64[c]: what each photo belongs to.
+        spread: Of the captions' targets; none means all on the one right photo.
+    """
+    count = len(texts)
+    right = torch.arange(count)
+    twins = group[:count, None] == group[None]
+    twins[right, right] = False
+    logits = (log_scale.exp().clamp(max=100) * texts @ images.T).masked_fill(twins, -1e4)
+    back = logits[:, :count].T
+    loss = functional.cross_entropy(logits, right) + functional.cross_entropy(back, right)
+    if spread is not None and spread.weight:
+        likeness = spread.likeness.clone()
+        likeness[right, right] = 1.0  # a caption suits its own photo as it suits itself
+        likeness = likeness.masked_fill(twins, -1e4) / spread.temperature
+        forth = functional.softmax(likeness, 1)
+        backwards = functional.softmax(likeness[:, :count].T, 1)
+        soft = functional.cross_entropy(logits, forth) + functional.cross_entropy(back, backwards)
+        loss = (1 - spread.weight) * loss + spread.weight * soft
+    return loss / 2
 
 
 @torch.no_grad()
-def _merge(members: list[_Towers], photos: Tensor, recipe: Recipe) -> Tensors:
+def merge(members: Sequence[Towers], photos: Floats, dimension: int) -> Tensors:
+    """One map of several members: side by side, then the strongest principal components.
+
+    Args:
+        members: Fitted, in one space of raw vectors.
+        photos: float32[n, d], the photos whose components they are.
+        dimension: How many components are kept.
+
+    Returns:
+        The tensors that :class:`engine.alignment.Alignment` reads, float32.
+    """
     centre, spread = members[0].centre, members[0].spread
     image_weight = torch.cat([m.image.weight.T for m in members], 1) / spread[:, None]
     image_bias = torch.cat([m.image.bias for m in members]) - centre @ image_weight
-    aligned = functional.normalize(photos @ image_weight + image_bias, dim=1)
+    aligned = functional.normalize(torch.from_numpy(photos) @ image_weight + image_bias, dim=1)
     _, axes = torch.linalg.eigh(aligned.T @ aligned)
-    basis = axes.flip(1)[:, : recipe.dimension]  # the strongest components first
-    parts = basis.split(recipe.width)
+    basis = axes.flip(1)[:, :dimension]  # the strongest components first
+    parts = basis.split([member.image.out_features for member in members])
     merged = {
         "image.weight": image_weight @ basis,
         "image.bias": image_bias @ basis,

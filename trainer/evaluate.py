@@ -2,7 +2,8 @@
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -11,9 +12,48 @@ from db.errors import BadData
 from db.records import Evaluation, Ids, ImageRecord, Pair, Pixels, TestQuery
 from engine.library import Library
 from engine.profile import Profile
-from trainer.metrics import RETRIEVAL, Ranks, interval
+from trainer.datasets import Judgement
+from trainer.metrics import GRADED, RETRIEVAL, Ranks, Values, interval
 
 Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """How well the answers agree with graded judgements, query by query."""
+
+    queries: tuple[TestQuery, ...]
+    """The q queries that count: those with a photo judged relevant."""
+    values: Mapping[str, Values]
+    """Measure by standard name -> float64[2, q]: prefilter, re-ranked."""
+    unjudged: Ids
+    """int64[2, q]: photos among the first ten that nobody judged; they count as not relevant."""
+    judgements: int
+    """How many were given for the queries that count."""
+    left_out: tuple[str, ...] = ()
+    """Ids of queries without a photo judged relevant."""
+    unknown: tuple[str, ...] = ()
+    """Query ids that are judged but not asked."""
+    unmatched: tuple[str, ...] = ()
+    """Judged photos that the library does not hold; the relevant ones count as not found."""
+
+    def means(self, stage: int) -> dict[str, float]:
+        """Each measure's mean over the queries; stage 0 is the prefilter, 1 is re-ranked."""
+        return {name: float(values[stage].mean()) for name, values in self.values.items()}
+
+    def ci95(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """Intervals of both stages and of what re-ranking gains, query by query."""
+        each = np.arange(len(self.queries))
+        found: dict[str, dict[str, tuple[float, float]]] = {
+            "first_stage": {},
+            "reranked": {},
+            "gain": {},
+        }
+        for name, (first, reranked) in self.values.items():
+            found["first_stage"][name] = interval(first, each)
+            found["reranked"][name] = interval(reranked, each)
+            found["gain"][name] = interval(reranked - first, each)
+        return found
 
 
 def evaluate(
@@ -33,17 +73,104 @@ def evaluate(
     Raises:
         BadData: A query's photo is ambiguous: several different ones have that name.
     """
-    relevant, unmatched = _match(library, queries)
-    ranks = np.full((2, len(queries)), np.inf)
+    photos = _photos(library, {query.image for query in queries})
+    return _known(library, queries, photos, _ask(library, queries, candidates, progress))
+
+
+def evaluate_graded(
+    library: Library,
+    queries: Sequence[TestQuery],
+    judgements: Sequence[Judgement],
+    candidates: int,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Evaluation, tuple[Ranks, Ranks], Graded]:
+    """As `evaluate`, with measures from graded judgements besides; each query is asked once.
+
+    A photo that nobody judged counts as not relevant. A query that finds nothing counts 0; one
+    without a photo judged relevant is left out, for no answer to it could be better than another.
+
+    Raises:
+        BadData: As `evaluate`; or the judgements fit no query, or contradict each other.
+    """
+    names = {query.image for query in queries} | {each.image for each in judgements}
+    photos = _photos(library, names)
+    rows = _rows(queries)
+    of_query: dict[str, list[Judgement]] = {}
+    for each in judgements:
+        of_query.setdefault(each.query_id, []).append(each)
+    unknown = sorted(of_query.keys() - rows.keys())
+    if len(unknown) == len(of_query):
+        raise BadData(
+            f"none of the {len(of_query):,} judged query ids (for example {judgements[0].query_id})"
+            f" is among the {len(rows):,} asked (for example {queries[0].id}): use the same ids"
+        )
+    counted = {
+        id_: _grades(id_, of_query[id_], photos)
+        for id_ in rows
+        if any(each.relevance > 0 for each in of_query.get(id_, ()))
+    }
+    if not counted:
+        raise BadData("no photo is judged relevant (above 0) for any of the queries")
+    answers = _ask(library, queries, candidates, progress)
+    values = {name: np.empty((2, len(counted))) for name in GRADED}
+    unjudged = np.empty((2, len(counted)), np.int64)
+    for column, (id_, grades) in enumerate(counted.items()):
+        judged = np.array([each.relevance for each in of_query[id_]], np.float64)
+        for stage, ordered in enumerate(answers.ordered[rows[id_]]):
+            ranked = _relevances(ordered, grades)
+            unjudged[stage, column] = sum(int(id_) not in grades for id_ in ordered[:10])
+            for name, measure in GRADED.items():
+                values[name][stage, column] = measure(ranked, judged)
+    graded = Graded(
+        queries=tuple(queries[rows[id_]] for id_ in counted),
+        values=values,
+        unjudged=unjudged,
+        judgements=sum(len(of_query[id_]) for id_ in counted),
+        left_out=tuple(id_ for id_ in rows if id_ not in counted),
+        unknown=tuple(unknown),
+        unmatched=tuple(sorted({each.image for each in judgements if not photos[each.image]})),
+    )
+    return *_known(library, queries, photos, answers), graded
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What a library answered to q queries."""
+
+    ordered: list[tuple[Ids, Ids]]
+    """The candidates' ids of each query, best first: prefilter, re-ranked."""
+    milliseconds: Values
+    """float64[q]"""
+
+
+def _ask(
+    library: Library, queries: Sequence[TestQuery], candidates: int, progress: Progress
+) -> _Answers:
+    ordered = []
     spent = np.empty(len(queries))
     for row, query in enumerate(queries):
         ranking = library.rank(query.text, candidates=candidates)
         spent[row] = ranking.milliseconds.total
-        for stage, rerank in enumerate((False, True)):
-            ordered = ranking.ids[ranking.order(rerank=rerank)]
-            ranks[stage, row] = _rank(ordered, relevant[row])
+        first, reranked = (ranking.ids[ranking.order(rerank=rerank)] for rerank in (False, True))
+        ordered.append((first, reranked))
         if row % 50 == 49 or row + 1 == len(queries):
             progress(row + 1, len(queries))
+    return _Answers(ordered, spent)
+
+
+def _known(
+    library: Library,
+    queries: Sequence[TestQuery],
+    photos: Mapping[str, frozenset[int]],
+    answers: _Answers,
+) -> tuple[Evaluation, tuple[Ranks, Ranks]]:
+    """The measures of queries with one relevant photo each."""
+    ranks = np.array(
+        [
+            [_rank(ordered, photos[query.image]) for ordered in both]
+            for query, both in zip(queries, answers.ordered, strict=True)
+        ]
+    ).T
     _, groups = np.unique([query.image for query in queries], return_inverse=True)
     images = len(library)
     stages = {
@@ -57,7 +184,7 @@ def evaluate(
         name: {m: interval(per_query(r), groups) for m, per_query in RETRIEVAL.items()}
         for name, r in zip(("first_stage", "reranked"), ranks, strict=True)
     }
-    p50, p95 = np.quantile(spent, (0.5, 0.95))
+    p50, p95 = np.quantile(answers.milliseconds, (0.5, 0.95))
     result = Evaluation(
         queries=len(queries),
         images=images,
@@ -67,7 +194,7 @@ def evaluate(
         ci95=ci95,
         p50=float(p50),
         p95=float(p95),
-        unmatched=unmatched,
+        unmatched=tuple(sorted({query.image for query in queries if not photos[query.image]})),
     )
     return result, (ranks[0], ranks[1])
 
@@ -80,6 +207,22 @@ def write_ranks(file: Path, queries: Sequence[TestQuery], ranks: tuple[Ranks, Ra
         for query, first, second in zip(queries, *ranks, strict=True):
             cells = ["" if math.isinf(rank) else int(rank) for rank in (first, second)]
             writer.writerow([query.id, query.text, query.image, *cells])
+
+
+def write_measures(file: Path, graded: Graded) -> None:
+    """Writes every graded measure of every query that counts as CSV."""
+    stages = ("prefilter", "reranked")
+    columns = {
+        f"{stage}_{name}": values[row]
+        for name, values in {**graded.values, "unjudged@10": graded.unjudged}.items()
+        for row, stage in enumerate(stages)
+    }
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["query_id", "query_text", *columns])
+        for place, query in enumerate(graded.queries):
+            cells = [f"{values[place]:.6g}" for values in columns.values()]
+            writer.writerow([query.id, query.text, *cells])
 
 
 def score(
@@ -128,19 +271,58 @@ def _rank(ordered: Ids, relevant: frozenset[int]) -> float:
     return float(places[0] + 1) if len(places) else math.inf
 
 
-def _match(
-    library: Library, queries: Sequence[TestQuery]
-) -> tuple[list[frozenset[int]], tuple[str, ...]]:
-    """The ids of each query's photo (copies of one photo are one), and the names without any."""
+def _rows(queries: Sequence[TestQuery]) -> dict[str, int]:
+    """The first row of each query id: with graded judgements, a query has many photos."""
+    rows: dict[str, int] = {}
+    for row, query in enumerate(queries):
+        first = queries[rows.setdefault(query.id, row)]
+        if first.text != query.text:
+            raise BadData(
+                f"the query id {query.id} stands for two texts, {first.text!r} and "
+                f"{query.text!r}: give each text an id of its own"
+            )
+    return rows
+
+
+def _grades(
+    query_id: str, judgements: Sequence[Judgement], photos: Mapping[str, frozenset[int]]
+) -> dict[int, tuple[str, float]]:
+    """Each judged photo's ids (its copies) -> its name and relevance."""
+    grades: dict[int, tuple[str, float]] = {}
+    for each in judgements:
+        for id_ in photos[each.image]:
+            if id_ in grades:
+                raise BadData(
+                    f"{grades[id_][0]} and {each.image} are one photo, judged twice for the query "
+                    f"{query_id}: keep one of the judgements"
+                )
+            grades[id_] = each.image, each.relevance
+    return grades
+
+
+def _relevances(ordered: Ids, grades: Mapping[int, tuple[str, float]]) -> Values:
+    """float64[c]: what was judged of an answer's photos; a photo's further copies gain nothing."""
+    relevances = np.zeros(len(ordered))
+    seen: set[str] = set()
+    for place, id_ in enumerate(ordered):
+        name, relevance = grades.get(int(id_), ("", 0.0))
+        if name and name not in seen:
+            seen.add(name)
+            relevances[place] = relevance
+    return relevances
+
+
+def _photos(library: Library, names: Collection[str]) -> dict[str, frozenset[int]]:
+    """The ids of the photo that each name means: copies of one photo are one, none may match."""
     by_name: dict[str, list[ImageRecord]] = {}
     for record in library.catalog.everything():
         by_name.setdefault(record.path.name, []).append(record)
     found: dict[str, frozenset[int]] = {}
-    for name in {query.image for query in queries}:
+    for name in sorted(names):
         parts = PurePath(name).parts
         matches = [
             record
-            for record in by_name.get(parts[-1], [])
+            for record in by_name.get(PurePath(name).name, [])
             if record.path.parts[-len(parts) :] == parts
         ]
         if len({record.content for record in matches}) > 1:
@@ -149,5 +331,4 @@ def _match(
                 f"{matches[0].path} and {matches[1].path}: write more of the path"
             )
         found[name] = frozenset(record.id for record in matches)
-    unmatched = sorted(name for name, ids in found.items() if not ids)
-    return [found[query.image] for query in queries], tuple(unmatched)
+    return found

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import logging
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ def export(out: Path, calibration: Pixels) -> None:
     image = _export_image(ImageModel())
     _save(halved(image), out / "image.onnx")
     _save(quantized(image, calibration), out / "image-int8.onnx")
-    _save(halved(_export_text(TextModel())), out / "text.onnx")
+    export_text(TextModel(), out / "text.onnx")
     shutil.copyfile(source_file(TOKENIZER_SOURCE), out / "tokenizer.json")
     write_manifest(out, {**_manifest(), "calibration_photos": len(calibration)})
 
@@ -222,6 +223,11 @@ def _export_image(model: ImageModel) -> onnx.ModelProto:
     return _to_onnx(model, (example,), ["pixels"], {"pixels": {0: count}})
 
 
+def export_text(model: TextModel, file: Path) -> None:
+    """Writes a text encoder as ONNX, its weights in half precision."""
+    _save(halved(_export_text(model)), file)
+
+
 def _export_text(model: TextModel) -> onnx.ModelProto:
     ids = torch.randint(1000, 20000, (3, 12))
     count = torch.export.Dim("n", min=1, max=4096)
@@ -235,7 +241,8 @@ def _export_text(model: TextModel) -> onnx.ModelProto:
 def _to_onnx(
     model: nn.Module, example: tuple[Tensor, ...], names: Sequence[str], shapes: dict[str, Any]
 ) -> onnx.ModelProto:
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's, about its own inside
         program = torch.onnx.export(
             model,
             example,

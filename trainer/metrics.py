@@ -1,6 +1,12 @@
-"""Measures as pure functions of arrays."""
+"""Measures as pure functions of arrays.
+
+The graded ones bear the names of ir-measures and agree with trec_eval, but are written here:
+ir-measures would bring SciPy (a third more to install, for `evaluate` alone), loads pandas wherever
+it finds it, and takes whole-numbered judgements only.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +14,7 @@ from numpy.typing import NDArray
 Ranks = NDArray[np.float64]
 """float64[q], from 1; infinite where the relevant photo was not found."""
 Values = NDArray[np.float64]
+Groups = NDArray[np.int64]
 
 RETRIEVAL: dict[str, Callable[[Ranks], Values]] = {
     "recall@1": lambda ranks: (ranks <= 1).astype(np.float64),
@@ -19,7 +26,128 @@ RETRIEVAL: dict[str, Callable[[Ranks], Values]] = {
 """Measures of queries with one relevant photo each: per query, to be averaged."""
 
 
-def interval(values: Values, groups: NDArray[np.int64], *, seed: int = 0) -> tuple[float, float]:
+# -- graded judgements: one query -------------------------------------------------------------
+
+
+def ndcg(ranked: Values, judged: Values, k: int) -> float:
+    """Normalised discounted cumulative gain (Järvelin and Kekäläinen 2002), linear gains.
+
+    Args:
+        ranked: float64[c], the relevance of each photo of the answer, best first; 0 where nobody
+            judged it. Negative relevance (TREC's mark of junk) gains nothing.
+        judged: float64[j], the relevance of every judged photo, found or not, in any order.
+        k: How many photos of the answer count.
+
+    Returns:
+        In [0, 1]; 0 where no photo is relevant.
+    """
+    ideal = _dcg(np.sort(judged)[::-1][:k])
+    return _dcg(ranked[:k]) / ideal if ideal > 0 else 0.0
+
+
+def precision(ranked: Values, judged: Values, k: int) -> float:
+    """Share of the first ``k`` places that hold a relevant photo (relevance above 0)."""
+    del judged  # every graded measure takes the same two arrays
+    return float(np.count_nonzero(ranked[:k] > 0) / k)
+
+
+def recall(ranked: Values, judged: Values, k: int) -> float:
+    """Share of the relevant photos that stand among the first ``k``; 0 where there are none."""
+    relevant = np.count_nonzero(judged > 0)
+    return float(np.count_nonzero(ranked[:k] > 0) / relevant) if relevant else 0.0
+
+
+def average_precision(ranked: Values, judged: Values) -> float:
+    """Mean over the relevant photos of the precision at their place; 0 for one not found."""
+    relevant = np.count_nonzero(judged > 0)
+    places = np.flatnonzero(ranked > 0) + 1
+    found = np.arange(1, len(places) + 1)
+    return float((found / places).sum() / relevant) if relevant else 0.0
+
+
+def reciprocal_rank(ranked: Values, judged: Values) -> float:
+    """One over the place of the first relevant photo; 0 where none was found."""
+    del judged
+    places = np.flatnonzero(ranked > 0)
+    return float(1 / (places[0] + 1)) if len(places) else 0.0
+
+
+GRADED: dict[str, Callable[[Values, Values], float]] = {
+    "nDCG@5": lambda ranked, judged: ndcg(ranked, judged, 5),
+    "nDCG@10": lambda ranked, judged: ndcg(ranked, judged, 10),
+    "AP": average_precision,
+    "RR": reciprocal_rank,
+    "P@1": lambda ranked, judged: precision(ranked, judged, 1),
+    "P@5": lambda ranked, judged: precision(ranked, judged, 5),
+    "P@10": lambda ranked, judged: precision(ranked, judged, 10),
+    "R@5": lambda ranked, judged: recall(ranked, judged, 5),
+    "R@10": lambda ranked, judged: recall(ranked, judged, 10),
+}
+"""Measures of one query from the relevance of what was answered and of all that was judged."""
+
+
+def _dcg(gains: Values) -> float:
+    return float((np.maximum(gains, 0) / np.log2(np.arange(2, len(gains) + 2))).sum())
+
+
+# -- judgements of pairs ----------------------------------------------------------------------
+
+
+def rmse(predicted: Values, judged: Values) -> float:
+    """Root of the mean squared difference."""
+    return float(np.sqrt(np.mean((predicted - judged) ** 2)))
+
+
+def mae(predicted: Values, judged: Values) -> float:
+    """Mean absolute difference."""
+    return float(np.mean(np.abs(predicted - judged)))
+
+
+def spearman(predicted: Values, judged: Values) -> float:
+    """Spearman's rank correlation; 0 where either side is constant: it orders nothing."""
+    from scipy.stats import spearmanr
+
+    if _constant(predicted) or _constant(judged):
+        return 0.0
+    return float(spearmanr(predicted, judged).statistic)
+
+
+def tau_b(predicted: Values, judged: Values) -> float:
+    """Kendall's tau_b (1945), the usual one against the crowd's shares; 0 as in `spearman`."""
+    from scipy.stats import kendalltau
+
+    if _constant(predicted) or _constant(judged):
+        return 0.0
+    return float(kendalltau(predicted, judged, variant="b").statistic)
+
+
+def tau_c(predicted: Values, grades: NDArray[Any]) -> float:
+    """Kendall's tau_c (Stuart 1953) of predictions against every single judgement.
+
+    CLIPScore's protocol (Hessel et al. 2021, arXiv:2104.08718): each pair counts once for each of
+    its judges. 0 where predictions or judgements are constant.
+
+    Args:
+        predicted: float64[n]
+        grades: int64[n, j] or float64[n, j], one column a judge.
+    """
+    from scipy.stats import kendalltau
+
+    if _constant(predicted) or _constant(grades):
+        return 0.0
+    judges = grades.shape[1]
+    found = kendalltau(np.repeat(predicted, judges), grades.ravel(), variant="c")
+    return float(found.statistic)
+
+
+def _constant(values: NDArray[Any]) -> bool:
+    return bool((values == values.flat[0]).all())
+
+
+# -- how far to trust them --------------------------------------------------------------------
+
+
+def interval(values: Values, groups: Groups, *, seed: int = 0) -> tuple[float, float]:
     """95 % bootstrap interval of the mean.
 
     Whole groups are drawn (Field and Welsh 2007): the queries of one photo succeed or fail
@@ -38,23 +166,33 @@ def interval(values: Values, groups: NDArray[np.int64], *, seed: int = 0) -> tup
     return float(low), float(high)
 
 
-def rmse(predicted: Values, judged: Values) -> float:
-    """Root of the mean squared difference."""
-    return float(np.sqrt(np.mean((predicted - judged) ** 2)))
-
-
-def tau_c(predicted: Values, grades: NDArray[np.int64]) -> float:
-    """Kendall's tau_c (Stuart 1953) of predictions against every single judgement.
-
-    CLIPScore's protocol (Hessel et al. 2021, arXiv:2104.08718): each pair counts once for each of
-    its judges.
+def bootstrap(
+    measure: Callable[..., float],
+    *arrays: NDArray[Any],
+    groups: Groups,
+    seed: int = 0,
+    draws: int = 200,
+) -> tuple[float, float]:
+    """95 % bootstrap interval of any measure, whole groups drawn as in `interval`.
 
     Args:
-        predicted: float64[n]
-        grades: int64[n, j], one column a judge.
+        measure: Of the arrays, for example `tau_c`.
+        arrays: What it takes, each with n rows.
+        groups: int64[n], what a row belongs to (its photo), from 0 without gaps.
+        seed: The same seed gives the same interval.
+        draws: The ends are quantiles of as many values; those of two measures with the same seed
+            and groups come from the same draws.
     """
-    from scipy.stats import kendalltau
-
-    judges = grades.shape[1]
-    found = kendalltau(np.repeat(predicted, judges), grades.ravel(), variant="c")
-    return float(found.statistic)
+    order = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups)
+    starts = np.cumsum(sizes) - sizes
+    dice = np.random.default_rng(seed)
+    found = np.empty(draws)
+    for draw in range(draws):
+        some = dice.integers(len(sizes), size=len(sizes))
+        taken = sizes[some]
+        within = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
+        rows = order[np.repeat(starts[some], taken) + within]
+        found[draw] = measure(*(array[rows] for array in arrays))
+    low, high = np.quantile(found, (0.025, 0.975))
+    return float(low), float(high)

@@ -1,11 +1,20 @@
-"""Fits relevance regressors: from the features of a pair to what people judged."""
+"""Fits relevance regressors: from the features of a pair to what people judged.
 
+All have one form, `Fit`: features, targets and weights in, a function that predicts out. What is
+deployed is a `Fitted`; the others show what the classic recipe, and more, is worth.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from sklearn.cluster import MiniBatchKMeans
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
 
 from db.records import Floats
 from engine.alignment import unit
@@ -21,6 +30,10 @@ costs 0.4 points of tau_c and gains 1 point of recall@1 (``docs/relevance.md``).
 """
 
 Values = NDArray[np.float64]
+Predict = Callable[[Floats], Values]
+"""float32[n, f] features -> float64[n], in [0, 1] but for the linear ones."""
+Fit = Callable[[Floats, Values, Values], Predict]
+"""float32[n, f] features, float64[n] targets in [0, 1], float64[n] weights -> a predictor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +44,31 @@ class Fitted:
     """float32[f]"""
     bias: float
 
+    def __call__(self, features: Floats) -> Values:
+        """float64[n] in [0, 1]; a `Predict`."""
+        return self.predict(features)
+
     def predict(self, features: Floats) -> Values:
         """float64[n] in [0, 1]."""
         return np.asarray(logistic(features @ self.weights + self.bias), np.float64)
 
 
 def fit_logistic(
-    features: Floats, targets: Values, *, crowding_weight: float = CROWDING_WEIGHT
+    features: Floats,
+    targets: Values,
+    weights: Values | None = None,
+    *,
+    crowding_weight: float = CROWDING_WEIGHT,
 ) -> Fitted:
     """Least squares of a logistic curve, so that the prediction is the judgement's mean.
 
     Args:
         features: float32[n, f], from ``pair_features``.
         targets: float64[n] in [0, 1].
+        weights: float64[n], how much each pair counts; all the same where there are none.
         crowding_weight: Taken off the similarity for each unit of crowding.
     """
+    root = np.sqrt(np.ones(len(targets)) if weights is None else weights)
     mixing = np.zeros((len(NAMES), len(NAMES) - 1))
     mixing[NAMES.index("similarity"), 0] = 1
     mixing[NAMES.index("photo_crowding"), 0] = -crowding_weight
@@ -57,12 +80,190 @@ def fit_logistic(
 
     def residuals(parameters: Values) -> Values:
         ridge = 0.1 * parameters[:-1]  # keeps the text columns from chasing single captions
-        return np.concatenate([logistic(standard @ parameters) - targets, ridge])
+        return np.concatenate([root * (logistic(standard @ parameters) - targets), ridge])
 
     found = least_squares(residuals, np.zeros(standard.shape[1])).x
     slopes = found[:-1] / spread
     weights = mixing @ slopes
     return Fitted(weights.astype(np.float32), float(found[-1] - centre @ slopes))
+
+
+def fit_linear(features: Floats, targets: Values, weights: Values) -> Predict:
+    """Ordinary least squares on standardised features."""
+    scaler = StandardScaler().fit(features)
+    model = LinearRegression().fit(scaler.transform(features), targets, sample_weight=weights)
+    return lambda unseen: np.asarray(model.predict(scaler.transform(unseen)), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Boosted trees (CatBoost, Prokhorenkova et al. 2018, arXiv:1706.09516)."""
+
+    iterations: int = 300
+    depth: int = 5
+    learning_rate: float = 0.05
+    l2: float = 10.0
+    seed: int = 0
+
+    def __call__(self, features: Floats, targets: Values, weights: Values) -> Predict:
+        """Fits; a `Fit`."""
+        from catboost import CatBoostRegressor
+
+        model = CatBoostRegressor(
+            iterations=self.iterations,
+            depth=self.depth,
+            learning_rate=self.learning_rate,
+            l2_leaf_reg=self.l2,
+            # Of a thousand columns a tree needs to see a few: the others wait for the next tree.
+            rsm=min(1.0, 64 / features.shape[1]),
+            border_count=64,
+            random_seed=self.seed,
+            verbose=False,
+            allow_writing_files=False,
+        ).fit(features, targets, sample_weight=weights)
+        return lambda unseen: np.asarray(model.predict(unseen), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Five fully connected layers with batch normalisation, the classic recipe's network."""
+
+    width: int = 256
+    """Of the first layer; each next one has half."""
+    dropout: float = 0.3
+    epochs: int = 20
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    batch: int = 256
+    seed: int = 0
+
+    def __call__(self, features: Floats, targets: Values, weights: Values) -> Predict:
+        """Fits by weighted least squares, the last layer through a logistic curve; a `Fit`."""
+        import torch
+        from torch.nn import functional
+
+        centre, spread = features.mean(0), features.std(0) + 1e-6
+
+        def tensor(array: NDArray[np.generic]) -> torch.Tensor:
+            return torch.from_numpy(np.asarray(array, np.float32))
+
+        torch.manual_seed(self.seed)
+        rows, wanted, weighing = (
+            tensor((features - centre) / spread),
+            tensor(targets),
+            tensor(weights),
+        )
+        mean = np.clip(np.average(targets, weights=weights), 0.01, 0.99)
+        model = self._layers(features.shape[1], float(np.log(mean / (1 - mean))))
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        )
+        batch = min(self.batch, len(rows))
+        rounds = len(rows) // batch
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.learning_rate, total_steps=self.epochs * rounds + 1
+        )
+        for _ in range(self.epochs):
+            order = torch.randperm(len(rows))
+            for start in range(0, rounds * batch, batch):
+                some = order[start : start + batch]
+                error = functional.mse_loss(
+                    torch.sigmoid(model(rows[some])[:, 0]), wanted[some], reduction="none"
+                )
+                loss = (weighing[some] * error).sum() / weighing[some].sum()
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                optimizer.step()
+                schedule.step()
+        model.eval()
+
+        @torch.no_grad()
+        def predict(unseen: Floats) -> Values:
+            found = torch.sigmoid(model(tensor((unseen - centre) / spread))[:, 0])
+            return np.asarray(found.numpy(), np.float64)
+
+        return predict
+
+    def _layers(self, inputs: int, level: float) -> Any:
+        """The network before training, which begins with the same answer for all."""
+        from torch import nn
+
+        layers: list[nn.Module] = []
+        for layer in range(4):
+            outputs = max(8, self.width >> layer)
+            layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
+            layers.append(nn.Dropout(self.dropout))
+            inputs = outputs
+        last = nn.Linear(inputs, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.constant_(last.bias, level)
+        return nn.Sequential(*layers, last)
+
+
+def similarity_only(features: Floats, targets: Values, weights: Values) -> Predict:
+    """A logistic curve over the similarity alone; a `Fit`."""
+    return fit_logistic(_first_column(features), targets, weights, crowding_weight=0.0)
+
+
+def constant(features: Floats, targets: Values, weights: Values) -> Predict:
+    """The mean of the targets, whatever is asked; a `Fit`."""
+    del features
+    mean = float(np.average(targets, weights=weights))
+    return lambda unseen: np.full(len(unseen), mean)
+
+
+def mean_of(*fits: Fit) -> Fit:
+    """Several regressors' mean prediction; a `Fit`."""
+
+    def fit(features: Floats, targets: Values, weights: Values) -> Predict:
+        found = [one(features, targets, weights) for one in fits]
+        return lambda unseen: np.asarray(np.mean([one(unseen) for one in found], 0), np.float64)
+
+    return fit
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A rising map from predictions to what people judged such pairs on average."""
+
+    predicted: Values
+    """float64[m] in [0, 1], rising."""
+    judged: Values
+    """float64[m] in [0, 1], rising; straight between."""
+
+    def __call__(self, predicted: Values) -> Values:
+        """float64[n] predictions -> float64[n] in [0, 1]."""
+        return np.interp(predicted, self.predicted, self.judged)
+
+
+def calibrate(predicted: Values, targets: Values, *, bins: int = 20) -> Calibration:
+    """Fits an isotonic calibration (Zadrozny and Elkan 2002) that keeps apart what was apart.
+
+    Equally filled bins of predictions, their mean judgements made to rise by isotonic regression,
+    straight lines between: steps would tie photos that the regressor had told apart.
+
+    Args:
+        predicted: float64[n] in [0, 1], of pairs that the regressor has not seen.
+        targets: float64[n] in [0, 1].
+        bins: How many, at the most.
+    """
+    order = np.argsort(predicted, kind="stable")
+    parts = np.array_split(order, min(bins, max(1, len(order) // 10)))
+    centres = np.array([predicted[part].mean() for part in parts])
+    judged = np.array([targets[part].mean() for part in parts])
+    sizes = np.array([len(part) for part in parts])
+    rising = IsotonicRegression().fit_transform(centres, judged, sample_weight=sizes)
+    ends = np.r_[0.0, centres, 1.0], np.r_[0.0, rising, 1.0]
+    keep = np.r_[True, np.diff(ends[0]) > 1e-9]
+    # A slight slope of its own, so that level stretches stay in order.
+    tilted = 0.98 * ends[1][keep] + 0.02 * ends[0][keep]
+    return Calibration(ends[0][keep], tilted)
+
+
+def _first_column(features: Floats) -> Floats:
+    alone = np.zeros_like(features)
+    alone[:, 0] = features[:, 0]
+    return alone
 
 
 def fit_landmarks(texts: Floats, photos: Floats, *, count: int = 256, seed: int = 0) -> Landmarks:

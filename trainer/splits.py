@@ -25,10 +25,13 @@ def two_way(
         groups: At least 3; the cells are ``groups`` squared.
         seed: Of the dealing.
     """
-    names = sorted({*photos, *sources})
-    dealt = dict(
-        zip(names, np.random.default_rng(seed).integers(groups, size=len(names)), strict=True)
-    )
+    rng = np.random.default_rng(seed)
+    as_photo, as_source = set(photos), set(sources)
+    dealt: dict[str, int] = {}
+    # Kinds are dealt one by one, round and round, so that no group lacks one of them.
+    for kind in (as_photo & as_source, as_photo - as_source, as_source - as_photo):
+        for place, name in enumerate(rng.permutation(sorted(kind))):
+            dealt[str(name)] = place % groups
     of_photo = np.array([dealt[photo] for photo in photos])
     of_source = np.array([dealt[source] for source in sources])
     for a in range(groups):

