@@ -6,7 +6,7 @@ PyTorch, so a query starts in a blink.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -132,6 +132,13 @@ class OpenVinoTextEncoder:
         with _damage_told(model):
             self._model = ov.Core().compile_model(model, "CPU", options)
         self._one_at_a_time = Lock()
+
+    def pieces(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text's word pieces, as the model reads them."""
+        return [
+            [piece for piece, real in zip(one.ids, one.attention_mask, strict=True) if real]
+            for one in self._tokenizer.encode_batch(list(texts))
+        ]
 
     def encode(self, texts: list[str]) -> Floats:
         """Encodes texts, those of like length together, into float32[n, dimension]."""

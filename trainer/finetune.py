@@ -9,19 +9,18 @@ of each text is computed once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.align import Captioned, Prototypes, Recipe, Spread, Towers, info_nce
 from trainer.export import TextModel
 
-_LONGEST = 64
-"""Word pieces of a caption that are learned from."""
+Pieces = Callable[[Sequence[str]], list[list[int]]]
+"""Texts -> the ids of each one's word pieces."""
+
 _BUCKETS = 4
 """Texts of like length go through the network together, so that little is padded."""
 
@@ -44,7 +43,7 @@ class TextRecipe:
 
 def fine_tune(
     model: TextModel,
-    tokenizer: Path,
+    pieces: Pieces,
     captions: Sequence[str],
     names: Sequence[Sequence[str]],
     data: Captioned,
@@ -60,7 +59,7 @@ def fine_tune(
 
     Args:
         model: The text encoder.
-        tokenizer: Its ``tokenizer.json``.
+        pieces: Splits texts as the model reads them.
         captions: m texts, those of ``data.captions``.
         names: t ways to name each of c classes.
         data: Photos, whose captions they are, and what the captions mean.
@@ -74,7 +73,7 @@ def fine_tune(
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)  # vanishing gradients would take a hundred times as long
     rng = np.random.default_rng(seed)
-    halves = _Halves(model, tokenizer, recipe.frozen_layers)
+    halves = _Halves(model, pieces, recipe.frozen_layers)
     lower = halves.lower(captions)
     named = [halves.lower(ways) for ways in names]
     photos, photo_of = torch.from_numpy(data.photos), torch.from_numpy(data.photo_of)
@@ -132,11 +131,9 @@ def fine_tune(
 class _Halves:
     """A text model in two halves: what stays, computed once a text, and what learns."""
 
-    def __init__(self, model: TextModel, tokenizer: Path, frozen: int) -> None:
+    def __init__(self, model: TextModel, pieces: Pieces, frozen: int) -> None:
         network = model.network
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(_LONGEST)
+        self._pieces = pieces
         self._words = network.embeddings
         layers = list(network.encoder.layer)
         self._below, self._above = layers[:frozen], layers[frozen:]
@@ -153,7 +150,7 @@ class _Halves:
         """What the lower layers make of each text: float16[its pieces, w]."""
         for layer in (self._words, *self._below):
             layer.eval()
-        pieces = [torch.tensor(e.ids) for e in self._tokenizer.encode_batch(list(texts))]
+        pieces = [torch.tensor(ids) for ids in self._pieces(texts)]
         found: list[Tensor] = [torch.empty(0)] * len(pieces)
         order = np.argsort([len(ids) for ids in pieces], kind="stable")
         for start in range(0, len(order), 128):

@@ -294,21 +294,21 @@ def _learn_alignment(
         look(loss)
         course.step(_EPOCH)
 
-    def gather(texts: TextEncoder, meanings: Floats | None) -> tuple[Captioned, Prototypes]:
+    def gather(texts: TextEncoder) -> tuple[Captioned, Prototypes]:
         raw = texts.encode(wording)
         named = np.stack([texts.encode(list(way)) for way in zip(*names, strict=True)], 1)
-        meant = raw if meanings is None else meanings
-        return Captioned(views, raw, photo_of, meant), Prototypes(prototypes, named)
+        return Captioned(views, raw, photo_of, raw), Prototypes(prototypes, named)
 
     if options.quick:
-        heard, classes = gather(profile.texts, None)
+        heard, classes = gather(profile.texts)
         tensors = fit(heard, classes, options.alignment, seed=options.seed, progress=epoch)
         return _Learned(profile.texts, _written(folder, tensors), heard.captions, curve)
 
     model = TextModel()
     with tempfile.TemporaryDirectory() as place:  # the profile's own may be fine-tuned already
         export_text(model, Path(place) / "text.onnx")
-        heard, classes = gather(_text_encoder(profile, Path(place)), None)
+        source = _text_encoder(profile, Path(place))
+        heard, classes = gather(source)
     towers = fit_member(heard, classes, options.alignment, seed=options.seed, progress=epoch)
     curve.clear()
     losses: list[float] = []
@@ -322,8 +322,8 @@ def _learn_alignment(
             losses.clear()
 
     fine_tune(
-        model, folder / profile.manifest["text"]["tokenizer"], wording, names, heard, classes,
-        towers, options.text, options.alignment, seed=options.seed, progress=step,
+        model, source.pieces, wording, names, heard, classes, towers,
+        options.text, options.alignment, seed=options.seed, progress=step,
     )  # fmt: skip
     export_text(model, folder / profile.manifest["text"]["model"])
     texts = _text_encoder(profile, folder)
