@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - two variables must be set before NumPy is imported
 """How long does a query take: the whole command, and each stage once the models are loaded?
 
 The larger library is made: real photos' raw vectors with noise, under names of files that do not
@@ -15,6 +16,9 @@ from pathlib import Path
 from random import Random
 from time import perf_counter
 from typing import Any
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # as the command line does, before NumPy is imported
 
 import numpy as np
 from setting import (

@@ -1,13 +1,21 @@
 """The alignment: from the two encoders' spaces into the shared one, where a cosine means likeness.
 
 The image side is one linear map, the text side a small multilayer perceptron; both end on the unit
-sphere. How they are fitted is told in ``trainer/align.py``.
+sphere. A *memory* may follow: photos that captions are known of. A new photo is described by the
+captions of those it is like (a kernel average, Nadaraya and Watson 1964; in the shape of attention,
+Vaswani et al. 2017, arXiv:1706.03762), which are compared with the text as sentences are. How all
+is fitted is told in ``trainer/align.py``.
 """
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
@@ -22,15 +30,23 @@ class Alignment:
         """Reads the maps.
 
         Args:
-            file: safetensors with ``image.weight`` [d, a], ``image.bias`` [a] and, for layers
-                i = 0, 1, ..., ``text.i.weight`` and ``text.i.bias``, GELU between the layers.
+            file: safetensors with ``image.weight`` [d, b], ``image.bias`` [b] and, for layers
+                i = 0, 1, ..., ``text.i.weight`` and ``text.i.bias``, GELU between the layers. With
+                a memory also ``memory.keys`` int8[m, b] and ``memory.values`` int8[m, e], unit rows
+                but for a factor, ``memory.temperature`` [1], ``memory.weight`` [1] and ``basis``
+                [b + e, a].
 
         Raises:
             ProfileDamaged: The file is missing, no safetensors, or lacks a tensor.
         """
         try:
             content = file.read_bytes()
-            tensors = {name: t.astype(np.float32) for name, t in load(content).items()}
+            stored = load(content)
+            tensors = {
+                name: tensor.astype(np.float32)
+                for name, tensor in stored.items()
+                if tensor.dtype != np.int8
+            }
             self._image = tensors["image.weight"], tensors["image.bias"]
             text = {int(name.split(".")[1]) for name in tensors if name.startswith("text.")}
             layers = max(text, default=0) + 1
@@ -38,17 +54,21 @@ class Alignment:
                 (tensors[f"text.{layer}.weight"], tensors[f"text.{layer}.bias"])
                 for layer in range(layers)
             ]
+            self._memory = _Memory.of(stored, tensors) if "memory.keys" in stored else None
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise ProfileDamaged(
                 f"the alignment {file} cannot be read ({error}): install the profile again"
             ) from error
         self.digest = hashlib.sha256(content).hexdigest()[:16]
-        self.dimension = int(self._image[0].shape[1])
+        self.dimension = int(
+            self._image[0].shape[1] if self._memory is None else self._memory.basis.shape[1]
+        )
 
     def images(self, raw: Floats) -> Floats:
         """Aligns raw image vectors float32[n, d]; unit rows float32[n, a]."""
         weight, bias = self._image
-        return unit(raw @ weight + bias)
+        aligned = unit(raw @ weight + bias)
+        return aligned if self._memory is None else self._memory.images(aligned)
 
     def texts(self, raw: Floats) -> Floats:
         """Aligns raw text vectors float32[n, e]; unit rows float32[n, a]."""
@@ -57,7 +77,57 @@ class Alignment:
         hidden = raw @ weight + bias
         for weight, bias in layers:
             hidden = _gelu(hidden) @ weight + bias
-        return unit(hidden)
+        aligned = unit(hidden)
+        return aligned if self._memory is None else self._memory.texts(aligned, raw)
+
+
+_AT_ONCE = 512
+"""Photos that the memory is asked for: the cosines to all it holds take some megabytes."""
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Photos and what their captions say."""
+
+    stored_keys: NDArray[np.int8]
+    stored_values: NDArray[np.int8]
+    temperature: float
+    weight: float
+    basis: Floats
+    """float32[b + e, a]: the strongest directions of both parts together."""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, NDArray[Any]], tensors: Mapping[str, Floats]) -> "_Memory":
+        return cls(
+            stored["memory.keys"],
+            stored["memory.values"],
+            float(tensors["memory.temperature"][0]),
+            float(tensors["memory.weight"][0]),
+            tensors["basis"],
+        )
+
+    @cached_property
+    def _keys(self) -> Floats:
+        """float32[m, b], only made when a photo comes: a query does without."""
+        return unit(self.stored_keys.astype(np.float32))
+
+    @cached_property
+    def _values(self) -> Floats:
+        """float32[m, e], the rows of one length."""
+        return self.stored_values.astype(np.float32)
+
+    def images(self, aligned: Floats) -> Floats:
+        parts = [np.empty((0, self.basis.shape[1]), np.float32)]
+        for start in range(0, len(aligned), _AT_ONCE):
+            some = aligned[start : start + _AT_ONCE]
+            likeness = np.exp((some @ self._keys.T - 1) / np.float32(self.temperature))
+            described = unit(likeness @ self._values)
+            both = np.concatenate([some, np.float32(self.weight) * described], 1)
+            parts.append(unit(both @ self.basis))
+        return np.concatenate(parts)
+
+    def texts(self, aligned: Floats, raw: Floats) -> Floats:
+        return unit(np.concatenate([aligned, unit(raw)], 1) @ self.basis)
 
 
 def unit(rows: Floats) -> Floats:

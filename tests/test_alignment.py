@@ -46,6 +46,49 @@ def test_it_is_what_pytorch_computes(layers: int, tmp_path: Path) -> None:
     assert np.abs(alignment.texts(texts) - normalize(hidden).numpy()).max() < 1e-5
 
 
+def test_a_photo_is_described_by_the_captions_of_photos_like_it(tmp_path: Path) -> None:
+    """The memory against plain arithmetic: two remembered photos, one of them like the new one."""
+    held = tensors(1, np.random.default_rng(0)) | {
+        "memory.keys": np.array([[127, 0, 0], [0, 127, 0]], np.int8),
+        "memory.values": np.array([[100, 0, 0, 0], [0, 0, 100, 0]], np.int8),
+        "memory.temperature": np.array([0.5], np.float32),
+        "memory.weight": np.array([2.0], np.float32),
+        "basis": np.eye(7, dtype=np.float32),
+    }
+    held["image.weight"] = np.eye(5, 3, dtype=np.float32)
+    held["image.bias"] = np.zeros(3, np.float32)
+    save_file(held, tmp_path / "a.safetensors")
+    alignment = Alignment(tmp_path / "a.safetensors")
+    assert alignment.dimension == 7
+    photo = np.array([[0.6, 0.8, 0.0, 5.0, 5.0]], np.float32)
+    first, second = np.exp((0.6 - 1) / 0.5), np.exp((0.8 - 1) / 0.5)
+    described = np.array([first, 0, second, 0]) / np.hypot(first, second)
+    wanted = np.array([0.6, 0.8, 0, *(2 * described)]) / np.sqrt(1 + 4)
+    assert alignment.images(photo)[0] == pytest.approx(wanted, abs=1e-5)
+    text = np.array([[0.0, 3.0, 4.0, 0.0]], np.float32)
+    found = alignment.texts(text)[0]
+    assert found[3:] * np.sqrt(2) == pytest.approx([0, 0.6, 0.8, 0], abs=1e-5)
+    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
+
+
+def test_many_photos_are_described_as_one(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    held = tensors(1, rng) | {
+        "memory.keys": rng.integers(-127, 128, (40, 3)).astype(np.int8),
+        "memory.values": rng.integers(-127, 128, (40, 4)).astype(np.int8),
+        "memory.temperature": np.array([0.1], np.float32),
+        "memory.weight": np.array([0.5], np.float32),
+        "basis": np.linalg.qr(rng.normal(size=(7, 5)))[0].astype(np.float32),
+    }
+    save_file(held, tmp_path / "a.safetensors")
+    alignment = Alignment(tmp_path / "a.safetensors")
+    photos = rng.normal(size=(1200, 5)).astype(np.float32)
+    together = alignment.images(photos)
+    assert together.shape == (1200, 5)
+    alone = np.concatenate([alignment.images(photos[row : row + 1]) for row in (0, 511, 512, 1199)])
+    assert np.abs(together[[0, 511, 512, 1199]] - alone).max() < 1e-5
+
+
 def test_half_precision_files_are_read(tmp_path: Path) -> None:
     held = tensors(2, np.random.default_rng(0))
     save_file({name: t.astype(np.float16) for name, t in held.items()}, tmp_path / "a")

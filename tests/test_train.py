@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import REPOSITORY
+from safetensors.numpy import save
 
 from db.errors import BadData
 from db.records import Floats, Pixels
@@ -91,6 +93,31 @@ def test_prototypes_lie_among_the_photos() -> None:
     assert np.einsum("cd,cd->c", unit(found - centre), directions) == pytest.approx(1, abs=1e-4)
 
 
+def test_what_is_remembered_is_found_by_its_captions() -> None:
+    """Photos that the linear map cannot tell apart, and sentences that can."""
+    rng = np.random.default_rng(0)
+    photos = rng.normal(size=(200, 12)).astype(np.float32)
+    captions = unit(np.concatenate([photos, photos + 0.1 * rng.normal(size=photos.shape)])[:, :6])
+    tensors = {
+        "image.weight": np.eye(12, dtype=np.float32),
+        "image.bias": np.zeros(12, np.float32),
+        "text.0.weight": np.zeros((6, 12), np.float32),  # knows nothing of photos
+        "text.0.bias": np.ones(12, np.float32),
+    }
+    data = align.Captioned(photos[None], captions.astype(np.float32), np.tile(np.arange(200), 2),
+                           captions)  # fmt: skip
+    classes = align.Prototypes(photos[:3], np.zeros((3, 1, 6), np.float32))
+    recipe = align.Recipe(memory_temperature=0.05, memory_weight=5.0, memory_dimension=18)
+    with_memory = align.remember(tensors, data, classes, recipe)
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "a.safetensors"
+        file.write_bytes(save(with_memory))
+        alignment = Alignment(file)
+    unseen = photos[3:] + 0.05 * rng.normal(size=photos[3:].shape).astype(np.float32)
+    cosines = alignment.texts(captions[3:200]) @ alignment.images(unseen).T
+    assert (cosines.argmax(1) == np.arange(197)).mean() > 0.8
+
+
 def test_likeness_spreads_the_target() -> None:
     """A text that also suits the second photo costs less there, more where nothing is spread."""
     import torch
@@ -138,7 +165,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-RECIPE = align.Recipe(epochs=2, batch=8, members=1, hidden=64, width=64, dimension=32)
+RECIPE = align.Recipe(
+    epochs=2, batch=8, members=1, hidden=64, width=64, dimension=32, memory_dimension=48
+)
 
 
 def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
@@ -168,7 +197,7 @@ def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
     assert "<script" not in (out / "report.html").read_text()
     made = load_profile(str(out))
     made.check()
-    assert made.alignment.dimension == 32
+    assert made.alignment.dimension == 48
     assert made.encoder == load_profile().encoder
     assert ("relevance" in made.manifest) == found["deployed"]
     assert list(tmp_path.iterdir()) == [out]  # nothing half made is left beside it

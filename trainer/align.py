@@ -6,12 +6,17 @@ known from the captions of those, and a share of the target is spread accordingl
 its own teaches the names of things that captions of everyday scenes do not mention: each class of
 the image encoder's classifier is a pseudo-photo (its *prototype*) whose text is the class's name.
 
-Several members are trained from different seeds and merged into one map: side by side they make a
-longer vector, whose principal components keep all that matters in a fraction of the length.
+Several members may be trained from different seeds and merged into one map: side by side they make
+a longer vector, whose principal components keep all that matters in a fraction of the length.
+
+Last comes the memory: the photos and classes learned from, each with the mean of its texts. Whether
+a text describes a photo is then also asked of the captions of the photos that this one is like, and
+how alike two captions are the sentence encoder knows far better than any map from photos.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +27,8 @@ from torch.nn import functional
 from db.records import Floats, Ids
 from engine.alignment import unit
 
-Tensors = dict[str, NDArray[np.float32]]
+Tensors = dict[str, NDArray[Any]]
+"""float32, int8 for the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,12 @@ class Recipe:
     members: int = 4
     dimension: int = 256
     """Of the merged space."""
+    memory_temperature: float = 0.06
+    """Of the softmax over cosines: how far beyond the most alike photos is looked."""
+    memory_weight: float = 0.5
+    """Of what the memory says, beside the direct comparison."""
+    memory_dimension: int = 384
+    """Of the space with memory."""
 
 
 def prototypes_of(classifier: Floats, photos: Floats) -> Floats:
@@ -308,3 +320,44 @@ def merge(members: Sequence[Towers], photos: Floats, dimension: int) -> Tensors:
         ).sum(0),
     }
     return {name: tensor.contiguous().numpy() for name, tensor in merged.items()}
+
+
+def remember(tensors: Tensors, data: Captioned, prototypes: Prototypes, recipe: Recipe) -> Tensors:
+    """Adds the memory to an alignment.
+
+    Args:
+        tensors: Of `merge`.
+        data: The photos to remember, and the vectors of their captions.
+        prototypes: Classes to remember, so that things no caption mentions find their names.
+        recipe: Its ``memory_`` values.
+
+    Returns:
+        All tensors that :class:`engine.alignment.Alignment` reads.
+    """
+
+    def aligned(raw: Floats) -> Floats:
+        return unit(raw @ tensors["image.weight"] + tensors["image.bias"])
+
+    photos = unit(np.mean([aligned(view) for view in data.photos], 0))
+    captions = np.zeros((len(photos), data.captions.shape[1]), np.float32)
+    np.add.at(captions, data.photo_of, unit(data.captions))
+    captioned = np.abs(captions).sum(1) > 0
+    keys = np.concatenate([photos[captioned], aligned(prototypes.photos)])
+    values = unit(np.concatenate([captions[captioned], unit(prototypes.texts.mean(1))]))
+    likeness = np.exp((photos @ keys.T - 1) / recipe.memory_temperature)
+    both = np.concatenate([photos, recipe.memory_weight * unit(likeness @ values)], 1)
+    _, axes = np.linalg.eigh(both.T @ both)
+    basis = axes[:, ::-1][:, : recipe.memory_dimension]  # the strongest components first
+    return {
+        **tensors,
+        "memory.keys": _bytes(keys),
+        "memory.values": _bytes(values),
+        "memory.temperature": np.array([recipe.memory_temperature], np.float32),
+        "memory.weight": np.array([recipe.memory_weight], np.float32),
+        "basis": np.ascontiguousarray(basis, np.float32),
+    }
+
+
+def _bytes(rows: Floats) -> NDArray[np.int8]:
+    """Unit rows as int8, one factor for all: a quarter of the size, cosines kept to 0.001."""
+    return np.asarray(np.round(rows * (127 / np.abs(rows).max())), np.int8)

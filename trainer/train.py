@@ -36,6 +36,7 @@ from trainer.align import (
     fit_member,
     merge,
     prototypes_of,
+    remember,
 )
 from trainer.datasets import (
     Caption,
@@ -302,6 +303,7 @@ def _learn_alignment(
     if options.quick:
         heard, classes = gather(profile.texts)
         tensors = fit(heard, classes, options.alignment, seed=options.seed, progress=epoch)
+        tensors = remember(tensors, heard, classes, options.alignment)
         return _Learned(profile.texts, _written(folder, tensors), heard.captions, curve)
 
     model = TextModel()
@@ -327,8 +329,10 @@ def _learn_alignment(
     )  # fmt: skip
     export_text(model, folder / profile.manifest["text"]["model"])
     texts = _text_encoder(profile, folder)
+    heard, classes = gather(texts)
     tensors = merge([towers], views[0], options.alignment.dimension)
-    return _Learned(texts, _written(folder, tensors), texts.encode(wording), curve)
+    tensors = remember(tensors, heard, classes, options.alignment)
+    return _Learned(texts, _written(folder, tensors), heard.captions, curve)
 
 
 def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
@@ -589,7 +593,11 @@ def _copy_encoders(profile: Profile, folder: Path) -> None:
 def _written(folder: Path, tensors: Tensors) -> Alignment:
     """Writes the alignment and reads it as a query will: in half precision."""
     file = folder / "alignment.safetensors"
-    file.write_bytes(save({name: tensor.astype(np.float16) for name, tensor in tensors.items()}))
+    small = {
+        name: tensor if tensor.dtype == np.int8 else tensor.astype(np.float16)
+        for name, tensor in tensors.items()
+    }
+    file.write_bytes(save(small))
     return Alignment(file)
 
 
