@@ -283,7 +283,6 @@ def _ours(files: list[Path], place: Path) -> tuple[float, Floats]:
         profile = library.profile
         profile.images.encode(np.zeros((usable_cores(), SIZE, SIZE, 3), np.uint8))
         profile.alignment.images(np.zeros((1, profile.dimension), np.float32))
-        _ = profile.probes
         begin = perf_counter()
         report = index(library, [files[0].parent])
         seconds = perf_counter() - begin

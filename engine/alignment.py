@@ -24,7 +24,13 @@ from db.records import Floats
 
 
 class Alignment:
-    """Maps raw encoder vectors onto unit vectors of one space."""
+    """Maps raw encoder vectors onto unit vectors of one space.
+
+    Attributes:
+        digest: Identifies the space.
+        dimension: Length of an aligned vector, a.
+        probes: float32[p, a]: aligned texts of the kind that people ask with, to tune an index on.
+    """
 
     def __init__(self, file: Path) -> None:
         """Reads the maps.
@@ -34,7 +40,7 @@ class Alignment:
                 i = 0, 1, ..., ``text.i.weight`` and ``text.i.bias``, GELU between the layers. With
                 a memory also ``memory.keys`` int8[m, b] and ``memory.values`` int8[m, e], unit rows
                 but for a factor, ``memory.temperature`` [1], ``memory.weight`` [1] and ``basis``
-                [b + e, a].
+                [b + e, a]. ``probes`` [p, a] where there are some.
 
         Raises:
             ProfileDamaged: The file is missing, no safetensors, or lacks a tensor.
@@ -63,6 +69,7 @@ class Alignment:
         self.dimension = int(
             self._image[0].shape[1] if self._memory is None else self._memory.basis.shape[1]
         )
+        self.probes = unit(tensors.get("probes", np.eye(self.dimension, dtype=np.float32)))
 
     def images(self, raw: Floats) -> Floats:
         """Aligns raw image vectors float32[n, d]; unit rows float32[n, a]."""

@@ -284,11 +284,12 @@ class Library:
         """
         revision = self.catalog.revision
         published = self.catalog.generation()
-        index = self._loaded(published)
+        behind = published is not None and published.revision != revision
+        index = self._loaded(published, writable=behind)
         if index is None:
             self._quarantine(published)
             self._index = self._built()
-        elif published is not None and published.revision != revision:
+        elif published is not None and behind:
             self._index = self._caught_up(index, published.revision)
         else:
             self._index = index
@@ -300,7 +301,8 @@ class Library:
         self.catalog.publish(Generation(name, size, sha256, revision, space))
         for file in self.folder.glob("vectors-*.faiss*"):
             if file.name != name and ".corrupt-" not in file.name:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):  # where a file that a reader maps cannot go
+                    file.unlink()
 
     def verify(self, *, repair: bool = False) -> list[Finding]:
         """Checks catalogue, vectors, profile and files against each other.
@@ -395,11 +397,14 @@ class Library:
         # A writer is at work, or the folder is read-only: what is there must do.
         return index if index is not None else self._built()
 
-    def _loaded(self, published: Generation | None) -> VectorIndex | None:
+    def _loaded(
+        self, published: Generation | None, *, writable: bool = False
+    ) -> VectorIndex | None:
         if published is None or published.space != self.profile.alignment.digest:
             return None
         try:
-            return VectorIndex.load(self.folder / published.file, sha256=published.sha256)
+            file = self.folder / published.file
+            return VectorIndex.load(file, sha256=published.sha256, writable=writable)
         except LibraryDamaged:
             return None
 
@@ -413,11 +418,11 @@ class Library:
     def _built(self) -> VectorIndex:
         """An index of all photos, from their raw vectors."""
         encoder, alignment = self.profile.encoder, self.profile.alignment
-        ids, vectors = [np.empty(0, np.int64)], [np.empty((0, alignment.dimension), np.float32)]
-        for some, raw in self._raw(encoder):
-            ids.append(some)
-            vectors.append(alignment.images(raw.astype(np.float32)))
-        return VectorIndex.build(np.concatenate(ids), np.concatenate(vectors), self.profile.probes)
+        aligned = (
+            (ids, alignment.images(raw.astype(np.float32))) for ids, raw in self._raw(encoder)
+        )
+        count = len(self.catalog.vector_ids(encoder))
+        return VectorIndex.build(alignment.dimension, count, aligned, alignment.probes)
 
     def _caught_up(self, index: VectorIndex, since: int) -> VectorIndex:
         """The index with what changed after the revision ``since``."""

@@ -11,10 +11,7 @@ from pathlib import Path
 from threading import RLock, Thread
 from typing import Any
 
-import numpy as np
-
 from db.errors import ProfileDamaged, ProfileNotFound
-from db.records import Floats
 from engine.alignment import Alignment
 from engine.encoders import (
     ImageEncoder,
@@ -111,13 +108,6 @@ class Profile:
         """The trained regressor; similarity alone where the profile has none."""
         file = self.manifest.get("relevance")
         return Similarity() if file is None else Logistic.load(self._file(file))
-
-    @property
-    def probes(self) -> Floats:
-        """float32[p, a]: aligned vectors that look like queries, for tuning an index."""
-        if isinstance(self.relevance, Logistic):
-            return self.relevance.landmarks.texts[:256]
-        return np.eye(self.alignment.dimension, dtype=np.float32)
 
     def warm(self) -> None:
         """Begins to load in another thread what the first query needs.

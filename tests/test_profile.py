@@ -130,7 +130,7 @@ def test_relevance_is_optional(colours: Path, tints: Path) -> None:
     assert isinstance(load_profile(str(colours)).relevance, Similarity)
     assert isinstance(load_profile(str(tints)).relevance, Logistic)
     for folder in (colours, tints):
-        probes = load_profile(str(folder)).probes
+        probes = load_profile(str(folder)).alignment.probes
         assert probes.shape[1] == 3
         assert np.linalg.norm(probes, axis=1) == pytest.approx(1, abs=1e-5)
 

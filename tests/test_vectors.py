@@ -33,6 +33,12 @@ def clustered(seed: int, count: int, dimension: int) -> Floats:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
+def built(ids: Ids, vectors: Floats, probes: Floats) -> VectorIndex:
+    """An index of vectors that come in batches, as those of a library do."""
+    batches = ((ids[at : at + 700], vectors[at : at + 700]) for at in range(0, len(ids), 700))
+    return VectorIndex.build(vectors.shape[1], len(ids), batches, probes)
+
+
 def best(held: dict[int, Floats], query: Floats, k: int) -> list[float]:
     """The true ``k`` largest cosines, by brute force."""
     cosines = np.stack(list(held.values())).astype(np.float64) @ query.astype(np.float64)
@@ -56,7 +62,7 @@ class Machine(RuleBasedStateMachine):
         vectors = unit_rows(seed, count)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(engine.vectors, "EXACT_LIMIT", self.limit)
-            self.index = VectorIndex.build(ids, vectors, np.eye(DIMENSION, dtype=np.float32))
+            self.index = built(ids, vectors, np.eye(DIMENSION, dtype=np.float32))
         self.held = dict(zip(ids.tolist(), vectors, strict=True))
 
     @rule(
@@ -142,7 +148,7 @@ ids = np.arange(v.EXACT_LIMIT + 1)
 rows = np.random.default_rng(0).normal(size=(len(ids), 4)).astype(np.float32)
 rows /= np.linalg.norm(rows, axis=1, keepdims=True)
 for _ in range(3):
-    index = v.VectorIndex.build(ids, rows, np.eye(4, dtype=np.float32))
+    index = v.VectorIndex.build(4, len(ids), [(ids, rows)], np.eye(4, dtype=np.float32))
     index.remove(ids[:10])
     del index
     gc.collect()
@@ -161,7 +167,7 @@ for _ in range(3):
 def large() -> tuple[Ids, Floats, VectorIndex]:
     ids = np.arange(EXACT_LIMIT + 5_000, dtype=np.int64) * 3 + 7
     vectors = clustered(0, len(ids), 24)
-    return ids, vectors, VectorIndex.build(ids, vectors, clustered(1, 256, 24))
+    return ids, vectors, built(ids, vectors, clustered(1, 256, 24))
 
 
 def recall(index: VectorIndex, ids: Ids, vectors: Floats, queries: Floats, depth: int) -> float:
@@ -178,9 +184,9 @@ def test_many_vectors_are_searched_by_lists_and_hardly_one_is_missed(
     ids, vectors, index = large
     assert index.kind.startswith("inverted file")
     assert len(index) == len(ids)
-    # Fresh queries of the same kind; the index was tuned to 0.99 on others.
-    assert recall(index, ids, vectors, clustered(2, 300, 24), 100) >= 0.985
-    assert recall(index, ids, vectors, clustered(1, 256, 24), 100) >= 0.99
+    # Fresh queries of the same kind; the index was tuned on others.
+    assert recall(index, ids, vectors, clustered(2, 300, 24), 100) >= 0.99
+    assert recall(index, ids, vectors, clustered(1, 256, 24), 100) >= 0.993
 
 
 def test_asking_for_more_than_the_searched_lists_hold_gives_all(
@@ -198,12 +204,15 @@ def test_the_inverted_file_survives_the_disk(
     queries = clustered(4, 20, 24)
     size, sha256 = index.save(tmp_path / "v.faiss")
     assert size == (tmp_path / "v.faiss").stat().st_size
-    loaded = VectorIndex.load(tmp_path / "v.faiss", sha256=sha256)
-    assert loaded.kind == index.kind
-    assert loaded.dimension == 24
-    ours, theirs = loaded.search(queries, 50), index.search(queries, 50)
-    assert np.array_equal(ours.ids, theirs.ids)
-    assert np.array_equal(ours.similarities, theirs.similarities)
+    for writable in (False, True):
+        loaded = VectorIndex.load(tmp_path / "v.faiss", sha256=sha256, writable=writable)
+        assert loaded.kind == index.kind
+        assert loaded.dimension == 24
+        ours, theirs = loaded.search(queries, 50), index.search(queries, 50)
+        assert np.array_equal(ours.ids, theirs.ids)
+        assert np.array_equal(ours.similarities, theirs.similarities)
+        assert np.array_equal(loaded.vectors(ids), index.vectors(ids))
+        assert np.array_equal(loaded.ids(), ids)
     loaded.add(ids[:5], vectors[5:10])
     loaded.remove(ids[10:20])
     assert len(loaded) == len(ids) - 10
@@ -212,12 +221,12 @@ def test_the_inverted_file_survives_the_disk(
 
 def test_building_says_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     ids = np.arange(EXACT_LIMIT + 1, dtype=np.int64)
-    VectorIndex.build(ids, clustered(5, len(ids), 8), clustered(6, 16, 8))
+    built(ids, clustered(5, len(ids), 8), clustered(6, 16, 8))
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_rung_follows_the_number_of_vectors() -> None:
-    small = VectorIndex.build(
+    small = built(
         np.arange(10, dtype=np.int64), unit_rows(0, 10), np.eye(DIMENSION, dtype=np.float32)
     )
     assert small.kind == "exact"
@@ -228,7 +237,7 @@ def test_the_rung_follows_the_number_of_vectors() -> None:
 
 def test_an_inverted_file_that_shrinks_a_lot_is_outgrown() -> None:
     ids = np.arange(EXACT_LIMIT + 5_000, dtype=np.int64)
-    index = VectorIndex.build(ids, unit_rows(0, len(ids), 4), np.eye(4, dtype=np.float32))
+    index = built(ids, unit_rows(0, len(ids), 4), np.eye(4, dtype=np.float32))
     before = index.outgrown
     index.remove(ids[2_000:])
     assert len(index) == 2_000
@@ -241,7 +250,7 @@ def test_an_inverted_file_that_shrinks_a_lot_is_outgrown() -> None:
 @given(count=st.integers(0, 30), k=st.integers(1, 100))
 @hypothesis_settings(max_examples=30)
 def test_k_above_the_size_gives_what_there_is(count: int, k: int) -> None:
-    index = VectorIndex.build(
+    index = built(
         np.arange(count, dtype=np.int64), unit_rows(count, count), np.eye(6, dtype=np.float32)
     )
     found = index.search(unit_rows(7, 2), k)

@@ -67,6 +67,8 @@ STOP_WORDS = ("pairs", "all", "off")
 
 _STEP, _EPOCH, _CONTENDER = 30, 80, 250
 """What a step of fine-tuning, an epoch of alignment and a regressor take, in photos encoded."""
+_PROBES = 256
+"""Captions kept to tune indices on: beyond that the tuning takes longer and finds the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +306,9 @@ def _learn_alignment(
         heard, classes = gather(profile.texts)
         tensors = fit(heard, classes, options.alignment, seed=options.seed, progress=epoch)
         tensors = remember(tensors, heard, classes, options.alignment)
-        return _Learned(profile.texts, _written(folder, tensors), heard.captions, curve)
+        return _Learned(
+            profile.texts, _written(folder, tensors, heard.captions), heard.captions, curve
+        )
 
     model = TextModel()
     with tempfile.TemporaryDirectory() as place:  # the profile's own may be fine-tuned already
@@ -332,7 +336,8 @@ def _learn_alignment(
     heard, classes = gather(texts)
     tensors = merge([towers], views[0], options.alignment.dimension)
     tensors = remember(tensors, heard, classes, options.alignment)
-    return _Learned(texts, _written(folder, tensors), heard.captions, curve)
+    alignment = _written(folder, tensors, heard.captions)
+    return _Learned(texts, alignment, heard.captions, curve)
 
 
 def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
@@ -590,14 +595,17 @@ def _copy_encoders(profile: Profile, folder: Path) -> None:
         shutil.copyfile(profile.folder / name, folder / name)
 
 
-def _written(folder: Path, tensors: Tensors) -> Alignment:
-    """Writes the alignment and reads it as a query will: in half precision."""
+def _written(folder: Path, tensors: Tensors, captions: Floats) -> Alignment:
+    """Writes the alignment, some raw captions as its probes, and reads it as a query will."""
     file = folder / "alignment.safetensors"
     small = {
         name: tensor if tensor.dtype == np.int8 else tensor.astype(np.float16)
         for name, tensor in tensors.items()
     }
     file.write_bytes(save(small))
+    some = np.random.default_rng(0).permutation(len(captions))[:_PROBES]
+    probes = Alignment(file).texts(captions[some])
+    file.write_bytes(save({**small, "probes": probes.astype(np.float16)}))
     return Alignment(file)
 
 
