@@ -1,0 +1,198 @@
+"""What does the vector index cost as a library grows, and does it still find what is nearest?
+
+For each size a library of made vectors is published, opened, asked, and given a thousand more
+photos, each in a process of its own.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from setting import (
+    EXAMPLES,
+    FLICKR8K,
+    first_of,
+    machine,
+    peak_memory,
+    photos_in,
+    quantiles,
+    say,
+    shown,
+    tell,
+    versions,
+)
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import made
+
+from db.records import Floats
+from engine import Library
+from engine.profile import load_profile
+
+DEPTH = 100
+ADDED = 1000
+PHOTOS = 1000
+
+Facts = dict[str, Any]
+
+
+def main() -> None:
+    """Reads the arguments, measures every size, prints the figures."""
+    asked = _arguments()
+    texts, origin = made.texts(asked.captions, asked.queries)
+    document: Facts = {
+        "question": "cost of the vector index by number of photos",
+        "machine": machine(),
+        "versions": versions("faiss-cpu", "numpy", "sqlalchemy"),
+        "noise": asked.noise,
+        "queries": {"texts": len(texts), "from": origin},
+        "sizes": [],
+    }
+    photos = photos_in(asked.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
+    document["real_photos"] = len(photos[:PHOTOS])
+    with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
+        os.environ["PIXQUERY_CACHE"] = str(Path(name) / "cache")
+        base = made.real(Path(name) / "real", photos[:PHOTOS])
+        profile = load_profile()
+        queries = profile.alignment.texts(profile.texts.encode(texts))
+        for size in asked.sizes:
+            facts = _measured(Path(name) / str(size) / "library", base, size, asked.noise, queries)
+            document["sizes"].append(facts)
+    if asked.plot:
+        _plot(document["sizes"], asked.plot)
+        document["plot"] = shown(asked.plot)
+    tell(document)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=[1_000, 10_000, 100_000, 1_000_000],
+        metavar="N",
+        help="photos of each library (1000 10000 100000 1000000; the last takes 8 GB of disk)",
+    )
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="photos to make vectors from")
+    parser.add_argument("--noise", type=float, default=1.0, metavar="X",
+                        help="in standard deviations of each dimension (1)")  # fmt: skip
+    parser.add_argument("--captions", type=Path, default=FLICKR8K / "captions_dev.csv",
+                        metavar="CSV", help="where the queries come from")  # fmt: skip
+    parser.add_argument("--queries", type=int, default=500, metavar="N", help="queries (500)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curve, SVG or PNG")
+    asked = parser.parse_args()
+    if min(*asked.sizes, asked.queries) < 1:
+        parser.error("the numbers must be at least 1")
+    return asked
+
+
+def _measured(folder: Path, base: Floats, size: int, noise: float, queries: Floats) -> Facts:
+    say(f"{size:,} photos: writing the catalogue")
+    _apart(_written, folder, base, range(size), noise)
+    say(f"{size:,} photos: building")
+    built = _apart(_published, folder)
+    say(f"{size:,} photos: asking")
+    asked = _apart(_asked, folder, queries, threads="1")
+    say(f"{size:,} photos: adding {ADDED:,}")
+    _apart(_written, folder, base, range(size, size + ADDED), noise)
+    added = _apart(_published, folder)
+    after = _apart(_asked, folder, queries, threads="1")
+    return {
+        "photos": size,
+        "build": built,
+        "ask": asked,
+        f"add_{ADDED}": added,
+        f"recall@{DEPTH}_then": after[f"recall@{DEPTH}"],
+    }
+
+
+def _apart(do: Callable[..., Facts], *given: object, threads: str = "") -> Facts:
+    """Runs it in a fresh process, whose memory is its own."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = threads  # read when NumPy is imported
+        if not threads:
+            del os.environ[name]
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(do, *given).result()
+
+
+def _written(folder: Path, base: Floats, rows: range, noise: float) -> Facts:
+    with Library.open(folder, create=True) as library, library.writing():
+        made.add(library, base, rows, noise=noise)
+    return {}
+
+
+def _published(folder: Path) -> Facts:
+    """Everything from opening the library to the renamed file; raw vectors are read and aligned."""
+    begin = perf_counter()
+    with Library.open(folder) as library, library.writing():
+        library.publish()
+        seconds = perf_counter() - begin
+        return {
+            "seconds": round(seconds, 2),
+            "kind": library.index.kind,
+            "file_megabytes": round(library.info().vectors_bytes / 1e6, 1),
+            "peak_memory_megabytes": peak_memory(),
+        }
+
+
+def _asked(folder: Path, queries: Floats) -> Facts:
+    """One thread, as the command line has it for queries."""
+    with Library.open(folder) as library:
+        begin = perf_counter()
+        held = library.index
+        opened = perf_counter() - begin
+        spent = []
+        for query in queries:
+            begin = perf_counter()
+            held.search(query[None], DEPTH)
+            spent.append(1000 * (perf_counter() - begin))
+        memory = peak_memory()
+        return {
+            "seconds_to_open": round(opened, 3),
+            "query_milliseconds": quantiles(spent),
+            "peak_memory_megabytes": memory,
+            f"recall@{DEPTH}": made.recall(library, queries, DEPTH),
+        }
+
+
+def _plot(sizes: list[Facts], file: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    mpl.rcParams["svg.hashsalt"] = "pixquery"
+    count = [facts["photos"] for facts in sizes]
+    panels = {
+        "one query, ms (median and 95 %)": [
+            [facts["ask"]["query_milliseconds"][name] for facts in sizes] for name in ("p50", "p95")
+        ],
+        "build, s": [[facts["build"]["seconds"] for facts in sizes]],
+        f"add {ADDED:,}, s": [[facts[f"add_{ADDED}"]["seconds"] for facts in sizes]],
+        "file, MB": [[facts["build"]["file_megabytes"] for facts in sizes]],
+    }
+    figure, axes = plt.subplots(1, len(panels), figsize=(12, 3), layout="constrained")
+    for axis, (title, lines) in zip(np.ravel(axes), panels.items(), strict=True):
+        for values, style in zip(lines, ("o-", "o--"), strict=False):
+            axis.loglog(count, values, style, color="#2a6f97", markersize=4)
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("photos")
+        axis.grid(visible=True, alpha=0.3)
+    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+
+
+if __name__ == "__main__":
+    main()

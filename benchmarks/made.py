@@ -1,0 +1,112 @@
+"""Libraries of made vectors: real photos' raw ones with noise, under names that do not exist.
+
+They are written through the catalogue and published as indexing would.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import faiss
+import numpy as np
+from setting import shown
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from db.records import FileState, Floats, Ids, ImageRecord
+from engine import Library
+from indexer.build import index
+from trainer.datasets import read_captions
+
+WRITTEN_AT_ONCE = 4096
+
+_WHO = "a man|a woman|two people|a black dog|a brown dog|three friends|a crowd|a horse|a cyclist"
+_DOING = "running|sitting|jumping|standing|playing|climbing|walking|lying|riding"
+_WHERE = "on the grass|in the snow|at the beach|in the street|near a lake|on a rock|indoors"
+
+
+def texts(captions: Path, count: int) -> tuple[list[str], str]:
+    """Different sentences in random order, and where they come from."""
+    if captions.is_file():
+        found = sorted({caption.text for caption in read_captions(captions)})
+        origin = shown(captions)
+    else:
+        parts = [words.split("|") for words in (_WHO, _DOING, _WHERE)]
+        found = [f"{a} {b} {c}" for a in parts[0] for b in parts[1] for c in parts[2]]
+        origin = "made of a few words"
+    Random(0).shuffle(found)
+    return found[:count], origin
+
+
+def real(folder: Path, photos: Sequence[Path]) -> Floats:
+    """Indexes photos into a new library; their raw vectors float32[n, d]."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+        for photo in photos:
+            (Path(place) / photo.name).write_bytes(photo.read_bytes())
+        with Library.open(folder, create=True) as library:
+            index(library, [Path(place)])
+            return np.concatenate([raw for _, raw in raw_vectors(library)]).astype(np.float32)
+
+
+def raw_vectors(library: Library) -> Iterator[tuple[Ids, Floats]]:
+    """All raw vectors, in batches."""
+    after = 0
+    while True:
+        ids, raw = library.catalog.raw_vectors(library.profile.encoder, after=after)
+        if not len(ids):
+            return
+        yield ids, raw.astype(np.float32)
+        after = int(ids[-1])
+
+
+def add(library: Library, base: Floats, rows: range, *, noise: float) -> None:
+    """Writes photos of these numbers into the catalogue, and publishes nothing.
+
+    Args:
+        library: Any.
+        base: float32[n, d], real raw vectors.
+        rows: The same number is always the same photo.
+        noise: In standard deviations of each dimension.
+    """
+    folder = library.folder.parent / "nowhere"
+    spread = base.std(0) * np.float32(noise)
+    root = library.catalog.add_root(folder)
+    for start in range(rows.start, rows.stop, WRITTEN_AT_ONCE):
+        some = np.arange(start, min(start + WRITTEN_AT_ONCE, rows.stop))
+        likes = base[some % len(base)]
+        made = likes + spread * np.random.default_rng(start).standard_normal(likes.shape, "f4")
+        records = [_record(folder, int(row)) for row in some]
+        raw = np.maximum(made, 0).astype(np.float16)
+        library.catalog.put(root, records, raw, library.profile.encoder)
+
+
+def recall(library: Library, queries: Floats, depth: int) -> float:
+    """Share of the truly nearest photos that the index finds.
+
+    Args:
+        library: Any.
+        queries: float32[q, a], aligned.
+        depth: How many of the nearest.
+    """
+    depth = min(depth, len(library))
+    ids, similarities = [], []
+    for some, raw in raw_vectors(library):
+        vectors = library.profile.alignment.images(raw)
+        best, rows = faiss.knn(
+            queries, vectors, min(depth, len(some)), metric=faiss.METRIC_INNER_PRODUCT
+        )
+        ids.append(some[rows])
+        similarities.append(best)
+    known, cosines = np.concatenate(ids, 1), np.concatenate(similarities, 1)
+    nearest = np.take_along_axis(known, np.argsort(-cosines, 1)[:, :depth], 1)
+    found = library.index.search(queries, depth).ids
+    shared = [len(np.intersect1d(a, b)) for a, b in zip(nearest, found, strict=True)]
+    return round(float(np.mean(shared)) / depth, 4)
+
+
+def _record(folder: Path, number: int) -> ImageRecord:
+    path = folder / f"{number // 1000:04d}" / f"photo-{number:07d}.jpg"
+    content = number.to_bytes(16, "little")
+    return ImageRecord(path, FileState(3_000_000, 1_700_000_000_000_000_000), content, 4000, 3000)
