@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from db.records import Floats
+from db.records import Floats, Ids
 
 NAMES = (
     "similarity",
@@ -17,6 +17,8 @@ NAMES = (
 
 CROWD = 10
 """How many of the nearest landmarks speak for a neighbourhood."""
+KIN = 32
+"""How many of the landmarks nearest to a text are its kin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Landmarks:
     """Points of the aligned space that training left behind, to tell usual from unusual."""
 
     texts: Floats
-    """float32[m, a]: centres of the training captions."""
+    """float32[m, a]: centres of the training captions and of the names of things."""
     photos: Floats
     """float32[p, a]: centres of the training photos."""
 
@@ -32,9 +34,11 @@ class Landmarks:
 def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats:
     """Describes aligned pairs.
 
-    A photo that many captions lie near is a hub: it comes up for every query, and *photo_crowding*
-    tells how much (CSLS, Conneau et al. 2018, arXiv:1710.04087). Cosines of general and of
-    detailed texts are not on one scale either: the *text* columns tell what is usual for the text.
+    A photo that many texts lie near is a hub: it comes up for every query, and *photo_crowding*
+    tells how much (CSLS, Conneau et al. 2018, arXiv:1710.04087). Only the text's own kin are asked:
+    a photo that suits many captions of sports is no worse an answer to the name of an animal.
+    Cosines of general and of detailed texts are not on one scale either: the *text* columns tell
+    what is usual for the text.
 
     Args:
         texts: float32[n, a], or float32[1, a] where one text meets many photos.
@@ -45,7 +49,11 @@ def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats
         float32[n, len(NAMES)]
     """
     similarity = np.einsum("na,na->n", np.broadcast_to(texts, photos.shape), photos)
-    crowding = _peak(photos @ landmarks.texts.T)
+    kin = _nearest(texts @ landmarks.texts.T, KIN)
+    if len(texts) == 1:
+        crowding = _peak(photos @ landmarks.texts[kin[0]].T)
+    else:
+        crowding = _peak(np.take_along_axis(photos @ landmarks.texts.T, kin, 1))
     usual = texts @ landmarks.photos.T
     of_text = np.stack([_peak(usual), usual.mean(1), usual.std(1)], 1)
     features = np.empty((len(photos), len(NAMES)), np.float32)
@@ -53,6 +61,12 @@ def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats
     features[:, 1] = crowding
     features[:, 2:] = of_text
     return features
+
+
+def _nearest(cosines: Floats, count: int) -> Ids:
+    """Columns of the ``count`` largest of each row, int64[n, count]."""
+    count = min(count, cosines.shape[1])
+    return np.argpartition(cosines, -count, axis=1)[:, -count:]
 
 
 def _peak(cosines: Floats) -> Floats:

@@ -74,15 +74,13 @@ def test_training_and_query_predict_the_same(features: Floats) -> None:
 def test_landmarks_lie_where_the_points_are() -> None:
     centres = np.eye(16, dtype=np.float32)[:4]
     rng = np.random.default_rng(0)
-    points = unit(np.repeat(centres, 50, 0) + 0.01 * rng.normal(size=(200, 16)).astype(np.float32))
-    marks = regressors.fit_landmarks(points, points, count=4, seed=1)
-    for found in (marks.texts, marks.photos):
+    points = unit(np.repeat(centres, 300, 0) + 0.01 * rng.normal(size=(1200, 16)).astype("f4"))
+    names = unit(-centres)
+    marks = regressors.fit_landmarks(points, names, points, seed=1)
+    assert (len(marks.texts), len(marks.photos)) == (768 + 4, 256)
+    assert np.array_equal(marks.texts[768:], names)  # fewer than centres are kept as they are
+    for found in (marks.texts[:768], marks.photos):
         assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
-        assert (found @ centres.T).max(1) == pytest.approx(1, abs=0.01)
-    again = regressors.fit_landmarks(points, points, count=4, seed=1)
+        assert (found @ centres.T).max(1) == pytest.approx(1, abs=0.02)
+    again = regressors.fit_landmarks(points, names, points, seed=1)
     assert np.array_equal(marks.texts, again.texts)
-
-
-def test_there_are_no_more_landmarks_than_points() -> None:
-    marks = regressors.fit_landmarks(rows(0, 5), rows(1, 7), count=256)
-    assert (len(marks.texts), len(marks.photos)) == (5, 7)

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from db.errors import ProfileDamaged
 from db.records import Floats
 from engine.alignment import unit
-from engine.features import CROWD, NAMES, Landmarks, pair_features
+from engine.features import CROWD, KIN, NAMES, Landmarks, pair_features
 from engine.relevance import Logistic, Similarity
 
 
@@ -22,7 +22,8 @@ def rows(seed: int, count: int, dimension: int = 5) -> Floats:
 
 def by_hand(text: Floats, photo: Floats, landmarks: Landmarks) -> list[float]:
     """The features of one pair, in plain Python."""
-    crowding = sorted(float(photo @ each) for each in landmarks.texts)[-CROWD:]
+    kin = sorted(landmarks.texts, key=lambda each: float(text @ each))[-KIN:]
+    crowding = sorted(float(photo @ each) for each in kin)[-CROWD:]
     usual = [float(text @ each) for each in landmarks.photos]
     nearest = sorted(usual)[-CROWD:]
     mean = sum(usual) / len(usual)
@@ -39,7 +40,7 @@ def by_hand(text: Floats, photo: Floats, landmarks: Landmarks) -> list[float]:
 @given(
     seed=st.integers(0, 2**31),
     count=st.integers(1, 8),
-    landmarks=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    landmarks=st.tuples(st.integers(1, 60), st.integers(1, 40)),
 )
 def test_features_of_each_pair(seed: int, count: int, landmarks: tuple[int, int]) -> None:
     texts, photos = rows(seed, count), rows(seed + 1, count)
@@ -53,7 +54,7 @@ def test_features_of_each_pair(seed: int, count: int, landmarks: tuple[int, int]
 
 def test_one_text_meets_many_photos() -> None:
     text, photos = rows(0, 1), rows(1, 7)
-    marks = Landmarks(rows(2, 12), rows(3, 12))
+    marks = Landmarks(rows(2, 2 * KIN), rows(3, 12))
     together = pair_features(text, photos, marks)
     apart = pair_features(np.repeat(text, 7, 0), photos, marks)
     assert together == pytest.approx(apart, abs=1e-6)

@@ -25,8 +25,8 @@ CROWDING_WEIGHT = 0.25
 """How much of a photo's crowding is taken off its similarity.
 
 Set by hand, not fitted to the ratings: they reward hubs a little (photos that many captions suit
-were also judged milder), while whoever looks for one photo is served by mistrusting hubs. A quarter
-costs 0.4 points of tau_c and gains 1 point of recall@1 (``docs/relevance.md``).
+were also judged milder), while whoever looks for one photo is served by mistrusting hubs. What
+other weights give is told in ``docs/relevance.md``.
 """
 
 Values = NDArray[np.float64]
@@ -266,13 +266,16 @@ def _first_column(features: Floats) -> Floats:
     return alone
 
 
-def fit_landmarks(texts: Floats, photos: Floats, *, count: int = 256, seed: int = 0) -> Landmarks:
-    """Cluster centres of aligned training captions float32[m, a] and photos float32[n, a]."""
-    return Landmarks(_centres(texts, count, seed), _centres(photos, count, seed))
+def fit_landmarks(captions: Floats, names: Floats, photos: Floats, *, seed: int = 0) -> Landmarks:
+    """Cluster centres of aligned training captions, names of things, and photos, float32[., a]."""
+    texts = [_centres(captions, 768, seed), _centres(names, 512, seed)]
+    return Landmarks(np.concatenate(texts), _centres(photos, 256, seed))
 
 
 def _centres(vectors: Floats, count: int, seed: int) -> Floats:
-    means = MiniBatchKMeans(
-        min(count, len(vectors)), batch_size=4096, n_init=1, max_iter=50, random_state=seed
-    ).fit(vectors)
+    if len(vectors) <= count:
+        return vectors
+    means = MiniBatchKMeans(count, batch_size=4096, n_init=1, max_iter=50, random_state=seed).fit(
+        vectors
+    )
     return unit(np.asarray(means.cluster_centers_, np.float32))

@@ -193,6 +193,7 @@ def _from_captions(course: _Course, data: Path, folder: Path) -> dict[str, Any]:
     learned = _learn_alignment(course, folder, captions, views, photo_of)
     landmarks = fit_landmarks(
         learned.alignment.texts(learned.captions),
+        learned.alignment.texts(learned.names),
         learned.alignment.images(views[0]),
         seed=options.seed,
     )
@@ -278,6 +279,8 @@ class _Learned:
     alignment: Alignment
     captions: Floats
     """float32[m, e]: the captions it was learned from, raw."""
+    names: Floats
+    """float32[c, e]: the names of classes it was learned from, raw."""
     curve: list[dict[str, float]]
 
 
@@ -306,9 +309,9 @@ def _learn_alignment(
         heard, classes = gather(profile.texts)
         tensors = fit(heard, classes, options.alignment, seed=options.seed, progress=epoch)
         tensors = remember(tensors, heard, classes, options.alignment)
-        return _Learned(
-            profile.texts, _written(folder, tensors, heard.captions), heard.captions, curve
-        )
+        alignment = _written(folder, tensors, heard.captions)
+        named = classes.texts[:, 0]
+        return _Learned(profile.texts, alignment, heard.captions, named, curve)
 
     model = TextModel()
     with tempfile.TemporaryDirectory() as place:  # the profile's own may be fine-tuned already
@@ -337,7 +340,7 @@ def _learn_alignment(
     tensors = merge([towers], views[0], options.alignment.dimension)
     tensors = remember(tensors, heard, classes, options.alignment)
     alignment = _written(folder, tensors, heard.captions)
-    return _Learned(texts, alignment, heard.captions, curve)
+    return _Learned(texts, alignment, heard.captions, classes.texts[:, 0], curve)
 
 
 def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
@@ -535,15 +538,14 @@ def _from_ratings(course: _Course, file: Path, folder: Path) -> dict[str, Any]:
     if isinstance(profile.relevance, Logistic):
         landmarks = profile.relevance.landmarks
     else:
-        landmarks = fit_landmarks(
-            alignment.texts(raw_texts), alignment.images(raw_photos), seed=options.seed
-        )
+        texts = alignment.texts(raw_texts)
+        landmarks = fit_landmarks(texts, texts[:0], alignment.images(raw_photos), seed=options.seed)
     found = _compete(course, pairs, left, _columns(alignment, landmarks, raw_texts, raw_photos))
     _copy_encoders(profile, folder)
     shutil.copyfile(
         profile.folder / profile.manifest["alignment"], folder / profile.manifest["alignment"]
     )
-    learned = _Learned(profile.texts, alignment, raw_texts, [])
+    learned = _Learned(profile.texts, alignment, raw_texts, raw_texts[:0], [])
     nothing = _Search([], np.empty(0, np.int64), np.empty((0, profile.dimension), np.float32))
     reranking = _deploy(course, folder, found, landmarks, learned, nothing)
     course.finish()
