@@ -21,7 +21,7 @@ from engine.alignment import unit
 from engine.features import NAMES, Landmarks
 from engine.relevance import logistic
 
-CROWDING_WEIGHT = 0.25
+CROWDING_WEIGHT = 0.15
 """How much of a photo's crowding is taken off its similarity.
 
 Set by hand, not fitted to the ratings: they reward hubs a little (photos that many captions suit
