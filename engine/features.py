@@ -15,10 +15,12 @@ NAMES = (
 )
 """The columns of :func:`pair_features`."""
 
-CROWD = 10
-"""How many of the nearest landmarks speak for a neighbourhood."""
 KIN = 32
 """How many of the landmarks nearest to a text are its kin."""
+CROWD = 3
+"""How many of a text's kin, those nearest to a photo, tell how crowded it is."""
+PEAK = 10
+"""How many of the photo landmarks nearest to a text tell how well it can be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats
     similarity = np.einsum("na,na->n", np.broadcast_to(texts, photos.shape), photos)
     kin = _nearest(texts @ landmarks.texts.T, KIN)
     if len(texts) == 1:
-        crowding = _peak(photos @ landmarks.texts[kin[0]].T)
+        crowding = _peak(photos @ landmarks.texts[kin[0]].T, CROWD)
     else:
-        crowding = _peak(np.take_along_axis(photos @ landmarks.texts.T, kin, 1))
+        crowding = _peak(np.take_along_axis(photos @ landmarks.texts.T, kin, 1), CROWD)
     usual = texts @ landmarks.photos.T
-    of_text = np.stack([_peak(usual), usual.mean(1), usual.std(1)], 1)
+    of_text = np.stack([_peak(usual, PEAK), usual.mean(1), usual.std(1)], 1)
     features = np.empty((len(photos), len(NAMES)), np.float32)
     features[:, 0] = similarity
     features[:, 1] = crowding
@@ -69,7 +71,7 @@ def _nearest(cosines: Floats, count: int) -> Ids:
     return np.argpartition(cosines, -count, axis=1)[:, -count:]
 
 
-def _peak(cosines: Floats) -> Floats:
-    """Mean of the ``CROWD`` largest of each row, float32[n]."""
-    count = min(CROWD, cosines.shape[1])
+def _peak(cosines: Floats, count: int) -> Floats:
+    """Mean of the ``count`` largest of each row, float32[n]."""
+    count = min(count, cosines.shape[1])
     return np.asarray(np.partition(cosines, -count, axis=1)[:, -count:].mean(1), np.float32)

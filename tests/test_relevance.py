@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from db.errors import ProfileDamaged
 from db.records import Floats
 from engine.alignment import unit
-from engine.features import CROWD, KIN, NAMES, Landmarks, pair_features
+from engine.features import CROWD, KIN, NAMES, PEAK, Landmarks, pair_features
 from engine.relevance import Logistic, Similarity
 
 
@@ -25,7 +25,7 @@ def by_hand(text: Floats, photo: Floats, landmarks: Landmarks) -> list[float]:
     kin = sorted(landmarks.texts, key=lambda each: float(text @ each))[-KIN:]
     crowding = sorted(float(photo @ each) for each in kin)[-CROWD:]
     usual = [float(text @ each) for each in landmarks.photos]
-    nearest = sorted(usual)[-CROWD:]
+    nearest = sorted(usual)[-PEAK:]
     mean = sum(usual) / len(usual)
     spread = math.sqrt(sum((u - mean) ** 2 for u in usual) / len(usual))
     return [
