@@ -74,7 +74,8 @@ def test_training_and_query_predict_the_same(features: Floats) -> None:
 def test_landmarks_lie_where_the_points_are() -> None:
     centres = np.eye(16, dtype=np.float32)[:4]
     rng = np.random.default_rng(0)
-    points = unit(np.repeat(centres, 300, 0) + 0.01 * rng.normal(size=(1200, 16)).astype("f4"))
+    noise = 0.01 * rng.normal(size=(1200, 16)).astype(np.float32)
+    points = unit(np.repeat(centres, 300, 0) + noise)
     names = unit(-centres)
     marks = regressors.fit_landmarks(points, names, points, seed=1)
     assert (len(marks.texts), len(marks.photos)) == (768 + 4, 256)
