@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from db.records import Evaluation, Floats, Pixels, TestQuery
 from engine import Library
 from engine.alignment import unit
-from engine.encoders import OpenVinoImageEncoder, has_bfloat16
+from engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
 from engine.profile import DEFAULT, Profile, load_profile
 from indexer.build import index
 from indexer.decode import decode
@@ -197,11 +197,15 @@ def _cosines(some: Floats, others: Floats) -> dict[str, float]:
 def _against_torch(
     profile: Profile, photos: Sequence[Path], texts: Sequence[str]
 ) -> dict[str, Any]:
-    """Cosines of the runtime's vectors to those of the networks they were exported from."""
+    """Cosines of the runtime's vectors to those of the networks they were exported from.
+
+    A text encoder that was fine-tuned since has no such network: then it is the one that it began
+    as, exported anew, that is compared.
+    """
     import torch
     from tokenizers import Tokenizer
 
-    from trainer.export import IMAGE_SOURCE, TEXT_SOURCE, ImageModel, TextModel
+    from trainer.export import IMAGE_SOURCE, TEXT_SOURCE, ImageModel, TextModel, export_text
 
     sources = [profile.manifest[part]["source_sha256"] for part in ("image", "text")]
     if sources != [IMAGE_SOURCE["sha256"], TEXT_SOURCE["sha256"]]:
@@ -223,6 +227,17 @@ def _against_torch(
             ids = torch.tensor([token.ids for token in tokens])
             mask = torch.tensor([token.attention_mask for token in tokens])
             words.append(text_model(ids, mask).numpy())
+    with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as place:
+        exported = Path(place) / "text.onnx"
+        export_text(text_model, exported)
+        text = profile.manifest["text"]
+        runtime = OpenVinoTextEncoder(
+            exported,
+            profile.folder / text["tokenizer"],
+            dimension=int(text["dimension"]),
+            max_tokens=int(text["max_tokens"]),
+        )
+        heard = runtime.encode(list(texts))
     wanted = np.concatenate(raw)
     align = profile.alignment.images
     return {
@@ -235,7 +250,7 @@ def _against_torch(
             }
             for name, vectors in encoded.items()
         },
-        "text": {"raw": _cosines(profile.texts.encode(list(texts)), np.concatenate(words))},
+        "text": {"raw": _cosines(heard, np.concatenate(words))},
     }
 
 

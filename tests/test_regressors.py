@@ -29,7 +29,7 @@ def features() -> Floats:
 
 
 def test_a_known_curve_is_found_again(features: Floats) -> None:
-    crowding = -0.25 * 5
+    crowding = -regressors.CROWDING_WEIGHT * 5
     exponent = features @ np.array([5, crowding, 0, 0, 0]) - 2
     fitted = regressors.fit_logistic(features, logistic(exponent))
     assert fitted.predict(features) == pytest.approx(logistic(exponent), abs=0.01)
