@@ -1,0 +1,112 @@
+"""What decoding a photo may take: pixels, bytes and passes, told from its header alone."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from db.errors import UnreadableImage
+
+MAX_PIXELS = 256_000_000
+"""More is refused before decoding; the largest phone cameras make 200 megapixels."""
+MAX_BYTES = 512 * 2**20
+"""Larger files are not read."""
+MAX_MEMORY = 900_000_000
+"""Bytes that decoding one photo may take, its file included; more is refused before decoding."""
+
+_MAX_SCANNED = 4_000_000_000
+"""Pixels times passes of a progressive JPEG; 200 megapixels in 12 passes are within."""
+_LARGE_JPEG = 100_000_000
+_MAX_RUNS = 16_000_000
+"""Pixels, and four times the bytes, of a run-length coded BMP: Pillow decodes it in Python."""
+_WORKING = {"WEBP": 12, "AVIF": 12, "HEIF": 12, "JXL": 12}
+"""Bytes a pixel that decoders of the whole photo hold beside what Pillow stores."""
+_STORED = {"1": 2, "L": 1, "P": 5, "I": 8, "F": 8, "LA": 12, "PA": 12, "RGBA": 12}
+"""Bytes a pixel that Pillow stores, with the copies made of it; 4 for other modes."""
+_TIFF_BITS, _TIFF_ORIENTATION = 258, 274
+
+# Pillow's own limit warns long before ours and cannot be caught for one thread alone.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class Room:
+    """Bytes that all decoding threads together may take; one that wants more takes it all."""
+
+    def __init__(self, size: int) -> None:
+        self._size = self._free = size
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, needed: int) -> Iterator[None]:
+        """Waits until there is room for ``needed`` bytes, and holds it."""
+        needed = min(needed, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= needed)
+            self._free -= needed
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += needed
+                self._changed.notify_all()
+
+
+room = Room(400_000_000)
+
+
+def stored(image: Image.Image) -> int:
+    """Bytes that Pillow's own picture takes, as large as it is now to be decoded."""
+    mode = "RGBA" if "transparency" in image.info else image.mode.partition(";")[0]
+    return image.width * image.height * _STORED.get(mode, 4)
+
+
+def needed(image: Image.Image, content: bytes) -> int:
+    """Bytes that decoding takes beside Pillow's own picture.
+
+    Args:
+        image: Opened, not yet decoded.
+        content: Its file.
+
+    Raises:
+        UnreadableImage: The photo is too large.
+    """
+    pixels = image.width * image.height
+    said = f"{image.width:,} x {image.height:,} pixels"
+    if pixels > MAX_PIXELS:
+        raise UnreadableImage(
+            f"{said} are more than the {MAX_PIXELS // 10**6} megapixels that are decoded"
+        )
+    if isinstance(image, JpegImageFile):  # in strips and at a fraction, or in passes
+        passes = 1
+        if "progressive" in image.info or pixels > _LARGE_JPEG:
+            passes = content.count(b"\xff\xda")
+        if pixels * passes > _MAX_SCANNED:
+            raise UnreadableImage(f"{said} in more passes than are decoded")
+        working, picture = _coefficients(image) if passes > 1 else 0, 0
+    elif isinstance(image, TiffImageFile):
+        turned = 4 if image.tag_v2.get(_TIFF_ORIENTATION, 1) != 1 else 0
+        bits = sum(image.tag_v2.get(_TIFF_BITS, (8,)))
+        working, picture = pixels * (bits // 8 + turned), stored(image)
+    else:
+        working, picture = pixels * _WORKING.get(image.format or "", 0), stored(image)
+    runs = isinstance(image, BmpImageFile) and image.tile[0][0] == "bmp_rle"
+    if runs and max(pixels, 4 * len(content)) > _MAX_RUNS:
+        raise UnreadableImage(
+            f"{said} in {len(content):,} bytes are more than is decoded of a run-length coded BMP"
+        )
+    if working + picture + len(content) > MAX_MEMORY:
+        raise UnreadableImage(
+            f"{said} of this format take more than the {MAX_MEMORY // 10**6} MB "
+            "that decoding may take"
+        )
+    return working
+
+
+def _coefficients(image: JpegImageFile) -> int:
+    """Bytes that libjpeg holds of a progressive photo until its last pass."""
+    shares = [across * down for _, across, down, _ in image.layer]
+    return 2 * image.width * image.height * sum(shares) // max(1, max(shares, default=1))
