@@ -10,6 +10,7 @@ help:
 	@echo "make demo    index the example photos and ask three questions"
 	@echo "make test    run every test"
 	@echo "make check   lint, format check, types, then every test (what CI runs)"
+	@echo "make soak    the long proofs that docs/reliability.md quotes (hours)"
 	@echo "make bench   the measurements that docs/performance.md quotes"
 	@echo "make clean   remove the environment and the demo's library"
 
@@ -52,6 +53,7 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/index_throughput.py
+	$(BIN)/python benchmarks/rescan.py
 	$(BIN)/python benchmarks/query_latency.py
 	$(BIN)/python benchmarks/retrieval.py
 	$(BIN)/python benchmarks/relevance_agreement.py

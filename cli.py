@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -31,6 +31,8 @@ from db.errors import (
 
 if TYPE_CHECKING:  # NumPy stays unloaded until a command has said how many threads it wants
     from db.records import Answer, Evaluation, Hit, IndexReport, LibraryInfo, Pixels
+    from engine import Library
+    from indexer.build import Options
     from trainer.evaluate import Graded
 
 _EXIT_CODES: tuple[tuple[type[PixqueryError], int], ...] = (
@@ -118,13 +120,15 @@ def _shared(command: _Command) -> _Command:
 
 
 @main.command(epilog="Example:  pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg'")
-@click.argument(
-    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("paths", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--profile", metavar="NAME|DIR", help="Models to use; fixed when the library is made."
 )
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Files or folders to pass over.")
+@click.option("--follow-links", is_flag=True, help="Follow symbolic links.")
+@click.option("--prune", is_flag=True,
+              help="Forget the photos of folders that are out of reach, too.")  # fmt: skip
+@click.option("--watch", is_flag=True, help="Stay, and keep the library in step until Ctrl-C.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True,
               help="Photos written at a time.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(0, 256), default=0, show_default="one a core",
@@ -135,6 +139,9 @@ def index(
     paths: tuple[Path, ...],
     profile: str | None,
     exclude: tuple[str, ...],
+    follow_links: bool,
+    prune: bool,
+    watch: bool,
     batch_size: int,
     jobs: int,
     rebuild: bool,
@@ -143,7 +150,14 @@ def index(
 ) -> None:
     """Add the photos under PATH... and bring the library up to date with them.
 
-    New, changed, moved and gone files are found; unchanged ones are not read again.
+    New, changed, moved and gone files are found; unchanged ones are not read again. Without PATH,
+    all folders of the library are brought up to date.
+
+    The photos of a folder that is missing, is suddenly empty, or holds none of 20 or more known
+    photos are kept, as its disk may be unplugged; --prune forgets them.
+
+    Hidden and system folders are passed over, and what the --exclude globs or a file
+    .pixqueryignore (gitignore's syntax, in any folder) name. A file with several names counts once.
     """
     from engine import Library
     from engine.library import CATALOGUE
@@ -151,20 +165,51 @@ def index(
     from indexer.build import index as build
     from indexer.scan import scan_roots
 
+    if watch:
+        with _extra("watch"):
+            import indexer.watch  # noqa: F401 - what is missing is told before a long first pass
     if not (library / CATALOGUE).is_file():
-        scan_roots(paths, exclude)  # a wrong path is told before a library is made for it
-    with (
-        Library.open(library, create=True, profile=profile, switch=rebuild) as opened,
-        _progress("Indexing", "photos") as progress,
-    ):
-        report = build(opened, paths, Options(exclude, batch_size, jobs, rebuild, progress))
-    if as_json:
-        _print_json(_index_json(report))
-    else:
-        _tell_index(report)
+        if not paths:
+            raise click.UsageError(f"name a folder: the library {_shown(library)} has none yet")
+        # A wrong path is told before a library is made for it.
+        scan_roots(paths, exclude, follow_links=follow_links)
+    with Library.open(library, create=True, profile=profile, switch=rebuild) as opened:
+        if not (paths or opened.catalog.roots()):
+            raise click.UsageError(f"name a folder: the library {_shown(library)} has none yet")
+        options = Options(
+            exclude, batch_size, jobs, rebuild, follow_links=follow_links, prune=prune
+        )
+        with _progress("Indexing", "photos") as progress:
+            report = build(opened, paths, replace(options, progress=progress))
+        _tell_index(report, as_json=as_json)
+        if watch and not report.interrupted:
+            report = _watch(opened, paths, replace(options, rebuild=False), report, as_json=as_json)
     if report.interrupted:
         _say("pixquery: interrupted; what was done is kept, run the same command to go on")
         click.get_current_context().exit(_INTERRUPTED)
+    if report.vanished and not report.roots:
+        click.get_current_context().exit(1)
+
+
+def _watch(
+    library: Library, paths: Sequence[Path], options: Options, last: IndexReport, *, as_json: bool
+) -> IndexReport:
+    """Tells of every pass that did or found something, until Ctrl-C."""
+    from indexer.watch import keep_in_step
+
+    _say("watching; Ctrl-C ends it")
+    try:
+        for report in keep_in_step(library, paths, options):
+            told = (last.skipped, last.vanished)
+            if report.changes or (report.skipped, report.vanished) != told:
+                _tell_index(report, as_json=as_json)
+            last = report
+            if report.interrupted:
+                break
+    except KeyboardInterrupt:
+        pass
+    _say("no longer watching")
+    return last
 
 
 def _index_json(report: IndexReport) -> dict[str, Any]:
@@ -181,13 +226,26 @@ def _index_json(report: IndexReport) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "images_per_second": round(report.images_per_second, 2),
         "interrupted": report.interrupted,
+        "linked": report.linked,
+        "vanished": [
+            {"path": str(lost.path), "images": lost.images, "reason": lost.reason}
+            for lost in report.vanished
+        ],
     }
 
 
 _SKIPS_SHOWN = 10
 
 
-def _tell_index(report: IndexReport) -> None:
+def _tell_index(report: IndexReport, *, as_json: bool) -> None:
+    for lost in report.vanished:
+        _say(
+            f"pixquery: {lost.path} {lost.reason}: its {lost.images:,} photos are kept; "
+            "index again when it is back, or forget them with --prune"
+        )
+    if as_json:
+        _print_json(_index_json(report))
+        return
     for skip in report.skipped[:_SKIPS_SHOWN]:
         _say(f"skipped {_shown(skip.path)}: {skip.reason}")
     if len(report.skipped) > _SKIPS_SHOWN:
@@ -199,6 +257,7 @@ def _tell_index(report: IndexReport) -> None:
         "removed": report.removed,
         "unchanged": report.unchanged,
         "skipped": len(report.skipped),
+        "linked": report.linked,
     }
     done = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
     rate = f", {report.images_per_second:.0f} photos/s" if report.added + report.updated else ""
@@ -678,10 +737,21 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
 
     Exit code 1 when something is wrong and was not mended.
     """
+    from db.errors import LibraryDamaged
+    from db.records import Finding
     from engine import Library
 
-    with Library.open(library) as opened:
-        findings = opened.verify(repair=repair)
+    beyond = []
+    try:
+        opened = Library.open(library)
+    except LibraryDamaged as error:
+        if not repair:
+            raise
+        Library.mend(library)
+        beyond = [Finding(str(error).partition(": mend")[0], repaired=True)]
+        opened = Library.open(library)
+    with opened:
+        findings = [*beyond, *opened.verify(repair=repair)]
         if repair and findings:
             from indexer.build import index as build
 

@@ -1,6 +1,7 @@
 """The catalogue: the truth about a library, and the only file that speaks SQL."""
 
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,21 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
 from db.records import FileState, Generation, Ids, ImageRecord, KnownFile, RootSummary, Skipped
-from db.schema import generations, images, is_current, migrate, roots, settings, skipped, vectors
+from db.schema import (
+    CHECKED,
+    computed,
+    digest,
+    generations,
+    images,
+    is_current,
+    migrate,
+    prepare,
+    roots,
+    settings,
+    skipped,
+    sound,
+    vectors,
+)
 
 RawVectors = NDArray[np.float16]
 _Value = TypeVar("_Value")
@@ -47,11 +62,47 @@ class Catalog:
             connect_args={"timeout": 30, "isolation_level": None},
         )
         sa.event.listen(self._engine, "connect", _prepare)
-        with self._read() as connection:
-            current = is_current(connection)
+        self._frozen = False
+        try:
+            current = self._is_current()
+        except StorageFailed:
+            if not self._settled():
+                raise
+            self._freeze()
+            current = self._is_current()
         if not current:
             with self._write() as connection:
                 migrate(connection, str(file.parent))
+
+    def _is_current(self) -> bool:
+        with self._read() as connection:
+            return is_current(connection)
+
+    def _freeze(self) -> None:
+        """Goes on without the log and its index, which cannot be made: for readers.
+
+        SQLite then relies on nobody writing, so :meth:`_read` looks whether somebody did.
+        """
+        self._engine.dispose()
+        self._frozen = True
+        place = f"{self.file.absolute().as_uri()}?mode=ro&immutable=1"
+        self._engine = sa.create_engine(
+            "sqlite://",
+            creator=lambda: sqlite3.connect(place, uri=True, isolation_level=None),
+            poolclass=sa.NullPool,
+        )
+        sa.event.listen(self._engine, "connect", lambda connection, _: prepare(connection))
+
+    def _settled(self) -> tuple[int, int, int] | None:
+        """What tells one state of the file from another; none while the log holds a part of it."""
+        try:
+            log = self.file.with_name(f"{self.file.name}-wal")
+            if log.exists() and log.stat().st_size:
+                return None
+            found = self.file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def close(self) -> None:
         """Closes all connections; the write-ahead log is folded into the file."""
@@ -61,6 +112,7 @@ class Catalog:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
+        before = self._settled() if self._frozen else None
         with self._translated(), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             try:
@@ -68,6 +120,11 @@ class Catalog:
             finally:
                 if not connection.invalidated:
                     connection.exec_driver_sql("ROLLBACK")
+        if self._frozen and (before is None or before != self._settled()):
+            raise LibraryLocked(
+                f"the library {self.file.parent} is being written to by another program: "
+                "try again later"
+            )
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
@@ -92,20 +149,15 @@ class Catalog:
         except OperationalError as error:
             raise _storage_error(self.file, error) from error
         except DatabaseError as error:
-            raise LibraryDamaged(
-                f"the catalogue {self.file} is damaged ({error.orig}): "
-                "restore it from a backup, or delete its folder and index your photos again"
-            ) from error
+            raise damaged(self.file, str(error.orig)) from error
 
     # -- settings -------------------------------------------------------------------------------
 
     def setting(self, name: str, default: str = "") -> str:
         """The value that was last given to a setting."""
         with self._read() as connection:
-            found = connection.execute(
-                sa.select(settings.c.value).where(settings.c.name == name)
-            ).scalar()
-        return default if found is None else str(found)
+            found = _get(connection, name, self.file)
+        return default if found is None else found
 
     def keep(self, name: str, value: str) -> None:
         """Keeps a setting."""
@@ -138,6 +190,7 @@ class Catalog:
             new = connection.execute(sa.insert(roots).values(path=os.fsencode(path)))
             assert new.inserted_primary_key is not None  # noqa: S101 - an insert of one row
             root_id = int(new.inserted_primary_key[0])
+            _seal(connection, roots, roots.c.id == root_id)
             for inner, inner_id in known.items():
                 if path in Path(inner).parents:
                     for table in (images, skipped):
@@ -148,6 +201,11 @@ class Catalog:
                         )
                     connection.execute(sa.delete(roots).where(roots.c.id == inner_id))
             return root_id
+
+    def drop_roots(self, path: Path) -> None:
+        """Forgets the roots at or under ``path``, with whatever is left in them."""
+        with self._write() as connection:
+            connection.execute(sa.delete(roots).where(_under(roots.c.path, path)))
 
     def roots(self) -> tuple[RootSummary, ...]:
         """The indexed folders in the order they were added."""
@@ -169,55 +227,74 @@ class Catalog:
                 connection.execute(sa.select(sa.func.count()).select_from(images)).scalar_one()
             )
 
-    def known(self, root: Path, encoder: str) -> dict[Path, KnownFile]:
-        """Every photo and every skipped file at or under ``root``.
+    def holds(self, path: Path) -> bool:
+        """Whether a root, a photo or a skipped file lies at or under ``path``."""
+        with self._read() as connection:
+            return any(
+                connection.execute(
+                    sa.select(sa.exists().where(_under(table.c.path, path)))
+                ).scalar()
+                for table in (roots, images, skipped)
+            )
+
+    def known(self, root: Path, encoder: str) -> dict[str, KnownFile]:
+        """Every photo and every skipped file at or under ``root``, by path.
 
         A photo without a vector of ``encoder`` has a state that equals no file's, so that it
         counts as changed.
         """
-        current = sa.and_(vectors.c.image_id == images.c.id, vectors.c.encoder == encoder)
-        found: dict[Path, KnownFile] = {}
+        whole, inside, beyond = _bounds(root)
+        lacking = sa.select(images.c.id).where(
+            images.c.id.not_in(sa.select(vectors.c.image_id).where(vectors.c.encoder == encoder))
+        )
         with self._read() as connection:
-            for row in connection.execute(
-                sa.select(
-                    images.c.path,
-                    images.c.size,
-                    images.c.mtime_ns,
-                    images.c.id,
-                    images.c.content,
-                    vectors.c.image_id,
-                )
-                .select_from(images.outerjoin(vectors, current))
-                .where(_under(images.c.path, root))
-            ):
-                path, size, mtime_ns, image_id, content, vector = row
-                found[Path(os.fsdecode(path))] = (
-                    KnownFile(image_id, FileState(-1, -1), b"")
-                    if vector is None
-                    else KnownFile(image_id, FileState(size, mtime_ns), content)
-                )
-            for path, size, mtime_ns, reason in connection.execute(
-                sa.select(
-                    skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason
-                ).where(_under(skipped.c.path, root))
-            ):
-                state = FileState(size, mtime_ns)
-                found[Path(os.fsdecode(path))] = KnownFile(0, state, b"", reason)
+            without = {row[0] for row in connection.execute(lacking)}
+            driver = connection.connection.driver_connection
+            assert driver is not None  # noqa: S101 - it has just answered
+            # Asked of SQLite itself: SQLAlchemy's rows take longer than all else that is done here.
+            rows = driver.execute(_KNOWN_IMAGES, (whole, inside, beyond)).fetchall()
+            bad = driver.execute(_KNOWN_SKIPPED, (whole, inside, beyond)).fetchall()
+        make, decode = tuple.__new__, os.fsdecode  # twice as fast as the types' own names
+        found: dict[str, KnownFile] = {
+            decode(path): make(
+                KnownFile, (image_id, make(FileState, (size, mtime_ns)), content, "")
+            )
+            for path, size, mtime_ns, image_id, content in rows
+        }
+        if without:
+            unlike = FileState(-1, -1)
+            for path, file in found.items():
+                if file.id in without:
+                    found[path] = KnownFile(file.id, unlike, b"")
+        for path, size, mtime_ns, reason in bad:
+            found[decode(path)] = KnownFile(0, FileState(size, mtime_ns), b"", reason)
         return found
 
     def records(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
-        """The photos of those ids that the catalogue still holds."""
+        """The photos of those ids that the catalogue still holds.
+
+        Raises:
+            LibraryDamaged: One of them is not as it was written, or gone without its vector.
+        """
         found: dict[int, ImageRecord] = {}
         with self._read() as connection:
             for part in _parts(ids):
-                for row in connection.execute(sa.select(images).where(images.c.id.in_(part))):
-                    found[row.id] = _record(row)
+                rows = connection.execute(
+                    sa.select(images).where(images.c.id.in_(part), sound(images))
+                )
+                found.update((row.id, _record(row)) for row in rows)
+            for part in _parts([image_id for image_id in ids if image_id not in found]):
+                for key in (images.c.id, vectors.c.image_id):
+                    if connection.execute(sa.select(sa.exists().where(key.in_(part)))).scalar():
+                        raise damaged(self.file, "rows of photos differ from their checksums")
         return found
 
     def twins(self, content: bytes) -> list[ImageRecord]:
         """The photos whose files had exactly this content when they were indexed."""
         with self._read() as connection:
-            rows = connection.execute(sa.select(images).where(images.c.content == content)).all()
+            rows = connection.execute(
+                sa.select(images).where(images.c.content == content, sound(images))
+            ).all()
         return [_record(row) for row in rows]
 
     def contents(self, encoder: str) -> set[bytes]:
@@ -232,12 +309,15 @@ class Catalog:
         return {row[0] for row in rows}
 
     def everything(self) -> Iterator[ImageRecord]:
-        """All photos by id, a thousand at a time."""
+        """All photos by id, a thousand at a time; those that :meth:`problems` tells of left out."""
         last = 0
         while True:
             with self._read() as connection:
                 rows = connection.execute(
-                    sa.select(images).where(images.c.id > last).order_by(images.c.id).limit(1000)
+                    sa.select(images)
+                    .where(images.c.id > last, sound(images))
+                    .order_by(images.c.id)
+                    .limit(1000)
                 ).all()
             if not rows:
                 return
@@ -277,7 +357,7 @@ class Catalog:
             for path, record in zip(paths, records, strict=True)
         ]
         with self._write() as connection:
-            revision = _touch(connection)
+            revision = _touch(connection, self.file)
             connection.execute(_PUT_IMAGE, rows)
             ids: dict[bytes, int] = {}
             for part in _parts(paths):
@@ -286,6 +366,8 @@ class Catalog:
                 )
                 ids.update((path, image_id) for path, image_id in found)
                 connection.execute(sa.delete(skipped).where(skipped.c.path.in_(part)))
+            for some in _parts(list(ids.values())):
+                _seal(connection, images, images.c.id.in_(some))
             connection.execute(
                 _PUT_VECTOR,
                 [
@@ -294,6 +376,7 @@ class Catalog:
                         "raw": vector.tobytes(),
                         "encoder": encoder,
                         "revision": revision,
+                        "checksum": digest(ids[path], encoder, revision, vector.tobytes()),
                     }
                     for path, vector in zip(paths, raw, strict=True)
                 ],
@@ -322,32 +405,34 @@ class Catalog:
                 )
                 gone = connection.execute(sa.delete(images).where(images.c.path == path))
                 if gone.rowcount:
-                    _touch(connection)
+                    _touch(connection, self.file)
 
     def restate(self, files: Mapping[int, FileState]) -> None:
         """Notes new sizes and times of files whose content is unchanged."""
         with self._write() as connection:
             for image_id, state in files.items():
-                connection.execute(
-                    sa.update(images)
-                    .where(images.c.id == image_id)
-                    .values(size=state.size, mtime_ns=state.mtime_ns)
-                )
+                self._change(connection, image_id, size=state.size, mtime_ns=state.mtime_ns)
 
     def move(self, image_id: int, root_id: int, path: Path, state: FileState) -> None:
         """Notes that a photo now lies elsewhere; its id and vector stay."""
         with self._write() as connection:
-            connection.execute(
-                sa.update(images)
-                .where(images.c.id == image_id)
-                .values(
-                    root_id=root_id,
-                    path=os.fsencode(path),
-                    size=state.size,
-                    mtime_ns=state.mtime_ns,
-                )
+            self._change(
+                connection,
+                image_id,
+                root_id=root_id,
+                path=os.fsencode(path),
+                size=state.size,
+                mtime_ns=state.mtime_ns,
             )
             connection.execute(sa.delete(skipped).where(skipped.c.path == os.fsencode(path)))
+
+    def _change(self, connection: Connection, image_id: int, **values: int | bytes) -> None:
+        """Changes a row that is as it was written: another would pass for sound afterwards."""
+        this = images.c.id == image_id
+        if connection.execute(sa.update(images).where(this, sound(images)).values(values)).rowcount:
+            _seal(connection, images, this)
+        elif connection.execute(sa.select(sa.exists().where(this))).scalar():
+            raise damaged(self.file, "rows of photos differ from their checksums")
 
     def remove(self, ids: Sequence[int]) -> None:
         """Forgets photos and their vectors."""
@@ -355,7 +440,7 @@ class Catalog:
             for part in _parts(ids):
                 connection.execute(sa.delete(images).where(images.c.id.in_(part)))
             if ids:
-                _touch(connection)
+                _touch(connection, self.file)
 
     def forget_skipped(self, paths: Sequence[Path]) -> None:
         """Forgets that files were skipped: they are gone, or to be tried again."""
@@ -369,7 +454,7 @@ class Catalog:
             for part in _parts(ids):
                 connection.execute(sa.delete(vectors).where(vectors.c.image_id.in_(part)))
             if ids:
-                _touch(connection)
+                _touch(connection, self.file)
 
     def drop_loose_vectors(self) -> None:
         """Drops vectors whose photo is gone."""
@@ -377,7 +462,7 @@ class Catalog:
             connection.execute(
                 sa.delete(vectors).where(vectors.c.image_id.not_in(sa.select(images.c.id)))
             )
-            _touch(connection)
+            _touch(connection, self.file)
 
     # -- vectors and their generations ----------------------------------------------------------
 
@@ -396,15 +481,16 @@ class Catalog:
             int64[n] and float16[n, d]; n = 0 at the end.
 
         Raises:
-            LibraryDamaged: Vectors of different lengths.
+            LibraryDamaged: Vectors of different lengths, or not as they were written.
         """
         with self._read() as connection:
             rows = connection.execute(
-                sa.select(vectors.c.image_id, vectors.c.raw)
+                sa.select(vectors.c.image_id, vectors.c.raw, vectors.c.revision, vectors.c.checksum)
                 .where(
                     vectors.c.image_id > after,
                     vectors.c.encoder == encoder,
-                    vectors.c.revision > since,
+                    # Without it, SQLite reads the rows themselves, and no index that could lie.
+                    *([vectors.c.revision > since] if since else []),
                 )
                 .order_by(vectors.c.image_id)
                 .limit(limit)
@@ -414,10 +500,12 @@ class Catalog:
         ids = np.array([row[0] for row in rows], np.int64)
         blobs = [row[1] for row in rows]
         if len(set(map(len, blobs))) > 1 or len(blobs[0]) % 2:
-            raise LibraryDamaged(
-                f"the catalogue {self.file} holds vectors of different lengths: "
-                "run `pixquery verify --repair`, then index again"
-            )
+            raise damaged(self.file, "vectors of different lengths")
+        for image_id, blob, revision, checksum in rows:
+            if digest(image_id, encoder, revision, blob) != checksum:
+                raise damaged(self.file, "vectors differ from their checksums")
+        if (np.diff(ids) <= 0).any():
+            raise damaged(self.file, "an index names a vector twice")
         return ids, np.frombuffer(b"".join(blobs), np.float16).reshape(len(ids), -1)
 
     def vector_ids(self, encoder: str) -> Ids:
@@ -431,20 +519,20 @@ class Catalog:
         return np.array([row[0] for row in rows], np.int64)
 
     def vectors_of(self, ids: Sequence[int], encoder: str) -> dict[int, RawVectors]:
-        """float16[d] for each of the photos that has a vector of ``encoder``."""
+        """float16[d] for each of the photos that has a sound vector of ``encoder``."""
         found: dict[int, RawVectors] = {}
         with self._read() as connection:
             for part in _parts(ids):
                 for row in connection.execute(
                     sa.select(vectors.c.image_id, vectors.c.raw).where(
-                        vectors.c.image_id.in_(part), vectors.c.encoder == encoder
+                        vectors.c.image_id.in_(part), vectors.c.encoder == encoder, sound(vectors)
                     )
                 ):
                     found[row[0]] = np.frombuffer(row[1], np.float16)
         return found
 
     def unsound(self, length: int, encoder: str) -> list[int]:
-        """Photos without a vector of ``encoder``, or whose vector has another length."""
+        """Photos without a vector of ``encoder`` of this length, as it was written."""
         current = sa.and_(vectors.c.image_id == images.c.id, vectors.c.encoder == encoder)
         with self._read() as connection:
             rows = connection.execute(
@@ -453,6 +541,7 @@ class Catalog:
                 .where(
                     sa.or_(
                         vectors.c.raw.is_(None),
+                        sa.not_(sound(vectors)),
                         sa.func.length(vectors.c.raw) != length * np.dtype(np.float16).itemsize,
                     )
                 )
@@ -480,13 +569,36 @@ class Catalog:
             )
 
     def problems(self) -> list[str]:
-        """What SQLite's own integrity and foreign key checks find; empty when all is well."""
-        with self._read() as connection:
-            found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]
-            loose = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        return [text for text in found if text != "ok"] + [
-            f"a row of {row[0]} refers to a row of {row[2]} that is gone" for row in loose
+        """What SQLite's own checks, foreign keys and checksums find; empty when all is well."""
+        try:
+            with self._read() as connection:
+                found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+                loose = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                altered = {
+                    table.name: connection.execute(
+                        sa.select(sa.func.count()).select_from(table).where(sa.not_(sound(table)))
+                    ).scalar_one()
+                    for table in CHECKED
+                }
+        except LibraryDamaged as error:
+            return [str(error)]
+        return [
+            *(text for text in found if text != "ok"),
+            *(f"a row of {row[0]} refers to a row of {row[2]} that is gone" for row in loose),
+            *(
+                f"{count} rows of {name} differ from their checksums"
+                for name, count in altered.items()
+                if count
+            ),
         ]
+
+
+def damaged(file: Path, cause: str) -> LibraryDamaged:
+    """The error that a damaged catalogue is told by."""
+    return LibraryDamaged(
+        f"the catalogue {file} is damaged ({cause}): mend it with "
+        f"`pixquery verify --repair --library {shlex.quote(str(file.parent))}`"
+    )
 
 
 def _put(table: sa.Table, key: str) -> Insert:
@@ -504,9 +616,22 @@ def _put(table: sa.Table, key: str) -> Insert:
 
 _PUT_IMAGE = _put(images, "path")
 _PUT_VECTOR = _put(vectors, "image_id")
+_KNOWN_IMAGES = (
+    "SELECT path, size, mtime_ns, id, content FROM images "
+    "WHERE path = ? OR (path >= ? AND path < ?)"
+)
+_KNOWN_SKIPPED = (
+    "SELECT path, size, mtime_ns, reason FROM skipped WHERE path = ? OR (path >= ? AND path < ?)"
+)
+
+
+def _seal(connection: Connection, table: sa.Table, rows: sa.ColumnElement[bool]) -> None:
+    """Notes the checksums of rows that were just written."""
+    connection.execute(sa.update(table).where(rows).values(checksum=computed(table)))
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    prepare(connection)
     for pragma in (
         "journal_mode=WAL",  # readers go on while a run writes
         "synchronous=FULL",  # an acknowledged batch survives a power cut
@@ -520,17 +645,18 @@ def _in_transaction(connection: Connection) -> bool:
     return bool(driver is not None and driver.in_transaction)
 
 
+_DAMAGE = ("malformed", "no such", "decode", "user-defined function", "has no column")
+"""What SQLite says of a file whose content cannot be."""
+
+
 def _storage_error(file: Path, error: OperationalError) -> PixqueryError:
     cause = str(error.orig)
     if "locked" in cause:
         return LibraryLocked(
             f"the library {file.parent} is being written to by another program: try again later"
         )
-    if "malformed" in cause or "no such table" in cause:
-        return LibraryDamaged(
-            f"the catalogue {file} is damaged ({cause}): "
-            "restore it from a backup, or delete its folder and index your photos again"
-        )
+    if any(sign in cause for sign in _DAMAGE):
+        return damaged(file, cause)
     return StorageFailed(
         f"the library {file.parent} cannot be used ({cause}): make room or fix its permissions, "
         "then run the same command again; what was written before is kept"
@@ -538,17 +664,27 @@ def _storage_error(file: Path, error: OperationalError) -> PixqueryError:
 
 
 def _set(connection: Connection, name: str, value: str) -> None:
+    values = {"value": value, "checksum": digest(name, value)}
     connection.execute(
         insert(settings)
-        .values(name=name, value=value)
-        .on_conflict_do_update(index_elements=["name"], set_={"value": value})
+        .values(name=name, **values)
+        .on_conflict_do_update(index_elements=["name"], set_=values)
     )
 
 
-def _touch(connection: Connection) -> int:
-    before = connection.execute(
-        sa.select(settings.c.value).where(settings.c.name == "revision")
-    ).scalar()
+def _get(connection: Connection, name: str, file: Path) -> str | None:
+    row = connection.execute(
+        sa.select(settings.c.value, settings.c.checksum).where(settings.c.name == name)
+    ).first()
+    if row is None:
+        return None
+    if digest(name, row.value) != row.checksum:
+        raise damaged(file, f"the setting {name} differs from its checksum")
+    return str(row.value)
+
+
+def _touch(connection: Connection, file: Path) -> int:
+    before = _get(connection, "revision", file)
     revision = int(before or 0) + 1
     _set(connection, "revision", str(revision))
     _set(connection, "updated", datetime.now(UTC).isoformat(timespec="seconds"))
@@ -556,10 +692,15 @@ def _touch(connection: Connection) -> int:
 
 
 def _under(column: sa.Column[bytes], root: Path) -> sa.ColumnElement[bool]:
+    whole, inside, beyond = _bounds(root)
+    return sa.or_(column == whole, sa.and_(column >= inside, column < beyond))
+
+
+def _bounds(root: Path) -> tuple[bytes, bytes, bytes]:
+    """A root's own path, and between which others lies all that is in it."""
     whole = os.fsencode(root)
     inside = whole if whole.endswith(b"/") else whole + os.fsencode(os.sep)
-    beyond = inside[:-1] + bytes([inside[-1] + 1])
-    return sa.or_(column == whole, sa.and_(column >= inside, column < beyond))
+    return whole, inside, inside[:-1] + bytes([inside[-1] + 1])
 
 
 def _parts(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:

@@ -40,8 +40,7 @@ class ImageRecord:
     """0 until the catalogue gives one; never reused afterwards."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
+class KnownFile(NamedTuple):
     """What the catalogue remembers of a file, for telling what changed."""
 
     id: int
@@ -114,6 +113,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Vanished:
+    """A folder whose photos are out of reach, and kept."""
+
+    path: Path
+    images: int
+    """How many photos the library holds of it."""
+    reason: str
+    """What is odd about the folder, to be read after its path."""
+
+
+@dataclass(frozen=True, slots=True)
 class IndexReport:
     """What one run of the indexer did; ``images`` is what the library holds afterwards."""
 
@@ -129,6 +139,16 @@ class IndexReport:
     seconds: float
     interrupted: bool = False
     """Stopped by the user; everything counted here is kept."""
+    vanished: tuple[Vanished, ...] = ()
+    linked: int = 0
+    """Further names of photos that count once: hard links, and links that were followed."""
+    roots: int = 0
+    """Folders that were brought up to date; the vanished are none of them."""
+
+    @property
+    def changes(self) -> int:
+        """How many photos came, went, moved or changed."""
+        return self.added + self.updated + self.moved + self.removed
 
     @property
     def images_per_second(self) -> float:

@@ -1,22 +1,34 @@
 """The catalogue's tables, and the numbered steps that bring an older catalogue up to date.
 
 Paths are stored as the bytes the file system uses: a name need not be valid Unicode.
+
+SQLite does not notice a flipped bit inside a row. Rows that answers depend on carry a checksum of
+their other columns, which :func:`sound` compares.
 """
 
+import sqlite3
 from collections.abc import Callable
 
 import sqlalchemy as sa
+import xxhash
 from sqlalchemy import Connection
 
 from db.errors import LibraryTooNew
 
 metadata = sa.MetaData()
 
+
+def _checksum() -> sa.Column[bytes]:
+    # Empty until the row's own transaction fills it in.
+    return sa.Column("checksum", sa.LargeBinary, nullable=False, server_default=sa.text("x''"))
+
+
 settings = sa.Table(
     "settings",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+    _checksum(),
 )
 
 roots = sa.Table(
@@ -24,6 +36,7 @@ roots = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("path", sa.LargeBinary, nullable=False, unique=True),
+    _checksum(),
 )
 
 images = sa.Table(
@@ -38,6 +51,7 @@ images = sa.Table(
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("taken", sa.DateTime),
+    _checksum(),
     sa.Index("images_by_content", "content"),
     sa.Index("images_by_root", "root_id"),
     sqlite_autoincrement=True,  # an id in somebody's bookmark never comes to mean another photo
@@ -48,9 +62,11 @@ vectors = sa.Table(
     "vectors",
     metadata,
     sa.Column("image_id", sa.ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("encoder", sa.Text, nullable=False),  # which image encoder, by its digest
+    # Which image encoder, by its digest; its index tells what is lacking without reading vectors.
+    sa.Column("encoder", sa.Text, nullable=False, index=True),
     sa.Column("revision", sa.Integer, nullable=False, index=True),  # the catalogue's when written
     sa.Column("raw", sa.LargeBinary, nullable=False),  # float16[d], as that encoder gave it
+    _checksum(),
 )
 
 skipped = sa.Table(
@@ -74,7 +90,55 @@ generations = sa.Table(
 )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
+CHECKED = (settings, roots, images, vectors)
+"""The tables with checksums; that of an image leaves out its root, which is no part of answers."""
+
+
+def digest(*values: object) -> bytes:
+    """XXH3-64 of a row's values as SQLite holds them, 8 bytes."""
+    state = xxhash.xxh3_64()
+    for value in values:
+        part = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+        state.update(b"%d:" % len(part))
+        state.update(part)
+    return state.digest()
+
+
+def computed(table: sa.Table) -> sa.ColumnElement[bytes]:
+    """The checksum that a row of the table should have; see :func:`prepare`."""
+    columns = [c for c in table.columns if c.name not in ("checksum", "root_id")]
+    return sa.func.pixquery_digest(*columns, type_=sa.LargeBinary)
+
+
+def sound(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether a row is as it was written."""
+    return table.c.checksum == computed(table)
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Teaches a connection the function that :func:`computed` asks for."""
+    connection.create_function("pixquery_digest", -1, digest, deterministic=True)
+
+
+def _add_checksums(connection: Connection) -> None:
+    """Version 2: rows know whether they are as they were written."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - there is no other kind here
+    prepare(driver)
+    for table, columns in (
+        ("settings", "name, value"),
+        ("roots", "id, path"),
+        ("images", "id, path, size, mtime_ns, content, width, height, taken"),
+        ("vectors", "image_id, encoder, revision, raw"),
+    ):
+        connection.exec_driver_sql(
+            f"ALTER TABLE {table} ADD COLUMN checksum BLOB NOT NULL DEFAULT (x'')"
+        )
+        connection.exec_driver_sql(f"UPDATE {table} SET checksum = pixquery_digest({columns})")
+    connection.exec_driver_sql("CREATE INDEX ix_vectors_encoder ON vectors (encoder)")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_add_checksums,)
 """Step i brings a catalogue from version i + 1 to i + 2. Released steps never change."""
 
 

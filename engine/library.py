@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.catalog import Catalog
+from db.catalog import Catalog, damaged
 from db.errors import (
     BadData,
     LibraryDamaged,
@@ -27,6 +27,7 @@ from db.errors import (
     StorageFailed,
 )
 from db.records import Answer, Finding, Generation, Ids, LibraryInfo
+from db.salvage import salvage
 from engine.profile import DEFAULT, Profile, load_profile
 from engine.search import Query, Ranking, rank, search
 from engine.vectors import VectorIndex
@@ -97,9 +98,12 @@ class Library:
             catalog.keep("profile", _reference(models))
         else:
             catalog = Catalog(file)
-            made_with = catalog.setting("profile", DEFAULT)
-            models = load_profile(profile or made_with)
-            if _reference(models) != made_with and not switch:
+            made_with = catalog.setting("profile")
+            models = load_profile(profile or made_with or DEFAULT)
+            if not made_with and create:  # whoever made it was stopped before it could say
+                made_with = _reference(models)
+                catalog.keep("profile", made_with)
+            if made_with and _reference(models) != made_with and not switch:
                 catalog.close()
                 raise ProfileMismatch(
                     f"the library {place} was made with the profile {made_with}, not "
@@ -108,6 +112,19 @@ class Library:
                     f"`pixquery index FOLDER --rebuild --profile {profile}`"
                 )
         return cls(place, catalog, models)
+
+    @staticmethod
+    def mend(folder: str | Path) -> None:
+        """Mends a catalogue that is too damaged to be opened.
+
+        Raises:
+            LibraryDamaged: It was put aside; the message says how to index the photos again.
+            LibraryLocked: Another process writes to the library.
+            StorageFailed: There is no room to mend it.
+        """
+        place = Path(folder).expanduser().absolute()
+        with _lock(place):
+            salvage(place / CATALOGUE)
 
     def close(self) -> None:
         """Lets go of the files."""
@@ -245,25 +262,8 @@ class Library:
             LibraryLocked: Another process holds it.
             StorageFailed: The lock file cannot be made.
         """
-        from filelock import FileLock, Timeout  # readers do without
-
-        lock = FileLock(self.folder / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise LibraryLocked(
-                f"the library {self.folder} is being written to by another pixquery: "
-                "try again when it is done"
-            ) from None
-        except OSError as error:
-            raise StorageFailed(
-                f"the library {self.folder} cannot be written ({error.strerror}): "
-                "fix its permissions, or choose another with --library DIR"
-            ) from error
-        try:
+        with _lock(self.folder):
             yield
-        finally:
-            lock.release()
 
     @property
     def index(self) -> VectorIndex:
@@ -321,10 +321,18 @@ class Library:
 
     def _verify(self, *, repair: bool) -> list[Finding]:
         problems = self.catalog.problems()
+        left = problems
         if repair and problems:
-            self.catalog.drop_loose_vectors()
-        left = self.catalog.problems() if repair else problems
+            salvage(self.catalog.file)
+            left = self.catalog.problems()
         findings = [Finding(f"catalogue: {p}", repaired=p not in left) for p in problems]
+        try:
+            return findings + self._verify_content(repair=repair)
+        except LibraryDamaged as error:  # what cannot be read cannot be compared
+            return findings or [Finding(f"catalogue: {error}")]
+
+    def _verify_content(self, *, repair: bool) -> list[Finding]:
+        findings: list[Finding] = []
         try:
             self.profile.check()
         except ProfileError as error:
@@ -421,16 +429,21 @@ class Library:
         aligned = (
             (ids, alignment.images(raw.astype(np.float32))) for ids, raw in self._raw(encoder)
         )
-        count = len(self.catalog.vector_ids(encoder))
-        return VectorIndex.build(alignment.dimension, count, aligned, alignment.probes)
+        revision, count = self.catalog.revision, len(self.catalog.vector_ids(encoder))
+        index = VectorIndex.build(alignment.dimension, count, aligned, alignment.probes)
+        if len(index) != count and revision == self.catalog.revision:  # else a writer is at work
+            raise damaged(self.catalog.file, "vectors cannot be found")
+        return index
 
     def _caught_up(self, index: VectorIndex, since: int) -> VectorIndex:
         """The index with what changed after the revision ``since``."""
         encoder, alignment = self.profile.encoder, self.profile.alignment
-        index.remove(np.setdiff1d(index.ids(), self.catalog.vector_ids(encoder)))
+        held = self.catalog.vector_ids(encoder)
+        index.remove(np.setdiff1d(index.ids(), held))
         for ids, raw in self._raw(encoder, since=since):
             index.add(ids, alignment.images(raw.astype(np.float32)))
-        return self._built() if index.outgrown else index
+        # Another number than the catalogue's: what was to tell of the changes is damaged.
+        return self._built() if index.outgrown or len(index) != len(held) else index
 
     def _raw(self, encoder: str, *, since: int = 0) -> Iterator[tuple[Ids, np.ndarray]]:
         after = 0
@@ -440,6 +453,29 @@ class Library:
                 return
             yield ids, raw
             after = int(ids[-1])
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout  # readers do without
+
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LibraryLocked(
+            f"the library {folder} is being written to by another pixquery: "
+            "try again when it is done"
+        ) from None
+    except OSError as error:
+        raise StorageFailed(
+            f"the library {folder} cannot be written ({error.strerror}): "
+            "fix its permissions, or choose another with --library DIR"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _copy(source: Path, target: Path) -> None:

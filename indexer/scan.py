@@ -1,29 +1,58 @@
-"""Which files under a root look like photos, and what changed since the last time."""
+"""Which files under a root look like photos, and what changed since the last time.
+
+Paths are strings in here: a root may hold a hundred thousand files, of which three have changed.
+"""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from fnmatch import translate
+from operator import attrgetter
 from pathlib import Path
 
 from db.errors import BadRoot
 from db.records import FileState, KnownFile, Skipped
+from indexer.ignore import IGNORE_FILE, Rules
 
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
-)
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff",
+     ".heic", ".heif", ".hif", ".avif", ".jxl",
+     ".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf",
+     ".pef", ".srw", ".x3f", ".mrw"}
+)  # fmt: skip
 """Names worth opening; what a file really is, its content decides."""
 
-_SYSTEM_FOLDERS = frozenset({"@eadir", "__macosx", "$recycle.bin", "system volume information"})
+MANY = 20
+"""So many photos do not all turn into others at once: the disk is another one."""
+
+_SYSTEM_FOLDERS = frozenset(
+    {"@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "lost+found", "recycler",
+     "__macosx", "$recycle.bin", "system volume information"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What lies under a root now."""
 
-    files: Mapping[Path, FileState]
-    closed: tuple[Skipped, ...]
-    """Folders that could not be looked into; nothing in them counts as gone."""
+    states: Mapping[str, FileState]
+    """Each photo's path and state."""
+    closed: tuple[Skipped, ...] = ()
+    """Files and folders that could not be looked at; nothing in them counts as gone."""
+    linked: int = 0
+    """Further names of photos that were found already: hard links, and links that were followed."""
+    missing: bool = False
+    """There is no such folder now."""
+    folders: tuple[str, ...] = ()
+    """The folders that were looked into."""
+
+    @property
+    def files(self) -> list[Path]:
+        """The photos, in the order they were found."""
+        return [Path(path) for path in self.states]
 
 
 @dataclass(slots=True)
@@ -38,101 +67,247 @@ class Changes:
     """Known to be unusable, and unchanged since."""
 
 
-def roots_of(paths: Iterable[Path]) -> list[Path]:
+def _never(_path: Path) -> bool:
+    return False
+
+
+def roots_of(paths: Iterable[Path], held: Callable[[Path], bool] = _never) -> list[Path]:
     """The folders to scan: absolute, none inside another.
+
+    Args:
+        paths: As the user gave them.
+        held: Whether the library holds photos of a folder, which then need not be there.
 
     Raises:
         BadRoot: One does not exist or is not a folder; the message names it.
     """
     roots: list[Path] = []
     for path in sorted({Path(os.path.abspath(path.expanduser())) for path in paths}):
-        if not path.exists():
+        if not (is_there(path) or held(path)):
             raise BadRoot(f"the folder {path} does not exist: check its name, then index it again")
-        if not path.is_dir():
+        if os.path.isfile(path):  # noqa: PTH113
             raise BadRoot(f"{path} is a file: index the folder it lies in, {path.parent}")
         if not any(root in path.parents for root in roots):
             roots.append(path)
     return roots
 
 
-def scan(root: Path, exclude: Sequence[str] = ()) -> Scan:
-    """Walks a root without opening any file.
+def is_there(root: Path) -> bool:
+    """Whether a folder can be reached; that of a disk that fails or hangs cannot."""
+    return os.path.isdir(root) or os.path.isfile(root)  # noqa: PTH112, PTH113 - Path's may raise
 
-    Hidden and system folders, links, and names without a photo's suffix are passed over.
+
+def scan(root: Path, exclude: Sequence[str] = (), *, follow_links: bool = False) -> Scan:
+    """Walks a root without opening any photo.
+
+    Hidden and system folders, names without a photo's suffix, whatever is no ordinary file, and
+    what an ignore file names are passed over. A photo with several names counts once, under the
+    first: folders come after the files beside them, links after all else, each by name.
 
     Args:
         root: A folder.
         exclude: Globs; a file or folder is passed over when its name or its path below the root
             matches one.
+        follow_links: Follow symbolic links, except to a folder that holds the root itself.
     """
-    files: dict[Path, FileState] = {}
-    closed: list[Skipped] = []
-    folders = [root]
-    while folders:
-        folder = folders.pop()
-        try:
-            with os.scandir(folder) as entries:
-                for entry in sorted(entries, key=lambda entry: entry.name):
-                    if _passed_over(entry, root, exclude):
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(Path(entry.path))
-                    elif entry.is_file(follow_symlinks=False) and _suffix(entry.name) in SUFFIXES:
-                        status = entry.stat(follow_symlinks=False)
-                        files[Path(entry.path)] = FileState(status.st_size, status.st_mtime_ns)
-        except OSError as error:
-            closed.append(Skipped(folder, f"folder cannot be read ({error.strerror})"))
-    return Scan(files, tuple(closed))
+    walk = _Walk(root, exclude, follow_links=follow_links)
+    walk.run()
+    return Scan(walk.states, tuple(walk.closed), walk.linked, folders=tuple(walk.folders))
 
 
-def scan_roots(paths: Iterable[Path], exclude: Sequence[str] = ()) -> dict[Path, Scan]:
-    """Walks the folders among which at least one photo must lie.
+def scan_roots(
+    paths: Iterable[Path],
+    exclude: Sequence[str] = (),
+    *,
+    follow_links: bool = False,
+    held: Callable[[Path], bool] = _never,
+) -> dict[Path, Scan]:
+    """Walks the folders, in one of which a photo must lie unless the library holds some of it.
 
     Raises:
         BadRoot: A path does not exist or is no folder, or no photo lies under any of them.
     """
-    scans = {root: scan(root, exclude) for root in roots_of(paths)}
-    if any(found.files for found in scans.values()):
+    scans = {
+        root: scan(root, exclude, follow_links=follow_links)
+        if is_there(root)
+        else Scan({}, missing=True)
+        for root in roots_of(paths, held)
+    }
+    if any(found.states for found in scans.values()):
         return scans
-    names = ", ".join(map(str, scans))
     for found in scans.values():
-        for folder in found.closed:
+        for place in found.closed:
             raise BadRoot(
-                f"no photo was found: {folder.path}: {folder.reason}: "
+                f"no photo was found: {place.path}: {place.reason}: "
                 "fix its permissions, then index again"
             )
+    if any(map(held, scans)):
+        return scans
     raise BadRoot(
-        f"no photo lies under {names} (JPEG, PNG, GIF, WebP, BMP and TIFF are looked for): "
+        f"no photo lies under {', '.join(map(str, scans))} "
+        "(JPEG, PNG, GIF, WebP, BMP and TIFF are looked for): "
         "name the folder that holds your photos"
     )
 
 
-def compare(found: Scan, known: Mapping[Path, KnownFile]) -> Changes:
+def is_hidden(name: str) -> bool:
+    """Whether files and folders of this name are passed over, unless they are ignore files."""
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
+def compare(found: Scan, known: Mapping[str, KnownFile]) -> Changes:
     """Tells what is new, changed, unchanged and gone."""
     changes = Changes()
-    for path, state in found.files.items():
+    for path, state in found.states.items():
         before = known.get(path)
         if before is None or before.state != state:
-            changes.fresh.append((path, state, before))
+            changes.fresh.append((Path(path), state, before))
         elif before.reason:
-            changes.skipped.append(Skipped(path, before.reason))
+            changes.skipped.append(Skipped(Path(path), before.reason))
         else:
             changes.unchanged += 1
-    closed = {folder.path for folder in found.closed}
-    for path, before in known.items():
-        if path not in found.files and closed.isdisjoint(path.parents):
-            changes.gone[path] = before
+    closed = {place.path for place in found.closed}
+    for name in known.keys() - found.states.keys():
+        lost = Path(name)
+        if closed.isdisjoint((lost, *lost.parents)):
+            changes.gone[lost] = known[name]
     return changes
 
 
-def _passed_over(entry: os.DirEntry[str], root: Path, exclude: Sequence[str]) -> bool:
-    if entry.name.startswith(".") or entry.name.lower() in _SYSTEM_FOLDERS or entry.is_symlink():
-        return True
-    if not exclude:
+def out_of_reach(found: Scan, known: Mapping[str, KnownFile], changes: Changes) -> str:
+    """Why a root's photos look unplugged rather than deleted; empty when they do not.
+
+    They do when none of them is there, neither at its place nor elsewhere under the root with the
+    same size and time, and either no photo lies there at all or :data:`MANY` are gone at once.
+    """
+    gone = sum(file.id > 0 for file in changes.gone.values())
+    if not gone or not known.keys().isdisjoint(found.states):
+        return ""
+    if found.missing:
+        return "is not there (an unplugged disk?)"
+    if not found.states:
+        return "holds no photo now (an unplugged disk?)"
+    moved = not {file.state for file in known.values()}.isdisjoint(found.states.values())
+    return "" if moved or gone < MANY else "holds none of its known photos (another disk?)"
+
+
+class _Walk:
+    """One way through a root: what was found, and what is still to be looked into."""
+
+    def __init__(self, root: Path, exclude: Sequence[str], *, follow_links: bool) -> None:
+        self.states: dict[str, FileState] = {}
+        self.closed: list[Skipped] = []
+        self.linked = 0
+        self.folders: list[str] = []
+        self._root = os.path.join(root, "")
+        globs = "|".join(translate(os.path.normcase(glob)) for glob in exclude)
+        self._exclude = re.compile(globs) if globs else None
+        self._follow_links = follow_links
+        self._met: set[tuple[int, int]] = set()
+        self._folders: list[tuple[str, Rules | None]] = [(str(root), None)]
+        self._links: deque[tuple[str, Rules | None]] = deque()
+        if follow_links:
+            for place in root.parents:
+                self._is_known(place.stat())
+
+    def run(self) -> None:
+        while self._folders or self._links:
+            if self._folders:
+                path, rules = self._folders.pop()
+                try:
+                    self._look_into(path, rules)
+                except OSError as error:
+                    self._close(path, f"folder cannot be read ({error.strerror})")
+            else:
+                self._follow(*self._links.popleft())
+
+    def _look_into(self, folder: str, rules: Rules | None) -> None:
+        if self._follow_links and self._is_known(Path(folder).stat()):
+            return
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=attrgetter("name"))
+        for entry in entries:
+            if entry.name == IGNORE_FILE:
+                try:
+                    rules = Rules.read(folder, rules) if entry.is_file() else rules
+                except OSError as error:  # what was not to be looked at is unknown
+                    self._close(folder, f"its {IGNORE_FILE} cannot be read ({error.strerror})")
+                    return
+        self.folders.append(folder)
+        inner: list[tuple[str, Rules | None]] = []
+        every = rules is None and self._exclude is None
+        for entry in entries:
+            name = entry.name
+            if name[0] == ".":
+                continue
+            if name[name.rfind(".") :].lower() in SUFFIXES and entry.is_file(follow_symlinks=False):
+                if every or self._wants(entry.path, rules):
+                    self._look_at(entry)
+            elif entry.is_symlink():
+                if self._follow_links:
+                    self._links.append((entry.path, rules))
+            elif entry.is_dir(follow_symlinks=False) and self._wants_folder(entry.path, rules):
+                inner.append((entry.path, rules))
+        self._folders += reversed(inner)
+
+    def _look_at(self, entry: os.DirEntry[str]) -> None:
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return  # it went while we looked
+        except OSError as error:
+            self._close(entry.path, f"cannot be read ({error.strerror})")
+            return
+        if status.st_nlink == 1 and not self._follow_links:
+            # Twice as fast as the type's own name, a hundred thousand times.
+            self.states[entry.path] = tuple.__new__(FileState, (status.st_size, status.st_mtime_ns))
+        else:
+            self._take(entry.path, status)
+
+    def _follow(self, path: str, rules: Rules | None) -> None:
+        if not self._wants(path, rules):
+            return
+        try:
+            status = Path(path).stat()
+        except OSError as error:
+            self._close(path, f"link leads nowhere ({error.strerror})")
+            return
+        if stat.S_ISDIR(status.st_mode):
+            if self._wants_folder(path, rules):
+                self._folders.append((path, rules))
+        elif stat.S_ISREG(status.st_mode) and os.path.splitext(path)[1].lower() in SUFFIXES:
+            self._take(path, status)
+
+    def _take(self, path: str, status: os.stat_result) -> None:
+        """Takes a photo that may have other names, unless one of them was taken."""
+        if self._is_known(status):
+            self.linked += 1
+        else:
+            self.states[path] = FileState(status.st_size, status.st_mtime_ns)
+
+    def _is_known(self, status: os.stat_result) -> bool:
+        """Whether this file or folder was met before, under whatever name."""
+        identity = status.st_dev, status.st_ino
+        if identity in self._met:
+            return True
+        if status.st_ino:  # else the file system does not tell
+            self._met.add(identity)
         return False
-    below = os.path.relpath(entry.path, root)
-    return any(fnmatch(entry.name, glob) or fnmatch(below, glob) for glob in exclude)
+
+    def _wants(self, path: str, rules: Rules | None, *, folder: bool = False) -> bool:
+        if self._exclude:
+            below = os.path.normcase(path[len(self._root) :])
+            if self._exclude.match(below) or self._exclude.match(_name(below)):
+                return False
+        return rules is None or not rules.ignore(path, folder=folder)
+
+    def _wants_folder(self, path: str, rules: Rules | None) -> bool:
+        system = _name(path).lower() in _SYSTEM_FOLDERS
+        return not system and self._wants(path, rules, folder=True)
+
+    def _close(self, path: str, reason: str) -> None:
+        self.closed.append(Skipped(Path(path), reason))
 
 
-def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()
+def _name(path: str) -> str:
+    return path.rpartition(os.sep)[2]

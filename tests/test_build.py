@@ -159,6 +159,27 @@ def test_any_sequence_of_changes_equals_a_fresh_build(
     originals: dict[str, bytes],
     new_library: NewLibrary,
 ) -> None:
+    assert_any_sequence(steps, batch_size, originals, new_library)
+
+
+@pytest.mark.slow
+@given(steps=_steps, batch_size=st.integers(1, 4))
+@hypothesis_settings(max_examples=1000)
+def test_any_sequence_of_changes_equals_a_fresh_build_long(
+    steps: list[tuple[str, str, str]],
+    batch_size: int,
+    originals: dict[str, bytes],
+    new_library: NewLibrary,
+) -> None:
+    assert_any_sequence(steps, batch_size, originals, new_library)
+
+
+def assert_any_sequence(
+    steps: list[tuple[str, str, str]],
+    batch_size: int,
+    originals: dict[str, bytes],
+    new_library: NewLibrary,
+) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = _Folder(Path(place) / "photos", originals)
         library = new_library()
@@ -523,9 +544,245 @@ def test_a_folder_without_photos_forgets_nothing(library: Library, squares: Path
     # An unplugged disk leaves its empty folder behind.
     squares.rename(squares.parent / "away")
     squares.mkdir()
-    with pytest.raises(BadRoot, match="no photo"):
+    report = index(library, [squares])
+    assert counts(report) == {}
+    assert [(lost.path, lost.images) for lost in report.vanished] == [(squares, 8)]
+    assert "holds no photo" in report.vanished[0].reason
+    assert len(library) == len(library.index) == 8
+
+
+# -- folders that vanish and come back --------------------------------------------------------
+
+
+def test_an_unplugged_disk_is_kept_and_comes_back(library: Library, squares: Path) -> None:
+    ids = library.index.ids().tolist()
+    squares.rename(squares.parent / "away")
+    report = index(library, [])
+    assert [(lost.path, lost.images) for lost in report.vanished] == [(squares, 8)]
+    assert (report.images, report.roots, counts(report)) == (8, 0, {})
+    assert stems(library, "red") == ["red"]
+    (squares.parent / "away").rename(squares)
+    back = index(library, [])
+    assert (counts(back), back.vanished) == ({"unchanged": 8}, ())
+    assert library.index.ids().tolist() == ids
+
+
+def test_a_vanished_root_is_forgotten_when_pruned(library: Library, squares: Path) -> None:
+    other = square(squares.parent / "other" / "grey.png", (90, 20, 20)).parent
+    index(library, [other])
+    squares.rename(squares.parent / "away")
+    assert counts(index(library, [], Options(prune=True))) == {"removed": 8, "unchanged": 1}
+    assert [root.path for root in library.catalog.roots()] == [other]
+    assert len(library.index) == 1
+    with pytest.raises(BadRoot, match="does not exist"):
         index(library, [squares])
+
+
+def test_an_emptied_root_is_forgotten_when_pruned(library: Library, squares: Path) -> None:
+    shutil.rmtree(squares)
+    squares.mkdir()
+    assert index(library, [squares]).images == 8
+    assert counts(index(library, [squares], Options(prune=True))) == {"removed": 8}
+    assert [(root.path, root.images) for root in library.catalog.roots()] == [(squares, 0)]
+
+
+def test_a_vanished_folder_inside_a_root_is_kept_when_named(
+    library: Library, squares: Path
+) -> None:
+    shutil.rmtree(squares / "deep")
+    report = index(library, [squares / "deep"])
+    assert [lost.path for lost in report.vanished] == [squares / "deep"]
     assert len(library) == 8
+    assert index(library, [squares]).removed == report.vanished[0].images  # the disk is there
+
+
+def test_another_disk_at_the_same_place_is_told(many: Path, new_library: NewLibrary) -> None:
+    library = new_library()
+    index(library, [many])
+    many.rename(many.parent / "away")
+    square(many / "other.png", "red", size=(31, 17))
+    report = index(library, [many])
+    assert "another disk" in report.vanished[0].reason
+    assert len(library) == 150
+    assert counts(index(library, [many], Options(prune=True))) == {"added": 1, "removed": 150}
+    assert_equals_fresh(library, many, new_library)
+
+
+def test_a_photo_copied_off_an_unplugged_disk_is_a_copy(library: Library, squares: Path) -> None:
+    (red,) = squares.rglob("red.*")
+    other = squares.parent / "other"
+    other.mkdir()
+    shutil.copyfile(red, other / "copy.jpg")
+    squares.rename(squares.parent / "away")
+    assert counts(index(library, [other])) == {"added": 1}
+    assert len(library) == 9
+
+
+def test_a_photo_of_a_closed_folder_is_not_gone(models: Profile) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o777)
+        closed = square(place / "photos" / "closed" / "blue.png", "blue").parent
+        (place / "library").mkdir()
+        library = Library(place / "library", Catalog(place / "library" / CATALOGUE), models)
+        try:
+            index(library, [place / "photos"])
+            shutil.copyfile(closed / "blue.png", place / "photos" / "copy.png")
+            for file in [place / "library", *(place / "library").iterdir()]:
+                file.chmod(0o777)
+            closed.chmod(0)
+            with without_privileges():
+                report = index(library, [place / "photos"])
+            assert (report.added, report.moved, report.images) == (1, 0, 2)
+        finally:
+            closed.chmod(0o700)
+            library.close()
+
+
+# -- links, copies and moves ------------------------------------------------------------------
+
+
+def test_hard_links_are_one_photo_that_survives_its_names(library: Library, squares: Path) -> None:
+    (red,) = squares.rglob("red.*")
+    (red.parent / f"zz{red.suffix}").hardlink_to(red)
+    report = index(library, [squares])
+    assert (counts(report), report.linked) == ({"unchanged": 8}, 1)
+    before = library.search("red", k=1).hits[0]
+    red.unlink()
+    report = index(library, [squares])
+    assert (counts(report), report.linked) == ({"moved": 1, "unchanged": 7}, 0)
+    after = library.search("red", k=1).hits[0]
+    assert (after.id, after.path.stem) == (before.id, "zz")
+
+
+def test_links_are_followed_when_asked(library: Library, squares: Path) -> None:
+    outside = square(squares.parent / "outside" / "grey.png", (90, 20, 20)).parent
+    (squares / "out").symlink_to(outside, target_is_directory=True)
+    (squares / "loop").symlink_to(squares, target_is_directory=True)
+    assert counts(index(library, [squares])) == {"unchanged": 8}
+    followed = index(library, [squares], Options(follow_links=True))
+    assert counts(followed) == {"added": 1, "unchanged": 8}
+    assert counts(index(library, [squares])) == {"removed": 1, "unchanged": 8}
+
+
+def test_a_copy_of_a_photo_that_moved_is_told_from_it(library: Library, squares: Path) -> None:
+    (red,) = squares.rglob("red.*")
+    shutil.copyfile(red, squares / f"copy{red.suffix}")
+    red.rename(squares.parent / "out-of-sight")
+    assert counts(index(library, [squares])) == {"moved": 1, "unchanged": 7}
+    (squares.parent / "out-of-sight").rename(squares / f"later{red.suffix}")
+    assert counts(index(library, [squares])) == {"added": 1, "unchanged": 8}
+
+
+# -- files that change while they are indexed -------------------------------------------------
+
+
+def meanwhile(act: Callable[[], object]) -> Options:
+    """Options under which something happens after the scan and before the first file is read."""
+    return Options(progress=lambda done, total: act() if done == 0 else None)
+
+
+def test_a_new_file_that_vanishes_is_no_matter(library: Library, squares: Path) -> None:
+    new = square(squares / "new.png", (1, 2, 3))
+    report = index(library, [squares], meanwhile(new.unlink))
+    assert (counts(report), report.skipped) == ({"unchanged": 8}, ())
+
+
+def test_a_changed_file_that_vanishes_is_gone(library: Library, squares: Path) -> None:
+    (red,) = squares.rglob("red.*")
+    square(red, "green")
+    report = index(library, [squares], meanwhile(red.unlink))
+    assert (counts(report), report.skipped) == ({"removed": 1, "unchanged": 7}, ())
+    assert len(library.index) == 7
+
+
+def test_a_root_that_vanishes_in_the_middle_is_kept(library: Library, squares: Path) -> None:
+    reds = [file for file in squares.rglob("*.*") if file.stem in ("red", "blue")]
+    square(reds[0], "green")
+    reds[1].unlink()
+    report = index(library, [squares], meanwhile(lambda: squares.rename(squares.parent / "away")))
+    assert [lost.path for lost in report.vanished] == [squares]
+    assert report.removed == 0
+    assert len(library) == 8
+
+
+def test_a_file_that_grows_is_taken_as_it_is_when_read(library: Library, squares: Path) -> None:
+    new = square(squares / "new.png", "red")
+    report = index(library, [squares], meanwhile(lambda: square(new, "green", size=(99, 7))))
+    assert counts(report) == {"added": 1, "unchanged": 8}
+    assert set(stems(library, "green", 2)) == {"green", "new"}
+    assert counts(index(library, [squares])) == {"unchanged": 9}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are a thing of POSIX")
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(library: Library, squares: Path) -> None:
+    new = square(squares / "new.png", (1, 2, 3))
+
+    def replace() -> None:
+        new.unlink()
+        os.mkfifo(new)
+
+    report = index(library, [squares], meanwhile(replace))
+    assert [(skip.path, "no ordinary file" in skip.reason) for skip in report.skipped] == [
+        (new, True)
+    ]
+    assert index(library, [squares]).skipped == ()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")
+def test_a_file_that_cannot_be_read_is_tried_again(library: Library, squares: Path) -> None:
+    new = squares / "new.png"
+    outside = square(squares.parent / "outside.png", (1, 2, 3))
+    new.symlink_to(outside)
+
+    def replace() -> None:  # an ordinary file whose reading fails, whoever asks
+        new.unlink()
+        new.symlink_to("/proc/self/mem")
+
+    report = index(library, [squares], Options(follow_links=True, progress=lambda d, t: replace()))
+    assert "cannot be read" in report.skipped[0].reason
+    assert "tried again" in report.skipped[0].reason
+    new.unlink()
+    new.symlink_to(outside)
+    again = index(library, [squares], Options(follow_links=True))
+    assert (counts(again), again.skipped) == ({"added": 1, "unchanged": 8}, ())
+
+
+# -- a tree of everything ---------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names and paths as Linux has them")
+def test_a_tree_of_all_that_is_odd(
+    library: Library, squares: Path, new_library: NewLibrary
+) -> None:
+    import socket
+
+    source = square(squares.parent / "source.png", (1, 2, 3)).read_bytes()
+    names = [b"new\nline.png", b"caf\xe9.png", "caf\u00e9.png".encode(), "cafe\u0301.png".encode()]
+    for number, odd in enumerate(names):
+        (squares / os.fsdecode(odd)).write_bytes(source + bytes([number]))
+    (squares / "deep" / "up").symlink_to(squares, target_is_directory=True)
+    os.mkfifo(squares / "pipe.jpg")
+    (squares / "unread").mkdir()
+    (squares / "unread" / ".pixqueryignore").symlink_to(".pixqueryignore")  # for root, too
+    there = os.open(squares, os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir("n" * 200, dir_fd=there)
+        inner = os.open("n" * 200, os.O_RDONLY, dir_fd=there)
+        os.close(there)
+        there = inner
+    os.close(there)
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(f"{short}/s")
+        Path(short, "s").rename(squares / "socket.png")
+        report = index(library, [squares])
+    assert counts(report) == {"added": len(names), "unchanged": 8}
+    reasons = sorted(skip.reason for skip in report.skipped)
+    assert len(reasons) == 2
+    assert "its .pixqueryignore cannot be read" in reasons[1]
+    assert "File name too long" in reasons[0]
+    assert counts(index(library, [squares])) == {"unchanged": 8 + len(names)}
+    assert_equals_fresh(library, squares, new_library)
 
 
 # -- stopped in the middle --------------------------------------------------------------------

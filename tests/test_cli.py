@@ -133,7 +133,8 @@ def test_json_of_index(tmp_path: Path, squares: Path, colours: Path, invoke: Inv
     )
     assert found.pop("seconds") > 0
     assert found.pop("images_per_second") > 0
-    found.pop("interrupted", None)  # beyond the contract
+    for name in ("interrupted", "linked", "vanished"):  # beyond the contract
+        found.pop(name, None)
     assert found == {
         "library": str(tmp_path / "l"),
         "profile": "colours",
@@ -144,7 +145,8 @@ def test_json_of_index(tmp_path: Path, squares: Path, colours: Path, invoke: Inv
         "removed": 0,
         "skipped": [{
             "path": str(squares / "broken.jpg"),
-            "reason": "not a JPEG, PNG, GIF, WebP, BMP or TIFF image, whatever its name says",
+            "reason": "not a JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF, JPEG XL or camera RAW "
+            "image, whatever its name says",
         }],
         "images": 8,
     }  # fmt: skip
@@ -340,7 +342,7 @@ def test_nothing_found_is_3(place: Path, tmp_path: Path, colours: Path, invoke: 
         ("query",),
         ("query", "red", "-k", "0"),
         ("query", "red", "--min-relevance", "1.5"),
-        ("index",),
+        ("index", "--library", "nowhere"),  # of which the folders are unknown
         ("index", ".", "--batch-size", "0"),
         ("nonsense",),
         ("query", "red", "--nonsense"),
@@ -353,6 +355,39 @@ def test_wrong_usage_is_2(words: tuple[str, ...], place: Path, invoke: Invoke) -
     assert told.stdout == ""
     assert told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_without_a_folder_all_of_the_library_are_indexed(
+    place: Path, squares: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    square(tmp_path / "other" / "grey.png", (90, 20, 20))
+    assert invoke("index", tmp_path / "other", "--library", place).exit_code == 0
+    square(squares / "new.png", (1, 2, 3))
+    found = parsed(invoke("index", "--library", place, "--json"))
+    assert (found["added"], found["unchanged"]) == (1, 9)
+
+
+def test_an_unplugged_disk_is_told_and_kept(
+    place: Path, squares: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    square(tmp_path / "other" / "grey.png", (90, 20, 20))
+    assert invoke("index", tmp_path / "other", "--library", place).exit_code == 0
+    squares.rename(tmp_path / "away")
+    told = invoke("index", "--library", place)
+    assert told.exit_code == 0  # the other folder was brought up to date
+    assert sentence(told.stderr) == (
+        f"pixquery: {squares} is not there (an unplugged disk?): its 8 photos are kept; "
+        "index again when it is back, or forget them with --prune\n"
+    )
+    alone = invoke("index", squares, "--library", place, "--json")
+    assert alone.exit_code == 1
+    assert parsed(alone)["vanished"] == [
+        {"path": str(squares), "images": 8, "reason": "is not there (an unplugged disk?)"}
+    ]
+    pruned = parsed(invoke("index", "--library", place, "--prune", "--json"))
+    assert (pruned["removed"], pruned["images"], pruned["vanished"]) == (8, 1, [])
+    roots = parsed(invoke("info", "--library", place, "--json"))["roots"]
+    assert [root["path"] for root in roots] == [str(tmp_path / "other")]
 
 
 def test_errors_are_1_and_a_sentence(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import COLOURS, Invoke, parsed, square
 
+from db.catalog import Catalog
 from db.errors import (
     LibraryDamaged,
     LibraryNotFound,
@@ -17,7 +18,7 @@ from db.errors import (
     ProfileNotFound,
     StorageFailed,
 )
-from db.schema import MIGRATIONS
+from db.schema import MIGRATIONS, digest
 from engine import Library
 from engine.library import CATALOGUE
 from engine.profile import MANIFEST
@@ -51,6 +52,12 @@ RIGHT = {colour: [colour] for colour in COLOURS}
 def profile_of(place: Path) -> str:
     with Library.open(place) as library:
         return library.profile.name
+
+
+def made_with(place: Path, profile: str) -> None:
+    catalog = Catalog(place / CATALOGUE)
+    catalog.keep("profile", profile)
+    catalog.close()
 
 
 def flip(file: Path) -> None:
@@ -127,9 +134,7 @@ def test_an_alignment_that_changed_is_noticed(place: Path, tmp_path: Path, colou
     from safetensors.numpy import load_file, save_file
 
     profile = shutil.copytree(colours, tmp_path / "profile")
-    with sqlite3.connect(place / CATALOGUE) as catalogue:
-        catalogue.execute("UPDATE settings SET value = ? WHERE name = 'profile'", (str(profile),))
-    catalogue.close()
+    made_with(place, str(profile))
     assert answers(place) == RIGHT
     tensors = load_file(profile / "alignment.safetensors")
     turned = {n: np.ascontiguousarray(np.roll(t, 1, -1)) for n, t in tensors.items()}
@@ -213,16 +218,14 @@ def test_a_rebuild_forgets_no_photo_of_an_unplugged_disk(
 
 
 def test_a_profile_that_went_away_is_told(place: Path, tmp_path: Path, colours: Path) -> None:
-    with sqlite3.connect(place / CATALOGUE) as catalogue:
-        catalogue.execute("UPDATE settings SET value = '/gone' WHERE name = 'profile'")
-    catalogue.close()
+    made_with(place, "/gone")
     with pytest.raises(ProfileNotFound, match="/gone"):
         Library.open(place)
 
 
 def test_a_catalogue_of_garbage_is_told_in_a_sentence(place: Path, invoke: Invoke) -> None:
     (place / CATALOGUE).write_bytes(b"garbage" * 5000)
-    with pytest.raises(LibraryDamaged, match="index your photos again"):
+    with pytest.raises(LibraryDamaged, match="verify --repair"):
         Library.open(place)
     told = invoke("query", "red", "--library", place)
     assert told.exit_code == 1
@@ -316,8 +319,13 @@ def test_verify_finds_and_mends(wrong: str, place: Path, squares: Path, invoke: 
 
 
 def test_verify_compares_the_vectors_themselves(place: Path, invoke: Invoke) -> None:
-    opposite = np.array([1, -1, 1], np.float16).tobytes().hex()
-    in_catalogue(f"UPDATE vectors SET raw = x'{opposite}' WHERE image_id = 3")(place, place)
+    opposite = np.array([1, -1, 1], np.float16).tobytes()
+    with Library.open(place) as library:
+        known = digest(3, library.profile.encoder, 1, opposite).hex()  # as if it was written so
+    in_catalogue(
+        f"UPDATE vectors SET raw = x'{opposite.hex()}', revision = 1, checksum = x'{known}' "
+        "WHERE image_id = 3"
+    )(place, place)
     found = invoke("verify", "--library", place, "--json")
     assert found.exit_code == 1
     assert any(f["what"].startswith("vectors: ") for f in parsed(found)["findings"])
@@ -327,7 +335,7 @@ def test_verify_notices_a_damaged_profile(
     place: Path, tmp_path: Path, colours: Path, invoke: Invoke
 ) -> None:
     profile = shutil.copytree(colours, tmp_path / "profile")
-    in_catalogue(f"UPDATE settings SET value = '{profile}' WHERE name = 'profile'")(place, place)
+    made_with(place, str(profile))
     flip(profile / "text.onnx")
     found = parsed(invoke("verify", "--library", place, "--json"))["findings"]
     assert [finding["what"].split(":")[0] for finding in found] == ["profile"]

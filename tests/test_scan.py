@@ -1,6 +1,7 @@
 """What lies under a root, and what changed."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,23 @@ from hypothesis import strategies as st
 
 from db.errors import BadRoot
 from db.records import FileState, KnownFile, Skipped
-from indexer.scan import SUFFIXES, Scan, compare, roots_of, scan
+from indexer.scan import (
+    MANY,
+    SUFFIXES,
+    Scan,
+    compare,
+    out_of_reach,
+    roots_of,
+    scan,
+    scan_roots,
+)
 
 
 def plant(root: Path, *names: str) -> None:
     for name in names:
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(name.encode())
+        file.write_bytes(os.fsencode(name))
 
 
 def names(found: Scan, root: Path) -> set[str]:
@@ -31,7 +41,7 @@ def test_photos_are_known_by_their_suffix_in_any_case(tmp_path: Path) -> None:
 def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
     plant(tmp_path, "a.jpg")
     os.utime(tmp_path / "a.jpg", ns=(0, 1_234_567_890_123_456_789))
-    (state,) = scan(tmp_path).files.values()
+    (state,) = scan(tmp_path).states.values()
     assert state.size == 5
     assert state.mtime_ns == (tmp_path / "a.jpg").stat().st_mtime_ns
 
@@ -42,7 +52,11 @@ def test_folders_are_walked_to_the_bottom(tmp_path: Path) -> None:
     assert names(scan(tmp_path), tmp_path) == {deep, "b/c.png", "named.jpg/inside.png"}
 
 
-@pytest.mark.parametrize("folder", [".git", ".Trash", "@eaDir", "__MACOSX", "$RECYCLE.BIN"])
+@pytest.mark.parametrize(
+    "folder",
+    [".git", ".Trash-1000", ".thumbnails", "@eaDir", "__MACOSX", "$RECYCLE.BIN", "#recycle",
+     "System Volume Information"],
+)  # fmt: skip
 def test_hidden_and_system_folders_are_passed_over(folder: str, tmp_path: Path) -> None:
     plant(tmp_path, f"{folder}/a.png", ".hidden.png", "b.png")
     assert names(scan(tmp_path), tmp_path) == {"b.png"}
@@ -54,6 +68,37 @@ def test_links_are_passed_over_and_loops_end(tmp_path: Path) -> None:
     (tmp_path / "c.png").symlink_to(tmp_path / "a" / "b.png")
     (tmp_path / "dangling.png").symlink_to(tmp_path / "nothing.png")
     assert names(scan(tmp_path), tmp_path) == {"a/b.png"}
+
+
+def test_links_are_followed_when_asked(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    plant(root, "a/b.png", "d/e.png")
+    plant(tmp_path, "outside/f.png", "outside/deep/g.png")
+    (root / "0").symlink_to(root / "a", target_is_directory=True)  # a second way to b.png
+    (root / "1.png").symlink_to(root / "d" / "e.png")
+    (root / "a" / "up").symlink_to(root, target_is_directory=True)
+    (root / "above").symlink_to(tmp_path, target_is_directory=True)
+    (root / "all").symlink_to("/", target_is_directory=True)
+    (root / "out").symlink_to(tmp_path / "outside", target_is_directory=True)
+    (tmp_path / "outside" / "back").symlink_to(root, target_is_directory=True)
+    (root / "self.png").symlink_to(root / "self.png")
+    (root / "dangling.png").symlink_to(tmp_path / "nothing.png")
+    found = scan(root, follow_links=True)
+    assert names(found, root) == {"a/b.png", "d/e.png", "out/f.png", "out/deep/g.png"}
+    assert found.linked == 1
+    assert {skip.path.name for skip in found.closed} == {"self.png", "dangling.png"}
+    assert names(scan(root, ("out",), follow_links=True), root) == {"a/b.png", "d/e.png"}
+
+
+def test_hard_links_count_once_under_the_first_name(tmp_path: Path) -> None:
+    plant(tmp_path, "b/c.png", "d.png")
+    (tmp_path / "e.png").hardlink_to(tmp_path / "b" / "c.png")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "d.png").hardlink_to(tmp_path / "d.png")
+    (tmp_path / "d.txt").hardlink_to(tmp_path / "d.png")
+    found = scan(tmp_path)
+    assert names(found, tmp_path) == {"d.png", "e.png"}
+    assert found.linked == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are a thing of POSIX")
@@ -84,6 +129,41 @@ def test_a_folder_that_vanished_is_closed_and_not_empty(tmp_path: Path) -> None:
     assert scan(gone) == Scan(
         {}, (Skipped(gone, "folder cannot be read (No such file or directory)"),)
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux takes paths of up to 4,095 bytes")
+def test_paths_too_long_are_told_and_the_others_found(tmp_path: Path) -> None:
+    plant(tmp_path, "a.png", "z.png")
+    name = "n" * 200
+    there = os.open(tmp_path, os.O_RDONLY)
+    length = len(str(tmp_path))
+    while length < 4300:
+        os.mkdir(name, dir_fd=there)
+        inner = os.open(name, os.O_RDONLY, dir_fd=there)
+        os.close(there)
+        there, length = inner, length + 1 + len(name)
+        for photo in ("0.png", "y" * (4095 - length - 5) + ".png"):  # the longest that can be had
+            if 5 < len(photo) < 256 or photo == "0.png":
+                os.close(os.open(photo, os.O_CREAT | os.O_WRONLY, dir_fd=there))
+    os.close(there)
+    found = scan(tmp_path)
+    assert {"a.png", "z.png"} < names(found, tmp_path)
+    assert max(len(path) for path in found.states) == 4095
+    assert [skip.reason for skip in found.closed] == ["folder cannot be read (File name too long)"]
+
+
+def test_twins_in_other_unicode_forms_are_two_files(tmp_path: Path) -> None:
+    try:
+        plant(
+            tmp_path,
+            "caf\N{LATIN SMALL LETTER E WITH ACUTE}.png",
+            "cafe\N{COMBINING ACUTE ACCENT}.png",
+        )
+    except OSError as error:
+        pytest.skip(f"this file system refuses the name: {error}")
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this file system holds them for one")
+    assert len(scan(tmp_path).states) == 2
 
 
 # -- roots ------------------------------------------------------------------------------------
@@ -118,9 +198,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 # -- changes ----------------------------------------------------------------------------------
 
-_paths = st.sampled_from(
-    [Path(f"/r/{name}") for name in ("a.png", "b.png", "s/c.png", "s/t/d.png")]
-)
+_paths = st.sampled_from([f"/r/{name}" for name in ("a.png", "b.png", "s/c.png", "s/t/d.png")])
 _states = st.builds(FileState, st.integers(0, 2), st.integers(0, 2))
 _known = st.builds(
     KnownFile, st.integers(1, 9), _states, st.just(b"x"), st.sampled_from(["", "broken"])
@@ -133,18 +211,63 @@ _known = st.builds(
     closed=st.sets(st.sampled_from([Path("/r"), Path("/r/s"), Path("/r/s/t")])),
 )
 def test_every_file_is_told_exactly_once(
-    files: dict[Path, FileState], known: dict[Path, KnownFile], closed: set[Path]
+    files: dict[str, FileState], known: dict[str, KnownFile], closed: set[Path]
 ) -> None:
-    files = {path: state for path, state in files.items() if closed.isdisjoint(path.parents)}
+    files = {path: state for path, state in files.items() if closed.isdisjoint(Path(path).parents)}
     found = Scan(files, tuple(Skipped(folder, "closed") for folder in closed))
     changes = compare(found, known)
-    fresh = {path for path, _, _ in changes.fresh}
+    fresh = {str(path) for path, _, _ in changes.fresh}
     same = {path for path in files if path in known and known[path].state == files[path]}
     assert fresh == files.keys() - same
-    assert {skip.path for skip in changes.skipped} == {p for p in same if known[p].reason}
+    assert {str(skip.path) for skip in changes.skipped} == {p for p in same if known[p].reason}
     assert changes.unchanged == len(same) - len(changes.skipped)
-    hidden = {path for path in known if not closed.isdisjoint(path.parents)}
-    assert changes.gone.keys() == known.keys() - files.keys() - hidden
+    hidden = {path for path in known if not closed.isdisjoint(Path(path).parents)}
+    assert set(map(str, changes.gone)) == known.keys() - files.keys() - hidden
     for path, state, before in changes.fresh:
-        assert state == files[path]
-        assert before == known.get(path)
+        assert state == files[str(path)]
+        assert before == known.get(str(path))
+
+
+# -- photos out of reach ----------------------------------------------------------------------
+
+
+def known_files(count: int) -> dict[str, KnownFile]:
+    return {f"/r/{n}.png": KnownFile(n + 1, FileState(n, n), b"x") for n in range(count)}
+
+
+def odd(found: Scan, known: dict[str, KnownFile]) -> str:
+    return out_of_reach(found, known, compare(found, known))
+
+
+def test_nothing_is_odd_while_a_known_photo_is_there() -> None:
+    known = known_files(1000)
+    other = {f"/r/other{n}.png": FileState(5000 + n, 0) for n in range(50)}
+    assert odd(Scan({**other, "/r/7.png": FileState(9, 9)}), known) == ""  # changed, in its place
+    assert odd(Scan({**other, "/r/moved/7.png": FileState(7, 7)}), known) == ""  # moved
+    assert odd(Scan(other), {}) == ""
+    assert odd(Scan({}), {}) == ""
+
+
+def test_an_empty_folder_is_an_unplugged_disk() -> None:
+    assert "unplugged" in odd(Scan({}), known_files(1))
+    assert "not there" in odd(Scan({}, missing=True), known_files(1))
+    assert odd(Scan({}), {"/r/a.png": KnownFile(0, FileState(1, 1), b"", "broken")}) == ""
+
+
+def test_many_others_are_another_disk() -> None:
+    others = Scan({"/r/other.png": FileState(5000, 0)})
+    assert odd(others, known_files(MANY - 1)) == ""
+    assert "another disk" in odd(others, known_files(MANY))
+
+
+def test_what_cannot_be_looked_at_is_not_lost() -> None:
+    closed = (Skipped(Path("/r"), "folder cannot be read (Input/output error)"),)
+    assert odd(Scan({}, closed), known_files(50)) == ""
+    assert not compare(Scan({}, closed), known_files(50)).gone
+
+
+def test_a_root_may_be_away_when_the_library_holds_it(tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    assert scan_roots([away], held=lambda path: path == away) == {away: Scan({}, missing=True)}
+    with pytest.raises(BadRoot, match="does not exist"):
+        scan_roots([away, tmp_path / "typo"], held=lambda path: path == away)

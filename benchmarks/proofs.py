@@ -1,0 +1,426 @@
+"""What the proofs of reliability share: small photos that change, libraries of them, and children.
+
+The photos are colour squares and the profile is the tests' colour encoder: a hundred are indexed in
+a fraction of a second, and everything but the size of the models is as in a library of photos.
+"""
+
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+for _folder in (ROOT, ROOT / "tests"):
+    if str(_folder) not in sys.path:
+        sys.path.insert(0, str(_folder))
+
+import numpy as np  # noqa: E402
+from conftest import COLOURS as COLOURS  # noqa: E402
+from conftest import centred as centred  # noqa: E402
+from conftest import square as square  # noqa: E402
+from conftest import write_profile  # noqa: E402
+
+import engine.vectors  # noqa: E402
+from engine import Library, Query  # noqa: E402
+from engine.library import CATALOGUE  # noqa: E402
+from indexer.build import Options, index  # noqa: E402
+from indexer.scan import compare, scan_roots  # noqa: E402
+
+Limits = Mapping[str, int]
+
+RUNGS: dict[str, Limits] = {
+    "exact": {"EXACT_LIMIT": 1_000_000},
+    "inverted": {"EXACT_LIMIT": 40},
+}
+"""Each rung of the ladder, by the sizes at which `engine.vectors` changes rungs."""
+
+BATCH = 8
+"""Photos a transaction: many transactions in a short run."""
+CLOSE = 5e-3
+"""Half-precision vectors of unit length differ by less than this in any cosine."""
+
+
+# -- photos ------------------------------------------------------------------------------------
+
+
+class Photos:
+    """A folder of colour squares that changes at random, as people change folders."""
+
+    def __init__(self, root: Path, count: int, seed: int) -> None:
+        self.root = root
+        self.random = random.Random(seed)
+        root.mkdir(parents=True)
+        self._next = 0
+        for _ in range(count):
+            self.add()
+
+    def files(self) -> list[Path]:
+        """All files, sorted."""
+        return sorted(file for file in self.root.rglob("*.*") if file.is_file())
+
+    def add(self) -> None:
+        """A new photo; one in twenty cannot be used."""
+        file = self._new()
+        if self.random.random() < 0.05:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self.random.randbytes(200))
+        else:
+            square(file, self._colour(), (8, 8))
+
+    def change(self) -> None:
+        """Does one thing to the folder."""
+        files = self.files()
+        what = self.random.choice(("add", "add", "edit", "move", "copy", "delete", "touch"))
+        if what == "add" or len(files) < 3:
+            self.add()
+            return
+        file = self.random.choice(files)
+        if what == "edit":
+            square(file, self._colour(), (9, 8 + self.random.randrange(8)))
+        elif what == "move":
+            to = self._new()
+            to.parent.mkdir(parents=True, exist_ok=True)
+            file.rename(to)
+        elif what == "copy":
+            to = self._new()
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, to)
+        elif what == "delete":
+            file.unlink()
+        else:
+            os.utime(file, (1, self.random.randrange(2**31)))
+
+    def _new(self) -> Path:
+        self._next += 1
+        return self.root / self.random.choice(("", "a", "a/b")) / f"{self._next:05d}.png"
+
+    def _colour(self) -> tuple[int, int, int]:
+        red, green, blue = (self.random.randrange(256) for _ in range(3))
+        return red, green, blue
+
+
+# -- libraries ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that a library holds, without its ids."""
+
+    photos: Mapping[str, tuple[object, ...]]
+    """By path: size, time, content, width, height, camera time, raw vector."""
+    skipped: Mapping[str, tuple[object, ...]]
+    roots: tuple[str, ...]
+    answers: Mapping[str, Mapping[str, float]]
+    """By colour word, then by path: the similarity."""
+
+
+def state_of(library: Library) -> State:
+    """Reads a library through its own doors."""
+    encoder = library.profile.encoder
+    records = list(library.catalog.everything())
+    raw = library.catalog.vectors_of([record.id for record in records], encoder)
+    known = {
+        name: file
+        for root in library.catalog.roots()
+        for name, file in library.catalog.known(root.path, encoder).items()
+    }
+    return State(
+        photos={
+            str(record.path): (
+                *record.state, record.content, record.width, record.height, record.taken,
+                raw[record.id].tobytes() if record.id in raw else None,
+            )
+            for record in records
+        },
+        skipped={name: (*f.state, f.reason) for name, f in known.items() if not f.id},
+        roots=tuple(str(root.path) for root in library.catalog.roots()),
+        answers=answers_of(library),
+    )  # fmt: skip
+
+
+def answers_of(library: Library) -> dict[str, dict[str, float]]:
+    """What a library answers to each colour word, all photos long."""
+    found = {}
+    for word in COLOURS:
+        everything = max(1, len(library))
+        hits = library.search(Query(word, k=everything, candidates=everything)).hits
+        similarities = [hit.similarity for hit in hits]
+        paths = [str(hit.path) for hit in hits]
+        if similarities != sorted(similarities, reverse=True):
+            raise AssertionError(f"the answer to {word} is not in order")
+        if len(set(paths)) != len(paths):
+            raise AssertionError(f"the answer to {word} names a photo twice")
+        found[word] = dict(zip(paths, similarities, strict=True))
+    return found
+
+
+def differences(found: State, wanted: State) -> list[str]:
+    """How a state differs from the one it should be; empty when it does not."""
+    told = []
+    for name in ("photos", "skipped"):
+        ours, theirs = getattr(found, name), getattr(wanted, name)
+        told += [f"{name}: {path} is missing" for path in theirs.keys() - ours.keys()]
+        told += [f"{name}: {path} is too much" for path in ours.keys() - theirs.keys()]
+        told += [
+            f"{name}: {path} differs: {ours[path]} != {theirs[path]}"
+            for path in ours.keys() & theirs.keys()
+            if ours[path] != theirs[path]
+        ]
+    if found.roots != wanted.roots:
+        told.append(f"roots: {found.roots} != {wanted.roots}")
+    return told + answer_differences(found.answers, wanted.answers) + untrue(found)
+
+
+def answer_differences(
+    found: Mapping[str, Mapping[str, float]], wanted: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """How answers differ by more than the index's rounding."""
+    told = []
+    for word, theirs in wanted.items():
+        ours = found[word]
+        if ours.keys() != theirs.keys():
+            odd = sorted(ours.keys() ^ theirs.keys())
+            told.append(f"answers: {word}: {len(odd)} photos differ, as {odd[:3]}")
+        elif any(abs(ours[path] - theirs[path]) > CLOSE for path in theirs):
+            told.append(f"answers: {word}: other similarities")
+    return told
+
+
+def untrue(state: State) -> list[str]:
+    """How the answers of a state differ from the cosines of the vectors in its catalogue."""
+    wanted: dict[str, dict[str, float]] = {word: {} for word in COLOURS}
+    for path, (*_, raw) in state.photos.items():
+        if not isinstance(raw, bytes):
+            continue
+        vector = np.frombuffer(raw, np.float16).astype(np.float64) - 0.5
+        vector /= np.linalg.norm(vector)
+        for word, answer in wanted.items():
+            answer[path] = float(vector @ centred(word))
+    return answer_differences(state.answers, wanted)
+
+
+@contextmanager
+def rung(limits: Limits) -> Iterator[None]:
+    """Lets this process, too, change rungs at other sizes."""
+    before = {name: getattr(engine.vectors, name) for name in limits}
+    for name, value in limits.items():
+        setattr(engine.vectors, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(engine.vectors, name, value)
+
+
+@dataclass(slots=True)
+class Workplace:
+    """A folder in which a proof works: the profile, the photos, the library, and fresh ones."""
+
+    folder: Path
+    limits: Limits
+    profile: Path = field(init=False)
+    library: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.profile = self.folder / "profile"
+        self.library = self.folder / "library"
+        os.environ.setdefault("PIXQUERY_CACHE", str(self.folder / "cache"))
+        if not self.profile.exists():
+            write_profile(self.profile, "colours")
+
+    def index(self, roots: Sequence[Path], library: Path | None = None) -> State:
+        """Indexes in this process, as a user would after a failure, and tells the outcome."""
+        with (
+            rung(self.limits),
+            Library.open(library or self.library, create=True, profile=str(self.profile)) as opened,
+        ):
+            index(opened, roots, Options(batch_size=BATCH, jobs=2))
+            return state_of(opened)
+
+    def fresh(self, roots: Sequence[Path]) -> State:
+        """What a library made anew of these folders holds."""
+        place = self.folder / "fresh"
+        shutil.rmtree(place, ignore_errors=True)
+        try:
+            return self.index(roots, place)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def state(self) -> State:
+        """What the library holds and answers now."""
+        with rung(self.limits), Library.open(self.library) as opened:
+            return state_of(opened)
+
+    def answers(self) -> dict[str, dict[str, float]]:
+        """What the library answers now, as a query finds it."""
+        with rung(self.limits), Library.open(self.library) as opened:
+            return answers_of(opened)
+
+    def hits(self) -> dict[str, list[list[object]]]:
+        """What the library answers now, each hit with all that is told of it."""
+        with rung(self.limits), Library.open(self.library) as opened:
+            everything = max(1, len(opened))
+            return {
+                word: [
+                    [str(h.path), h.similarity, h.width, h.height, h.modified.timestamp()]
+                    for h in opened.search(Query(word, k=everything, candidates=everything)).hits
+                ]
+                for word in COLOURS
+            }
+
+    def kind(self) -> str:
+        """The rung in words, to be sure that it is the one that was meant."""
+        with rung(self.limits), Library.open(self.library) as opened:
+            return opened.index.kind
+
+    def verify(self) -> list[str]:
+        """What `verify` finds."""
+        with rung(self.limits), Library.open(self.library) as opened:
+            return [finding.what for finding in opened.verify()]
+
+    def promise(self, roots: Sequence[Path]) -> "Promise":
+        """What an indexing run would now have to do."""
+        if not (self.library / CATALOGUE).is_file():
+            return Promise({str(path): state for root in roots for path, state
+                            in scan_roots([root])[root].states.items()})  # fmt: skip
+        with Library.open(self.library) as opened:
+            return Promise(
+                {
+                    str(path): state
+                    for root, found in scan_roots(roots).items()
+                    for path, state, _ in compare(
+                        found, opened.catalog.known(root, opened.profile.encoder)
+                    ).fresh
+                }
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """The files that a run has to bring into the catalogue, with their states."""
+
+    files: Mapping[str, Any]
+
+    def kept(self, workplace: Workplace) -> int:
+        """How many of them the catalogue holds now."""
+        if not (workplace.library / CATALOGUE).is_file():
+            return 0
+        with Library.open(workplace.library) as opened:
+            known = {
+                name: file.state
+                for root in opened.catalog.roots()
+                for name, file in opened.catalog.known(root.path, opened.profile.encoder).items()
+            }
+        return sum(known.get(name) == state for name, state in self.files.items())
+
+
+# -- children ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended."""
+
+    status: int
+    """Its exit code, or minus the signal that ended it."""
+    seconds: float
+    said: str
+    """All that it printed."""
+
+
+class Children:
+    """Processes that do one thing each; with the fault library loaded where there is a compiler."""
+
+    def __init__(self, folder: Path, faults: Path | None = None) -> None:
+        self._folder = folder
+        environment = dict(os.environ)
+        if faults is not None:
+            environment["LD_PRELOAD"] = str(faults)
+        self._server = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("child.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+            bufsize=1,
+        )
+
+    def close(self) -> None:
+        """Ends the server."""
+        assert self._server.stdin is not None and self._server.stdout is not None
+        self._server.stdin.close()
+        self._server.wait(30)
+        self._server.stdout.close()
+
+    def __enter__(self) -> "Children":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, do: str, *, kill_after: float | None = None, **asked: Any) -> Ended:
+        """Lets a child do something, and kills it after so many seconds where asked to."""
+        log = self._folder / "child.log"
+        self._ask({"do": do, "log": str(log), **asked})
+        pid = int(self._answer()["pid"])
+        begin = monotonic()
+        if kill_after is not None and not self._answers_within(kill_after):
+            os.kill(pid, signal.SIGKILL)
+        status = int(self._answer()["status"])
+        return Ended(status, monotonic() - begin, log.read_text("utf-8", "replace"))
+
+    def _ask(self, document: Mapping[str, Any]) -> None:
+        assert self._server.stdin is not None
+        self._server.stdin.write(json.dumps(document) + "\n")
+        self._server.stdin.flush()
+
+    def _answer(self) -> Any:
+        assert self._server.stdout is not None
+        return json.loads(self._server.stdout.readline())
+
+    def _answers_within(self, seconds: float) -> bool:
+        assert self._server.stdout is not None
+        return bool(select.select([self._server.stdout], [], [], seconds)[0])
+
+
+def compiled_faults(folder: Path) -> Path:
+    """Compiles benchmarks/faults.c.
+
+    Raises:
+        NoFaults: The system has no compiler, or is another than the code is for.
+    """
+    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), "")
+    if not (compiler and sys.platform == "linux"):
+        raise NoFaults("faults are injected on Linux where a C compiler is installed")
+    file = folder / "faults.so"
+    done = subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-o", str(file),
+         str(Path(__file__).with_name("faults.c")), "-ldl", "-lpthread"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise NoFaults(f"the fault library cannot be compiled here: {done.stderr.strip()}")
+    return file
+
+
+class NoFaults(RuntimeError):
+    """Faults cannot be injected here; the message says why."""
+
+
+def refusal(said: str) -> list[str]:
+    """What is wrong with the way a failure was told; empty when it is one clear sentence."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    if len(lines) == 1 and lines[0].startswith("pixquery: ") and "defect" not in lines[0]:
+        return []
+    return [f"not one sentence: {said.strip()!r}"]

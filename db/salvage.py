@@ -1,0 +1,268 @@
+"""Makes a damaged catalogue whole again, from those of its rows that are as they were written.
+
+Nothing is thrown away: the files as they were found stay beside as ``*.corrupt-*``. What is lost is
+found again by the next indexing, which encodes only photos whose row or vector is gone.
+"""
+
+import os
+import shlex
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from db.catalog import Catalog
+from db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, StorageFailed
+from db.schema import NEWEST, digest, images, roots, settings, skipped, vectors
+
+_Row = Mapping[str, Any]
+
+_FARTHEST = 1 << 30
+"""Ids that are jumped over, at the most, to get past a page that cannot be read."""
+_NEAR = 20_000
+"""Ids that are tried one by one there: about as many photos as hang on one inner page."""
+
+
+def salvage(file: Path) -> None:
+    """Puts a damaged catalogue aside and a sound one in its place; for writers.
+
+    Readers that are at work see the one or the other.
+
+    Args:
+        file: The catalogue.
+
+    Raises:
+        LibraryDamaged: It does not even tell of its profile: it was put aside, and the photos have
+            to be indexed again, as the message says.
+        LibraryTooNew: A newer pixquery made it.
+        StorageFailed: There is no room for a second catalogue beside it.
+    """
+    mark = f"corrupt-{time.time_ns()}"
+    beside = file.with_name(f"{file.name}.mending")
+    kept = file.with_name(f"{file.name}.{mark}")
+    try:
+        _remove(beside)
+        for part in _parts(file):
+            shutil.copyfile(part, part.with_name(f"{part.name}.{mark}"))
+        with suppress(PixqueryError):  # an older catalogue has no checksums yet
+            Catalog(file).close()
+        Catalog(beside).close()
+        with closing(_opened(beside)) as new:
+            with closing(_opened(file)) as old:
+                folders = _mend(old, new)
+            if folders is None:
+                _put_in_place(new, file)
+        _remove(beside)
+        if folders is not None:
+            _remove(file)
+            raise LibraryDamaged(
+                f"the catalogue {file} was damaged beyond mending and lies in {kept} now: index "
+                "your photos again with "
+                f"`pixquery index {folders} --library {shlex.quote(str(file.parent))}`"
+            )
+    except OSError as error:
+        raise StorageFailed(
+            f"the catalogue {file} cannot be mended ({error.strerror}): make room or fix its "
+            "permissions, then type the same command again"
+        ) from error
+    except sqlite3.OperationalError as error:
+        raise StorageFailed(
+            f"the catalogue {file} cannot be mended ({error}): make room or wait until no other "
+            "program uses it, then type the same command again"
+        ) from error
+
+
+def _parts(file: Path) -> list[Path]:
+    """The catalogue and its write-ahead log; a log's index is made anew whenever it is opened."""
+    return [part for part in (file, file.with_name(f"{file.name}-wal")) if part.exists()]
+
+
+def _remove(file: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        file.with_name(f"{file.name}{ending}").unlink(missing_ok=True)
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=30, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _mend(old: sqlite3.Connection, new: sqlite3.Connection) -> str | None:
+    """Fills an empty catalogue from a damaged one; else the folders to index, as far as known.
+
+    Raises:
+        LibraryTooNew: A newer pixquery made it.
+    """
+    try:
+        # SQLite reads nothing of a file that was cut off unless its schema may be written.
+        old.execute("PRAGMA writable_schema=ON")
+        version = old.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        _raise_if_busy(error)
+        return "FOLDER"
+    known = list(_sound_rows(old, settings))
+    if version > NEWEST and known:
+        raise LibraryTooNew(
+            "the catalogue is damaged, and was made by a newer pixquery: mend it with that one"
+        )
+    folders = list(_sound_rows(old, roots))
+    if not any(row["name"] == "profile" for row in known):
+        paths = [os.fsdecode(bytes(row["path"])) for row in folders]
+        return " ".join(map(shlex.quote, paths)) or "FOLDER"
+    new.execute("BEGIN IMMEDIATE")
+    _insert(new, settings, known)
+    _insert(new, roots, folders)
+    homes = {row["id"] for row in folders}
+    homeless = []
+    for row in _sound_rows(old, images):
+        if row["root_id"] in homes:
+            _insert(new, images, [row])
+        else:
+            homeless.append(row)
+    if homeless:
+        home = _common_root(new, homeless)
+        _insert(new, images, ({**row, "root_id": home} for row in homeless))
+    _insert(new, skipped, (row for row in _sound_rows(old, skipped) if row["root_id"] in homes))
+    held = {row[0] for row in new.execute("SELECT id FROM images")}
+    _insert(new, vectors, (row for row in _sound_rows(old, vectors) if row["image_id"] in held))
+    _raise_revision(new)
+    _raise_newest_id(old, new)
+    new.execute("COMMIT")
+    return None
+
+
+# -- reading what can be read -------------------------------------------------------------------
+
+
+def _sound_rows(connection: sqlite3.Connection, table: sa.Table) -> Iterator[_Row]:
+    """Every row that can be read and is as it was written."""
+    return (row for row in _rows(connection, table) if _is_sound(table, row))
+
+
+def _is_sound(table: sa.Table, row: _Row) -> bool:
+    if table is skipped:  # at worst a file is tried once more
+        return isinstance(row["path"], bytes) and isinstance(row["size"], int)
+    columns = [c.name for c in table.columns if c.name not in ("checksum", "root_id")]
+    return bool(digest(*(row[name] for name in columns)) == row["checksum"])
+
+
+def _rows(connection: sqlite3.Connection, table: sa.Table) -> Iterator[_Row]:
+    """The rows of a table by id, over pages that cannot be read."""
+    names = ", ".join(c.name for c in table.columns)
+    select = f"SELECT rowid AS place, {names} FROM {table.name} NOT INDEXED WHERE rowid"
+    last = 0
+    while True:
+        try:
+            for row in connection.execute(f"{select} > ? ORDER BY rowid", (last,)):
+                if row["place"] <= last:
+                    break  # the tree's own order is damaged
+                last = row["place"]
+                yield dict(row)
+            else:
+                return
+        except sqlite3.DatabaseError as error:
+            _raise_if_busy(error)
+        found = _next_after(connection, select, last)
+        if found is None:
+            return
+        yield found
+        last = found["place"]
+
+
+def _next_after(connection: sqlite3.Connection, select: str, last: int) -> _Row | None:
+    """The next row that can be read, after one that cannot."""
+    step, beyond = 1, None
+    while beyond is None and step <= _FARTHEST:
+        with suppress(sqlite3.DatabaseError):
+            beyond = connection.execute(f"{select} > ? LIMIT 1", (last + step,)).fetchone()
+            if beyond is None:
+                break  # there is none at all so far on, and no damage either
+        step *= 2
+    for place in range(last + 1, last + 1 + min(step, _NEAR)):
+        with suppress(sqlite3.DatabaseError):
+            row = connection.execute(f"{select} = ?", (place,)).fetchone()
+            if row is not None:
+                return dict(row)
+    return None if beyond is None else dict(beyond)
+
+
+def _raise_if_busy(error: sqlite3.DatabaseError) -> None:
+    if "locked" in str(error):
+        raise error
+
+
+# -- writing what was read ----------------------------------------------------------------------
+
+
+def _insert(connection: sqlite3.Connection, table: sa.Table, rows: Iterable[_Row]) -> None:
+    names = [c.name for c in table.columns]
+    marks = ", ".join("?" * len(names))
+    connection.executemany(
+        f"INSERT OR IGNORE INTO {table.name} ({', '.join(names)}) VALUES ({marks})",
+        ([row[name] for name in names] for row in rows),
+    )
+
+
+def _common_root(connection: sqlite3.Connection, rows: list[_Row]) -> int:
+    """A root for photos whose own cannot be read: the folder that they all lie in.
+
+    Indexing the folder that the user has always named takes this one over.
+    """
+    parents = {row["path"].rpartition(os.fsencode(os.sep))[0] for row in rows}
+    path = os.path.commonpath(sorted(parents))
+    connection.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (path,))
+    root_id = int(connection.execute("SELECT id FROM roots WHERE path = ?", (path,)).fetchone()[0])
+    connection.execute(
+        "UPDATE roots SET checksum = ? WHERE id = ?", (digest(root_id, path), root_id)
+    )
+    return root_id
+
+
+def _raise_revision(connection: sqlite3.Connection) -> None:
+    """Makes the revision a new one, above every vector's: the index file is made anew."""
+    told = connection.execute("SELECT value FROM settings WHERE name = 'revision'").fetchone()
+    newest = connection.execute("SELECT max(revision) FROM vectors").fetchone()[0]
+    revision = str(max(int(told[0]) if told else 0, newest or 0) + 1)
+    connection.execute(
+        "INSERT OR REPLACE INTO settings (name, value, checksum) VALUES ('revision', ?, ?)",
+        (revision, digest("revision", revision)),
+    )
+
+
+def _raise_newest_id(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+    """Lets no id that was given come to mean another photo."""
+    try:
+        newest = old.execute("SELECT seq FROM sqlite_sequence WHERE name = 'images'").fetchone()
+    except sqlite3.DatabaseError as error:
+        _raise_if_busy(error)
+        newest = None
+    if newest is not None and isinstance(newest[0], int) and newest[0] < _FARTHEST:
+        given = new.execute("SELECT max(id) FROM images").fetchone()[0] or 0
+        new.execute("DELETE FROM sqlite_sequence WHERE name = 'images'")
+        new.execute(
+            "INSERT INTO sqlite_sequence (name, seq) VALUES ('images', ?)",
+            (max(given, newest[0]),),
+        )
+
+
+def _put_in_place(new: sqlite3.Connection, file: Path) -> None:
+    """One transaction over all pages; a file that is no database any more is replaced."""
+    try:
+        with closing(_opened(file)) as old:
+            old.execute("PRAGMA synchronous=FULL")
+            new.backup(old)
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        pass
+    _remove(file)
+    with closing(_opened(file)) as empty:
+        new.backup(empty)

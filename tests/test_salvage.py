@@ -1,0 +1,220 @@
+"""A damaged catalogue: noticed, put aside, and made whole from what is sound in it."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import COLOURS, Invoke, parsed
+from proofs import Photos
+
+from db.catalog import Catalog
+from db.errors import LibraryDamaged
+from db.salvage import salvage
+from engine import Library
+from engine.library import CATALOGUE
+from indexer.build import index
+
+
+@pytest.fixture
+def place(tmp_path: Path, squares: Path, colours: Path) -> Path:
+    """A closed library of the squares."""
+    with Library.open(tmp_path / "library", create=True, profile=str(colours)) as library:
+        index(library, [squares])
+    return tmp_path / "library"
+
+
+def ids(place: Path) -> dict[str, int]:
+    with Library.open(place) as library:
+        return {record.path.stem: record.id for record in library.catalog.everything()}
+
+
+def revisions(place: Path) -> dict[int, int]:
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue:
+        return dict(catalogue.execute("SELECT image_id, revision FROM vectors").fetchall())
+
+
+def flip(file: Path, content: bytes) -> None:
+    """Turns one bit of the only place where some content lies."""
+    found = bytearray(file.read_bytes())
+    assert found.count(content) >= 1
+    start = found.rindex(content)
+    found[start + len(content) // 2] ^= 4
+    file.write_bytes(found)
+
+
+def change(place: Path, statement: str) -> None:
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue:
+        catalogue.execute(statement)
+        catalogue.commit()
+
+
+ROWS = {
+    "a path": "UPDATE images SET path = CAST('/elsewhere.png' AS BLOB) WHERE id = 3",
+    "a width": "UPDATE images SET width = width + 1 WHERE id = 3",
+    "a camera time": "UPDATE images SET taken = 'soon' WHERE id = 3",
+}
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_a_photo_that_is_not_as_it_was_written_is_never_shown(
+    what: str, place: Path, squares: Path, invoke: Invoke
+) -> None:
+    before, vectors = ids(place), revisions(place)
+    change(place, ROWS[what])
+    refused = invoke("query", "green", "-k", "8", "--library", place)
+    assert refused.exit_code == 1
+    assert "`pixquery verify --repair --library" in refused.stderr
+    told = invoke("verify", "--library", place)
+    assert told.exit_code == 1
+    assert "1 rows of images differ from their checksums" in told.stdout
+    mended = invoke("verify", "--repair", "--library", place, "--json")
+    assert mended.exit_code == 0, mended.output
+    assert all(finding["repaired"] for finding in parsed(mended)["findings"])
+    after = ids(place)
+    assert after.keys() == before.keys()
+    assert sum(after[name] != before[name] for name in before) <= 1  # that one was found anew
+    kept = {image_id: vectors[image_id] for image_id in vectors if image_id != 3}
+    assert revisions(place).items() >= kept.items()  # nothing else was encoded anew
+    assert invoke("verify", "--library", place).exit_code == 0
+    for colour in COLOURS:
+        (hit,) = parsed(invoke("query", colour, "-k", "1", "--library", place, "--json"))["hits"]
+        assert Path(hit["path"]).stem == colour
+
+
+def test_a_flipped_bit_in_a_vector_costs_that_vector(place: Path, invoke: Invoke) -> None:
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue:
+        raw = catalogue.execute("SELECT hex(raw) FROM vectors WHERE image_id = 5").fetchone()[0]
+    altered = bytearray(bytes.fromhex(raw))
+    altered[0] ^= 4
+    change(place, f"UPDATE vectors SET raw = x'{altered.hex()}' WHERE image_id = 5")
+    before = revisions(place)
+    next(place.glob("vectors-*")).unlink()  # so that it has to be read
+    assert "verify --repair" in invoke("query", "red", "--library", place).stderr
+    assert invoke("verify", "--repair", "--library", place).exit_code == 0
+    after = revisions(place)
+    assert [image_id for image_id in after if after[image_id] != before[image_id]] == [5]
+    assert invoke("verify", "--library", place).exit_code == 0
+
+
+def test_the_damaged_catalogue_is_kept(place: Path) -> None:
+    flip(place / CATALOGUE, b"magenta")
+    damaged = (place / CATALOGUE).read_bytes()
+    salvage(place / CATALOGUE)
+    (kept,) = place.glob(f"{CATALOGUE}.corrupt-*")
+    assert kept.read_bytes() == damaged
+    assert sorted(file.name for file in place.glob("*mending*")) == []
+
+
+def test_pages_that_cannot_be_read_cost_what_lay_on_them(
+    place: Path, tmp_path: Path, squares: Path, colours: Path
+) -> None:
+    photos = Photos(tmp_path / "many", 400, 1)
+    with Library.open(place) as library:
+        index(library, [squares, photos.root])
+        held = len(library)
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue:
+        pages = catalogue.execute(
+            "SELECT pageno FROM dbstat WHERE name = 'images' AND pagetype = 'leaf' ORDER BY pageno"
+        ).fetchall() if _has_dbstat(catalogue) else [(20,)]  # fmt: skip
+    content = bytearray((place / CATALOGUE).read_bytes())
+    start = (pages[len(pages) // 2][0] - 1) * 4096
+    content[start : start + 4096] = bytes(4096)
+    (place / CATALOGUE).write_bytes(content)
+    before = revisions(place)
+    salvage(place / CATALOGUE)
+    with Library.open(place) as library:
+        assert library.catalog.problems() == []
+        assert held - 120 <= len(library) <= held
+        index(library, [squares, photos.root])
+        assert len(library) == held
+    kept = revisions(place)
+    assert sum(kept.get(image_id) == revision for image_id, revision in before.items()) >= held / 2
+
+
+def test_what_lies_before_the_end_of_a_cut_off_file_is_kept(
+    place: Path, tmp_path: Path, squares: Path
+) -> None:
+    photos = Photos(tmp_path / "many", 300, 1)
+    with Library.open(place) as library:
+        index(library, [squares, photos.root])
+        held = len(library)
+    before = revisions(place)
+    content = (place / CATALOGUE).read_bytes()
+    (place / CATALOGUE).write_bytes(content[: len(content) * 3 // 4])
+    salvage(place / CATALOGUE)
+    with Library.open(place) as library:
+        assert library.catalog.problems() == []
+        assert held / 3 <= len(library) < held
+        index(library, [squares, photos.root])
+        assert len(library) == held
+    kept = revisions(place)
+    assert any(kept.get(image_id) == revision for image_id, revision in before.items())
+
+
+def _has_dbstat(catalogue: sqlite3.Connection) -> bool:
+    try:
+        catalogue.execute("SELECT 1 FROM dbstat LIMIT 1")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def test_photos_whose_root_is_gone_get_another(place: Path, squares: Path, invoke: Invoke) -> None:
+    before = ids(place)
+    change(place, "DELETE FROM roots")
+    assert invoke("verify", "--library", place).exit_code == 1
+    assert invoke("verify", "--repair", "--library", place).exit_code == 0
+    assert ids(place) == before
+    with Library.open(place) as library:
+        assert [root.path for root in library.catalog.roots()] == [squares]
+
+
+def test_what_is_beyond_mending_is_put_aside_and_the_way_out_told(
+    place: Path, squares: Path, colours: Path, invoke: Invoke
+) -> None:
+    garbage = b"garbage" * 5000
+    (place / CATALOGUE).write_bytes(garbage)
+    told = invoke("verify", "--library", place)
+    assert told.exit_code == 1
+    assert "`pixquery verify --repair --library" in told.stderr
+    refused = invoke("verify", "--repair", "--library", place)
+    assert refused.exit_code == 1
+    assert f"`pixquery index FOLDER --library {place}`" in refused.stderr
+    (kept,) = place.glob(f"{CATALOGUE}.corrupt-*")
+    assert kept.read_bytes() == garbage
+    assert invoke("index", squares, "--library", place, "--profile", colours).exit_code == 0
+    assert invoke("verify", "--library", place).exit_code == 0
+
+
+def test_a_lost_profile_is_told_with_the_folders(place: Path, squares: Path) -> None:
+    change(place, "UPDATE settings SET value = 'other' WHERE name = 'profile'")
+    with pytest.raises(LibraryDamaged, match=f"pixquery index {squares}"):
+        salvage(place / CATALOGUE)
+
+
+def test_ids_are_not_given_again(place: Path, squares: Path) -> None:
+    newest = max(ids(place).values())
+    change(place, f"UPDATE images SET width = 1 WHERE id = {newest}")
+    salvage(place / CATALOGUE)
+    with Library.open(place) as library:
+        index(library, [squares])
+    assert newest not in ids(place).values()
+
+
+def test_a_policy_that_was_switched_off_by_damage_is_told(place: Path, invoke: Invoke) -> None:
+    assert invoke("policy", "on", "--library", place).exit_code == 0
+    change(place, "UPDATE settings SET value = 'of' WHERE name = 'policy'")
+    assert "verify --repair" in invoke("query", "red", "--library", place).stderr
+
+
+def test_a_sound_catalogue_stays_as_it_is(place: Path) -> None:
+    other = shutil.copytree(place, place.parent / "other")
+    salvage(other / CATALOGUE)
+    catalogs = [Catalog(folder / CATALOGUE) for folder in (place, other)]
+    ours, theirs = (list(catalog.everything()) for catalog in catalogs)
+    assert ours == theirs
+    for catalog in catalogs:
+        assert catalog.problems() == []
+        catalog.close()
