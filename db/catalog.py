@@ -488,8 +488,7 @@ class Catalog:
                 sa.select(vectors.c.image_id, vectors.c.raw, vectors.c.revision, vectors.c.checksum)
                 .where(
                     vectors.c.image_id > after,
-                    vectors.c.encoder == encoder,
-                    # Without it, SQLite reads the rows themselves, and no index that could lie.
+                    _UNINDEXED_ENCODER == encoder,
                     *([vectors.c.revision > since] if since else []),
                 )
                 .order_by(vectors.c.image_id)
@@ -614,6 +613,8 @@ def _put(table: sa.Table, key: str) -> Insert:
     )
 
 
+# The sign keeps SQLite from its index, which could be damaged and lie: rows tell by themselves.
+_UNINDEXED_ENCODER = sa.literal_column("+vectors.encoder", sa.Text)
 _PUT_IMAGE = _put(images, "path")
 _PUT_VECTOR = _put(vectors, "image_id")
 _KNOWN_IMAGES = (

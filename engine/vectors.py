@@ -26,6 +26,8 @@ EXACT_LIMIT = 20_000
 
 # FAISS's threads wait in a busy loop after each search and take the cores from the encoder: one
 # query a time is quicker without them.
+_THREADS = faiss.omp_get_max_threads()
+"""For building: what the process may use, or $OMP_NUM_THREADS."""
 faiss.omp_set_num_threads(1)
 
 _WANTED_RECALL = 0.993
@@ -242,7 +244,7 @@ def _inverted(
     index.cp.min_points_per_centroid = 1  # few points a list are meant, and no cause for a warning
     # Half precision is what the index will hold of them anyway.
     waiting = deque((ids, vectors.astype(np.float16)) for ids, vectors in batches)
-    faiss.omp_set_num_threads(os.cpu_count() or 1)
+    faiss.omp_set_num_threads(_THREADS)
     try:
         index.train(_sample(waiting, _TRAINED_ON * lists))
         index.set_direct_map_type(faiss.DirectMap.Hashtable)

@@ -1,13 +1,18 @@
 """Tables of a new catalogue, and catalogues of other versions."""
 
 import sqlite3
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from db.catalog import Catalog
 from db.errors import LibraryTooNew
-from db.schema import MIGRATIONS, metadata, migrate
+from db.records import FileState, ImageRecord
+from db.schema import CHECKED, MIGRATIONS, metadata, migrate
 
 NEWEST = len(MIGRATIONS) + 1
 
@@ -58,3 +63,28 @@ def test_every_column_says_whether_it_may_be_empty() -> None:
         if column.nullable
     }
     assert empty == {"images.taken"}  # many cameras have no clock; all else is always known
+
+
+def test_an_older_catalogue_gets_checksums_and_loses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    record = ImageRecord(
+        Path("/r/a.png"), FileState(3, 4), b"x" * 16, 30, 20, datetime(2020, 2, 29)
+    )
+    catalog = Catalog(file)
+    catalog.keep("profile", "lite")
+    root = catalog.add_root(Path("/r"))
+    (image_id,) = catalog.put(root, [record], np.ones((1, 3), np.float16), "this")
+    catalog.close()
+    with sqlite3.connect(file) as raw:  # as version 1 had it
+        for table in CHECKED:
+            raw.execute(f"ALTER TABLE {table.name} DROP COLUMN checksum")
+        raw.execute("DROP INDEX ix_vectors_encoder")
+        raw.execute("PRAGMA user_version = 1")
+    raw.close()
+    catalog = Catalog(file)
+    assert version(file) == NEWEST
+    assert catalog.problems() == []
+    assert catalog.setting("profile") == "lite"
+    assert catalog.records([image_id])[image_id] == replace(record, id=image_id)
+    assert catalog.vectors_of([image_id], "this")[image_id].tolist() == [1, 1, 1]
+    catalog.close()
