@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
@@ -249,11 +249,8 @@ class Catalog:
         )
         with self._read() as connection:
             without = {row[0] for row in connection.execute(lacking)}
-            driver = connection.connection.driver_connection
-            assert driver is not None  # noqa: S101 - it has just answered
-            # Asked of SQLite itself: SQLAlchemy's rows take longer than all else that is done here.
-            rows = driver.execute(_KNOWN_IMAGES, (whole, inside, beyond)).fetchall()
-            bad = driver.execute(_KNOWN_SKIPPED, (whole, inside, beyond)).fetchall()
+            rows = _plain_rows(connection, _KNOWN_IMAGES, (whole, inside, beyond))
+            bad = _plain_rows(connection, _KNOWN_SKIPPED, (whole, inside, beyond))
         make, decode = tuple.__new__, os.fsdecode  # twice as fast as the types' own names
         found: dict[str, KnownFile] = {
             decode(path): make(
@@ -488,8 +485,11 @@ class Catalog:
                 sa.select(vectors.c.image_id, vectors.c.raw, vectors.c.revision, vectors.c.checksum)
                 .where(
                     vectors.c.image_id > after,
-                    _UNINDEXED_ENCODER == encoder,
-                    *([vectors.c.revision > since] if since else []),
+                    *(
+                        [vectors.c.encoder == encoder, vectors.c.revision > since]
+                        if since
+                        else [encoder == _UNINDEXED_ENCODER]
+                    ),
                 )
                 .order_by(vectors.c.image_id)
                 .limit(limit)
@@ -690,6 +690,19 @@ def _touch(connection: Connection, file: Path) -> int:
     _set(connection, "revision", str(revision))
     _set(connection, "updated", datetime.now(UTC).isoformat(timespec="seconds"))
     return revision
+
+
+def _plain_rows(
+    connection: Connection, statement: str, values: tuple[bytes, ...]
+) -> list[tuple[Any, ...]]:
+    """Rows as SQLite gives them: making SQLAlchemy's of them takes longer than all else."""
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101 - it has just answered
+    try:
+        return list(driver.execute(statement, values).fetchall())
+    except sqlite3.DatabaseError as error:
+        kind = OperationalError if isinstance(error, sqlite3.OperationalError) else DatabaseError
+        raise kind(statement, values, error) from error
 
 
 def _under(column: sa.Column[bytes], root: Path) -> sa.ColumnElement[bool]:

@@ -7,6 +7,7 @@ middle of the colour cube to the origin. So the eight corners of the cube have c
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,10 @@ from cli import main
 from db.catalog import Catalog
 from engine.library import CATALOGUE, Library
 from engine.profile import MANIFEST, Profile, load_profile
+
+# Where tests run in the background Ctrl-C is ignored, also by the programs that they start and send
+# it to.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parent.parent
 DATA = (REPOSITORY / ".." / "shared" / "data").resolve()

@@ -166,6 +166,29 @@ def test_known_keeps_to_the_root(catalog: Catalog) -> None:
     assert set(catalog.known(Path("/"), ENCODER)) == set(map(str, paths))
 
 
+def test_damage_is_told_by_known(tmp_path: Path) -> None:
+    file = tmp_path / "damaged.sqlite"
+    catalog = Catalog(file)
+    root = catalog.add_root(_ROOT)
+    catalog.put(
+        root, [photo(_ROOT / f"{n:05}.png") for n in range(3000)], raw(*[1] * 3000), ENCODER
+    )
+    catalog.close()
+    whole = file.read_bytes()
+    page = 4096
+    refused = 0
+    for start in range(page, len(whole), 5 * page):
+        file.write_bytes(whole[:start] + b"\xff" * page + whole[start + page :])
+        damaged = Catalog(file)
+        try:
+            damaged.known(_ROOT, ENCODER)
+        except LibraryDamaged:
+            refused += 1
+        finally:
+            damaged.close()
+    assert refused > 10  # and no other error came
+
+
 def test_thousands_of_ids_at_once(catalog: Catalog) -> None:
     root = catalog.add_root(Path("/r"))
     records = [photo(f"/r/{number}") for number in range(2_500)]

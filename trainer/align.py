@@ -81,7 +81,8 @@ class Recipe:
     soft_temperature: float = 0.1
     prototype_weight: float = 0.75
     prototype_batch: int = 256
-    members: int = 4
+    members: int = 1
+    """More find a little more, and each takes as long again."""
     dimension: int = 256
     """Of the merged space."""
     memory_temperature: float = 0.06

@@ -77,7 +77,7 @@ class Options:
 
     seed: int = 0
     quick: bool = False
-    """Leave the text encoder as it is."""
+    """Leave the text encoder as it is, and see photos at this processor's precision alone."""
     tune: int = 0
     """Trials of a search for better settings of the regressors."""
     stop_words: str = "pairs"
@@ -178,7 +178,7 @@ def _from_captions(course: _Course, data: Path, folder: Path) -> dict[str, Any]:
     rated, rated_of = _files(data / "images" / "rated", pairs.images)
     shown, shown_of = _files(data / "images" / "dev", [c.image for c in dev])
     _refuse_unknown_encoders(profile, quick=options.quick)
-    encoders = profile.image_encoders()
+    encoders = [profile.images] if options.quick else profile.image_encoders()
     course.total = _work(options, captions, len(encoders), len(photos), len(rated) + len(shown))
     views = np.stack(
         [
