@@ -145,7 +145,7 @@ def scan_roots(
         return scans
     raise BadRoot(
         f"no photo lies under {', '.join(map(str, scans))} "
-        "(JPEG, PNG, GIF, WebP, BMP and TIFF are looked for): "
+        "(JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF, JPEG XL and camera RAW are looked for): "
         "name the folder that holds your photos"
     )
 

@@ -80,10 +80,14 @@ class HeldOut:
         return values
 
 
-def contenders(
-    judged: Judged, *, seed: int = 0, tuned: Sequence[Contender] = ()
-) -> list[Contender]:
-    """Who takes part: the classic recipe on both splits, and what does better on the one."""
+def contenders(judged: Judged, *, seed: int = 0, few: bool = False) -> list[Contender]:
+    """Who takes part: the classic recipe on both splits, and what does better on the one.
+
+    Args:
+        judged: The pairs.
+        seed: Of whatever is drawn.
+        few: Leave out the networks that take longest and cannot be deployed.
+    """
     network, trees = Network(seed=seed), Trees(seed=seed)
     small = Network(width=64, dropout=0.1, epochs=40, seed=seed)
     blend = mean_of(fit_logistic_as_fit, *(replace(small, seed=seed + m) for m in range(3)))
@@ -98,14 +102,16 @@ def contenders(
         Contender("CatBoost", ALIGNED, EXPERTS, Trees(depth=3, seed=seed)),
         Contender("network", ALIGNED, EXPERTS, small),
         Contender("logistic", ALIGNED, EXPERTS, fit_logistic_as_fit, deployable=True),
-        Contender("logistic and networks", ALIGNED, EXPERTS, blend),
-        *tuned,
     ]
+    if not few:
+        found.append(Contender("logistic and networks", ALIGNED, EXPERTS, blend))
     if (judged.expert & judged.crowd).sum() >= _MUCH_OVERLAP:
-        found += [
-            Contender("logistic, crowd", ALIGNED, BOTH, fit_logistic_as_fit, deployable=True),
-            Contender("network, crowd", PRODUCT, BOTH, Network(width=128, epochs=8, seed=seed)),
-        ]
+        found.append(
+            Contender("logistic, crowd", ALIGNED, BOTH, fit_logistic_as_fit, deployable=True)
+        )
+        if not few:
+            wide = Network(width=128, epochs=8, seed=seed)
+            found.append(Contender("network, crowd", PRODUCT, BOTH, wide))
     return found
 
 
