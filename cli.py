@@ -30,8 +30,8 @@ from db.errors import (
 )
 
 if TYPE_CHECKING:  # NumPy stays unloaded until a command has said how many threads it wants
-    from db.records import Answer, Evaluation, Hit, IndexReport, LibraryInfo, Pixels
-    from engine import Library
+    from db.records import Answer, Evaluation, Filter, Hit, IndexReport, LibraryInfo, Pixels
+    from engine import Library, Part, Query
     from indexer.build import Options
     from trainer.evaluate import Graded
 
@@ -268,12 +268,75 @@ def _tell_index(report: IndexReport, *, as_json: bool) -> None:
 # -- query ------------------------------------------------------------------------------------
 
 
-@main.command(epilog='Example:  pixquery query "man on bicycle" -k 5')
-@click.argument("text")
+def _filtered(command: _Command) -> _Command:
+    """The options that say among which photos."""
+    for option in (
+        click.option("--root", "roots", metavar="DIR", multiple=True,
+                     type=click.Path(path_type=Path), help="Photos below DIR."),
+        click.option("--path", "paths_like", metavar="GLOB", multiple=True,
+                     help="Photos whose path or name fits, such as '*/2019/*'."),
+        click.option("--taken", metavar="WHEN",
+                     help="By the camera's clock: 2023, 2023-07, 2023..2024-06, 2023.."),
+        click.option("--modified", metavar="WHEN", help="By the file's time, likewise."),
+        click.option("--orientation", type=click.Choice(["landscape", "portrait", "square"]),
+                     help="Photos of this shape."),
+        click.option("--min-width", type=click.IntRange(1), metavar="PIXELS",
+                     help="Photos at least so wide."),
+        click.option("--min-height", type=click.IntRange(1), metavar="PIXELS",
+                     help="Photos at least so high."),
+        click.option("--format", "formats", metavar="NAME", multiple=True,
+                     help="Photos of this format: jpeg, png, heic, raw ..."),
+        click.option("--camera", metavar="TEXT", help="Photos whose camera's name holds TEXT."),
+        click.option("--near", metavar="LAT,LON[,KM]",
+                     help="Photos taken there, within 10 kilometres or KM."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _filter(library: Library, asked: dict[str, Any]) -> Filter:
+    """The filter that the options of `_filtered` say; they leave ``asked``."""
+    from db.records import Filter
+    from engine import wording
+
+    def understood(name: str, read: Callable[[str], Any]) -> Any:
+        text = asked.pop(name)
+        return None if text is None else read(text)
+
+    known = library.catalog.roots()
+    return Filter(
+        roots=tuple(wording.root_among(root, known) for root in asked.pop("roots")),
+        paths=asked.pop("paths_like"),
+        taken=understood("taken", wording.period),
+        modified=understood("modified", wording.period),
+        orientation=asked.pop("orientation"),
+        min_width=asked.pop("min_width") or 0,
+        min_height=asked.pop("min_height") or 0,
+        formats=tuple(wording.format_name(name) for name in asked.pop("formats")),
+        camera=asked.pop("camera") or "",
+        near=understood("near", wording.near),
+    )
+
+
+@main.command(
+    epilog="""Examples:
+
+\b
+pixquery query "man on bicycle" -k 5
+pixquery query "a beach" --minus people --plus sunset:0.5 --taken 2023..2024-06
+pixquery query --like holiday.jpg --orientation landscape"""
+)
+@click.argument("text", default="")
+@click.option("--plus", metavar="TEXT[:WEIGHT]", multiple=True, help="More of this.")
+@click.option("--minus", metavar="TEXT[:WEIGHT]", multiple=True, help="Less of this.")
+@click.option("--like", metavar="FILE[:WEIGHT]", multiple=True, help="Photos like this one.")
+@click.option("--like-id", metavar="ID", multiple=True, type=click.IntRange(1),
+              help="Photos like a hit, by its id.")  # fmt: skip
+@_filtered
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="Hits to show.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Hits to leave out at the top.")
 @click.option("--candidates", type=click.IntRange(1), default=200, show_default=True,
-              help="Photos that the prefilter hands to the regressor.")  # fmt: skip
+              help="Photos that the prefilter hands to the regressor at a time.")  # fmt: skip
 @click.option("--min-relevance", type=click.FloatRange(0, 1), default=0.0,
               help="Leave out hits below, from 0 to 1.")  # fmt: skip
 @click.option("--rerank/--no-rerank", default=True,
@@ -284,29 +347,22 @@ def _tell_index(report: IndexReport, *, as_json: bool) -> None:
 )
 @click.option("--ndjson", is_flag=True, help="Print one JSON document a hit.")
 @_shared
-def query(
-    text: str,
-    k: int,
-    offset: int,
-    candidates: int,
-    min_relevance: float,
-    rerank: bool,
-    paths: bool,
-    nul: bool,
-    ndjson: bool,
-    library: Path,
-    as_json: bool,
-) -> None:
-    """Find the photos that TEXT describes best."""
+def query(library: Path, as_json: bool, paths: bool, nul: bool, ndjson: bool, **asked: Any) -> None:
+    """Find the photos that TEXT describes best.
+
+    Relevance, from 0 to 1, is what people would judge of photo and TEXT. It is predicted for a TEXT
+    alone: with --plus, --minus, --like or --like-id, hits are ordered by similarity. Without any of
+    these, and no TEXT, the newest photos come that the filters let through.
+    """
     _one_thread_for_small_sums()
     from engine.profile import load_profile
 
     load_profile().warm()  # nearly every library uses the shipped profile
     from engine import Library, Query
 
-    asked = Query(text, k, offset, candidates, min_relevance, rerank)
     with Library.open(library) as opened:
-        answer = opened.search(asked)
+        question = Query(where=_filter(opened, asked), parts=_parts(opened, asked), **asked)
+        answer = opened.search(question)
         held = len(opened)
     if as_json:
         _print_json(_answer_json(answer))
@@ -320,14 +376,37 @@ def query(
     elif answer.hits:
         _show_hits(answer)
     if not answer.hits:
-        raise NothingFound(_why_nothing(asked, held, library))
+        raise NothingFound(_why_nothing(question, answer, held, library))
 
 
-def _why_nothing(query: Any, held: int, library: Path) -> str:
+def _parts(library: Library, asked: dict[str, Any]) -> tuple[Part, ...]:
+    """What --plus, --minus, --like and --like-id say; they leave ``asked``."""
+    from engine import Part
+    from engine.wording import weighted
+
+    parts = []
+    for option, sign in (("plus", 1), ("minus", -1)):
+        for given in asked.pop(option):
+            text, weight = weighted(given)
+            parts.append(Part(text=text, weight=sign * weight))
+    for given in asked.pop("like"):
+        name, weight = (given, 1.0) if Path(given).exists() else weighted(given)
+        pixels = _photo_loader(library.profile.size)(Path(name))
+        parts.append(Part(pixels=pixels, weight=weight, name=_clean(Path(name).name)))
+    parts += [Part(id=image_id) for image_id in asked.pop("like_id")]
+    return tuple(parts)
+
+
+def _why_nothing(query: Query, answer: Answer, held: int, library: Path) -> str:
     if not held:
         return (
             f"the library {library} holds no photos yet: add some with "
             f"`pixquery index FOLDER --library {shlex.quote(str(library))}`"
+        )
+    if not answer.among:
+        return (
+            f"none of the library's {held:,} photos passes the filters: leave one out or widen it "
+            "(photos whose camera noted no time or place never pass --taken or --near)"
         )
     if query.min_relevance > 0:
         return (
@@ -341,10 +420,15 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
     return {
         **asdict(hit),
         "path": str(hit.path),
-        "relevance": round(hit.relevance, 4),
-        "similarity": round(hit.similarity, 4),
+        "relevance": _figure(hit.relevance),
+        "similarity": _figure(hit.similarity),
         "modified": _iso(hit.modified),
+        "taken": hit.taken.isoformat() if hit.taken else None,
     }
+
+
+def _figure(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _answer_json(answer: Answer) -> dict[str, Any]:
@@ -352,6 +436,7 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
         "query": answer.query,
         "profile": answer.profile,
         "candidates": answer.candidates,
+        "among": answer.among,
         "hits": [_hit_json(hit) for hit in answer.hits],
         "milliseconds": _rounded(asdict(answer.milliseconds), 2),
     }
@@ -360,7 +445,10 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
 def _show_hits(answer: Answer) -> None:
     if not sys.stdout.isatty():
         for hit in answer.hits:
-            click.echo(f"{hit.rank}\t{hit.relevance:.3f}\t{hit.similarity:.3f}\t{_shown(hit.path)}")
+            figures = [
+                "" if value is None else f"{value:.3f}" for value in (hit.relevance, hit.similarity)
+            ]
+            click.echo("\t".join([str(hit.rank), *figures, _shown(hit.path)]))
         return
     from rich.console import Console
     from rich.table import Table
@@ -368,11 +456,13 @@ def _show_hits(answer: Answer) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("#", justify="right", style="dim")
-    table.add_column("relevance", no_wrap=True)
+    judged = any(hit.relevance is not None for hit in answer.hits)
+    table.add_column("relevance" if judged else "likeness", no_wrap=True)
     table.add_column("photo", overflow="fold")
     table.add_column("size", justify="right", style="dim", no_wrap=True)
     for hit in answer.hits:
-        bar = Text(f"{hit.relevance:4.2f} ") + _bar(hit.relevance)
+        figure = hit.relevance if judged else hit.similarity
+        bar = Text() if figure is None else Text(f"{figure:4.2f} ") + _bar(max(0.0, figure))
         link = Text(_near(hit.path))
         if hit.path.is_absolute() and _shown(hit.path) == str(hit.path):
             link.stylize(f"link {hit.path.as_uri()}")
@@ -380,7 +470,9 @@ def _show_hits(answer: Answer) -> None:
     console = Console()
     console.print(table)
     spent = answer.milliseconds.total
-    summary = f"{answer.candidates:,} candidates judged in {spent:.0f} ms"
+    summary = f"{answer.candidates:,} of {answer.among:,} photos judged in {spent:.0f} ms"
+    if not answer.candidates:
+        summary = f"the newest of {answer.among:,} photos"
     console.print(summary, style="dim", highlight=False)
 
 

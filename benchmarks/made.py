@@ -109,4 +109,6 @@ def recall(library: Library, queries: Floats, depth: int) -> float:
 def _record(folder: Path, number: int) -> ImageRecord:
     path = folder / f"{number // 1000:04d}" / f"photo-{number:07d}.jpg"
     content = number.to_bytes(16, "little")
-    return ImageRecord(path, FileState(3_000_000, 1_700_000_000_000_000_000), content, 4000, 3000)
+    return ImageRecord(
+        path, FileState(3_000_000, 1_700_000_000_000_000_000), content, 4000, 3000, "JPEG"
+    )

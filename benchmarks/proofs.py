@@ -117,7 +117,7 @@ class State:
     """All that a library holds, without its ids."""
 
     photos: Mapping[str, tuple[object, ...]]
-    """By path: size, time, content, width, height, camera time, raw vector."""
+    """By path: size, time, content, width, height, what the file tells, raw vector."""
     skipped: Mapping[str, tuple[object, ...]]
     roots: tuple[str, ...]
     answers: Mapping[str, Mapping[str, float]]
@@ -137,7 +137,8 @@ def state_of(library: Library) -> State:
     return State(
         photos={
             str(record.path): (
-                *record.state, record.content, record.width, record.height, record.taken,
+                *record.state, record.content, record.width, record.height, record.format,
+                record.taken, record.camera, record.place,
                 raw[record.id].tobytes() if record.id in raw else None,
             )
             for record in records
@@ -154,7 +155,7 @@ def answers_of(library: Library) -> dict[str, dict[str, float]]:
     for word in COLOURS:
         everything = max(1, len(library))
         hits = library.search(Query(word, k=everything, candidates=everything)).hits
-        similarities = [hit.similarity for hit in hits]
+        similarities = [hit.similarity or 0.0 for hit in hits]
         paths = [str(hit.path) for hit in hits]
         if similarities != sorted(similarities, reverse=True):
             raise AssertionError(f"the answer to {word} is not in order")

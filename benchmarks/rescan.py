@@ -112,7 +112,7 @@ def _fill(folder: Path, photos: Path, count: int) -> None:
 
 def _record(path: str, state: FileState) -> ImageRecord:
     content = xxhash.xxh3_128_digest(Path(path).read_bytes())
-    return ImageRecord(Path(path), state, content, 1, 1)
+    return ImageRecord(Path(path), state, content, 1, 1, "PNG")
 
 
 def _measured(folder: Path, photos: Path, asked: argparse.Namespace) -> dict[str, Any]:

@@ -16,8 +16,20 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from db import filters
 from db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
-from db.records import FileState, Generation, Ids, ImageRecord, KnownFile, RootSummary, Skipped
+from db.filters import bounds, conditions, under
+from db.records import (
+    FileState,
+    Filter,
+    Generation,
+    Ids,
+    ImageRecord,
+    KnownFile,
+    Place,
+    RootSummary,
+    Skipped,
+)
 from db.schema import (
     CHECKED,
     computed,
@@ -205,7 +217,7 @@ class Catalog:
     def drop_roots(self, path: Path) -> None:
         """Forgets the roots at or under ``path``, with whatever is left in them."""
         with self._write() as connection:
-            connection.execute(sa.delete(roots).where(_under(roots.c.path, path)))
+            connection.execute(sa.delete(roots).where(under(roots.c.path, path)))
 
     def roots(self) -> tuple[RootSummary, ...]:
         """The indexed folders in the order they were added."""
@@ -231,19 +243,17 @@ class Catalog:
         """Whether a root, a photo or a skipped file lies at or under ``path``."""
         with self._read() as connection:
             return any(
-                connection.execute(
-                    sa.select(sa.exists().where(_under(table.c.path, path)))
-                ).scalar()
+                connection.execute(sa.select(sa.exists().where(under(table.c.path, path)))).scalar()
                 for table in (roots, images, skipped)
             )
 
     def known(self, root: Path, encoder: str) -> dict[str, KnownFile]:
         """Every photo and every skipped file at or under ``root``, by path.
 
-        A photo without a vector of ``encoder`` has a state that equals no file's, so that it
-        counts as changed.
+        A photo without a vector of ``encoder``, or without the details that filters ask for, has a
+        state that equals no file's, so that it counts as changed.
         """
-        whole, inside, beyond = _bounds(root)
+        whole, inside, beyond = bounds(root)
         lacking = sa.select(images.c.id).where(
             images.c.id.not_in(sa.select(vectors.c.image_id).where(vectors.c.encoder == encoder))
         )
@@ -286,6 +296,35 @@ class Catalog:
                         raise damaged(self.file, "rows of photos differ from their checksums")
         return found
 
+    def matching(self, where: Filter) -> Ids:
+        """The ids of the photos that a filter lets through, int64[n], rising."""
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(images.c.id).where(*conditions(where)).order_by(images.c.id)
+            )
+            return np.fromiter((row[0] for row in rows), np.int64)
+
+    def newest(self, where: Filter, *, limit: int, offset: int = 0) -> list[ImageRecord]:
+        """The photos that a filter lets through, the newest first.
+
+        By the camera's clock, or the file's time where the camera told none.
+
+        Raises:
+            LibraryDamaged: One of them is not as it was written.
+        """
+        written = sa.func.datetime(images.c.mtime_ns / 1_000_000_000, "unixepoch", "localtime")
+        when = sa.func.coalesce(sa.func.datetime(images.c.taken), written)
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(images.c.id)
+                .where(*conditions(where))
+                .order_by(when.desc(), images.c.id.desc())
+                .limit(limit)
+                .offset(offset)
+            ).all()
+        found = self.records([row[0] for row in rows])
+        return [found[row[0]] for row in rows if row[0] in found]
+
     def twins(self, content: bytes) -> list[ImageRecord]:
         """The photos whose files had exactly this content when they were indexed."""
         with self._read() as connection:
@@ -295,12 +334,12 @@ class Catalog:
         return [_record(row) for row in rows]
 
     def contents(self, encoder: str) -> set[bytes]:
-        """The contents of all photos that have a vector of ``encoder``."""
+        """The contents of all photos that have a vector of ``encoder`` and all details."""
         with self._read() as connection:
             rows = connection.execute(
                 sa.select(images.c.content)
                 .join_from(images, vectors)
-                .where(vectors.c.encoder == encoder)
+                .where(vectors.c.encoder == encoder, images.c.format != "")
                 .distinct()
             ).all()
         return {row[0] for row in rows}
@@ -349,7 +388,11 @@ class Catalog:
                 "content": record.content,
                 "width": record.width,
                 "height": record.height,
+                "format": record.format,
                 "taken": record.taken,
+                "camera": record.camera,
+                "latitude": record.place.latitude if record.place else None,
+                "longitude": record.place.longitude if record.place else None,
             }
             for path, record in zip(paths, records, strict=True)
         ]
@@ -618,7 +661,7 @@ _UNINDEXED_ENCODER = sa.literal_column("+vectors.encoder", sa.Text)
 _PUT_IMAGE = _put(images, "path")
 _PUT_VECTOR = _put(vectors, "image_id")
 _KNOWN_IMAGES = (
-    "SELECT path, size, mtime_ns, id, content FROM images "
+    "SELECT path, CASE format WHEN '' THEN -1 ELSE size END, mtime_ns, id, content FROM images "
     "WHERE path = ? OR (path >= ? AND path < ?)"
 )
 _KNOWN_SKIPPED = (
@@ -633,6 +676,7 @@ def _seal(connection: Connection, table: sa.Table, rows: sa.ColumnElement[bool])
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     prepare(connection)
+    filters.prepare(connection)
     for pragma in (
         "journal_mode=WAL",  # readers go on while a run writes
         "synchronous=FULL",  # an acknowledged batch survives a power cut
@@ -705,18 +749,6 @@ def _plain_rows(
         raise kind(statement, values, error) from error
 
 
-def _under(column: sa.Column[bytes], root: Path) -> sa.ColumnElement[bool]:
-    whole, inside, beyond = _bounds(root)
-    return sa.or_(column == whole, sa.and_(column >= inside, column < beyond))
-
-
-def _bounds(root: Path) -> tuple[bytes, bytes, bytes]:
-    """A root's own path, and between which others lies all that is in it."""
-    whole = os.fsencode(root)
-    inside = whole if whole.endswith(b"/") else whole + os.fsencode(os.sep)
-    return whole, inside, inside[:-1] + bytes([inside[-1] + 1])
-
-
 def _parts(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
     for start in range(0, len(values), _IN_LIMIT):
         yield values[start : start + _IN_LIMIT]
@@ -724,12 +756,16 @@ def _parts(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
 
 def _record(row: sa.Row[tuple[object, ...]]) -> ImageRecord:
     values = row._mapping
+    place = values["latitude"], values["longitude"]
     return ImageRecord(
         path=Path(os.fsdecode(values["path"])),
         state=FileState(values["size"], values["mtime_ns"]),
         content=values["content"],
         width=values["width"],
         height=values["height"],
+        format=values["format"],
         taken=values["taken"],
+        camera=values["camera"],
+        place=None if place[0] is None or place[1] is None else Place(*place),
         id=values["id"],
     )

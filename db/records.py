@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float32]
 Ids: TypeAlias = NDArray[np.int64]
 Pixels: TypeAlias = NDArray[np.uint8]
+Orientation: TypeAlias = Literal["landscape", "portrait", "square"]
 
 
 class FileState(NamedTuple):
@@ -21,6 +22,59 @@ class FileState(NamedTuple):
     """In bytes."""
     mtime_ns: int
     """Nanoseconds since the epoch."""
+
+
+class Place(NamedTuple):
+    """A point on the earth."""
+
+    latitude: float
+    """Degrees north, [-90, 90]."""
+    longitude: float
+    """Degrees east, [-180, 180]."""
+
+
+class Period(NamedTuple):
+    """A stretch of time."""
+
+    begin: datetime | None
+    """The first moment; none means without a beginning."""
+    end: datetime | None
+    """The first moment after it; none means without an end."""
+
+
+class Near(NamedTuple):
+    """A circle on the earth."""
+
+    centre: Place
+    kilometres: float
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which photos a query asks among; every condition that is given must hold."""
+
+    roots: tuple[Path, ...] = ()
+    """Below one of these folders."""
+    paths: tuple[str, ...] = ()
+    """The whole path or its name matches one of these globs; ``*`` spans folders, too."""
+    taken: Period | None = None
+    """By the camera's clock; a photo that does not tell is left out."""
+    modified: Period | None = None
+    """By the file's time, on the clock of this computer."""
+    orientation: Orientation | None = None
+    min_width: int = 0
+    """In pixels, as seen upright."""
+    min_height: int = 0
+    formats: tuple[str, ...] = ()
+    """One of these, such as "JPEG", in any case."""
+    camera: str = ""
+    """Part of the camera's maker and model, in any case."""
+    near: Near | None = None
+    """Taken there; a photo that does not tell is left out."""
+
+    def __bool__(self) -> bool:
+        """Whether it asks for anything."""
+        return self != Filter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +88,14 @@ class ImageRecord:
     width: int
     """In pixels, as seen upright."""
     height: int
+    format: str = ""
+    """Of the file's content, such as "JPEG"; empty in catalogues that did not note it yet."""
     taken: datetime | None = None
     """Camera time from EXIF, without a zone."""
+    camera: str = ""
+    """Maker and model from EXIF; empty where it tells none."""
+    place: Place | None = None
+    """Where it was taken, from EXIF."""
     id: int = 0
     """0 until the catalogue gives one; never reused afterwards."""
 
@@ -81,14 +141,18 @@ class Hit:
     """From 1."""
     id: int
     path: Path
-    relevance: float
-    """In [0, 1]: 0 = "does not describe the photo at all", 1 = "describes it"."""
-    similarity: float
-    """Cosine in the aligned space, [-1, 1]."""
+    relevance: float | None
+    """In [0, 1]: 0 = "does not describe the photo at all", 1 = "describes it"; none where the query
+    is more than one text, which people were never asked to judge."""
+    similarity: float | None
+    """Cosine in the aligned space, [-1, 1]; none where nothing was described."""
     width: int
+    """In pixels, as seen upright."""
     height: int
     modified: datetime
     """Of the file when it was indexed, UTC."""
+    taken: datetime | None = None
+    """Camera time from EXIF, without a zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +170,14 @@ class Answer:
     """What a library answers to one query, best first."""
 
     query: str
+    """In words, whatever it is made of."""
     profile: str
     candidates: int
+    """How many photos were judged."""
     hits: tuple[Hit, ...]
     milliseconds: Milliseconds
+    among: int
+    """How many photos were asked: all, or those that the filter lets through."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,11 @@ images = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("format", sa.Text, nullable=False, server_default=""),  # empty: not noted yet
     sa.Column("taken", sa.DateTime),
+    sa.Column("camera", sa.Text, nullable=False, server_default=""),
+    sa.Column("latitude", sa.Float),
+    sa.Column("longitude", sa.Float),
     _checksum(),
     sa.Index("images_by_content", "content"),
     sa.Index("images_by_root", "root_id"),
@@ -138,7 +142,27 @@ def _add_checksums(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX ix_vectors_encoder ON vectors (encoder)")
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_add_checksums,)
+def _add_details(connection: Connection) -> None:
+    """Version 3: what filters ask for; the next indexing fills it in."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - there is no other kind here
+    prepare(driver)
+    before = "id, path, size, mtime_ns, content, width, height, taken"
+    for column in (
+        "format TEXT NOT NULL DEFAULT ''",
+        "camera TEXT NOT NULL DEFAULT ''",
+        "latitude FLOAT",
+        "longitude FLOAT",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE images ADD COLUMN {column}")
+    after = before.replace("taken", "format, taken, camera, latitude, longitude")
+    connection.exec_driver_sql(
+        f"UPDATE images SET checksum = pixquery_digest({after}) "
+        f"WHERE checksum = pixquery_digest({before})"  # else damage would pass for sound
+    )
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_add_checksums, _add_details)
 """Step i brings a catalogue from version i + 1 to i + 2. Released steps never change."""
 
 

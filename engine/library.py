@@ -7,7 +7,7 @@ catalogue, it is made anew or caught up.
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +21,13 @@ from db.errors import (
     LibraryDamaged,
     LibraryLocked,
     LibraryNotFound,
+    NothingFound,
     ProfileError,
     ProfileMismatch,
     QueryRefused,
     StorageFailed,
 )
-from db.records import Answer, Finding, Generation, Ids, LibraryInfo
+from db.records import Answer, Finding, Generation, Ids, ImageRecord, LibraryInfo
 from db.salvage import salvage
 from engine.profile import DEFAULT, Profile, load_profile
 from engine.search import Query, Ranking, rank, search
@@ -53,6 +54,7 @@ class Library:
         self.catalog = catalog
         self.profile = profile
         self._index: VectorIndex | None = None
+        self._seen = 0
 
     @classmethod
     def open(
@@ -155,13 +157,14 @@ class Library:
             min_relevance: Leaves out hits below, where ``query`` is a text.
 
         Raises:
-            BadQuery: Empty, too long, or numbers out of range.
+            BadQuery: Empty, too long, numbers out of range, or a part that the library does not
+                know.
             QueryRefused: The library's stop-word policy is on and the text holds one of its words.
             BadData: The policy is on and its list cannot be used; nothing is answered then.
         """
         if isinstance(query, str):
             query = Query(query, k=k, min_relevance=min_relevance)
-        self._refuse_stop_words(query.text)
+        self._refuse_stop_words(part.text for part in query.everything)
         return search(query, self.profile, self.index, self.catalog)
 
     def rank(self, text: str, *, candidates: int = 200) -> Ranking:
@@ -170,7 +173,29 @@ class Library:
         For measuring, which shows nobody a photo: the stop-word policy does not hold here, or the
         figures of a library would depend on it.
         """
-        return rank(text, candidates, self.profile, self.index)
+        return rank(Query(text), candidates, self.profile, self.index)
+
+    def photo(self, image_id: int) -> ImageRecord:
+        """What the catalogue knows of a photo.
+
+        Raises:
+            NothingFound: There is none of that number.
+        """
+        found = self.catalog.records([image_id]).get(image_id)
+        if found is None:
+            raise NothingFound(
+                f"the library holds no photo with the number {image_id}: "
+                "take the id of a hit, as --json prints it"
+            )
+        return found
+
+    def refresh(self) -> None:
+        """Sees what other processes have written since the index was opened.
+
+        A reader that lives long calls this before it asks; it costs one small read.
+        """
+        if self._index is not None and self._seen != self.catalog.revision:
+            self._index = None
 
     def info(self) -> LibraryInfo:
         """Counts and sizes."""
@@ -240,10 +265,11 @@ class Library:
                 self.policy()
             self.catalog.keep("policy", "on" if on else "off")
 
-    def _refuse_stop_words(self, text: str) -> None:
+    def _refuse_stop_words(self, texts: Iterable[str]) -> None:
         if not self.policed:
             return
-        held = self.policy().matches(text)
+        policy = self.policy()
+        held = list(dict.fromkeys(word for text in texts for word in policy.matches(text)))
         if held:
             words = ", ".join(repr(word) for word in held)
             raise QueryRefused(
@@ -268,9 +294,11 @@ class Library:
     @property
     def index(self) -> VectorIndex:
         """The vectors, in step with the catalogue unless a writer is at work."""
-        if self._index is None:
-            self._index = self._open_index()
-        return self._index
+        found = self._index
+        if found is None:
+            self._seen = self.catalog.revision
+            found = self._index = self._open_index()
+        return found
 
     def adopt_profile(self) -> None:
         """Makes the profile that the library was opened with its own; for writers."""

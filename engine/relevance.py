@@ -28,15 +28,33 @@ class Relevance(Protocol):
         """
         ...
 
+    def spread(self, vectors: Floats) -> Floats:
+        """How far a vector's cosines with usual photos lie apart.
+
+        Args:
+            vectors: float32[n, a], aligned texts or photos.
+
+        Returns:
+            float32[n], above 0: standard deviations; ones where no usual photos are known.
+        """
+        ...
+
 
 class Similarity:
     """The regressor that needs no training: the cosine, negative ones cut off."""
+
+    def spread(self, vectors: Floats) -> Floats:
+        """float32[n]: ones."""
+        return np.ones(len(vectors), np.float32)
 
     def score(self, texts: Floats, photos: Floats) -> Floats:
         """float32[n]: ``max(0, cosine)``."""
         cosines = np.einsum("na,na->n", np.broadcast_to(texts, photos.shape), photos)
         return np.asarray(np.clip(cosines, 0, 1), np.float32)
 
+
+_LEAST_SPREAD = 1e-3
+"""Of a vector that is equally far from everything, which few landmarks make look so."""
 
 _AS_IT_IS = np.array([0, 1], np.float32), np.array([0, 1], np.float32)
 
@@ -98,6 +116,11 @@ class Logistic:
     def landmarks(self) -> Landmarks:
         """The points that the features are measured against."""
         return self._landmarks
+
+    def spread(self, vectors: Floats) -> Floats:
+        """float32[n]: of the cosines with the landmarks of photos."""
+        apart = (vectors @ self._landmarks.photos.T).std(1)
+        return np.asarray(np.maximum(apart, _LEAST_SPREAD), np.float32)
 
     def score(self, texts: Floats, photos: Floats) -> Floats:
         """float32[n]: ``1 / (1 + exp(-(weights . features + bias)))``, calibrated."""

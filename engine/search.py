@@ -3,7 +3,8 @@
 Before it stands the stop-word policy: :meth:`engine.library.Library.search`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -11,40 +12,107 @@ import numpy as np
 
 from db.catalog import Catalog
 from db.errors import BadQuery
-from db.records import Answer, Floats, Hit, Ids, ImageRecord, Milliseconds
+from db.records import Answer, Filter, Floats, Hit, Ids, ImageRecord, Milliseconds, Pixels
+from engine.alignment import unit
 from engine.profile import Profile
 from engine.vectors import VectorIndex
 
 LONGEST_QUERY = 1000
-"""In characters."""
+"""In characters, of each text."""
+MOST_PARTS = 32
+HEAVIEST = 100.0
+ALL = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that photos shall be like, or unlike: a text, a photo, or a hit of the library."""
+
+    text: str = ""
+    pixels: Pixels | None = field(default=None, compare=False)
+    """uint8[size, size, 3], as the indexer decodes a photo for the library's profile."""
+    id: int = 0
+    """Of a photo in the library, which does not come up itself then."""
+    weight: float = 1.0
+    """Against the other parts; negative for what is not wanted."""
+    name: str = ""
+    """What to call it."""
+
+    def __post_init__(self) -> None:
+        if (bool(self.text.strip()) + (self.pixels is not None) + bool(self.id)) != 1:
+            raise BadQuery(
+                "a part of a query is empty: it needs a text, a photo, or the number of a hit"
+            )
+        if len(self.text) > LONGEST_QUERY:
+            raise BadQuery(
+                f"the query has {len(self.text):,} characters and at most {LONGEST_QUERY:,} are "
+                "taken: describe the photo in a sentence"
+            )
+        if not 0 < abs(self.weight) <= HEAVIEST:
+            raise BadQuery(
+                f"the weight {self.weight:g} of {self!s} is not between -{HEAVIEST:g} and "
+                f"{HEAVIEST:g} without 0: 1 counts fully, 0.5 half, -1 against"
+            )
+
+    def __str__(self) -> str:
+        return self.name or self.text or (f"photo {self.id}" if self.id else "a photo")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is asked, and how much of the answer is wanted."""
 
-    text: str
+    text: str = ""
+    """May be empty where ``parts`` say what is wanted, or where ``where`` does."""
     k: int = 10
     offset: int = 0
     """Hits to leave out at the top."""
     candidates: int = 200
-    """How many the prefilter hands to the regressor; at least ``offset + k`` are."""
+    """How many the prefilter hands to the regressor at a time."""
     min_relevance: float = 0.0
     """In [0, 1]; hits below are left out."""
     rerank: bool = True
     """Order by relevance; otherwise by similarity, the prefilter's order."""
+    parts: tuple[Part, ...] = ()
+    """What else photos shall be like, or unlike."""
+    where: Filter = ALL
+    """Which photos are asked."""
 
     def __post_init__(self) -> None:
-        if not self.text.strip():
+        if not (self.text.strip() or self.parts or self.where):
             raise BadQuery('the query is empty: describe a photo, for example "man on bicycle"')
-        if len(self.text) > LONGEST_QUERY:
-            raise BadQuery(
-                f"the query has {len(self.text):,} characters and at most {LONGEST_QUERY:,} are "
-                "taken: describe the photo in a sentence"
-            )
         for name, least in (("k", 1), ("offset", 0), ("candidates", 1)):
             if getattr(self, name) < least:
                 raise BadQuery(f"{name} must be at least {least}, not {getattr(self, name)}")
+        if len(self.parts) > MOST_PARTS:
+            raise BadQuery(f"the query has {len(self.parts)} parts and at most {MOST_PARTS} count")
+        if self.everything and all(part.weight < 0 for part in self.everything):
+            raise BadQuery(
+                "the query says only what is not wanted: say what is, for example "
+                '"a beach" less "people"'
+            )
+        if self.min_relevance > 0 and not self.judged:
+            raise BadQuery(
+                "relevance is predicted for one text alone: leave out the least relevance, "
+                "or ask with a text and nothing else"
+            )
+
+    @property
+    def everything(self) -> tuple[Part, ...]:
+        """The text, if there is one, and the other parts."""
+        return (Part(self.text), *self.parts) if self.text.strip() else self.parts
+
+    @property
+    def judged(self) -> bool:
+        """Whether it is what people judged photos for, so that relevance can be predicted."""
+        return bool(self.text.strip()) and not self.parts
+
+    def __str__(self) -> str:
+        words = [
+            ("" if part.weight == 1 else f"{part.weight:+g} x ") + str(part)
+            for part in self.everything
+        ]
+        return ", ".join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +123,55 @@ class Ranking:
     """int64[c]"""
     similarities: Floats
     """float32[c]"""
-    relevances: Floats
-    """float32[c]"""
+    relevances: Floats | None
+    """float32[c]; none where the query is not what the regressor knows."""
     milliseconds: Milliseconds
 
-    def order(self, *, rerank: bool) -> Ids:
-        """int64[c]: positions in the order of an answer, equal relevances by similarity."""
-        if rerank:
-            return np.asarray(np.lexsort((-self.similarities, -self.relevances)), np.int64)
-        return np.arange(len(self.ids), dtype=np.int64)
+    def order(self, *, rerank: bool, at_once: int = 0) -> Ids:
+        """Positions in the order of an answer, equal relevances by similarity.
+
+        Args:
+            rerank: By relevance, otherwise by similarity.
+            at_once: As many candidates at a time are put in order among themselves, so that asking
+                for more never changes what came before; 0 means all.
+
+        Returns:
+            int64[c]
+        """
+        places = np.arange(len(self.ids), dtype=np.int64)
+        if self.relevances is None or not rerank:
+            return places
+        blocks = places // (at_once or max(1, len(places)))
+        return np.asarray(np.lexsort((-self.similarities, -self.relevances, blocks)), np.int64)
 
 
-def rank(text: str, candidates: int, profile: Profile, index: VectorIndex) -> Ranking:
-    """Finds the candidates for a text and judges them."""
+def rank(
+    query: Query, depth: int, profile: Profile, index: VectorIndex, among: Ids | None = None
+) -> Ranking:
+    """Finds the ``depth`` candidates nearest to a query and judges them.
+
+    Args:
+        query: Asks for something, not for all photos of a filter.
+        depth: How many, at the most.
+        profile: The library's.
+        index: The library's.
+        among: The ids int64[n] that count; none means all.
+    """
     begin = perf_counter()
-    query = profile.alignment.texts(profile.texts.encode([text]))
+    wanted = aim(query.everything, profile, index)
     encoded = perf_counter()
-    near = index.search(query, candidates)
-    ids = near.ids[0]
+    near = index.search(wanted, depth, among=among)
+    ids, similarities = near.ids[0], near.similarities[0]
     filtered = perf_counter()
-    relevances = (
-        profile.relevance.score(query, index.vectors(ids)) if len(ids) else np.empty(0, np.float32)
-    )
+    relevances = None
+    if query.judged:
+        relevances = np.empty(0, np.float32)
+        if len(ids):
+            relevances = profile.relevance.score(wanted, index.vectors(ids))
     judged = perf_counter()
     return Ranking(
         ids,
-        near.similarities[0],
+        similarities,
         relevances,
         Milliseconds(
             encode=1e3 * (encoded - begin),
@@ -91,42 +182,119 @@ def rank(text: str, candidates: int, profile: Profile, index: VectorIndex) -> Ra
     )
 
 
+def aim(parts: Sequence[Part], profile: Profile, index: VectorIndex) -> Floats:
+    """The point that photos shall lie near.
+
+    A photo's cosines with other photos lie further apart than a text's do: each part's are brought
+    to one scale before its weight counts, or photos would drown the texts beside them.
+
+    Returns:
+        float32[1, a], a unit row.
+
+    Raises:
+        BadQuery: A part names a photo that the library does not hold, or nothing is left of the
+            parts because they cancel out.
+    """
+    vectors = np.concatenate([_vector(part, profile, index) for part in parts])
+    if len(parts) == 1:
+        return vectors
+    weights = np.array([part.weight for part in parts], np.float32)
+    total = (weights / profile.relevance.spread(vectors)) @ vectors
+    if np.linalg.norm(total) < 1e-6:
+        raise BadQuery("the parts of the query cancel out: change their weights")
+    return unit(total[None])
+
+
+def _vector(part: Part, profile: Profile, index: VectorIndex) -> Floats:
+    if part.id:
+        try:
+            return index.vectors(np.array([part.id], np.int64))
+        except KeyError:
+            raise BadQuery(
+                f"the library holds no photo with the number {part.id}: "
+                "take the id of a hit, as --json prints it"
+            ) from None
+    if part.pixels is not None:
+        return profile.alignment.images(profile.images.encode(part.pixels[None]))
+    return profile.alignment.texts(profile.texts.encode([part.text]))
+
+
 def search(query: Query, profile: Profile, index: VectorIndex, catalog: Catalog) -> Answer:
     """Answers a query."""
     begin = perf_counter()
-    wanted = max(query.candidates, query.offset + query.k)
-    ranking = rank(query.text, wanted, profile, index)
-    order = [
-        position
-        for position in ranking.order(rerank=query.rerank)
-        if ranking.relevances[position] >= query.min_relevance
-    ]
-    shown = order[query.offset : query.offset + query.k]
+    among = _among(query, catalog, index)
+    asked = len(index) if among is None else len(among)
+    if not query.everything:
+        return _newest(query, asked, begin, profile, catalog)
+    end = query.offset + query.k
+    depth = -(-end // query.candidates) * query.candidates
+    while True:
+        ranking = rank(query, depth, profile, index, among)
+        order = ranking.order(rerank=query.rerank, at_once=query.candidates)
+        if query.min_relevance > 0 and ranking.relevances is not None:
+            order = order[ranking.relevances[order] >= query.min_relevance]
+            last = len(ranking.ids) - query.candidates
+            if len(order) < end and (order >= last).any() and len(ranking.ids) < asked:
+                depth *= 2
+                continue  # the candidates so far reach far enough, and there may be more
+        break
+    shown = order[query.offset : end]
     records = catalog.records([int(ranking.ids[position]) for position in shown])
     hits = tuple(
-        _hit(rank_, records[int(ranking.ids[position])], ranking, position)
+        _hit(rank_, records[int(ranking.ids[position])], ranking, int(position))
         for rank_, position in enumerate(shown, query.offset + 1)
         if int(ranking.ids[position]) in records  # forgotten since the index was written
     )
     spent = ranking.milliseconds
     total = 1e3 * (perf_counter() - begin)
     return Answer(
-        query=query.text,
+        query=str(query),
         profile=profile.name,
         candidates=len(ranking.ids),
         hits=hits,
         milliseconds=Milliseconds(spent.encode, spent.prefilter, spent.rerank, total),
+        among=asked,
     )
 
 
+def _among(query: Query, catalog: Catalog, index: VectorIndex) -> Ids | None:
+    """The ids that count: those that the filter lets through, less the photos asked with."""
+    examples = [part.id for part in query.parts if part.id]
+    if not query.where and not examples:
+        return None
+    ids = catalog.matching(query.where) if query.where else index.ids()
+    return np.setdiff1d(ids, examples)
+
+
+def _newest(query: Query, asked: int, begin: float, profile: Profile, catalog: Catalog) -> Answer:
+    """All photos of the filter, the newest first, as nothing says which is better."""
+    records = catalog.newest(query.where, limit=query.k, offset=query.offset)
+    hits = tuple(
+        _described(rank_, record, None, None)
+        for rank_, record in enumerate(records, query.offset + 1)
+    )
+    total = 1e3 * (perf_counter() - begin)
+    return Answer("", profile.name, 0, hits, Milliseconds(0.0, 0.0, 0.0, total), asked)
+
+
 def _hit(rank_: int, record: ImageRecord, ranking: Ranking, position: int) -> Hit:
+    relevance = None if ranking.relevances is None else float(ranking.relevances[position])
+    return _described(
+        rank_, record, relevance, float(np.clip(ranking.similarities[position], -1, 1))
+    )
+
+
+def _described(
+    rank_: int, record: ImageRecord, relevance: float | None, similarity: float | None
+) -> Hit:
     return Hit(
         rank=rank_,
         id=record.id,
         path=record.path,
-        relevance=float(ranking.relevances[position]),
-        similarity=float(np.clip(ranking.similarities[position], -1, 1)),
+        relevance=relevance,
+        similarity=similarity,
         width=record.width,
         height=record.height,
         modified=datetime.fromtimestamp(record.state.mtime_ns / 1e9, UTC),
+        taken=record.taken,
     )

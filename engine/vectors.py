@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
@@ -112,24 +112,37 @@ class VectorIndex:
         if len(ids) and len(self):
             self._index.remove_ids(faiss.IDSelectorArray(np.ascontiguousarray(ids, np.int64)))
 
-    def search(self, queries: Floats, k: int) -> Neighbours:
+    def search(self, queries: Floats, k: int, *, among: Ids | None = None) -> Neighbours:
         """Finds the ``k`` nearest of each query, or all where there are fewer.
 
         Args:
             queries: float32[q, a], unit rows.
             k: At least 1.
+            among: Only these int64[n] ids, of which unknown ones are no error. All of them are
+                compared then, so that the answer is exact however few they are.
         """
-        k = min(k, len(self))
-        if k == 0:
+        k = min(k, len(self) if among is None else len(among))
+        if k == 0 or not len(self):
             return Neighbours(
                 np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
             )
-        similarities, ids = self._index.search(queries, k)
-        if (ids < 0).any():  # the lists that were searched hold too few: search all of them
-            inner = _inner(self._index)
-            everything = faiss.SearchParametersIVF(nprobe=inner.nlist)
-            similarities, ids = self._index.search(queries, k, params=everything)
-        return Neighbours(ids, similarities)
+        if among is None:
+            similarities, ids = self._index.search(queries, k)
+            if (ids < 0).any():  # the lists that were searched hold too few: search all of them
+                similarities, ids = self._index.search(queries, k, params=self._everywhere())
+            return Neighbours(ids, similarities)
+        wanted = _bits(among)
+        only = faiss.IDSelectorBitmap(wanted)
+        similarities, ids = self._index.search(queries, k, params=self._everywhere(sel=only))
+        held = int((ids[0] >= 0).sum())  # as many for each query: all that are known
+        return Neighbours(ids[:, :held], similarities[:, :held])
+
+    def _everywhere(self, **more: Any) -> faiss.SearchParameters:
+        """Lets a search look at all vectors."""
+        inner = _inner(self._index)
+        if isinstance(inner, faiss.IndexIVF):
+            return faiss.SearchParametersIVF(nprobe=inner.nlist, **more)
+        return faiss.SearchParameters(**more)
 
     def vectors(self, ids: Ids) -> Floats:
         """The vectors float32[n, a] of int64[n] known ids, as the index holds them.
@@ -213,6 +226,13 @@ class VectorIndex:
         loaded = cls(1)
         loaded._index = faiss.read_index(str(file), 0 if writable else faiss.IO_FLAG_MMAP)
         return loaded
+
+
+def _bits(ids: Ids) -> NDArray[np.uint8]:
+    """uint8[(max + 8) // 8]: the bits at the ids' places are set, the lowest first."""
+    member = np.zeros(int(ids.max()) + 1, np.bool_)
+    member[ids] = True
+    return np.packbits(member, bitorder="little")
 
 
 def _exact(dimension: int) -> faiss.Index:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -334,7 +334,7 @@ class _Run:
                 content=read.content,
                 width=read.photo.width,
                 height=read.photo.height,
-                taken=read.photo.taken,
+                **asdict(read.photo.details),
             )
             for read in reads
             if read.photo is not None
@@ -363,14 +363,7 @@ class _Run:
             self._write(plan, [again], self._raw([again]))
             return
         twin = copied[0]
-        record = ImageRecord(
-            path=read.path,
-            state=read.state,
-            content=read.content,
-            width=twin.width,
-            height=twin.height,
-            taken=twin.taken,
-        )
+        record = replace(twin, path=read.path, state=read.state)
         self._put(plan.root_id, [record], held[twin.id][None], [read])
 
     def _is_gone(self, path: Path) -> bool:

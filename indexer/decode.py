@@ -1,19 +1,21 @@
 """Bytes of a photo -> upright sRGB pixels of the encoder's size, within limits."""
 
 import io
+import math
 import struct
 import warnings
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from db.errors import UnreadableImage
-from db.records import Pixels
+from db.records import Pixels, Place
 from indexer.formats import ORIENTATION, kind_of, open_photo, unopened
 from indexer.limits import needed, room, stored
 
@@ -44,7 +46,11 @@ _PILLOW_ERRORS = (
 )
 """What Pillow's decoders raise on damaged files."""
 
-_EXIF_IFD, _TAKEN = 0x8769, 0x9003
+_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
+_TAKEN, _MAKER, _MODEL = 0x9003, 0x010F, 0x0110
+_LONGEST_NAME = 100
+_NAMES = {"MPO": "JPEG", "WEBP": "WebP"}
+"""Of formats that Pillow calls by another."""
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -57,6 +63,19 @@ _UPRIGHT = {
 
 
 @dataclass(frozen=True, slots=True)
+class Details:
+    """What a file tells about its photo."""
+
+    format: str
+    """Of its content, such as "JPEG"."""
+    taken: datetime | None = None
+    """By the camera's clock."""
+    camera: str = ""
+    """Maker and model."""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """A decoded photo."""
 
@@ -65,7 +84,7 @@ class Photo:
     width: int
     """Of the original as seen upright, in pixels; of a camera RAW's preview."""
     height: int
-    taken: datetime | None
+    details: Details
 
 
 def decode(content: bytes, size: int) -> Photo:
@@ -91,22 +110,25 @@ def decode(content: bytes, size: int) -> Photo:
             with room.take(working + stored(image)):
                 square = _square(image, size)
             # Not before: some formats tell only once they are decoded.
-            orientation, taken = _exif(image)
+            exif = _exif(image)
+            name = kind or _NAMES.get(str(image.format), str(image.format))
     except UnidentifiedImageError:
         raise UnreadableImage(unopened(content, kind)) from None
     except _PILLOW_ERRORS as error:
         raise UnreadableImage(
             f"damaged or cut off ({str(error) or type(error).__name__})"
         ) from None
+    orientation = exif.orientation
     if kind == "JPEG XL":
         orientation = 1  # its decoder turns photos upright itself
-    if kind == "camera RAW" and taken is None:
-        taken = _camera_time(content)
+    if kind == "camera RAW":  # its preview seldom tells
+        exif = _of_raw(content, exif)
     if orientation in _UPRIGHT:
         square = square.transpose(_UPRIGHT[orientation])
     if orientation >= 5:
         width, height = height, width
-    return Photo(np.asarray(square, np.uint8), width, height, taken)
+    details = Details(name, exif.taken, exif.camera, exif.place)
+    return Photo(np.asarray(square, np.uint8), width, height, details)
 
 
 # -- pixels -----------------------------------------------------------------------------------
@@ -181,27 +203,89 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 # -- what the camera noted --------------------------------------------------------------------
 
 
-def _exif(image: Image.Image) -> tuple[int, datetime | None]:
-    """Orientation 1 to 8 and camera time; damaged EXIF is no reason to lose a photo."""
+class _Exif(NamedTuple):
+    orientation: int = 1
+    """From 1 to 8."""
+    taken: datetime | None = None
+    camera: str = ""
+    place: Place | None = None
+
+
+def _exif(image: Image.Image) -> _Exif:
+    """What a picture's EXIF tells; damaged EXIF is no reason to lose a photo."""
     try:
-        exif = image.getexif()
-        orientation = exif.get(ORIENTATION, 1)
-        text = exif.get_ifd(_EXIF_IFD).get(_TAKEN)
+        return _told(image.getexif())
     except _PILLOW_ERRORS:
-        return 1, None
-    if not isinstance(orientation, int) or not 1 <= orientation <= 8:
-        orientation = 1
-    return orientation, _time(text)
+        return _Exif()
 
 
-def _camera_time(content: bytes) -> datetime | None:
-    """Of a RAW file that is a TIFF: its preview seldom tells."""
+def _of_raw(content: bytes, preview: _Exif) -> _Exif:
+    """The preview's, and where it has none that of the RAW file, if that is a TIFF."""
     exif = Image.Exif()
     try:
         exif.load(content)
-        return _time(exif.get_ifd(_EXIF_IFD).get(_TAKEN))
+        whole = _told(exif)
+    except _PILLOW_ERRORS:
+        return preview
+    return _Exif(
+        preview.orientation,
+        preview.taken or whole.taken,
+        preview.camera or whole.camera,
+        preview.place or whole.place,
+    )
+
+
+def _told(exif: Image.Exif) -> _Exif:
+    orientation = exif.get(ORIENTATION, 1)
+    if not isinstance(orientation, int) or not 1 <= orientation <= 8:
+        orientation = 1
+    return _Exif(
+        orientation,
+        _time(_part(exif, _EXIF_IFD).get(_TAKEN)),
+        _camera(exif.get(_MAKER), exif.get(_MODEL)),
+        _place(_part(exif, _GPS_IFD)),
+    )
+
+
+def _part(exif: Image.Exif, tag: int) -> dict[int, Any]:
+    try:
+        return exif.get_ifd(tag)
+    except _PILLOW_ERRORS:
+        return {}
+
+
+def _camera(maker: object, model: object) -> str:
+    """Maker and model as one name: most models do not say who made them, some do."""
+    parts = [_words(part) for part in (maker, model)]
+    if parts[0] and parts[1].casefold().startswith(parts[0].split()[0].casefold()):
+        parts[0] = ""
+    return " ".join(filter(None, parts))
+
+
+def _words(value: object) -> str:
+    """Printable text, at most a line long, of whatever stands there."""
+    text = value if isinstance(value, str) else ""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST_NAME]
+
+
+def _place(gps: dict[int, Any]) -> Place | None:
+    latitude = _degrees(gps.get(2), gps.get(1), "S")
+    longitude = _degrees(gps.get(4), gps.get(3), "W")
+    if latitude is None or longitude is None or (latitude, longitude) == (0, 0):
+        return None  # cameras without a fix write zeros
+    return Place(latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
+
+
+def _degrees(parts: object, side: object, negative: str) -> float | None:
+    """Degrees, minutes and seconds as one number."""
+    try:
+        degrees, minutes, seconds = (float(part) for part in parts)  # type: ignore[attr-defined]
     except _PILLOW_ERRORS:
         return None
+    found = degrees + minutes / 60 + seconds / 3600
+    if not math.isfinite(found):
+        return None
+    return round(-found if _words(side).upper() == negative else found, 6)
 
 
 def _time(text: object) -> datetime | None:

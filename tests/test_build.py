@@ -55,6 +55,7 @@ def answers(library: Library) -> list[list[tuple[float, str]]]:
         sorted(
             (-round(hit.similarity, 3), str(hit.path))
             for hit in library.search(Query(colour, k=10_000)).hits
+            if hit.similarity is not None
         )
         for colour in COLOURS
     ]

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from db.catalog import Catalog
 from db.errors import LibraryDamaged, StorageFailed
-from db.records import FileState, Generation, ImageRecord, Skipped
+from db.records import FileState, Generation, ImageRecord, Place, Skipped
 
 ENCODER = "this"
 
@@ -33,7 +33,10 @@ def photo(path: str | Path, content: bytes = b"x" * 16, size: int = 1) -> ImageR
         content=content,
         width=30,
         height=20,
+        format="PNG",
         taken=datetime(2020, 2, 29, 12, 30, 1),
+        camera="Maker Model",
+        place=Place(-33.9, 18.4),
     )
 
 
@@ -143,8 +146,8 @@ def test_a_record_comes_back_as_it_was_put(catalog: Catalog) -> None:
     (image_id,) = catalog.put(root, [photo("/r/a.png")], raw(1), ENCODER)
     (record,) = catalog.records([image_id, 999]).values()
     assert record == ImageRecord(
-        Path("/r/a.png"), FileState(1, 2**62), b"x" * 16, 30, 20,
-        datetime(2020, 2, 29, 12, 30, 1), image_id,
+        Path("/r/a.png"), FileState(1, 2**62), b"x" * 16, 30, 20, "PNG",
+        datetime(2020, 2, 29, 12, 30, 1), "Maker Model", Place(-33.9, 18.4), image_id,
     )  # fmt: skip
 
 

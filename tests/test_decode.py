@@ -49,7 +49,7 @@ def test_heic_comes_out_upright(orientation: int) -> None:
     photo = decode((SAMPLES / f"quarters-{orientation}.heic").read_bytes(), SIZE)
     assert corners(photo.pixels) == UPRIGHT
     assert (photo.width, photo.height) == (96, 64)
-    assert photo.taken == datetime(2019, 7, 21, 18, 3, 59)
+    assert photo.details.taken == datetime(2019, 7, 21, 18, 3, 59)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -99,7 +99,7 @@ def test_every_format_gives_the_same_picture(suffix: str) -> None:
     assert photo.pixels.shape == (SIZE, SIZE, 3)
     assert photo.pixels.dtype == np.uint8
     assert corners(photo.pixels) == UPRIGHT
-    assert (photo.width, photo.height, photo.taken) == (96, 64, None)
+    assert (photo.width, photo.height, photo.details.taken) == (96, 64, None)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (3, 7), (SIZE, SIZE)])
@@ -256,7 +256,7 @@ def test_avif_with_transparency_lies_on_white() -> None:
 def test_samples(name: str, size: tuple[int, int], time: datetime | None) -> None:
     photo = decode((SAMPLES / name).read_bytes(), SIZE)
     assert corners(photo.pixels) == UPRIGHT
-    assert (photo.width, photo.height, photo.taken) == (*size, time)
+    assert (photo.width, photo.height, photo.details.taken) == (*size, time)
 
 
 @pytest.mark.parametrize("save", [{"lossless": True}, {"quality": 90}, {"use_container": True}])
@@ -268,7 +268,7 @@ def test_jpeg_xl(save: dict[str, Any]) -> None:
     photo = decode(encoded(quarters(), "JXL", exif=exif.tobytes(), **save), SIZE)
     assert corners(photo.pixels) == UPRIGHT
     assert (photo.width, photo.height) == (96, 64)
-    assert photo.taken in (None, datetime(2019, 7, 21, 18, 3, 59))
+    assert photo.details.taken in (None, datetime(2019, 7, 21, 18, 3, 59))
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "I;16"])
@@ -378,7 +378,7 @@ def test_profiles_that_do_not_fit_are_ignored(profile: bytes) -> None:
 def taken(text: Any) -> datetime | None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9003] = text
-    return decode(encoded(quarters(), "JPEG", exif=exif), SIZE).taken
+    return decode(encoded(quarters(), "JPEG", exif=exif), SIZE).details.taken
 
 
 def test_the_camera_time() -> None:

@@ -434,4 +434,5 @@ def test_the_shipped_profile_knows_what_does_not_fit(thousand: Path) -> None:
     with Library.open(thousand) as library:
         fitting = library.search("a dog running on grass", k=1).hits[0].relevance
         strange = library.search("a diagram of the periodic table", k=1).hits[0].relevance
+    assert fitting is not None and strange is not None
     assert fitting > 0.5 > strange

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from db.catalog import Catalog
 from db.errors import LibraryTooNew
 from db.records import FileState, ImageRecord
-from db.schema import CHECKED, MIGRATIONS, metadata, migrate
+from db.schema import CHECKED, MIGRATIONS, digest, metadata, migrate
 
 NEWEST = len(MIGRATIONS) + 1
 
@@ -62,13 +62,14 @@ def test_every_column_says_whether_it_may_be_empty() -> None:
         for column in table.columns
         if column.nullable
     }
-    assert empty == {"images.taken"}  # many cameras have no clock; all else is always known
+    # Many cameras have no clock and no compass; all else is always known.
+    assert empty == {"images.taken", "images.latitude", "images.longitude"}
 
 
 def test_an_older_catalogue_gets_checksums_and_loses_nothing(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     record = ImageRecord(
-        Path("/r/a.png"), FileState(3, 4), b"x" * 16, 30, 20, datetime(2020, 2, 29)
+        Path("/r/a.png"), FileState(3, 4), b"x" * 16, 30, 20, "PNG", datetime(2020, 2, 29)
     )
     catalog = Catalog(file)
     catalog.keep("profile", "lite")
@@ -76,6 +77,8 @@ def test_an_older_catalogue_gets_checksums_and_loses_nothing(tmp_path: Path) -> 
     (image_id,) = catalog.put(root, [record], np.ones((1, 3), np.float16), "this")
     catalog.close()
     with sqlite3.connect(file) as raw:  # as version 1 had it
+        for column in ("format", "camera", "latitude", "longitude"):
+            raw.execute(f"ALTER TABLE images DROP COLUMN {column}")
         for table in CHECKED:
             raw.execute(f"ALTER TABLE {table.name} DROP COLUMN checksum")
         raw.execute("DROP INDEX ix_vectors_encoder")
@@ -85,6 +88,36 @@ def test_an_older_catalogue_gets_checksums_and_loses_nothing(tmp_path: Path) -> 
     assert version(file) == NEWEST
     assert catalog.problems() == []
     assert catalog.setting("profile") == "lite"
-    assert catalog.records([image_id])[image_id] == replace(record, id=image_id)
+    assert catalog.records([image_id])[image_id] == replace(record, id=image_id, format="")
     assert catalog.vectors_of([image_id], "this")[image_id].tolist() == [1, 1, 1]
+    catalog.close()
+
+
+def test_a_catalogue_without_details_is_indexed_again_and_keeps_what_is_damaged(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "c.sqlite"
+    state = FileState(3, 4)
+    records = [
+        ImageRecord(Path(f"/r/{name}.png"), state, name.encode() * 16, 30, 20, "PNG")
+        for name in "ab"
+    ]
+    catalog = Catalog(file)
+    root = catalog.add_root(Path("/r"))
+    ids = catalog.put(root, records, np.ones((2, 3), np.float16), "this")
+    catalog.close()
+    with sqlite3.connect(file) as raw:  # as version 2 had it
+        raw.create_function("pixquery_digest", -1, digest)
+        for column in ("format", "camera", "latitude", "longitude"):
+            raw.execute(f"ALTER TABLE images DROP COLUMN {column}")
+        columns = "id, path, size, mtime_ns, content, width, height, taken"
+        raw.execute(f"UPDATE images SET checksum = pixquery_digest({columns})")
+        raw.execute("UPDATE images SET width = 31 WHERE id = ?", ids[1:])
+        raw.execute("PRAGMA user_version = 2")
+    raw.close()
+    catalog = Catalog(file)
+    assert version(file) == NEWEST
+    assert [record.id for record in catalog.everything()] == ids[:1]
+    assert all(known.state != state for known in catalog.known(Path("/r"), "this").values())
+    assert catalog.contents("this") == set()
     catalog.close()

@@ -1,0 +1,119 @@
+"""What people type, as the values that a query is made of: times, places, formats, weights."""
+
+import re
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from db.errors import BadQuery
+from db.records import Near, Period, Place, RootSummary
+
+NEARBY = 10.0
+"""Kilometres around a place that is named without a distance."""
+
+_ALIASES = {
+    "jpg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "tif": "TIFF", "heif": "HEIC", "hif": "HEIC",
+    "jxl": "JPEG XL", "raw": "camera RAW",
+}  # fmt: skip
+_FORMATS = ("JPEG", "PNG", "GIF", "WebP", "BMP", "TIFF", "HEIC", "AVIF", "JPEG XL", "camera RAW")
+_DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+_WEIGHTED = re.compile(r"(.*\S)\s*:\s*([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)\s*", re.DOTALL)
+
+
+def period(text: str) -> Period:
+    """``2023``, ``2023-07``, ``2023-07-14``, or two of them with ``..`` between, either left out.
+
+    Raises:
+        BadQuery: It is no such time, or ends before it begins.
+    """
+    first, dots, last = (part.strip() for part in text.partition(".."))
+    if not dots:
+        last = first
+    begin = _day(first, text)[0] if first else None
+    end = _day(last, text)[1] if last else None
+    if begin is None and end is None:
+        raise _no_period(text)
+    if begin is not None and end is not None and begin >= end:
+        raise BadQuery(f"the time {text!r} ends before it begins: write {last}..{first}")
+    return Period(begin, end)
+
+
+def _day(text: str, whole: str) -> tuple[datetime, datetime | None]:
+    """The first moment of a year, month or day, and the first one after it."""
+    found = _DAY.fullmatch(text)
+    if found is None:
+        raise _no_period(whole)
+    year, month, day = (int(part) if part else None for part in found.groups())
+    assert year is not None  # noqa: S101 - the pattern has it
+    try:
+        begin = datetime(year, month or 1, day or 1)
+        last = begin.replace(month=month or 12)
+        last = last.replace(day=day or monthrange(year, last.month)[1])
+        return begin, last + timedelta(days=1)
+    except OverflowError:
+        return begin, None  # nothing comes after the year 9999
+    except ValueError:
+        raise _no_period(whole) from None
+
+
+def _no_period(text: str) -> BadQuery:
+    return BadQuery(
+        f"{text!r} is no time: write 2023, 2023-07, 2023-07-14, 2023..2024-06, 2023.. or ..2020"
+    )
+
+
+def near(text: str) -> Near:
+    """``48.2,16.37`` or ``48.2,16.37,5``: degrees north and east, and kilometres around.
+
+    Raises:
+        BadQuery: It is no such place.
+    """
+    wrong = BadQuery(
+        f"{text!r} is no place: write degrees north and east and the kilometres around, "
+        "such as 48.21,16.37,5; south and west are negative"
+    )
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise wrong from None
+    if len(numbers) not in (2, 3):
+        raise wrong
+    latitude, longitude, kilometres = *numbers, *([NEARBY] if len(numbers) == 2 else [])
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180 and 0 < kilometres < float("inf")):
+        raise wrong
+    return Near(Place(latitude, longitude), kilometres)
+
+
+def format_name(text: str) -> str:
+    """The format that is meant by a name or a suffix, such as ``jpg``.
+
+    Raises:
+        BadQuery: None is.
+    """
+    name = text.strip().lower().removeprefix(".")
+    name = _ALIASES.get(name, name).lower()
+    for known in _FORMATS:
+        if name == known.lower():
+            return known
+    raise BadQuery(f"there is no format {text!r}: choose one of {', '.join(_FORMATS)}")
+
+
+def weighted(text: str) -> tuple[str, float]:
+    """``snow:0.5`` as its words and its weight, which is 1 where none is named."""
+    found = _WEIGHTED.fullmatch(text)
+    return (found[1], float(found[2])) if found else (text, 1.0)
+
+
+def root_among(path: Path, roots: Sequence[RootSummary]) -> Path:
+    """A folder that lies in the library's.
+
+    Raises:
+        BadQuery: It does not.
+    """
+    place = Path(path).expanduser().absolute()
+    for root in roots:
+        if place == root.path or root.path in place.parents or place in root.path.parents:
+            return place
+    known = ", ".join(str(root.path) for root in roots) or "none yet"
+    raise BadQuery(f"the folder {place} is none of the library's: they are {known}")
