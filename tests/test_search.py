@@ -4,14 +4,15 @@ import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import COLOURS, NewLibrary, centred, square
 
-from db.errors import BadQuery
-from db.records import Milliseconds
-from engine import Library, Query
+from db.errors import BadQuery, NothingFound
+from db.records import Milliseconds, Period
+from engine import Filter, Library, Part, Query
 from engine.search import LONGEST_QUERY, Ranking
 from indexer.build import index
 
@@ -141,3 +142,204 @@ def test_reranking_by_a_trained_regressor_keeps_relevance_in_range(
         cosine = float(centred("red") @ centred(hit.path.stem))
         assert hit.relevance == pytest.approx(1 / (1 + math.exp(3 - 6 * cosine)), abs=0.02)
     assert hits[0].path.stem == "red"
+
+
+# -- more than a text -------------------------------------------------------------------------
+
+
+def stems(library: Library, query: Query) -> list[str]:
+    return [hit.path.stem for hit in library.search(query).hits]
+
+
+def colour_id(library: Library, colour: str) -> int:
+    return next(record.id for record in library.catalog.everything() if record.path.stem == colour)
+
+
+def test_several_parts_are_the_weighted_sum_of_their_colours(library: Library) -> None:
+    """Without landmarks all parts are on one scale, so that the sum can be worked out."""
+    query = Query("red", k=8, parts=(Part("green", weight=0.5), Part("blue", weight=-2)))
+    hits = library.search(query).hits
+    point = centred("red") + 0.5 * centred("green") - 2 * centred("blue")
+    point /= np.linalg.norm(point)
+    for hit in hits:
+        assert hit.similarity == pytest.approx(float(point @ centred(hit.path.stem)), abs=0.02)
+        assert hit.relevance is None
+    assert [hit.similarity for hit in hits] == sorted(
+        (hit.similarity for hit in hits if hit.similarity is not None), reverse=True
+    )
+
+
+def test_weights_count_on_one_scale_where_landmarks_are_known(
+    tints: Path, squares: Path, tmp_path: Path
+) -> None:
+    """The corners' cosines lie equally far apart for each colour, and further for their sum."""
+    with Library.open(tmp_path / "judged", create=True, profile=str(tints)) as library:
+        index(library, [squares])
+        corners = np.stack([centred(colour) for colour in COLOURS])
+        parts = {"red": 1.0, "red green": -0.5}
+        vectors = {"red": centred("red"), "red green": centred((128, 128, 0))}
+        point = sum(
+            weight / (corners @ vectors[text]).std() * vectors[text]
+            for text, weight in parts.items()
+        )
+        point = point / np.linalg.norm(point)
+        query = Query(k=8, parts=tuple(Part(text, weight=w) for text, w in parts.items()))
+        for hit in library.search(query).hits:
+            assert hit.similarity == pytest.approx(float(point @ centred(hit.path.stem)), abs=0.02)
+
+
+def test_a_photo_finds_its_like(library: Library) -> None:
+    pixels = np.full((8, 8, 3), COLOURS["cyan"], np.uint8)
+    hits = library.search(Query(k=4, parts=(Part(pixels=pixels, name="mine.jpg"),))).hits
+    assert hits[0].path.stem == "cyan"
+    assert hits[0].similarity == pytest.approx(1, abs=0.01)
+    assert {hit.path.stem for hit in hits[1:]} == {"green", "blue", "white"}
+    assert all(hit.relevance is None for hit in hits)
+
+
+def test_a_hit_finds_more_like_it_and_not_itself(library: Library) -> None:
+    query = Query(k=8, parts=(Part(id=colour_id(library, "cyan")),))
+    found = stems(library, query)
+    assert set(found[:3]) == {"green", "blue", "white"}
+    assert len(found) == 7
+    assert "cyan" not in found
+
+
+def test_a_number_that_no_photo_has_is_told(library: Library) -> None:
+    with pytest.raises(BadQuery, match="no photo with the number 999"):
+        library.search(Query(parts=(Part(id=999),)))
+
+
+def test_parts_that_cancel_out_are_told(library: Library) -> None:
+    with pytest.raises(BadQuery, match="cancel out"):
+        library.search(Query("red", parts=(Part("red", weight=-1),)))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"parts": (Part("red", weight=-1),)}, "only what is not wanted"),
+        ({"text": "red", "parts": (Part("blue"),), "min_relevance": 0.5}, "one text alone"),
+        ({"where": Filter(min_width=3), "min_relevance": 0.5}, "one text alone"),
+        ({"text": "red", "parts": (Part("blue"),) * 33}, "33 parts"),
+    ],
+)
+def test_contradictions_are_told(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadQuery, match=told):
+        Query(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, "part of a query is empty"),
+        ({"text": "red", "id": 3}, "part of a query is empty"),
+        ({"text": "x" * (LONGEST_QUERY + 1)}, "characters"),
+        ({"text": "red", "weight": 0.0}, "weight 0 of red"),
+        ({"text": "red", "weight": float("nan")}, "weight nan"),
+        ({"text": "red", "weight": 101.0}, "weight 101"),
+    ],
+)
+def test_unusable_parts_are_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadQuery, match=told):
+        Part(**values)
+
+
+def test_a_query_tells_its_parts() -> None:
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    parts = (Part("snow", weight=0.5), Part("people", weight=-1), Part(pixels=pixels), Part(id=7))
+    assert str(Query("a dog", parts=parts)) == ("a dog, +0.5 x snow, -1 x people, a photo, photo 7")
+
+
+# -- only some photos -------------------------------------------------------------------------
+
+
+def test_a_filter_asks_among_its_photos_alone(library: Library, squares: Path) -> None:
+    square(squares / "tall" / "red.png", "red", size=(10, 40))
+    square(squares / "tall" / "blue.png", "blue", size=(10, 40))
+    index(library, [squares])
+    answer = library.search(Query("red", where=Filter(orientation="portrait")))
+    assert [hit.path.stem for hit in answer.hits] == ["red", "blue"]
+    assert (answer.among, answer.candidates) == (2, 2)
+    assert library.search(Query("red", where=Filter(min_width=10_000))).hits == ()
+
+
+def test_only_a_filter_gives_the_newest_first(library: Library, squares: Path) -> None:
+    for year, colour in ((2001, "red"), (2015, "blue"), (2008, "green")):
+        file = next(squares.rglob(f"{colour}.*"))
+        moment = datetime(year, 6, 1).timestamp()
+        os.utime(file, (moment, moment))
+    index(library, [squares])
+    where = Filter(modified=Period(datetime(2000, 1, 1), datetime(2020, 1, 1)))
+    answer = library.search(Query(where=where))
+    assert [hit.path.stem for hit in answer.hits] == ["blue", "green", "red"]
+    assert [hit.rank for hit in answer.hits] == [1, 2, 3]
+    assert all(hit.relevance is None and hit.similarity is None for hit in answer.hits)
+    paged = [
+        hit for at in (0, 2) for hit in library.search(Query(where=where, k=2, offset=at)).hits
+    ]
+    assert paged == list(answer.hits)
+
+
+# -- pages ------------------------------------------------------------------------------------
+
+
+def test_pages_never_overlap_however_few_are_judged_at_a_time(tints: Path, tmp_path: Path) -> None:
+    """The regressor's order differs from the prefilter's, so that a careless page would repeat."""
+    rng = np.random.default_rng(3)
+    for number, colour in enumerate(rng.integers(0, 256, (60, 3)).tolist()):
+        square(tmp_path / "many" / f"{number:02d}.png", tuple(colour))
+    with Library.open(tmp_path / "judged", create=True, profile=str(tints)) as library:
+        index(library, [tmp_path / "many"])
+        whole = library.search(Query("red", k=60, candidates=7)).hits
+        for size in (1, 4, 9, 60):
+            paged = [
+                hit.id
+                for start in range(0, 60, size)
+                for hit in library.search(Query("red", k=size, offset=start, candidates=7)).hits
+            ]
+            assert paged == [hit.id for hit in whole]
+        assert len({hit.id for hit in whole}) == 60
+
+
+def test_a_least_relevance_reaches_beyond_the_first_candidates(tints: Path, tmp_path: Path) -> None:
+    for number in range(40):
+        square(tmp_path / "many" / f"{number:02d}.png", (255, number, number))
+    square(tmp_path / "many" / "blue.png", "blue")
+    with Library.open(tmp_path / "judged", create=True, profile=str(tints)) as library:
+        index(library, [tmp_path / "many"])
+        found = library.search(Query("red", k=100, candidates=8, min_relevance=0.8)).hits
+        assert len(found) == 40
+        paged = [
+            hit.id
+            for start in range(0, 50, 10)
+            for hit in library.search(
+                Query("red", k=10, offset=start, candidates=8, min_relevance=0.8)
+            ).hits
+        ]
+        assert paged == [hit.id for hit in found]
+
+
+# -- a library that others write to -----------------------------------------------------------
+
+
+def test_a_reader_that_lives_long_sees_what_others_indexed(
+    library: Library, squares: Path, colours: Path
+) -> None:
+    with Library.open(library.folder) as reader:
+        before = len(reader.search(Query("red", k=100)).hits)
+        square(squares / "more.png", (250, 5, 5))
+        index(library, [squares])
+        reader.refresh()
+        after = reader.search(Query("red", k=100)).hits
+        assert len(after) == before + 1
+        held = reader.index
+        reader.refresh()
+        assert reader.index is held  # nothing changed: nothing is read again
+
+
+def test_a_photo_is_known_by_its_number(library: Library) -> None:
+    number = colour_id(library, "red")
+    assert library.photo(number).path.stem == "red"
+    with pytest.raises(NothingFound, match="999"):
+        library.photo(999)

@@ -328,3 +328,38 @@ def test_a_failed_save_leaves_the_old_file_and_no_rest(saved: tuple[Path, str]) 
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert len(VectorIndex.load(file, sha256=sha256)) == 9
     assert list(file.parent.iterdir()) == [file]
+
+
+# -- among some -------------------------------------------------------------------------------
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(0, 300),
+    share=st.sampled_from([0.0, 0.01, 0.1, 0.5, 1.0]),
+    k=st.sampled_from([1, 10, 1000]),
+    limit=st.sampled_from([20, EXACT_LIMIT]),
+)
+@hypothesis_settings(max_examples=300)
+def test_a_search_among_some_equals_brute_force(
+    seed: int, count: int, share: float, k: int, limit: int
+) -> None:
+    """However few they are and wherever they lie; unknown ids are passed over."""
+    rng = np.random.default_rng(seed)
+    ids = rng.choice(5_000, count, replace=False).astype(np.int64)
+    vectors = unit_rows(seed, count)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.vectors, "EXACT_LIMIT", limit)
+        index = built(ids, vectors, np.eye(DIMENSION, dtype=np.float32))
+    some = np.sort(ids[rng.random(count) < share])
+    among = np.union1d(some, rng.choice(6_000, 5).astype(np.int64))
+    held = {int(i): v for i, v in zip(ids, vectors, strict=True) if i in set(among.tolist())}
+    queries = unit_rows(seed + 1, 2)
+    found = index.search(queries, k, among=among)
+    assert found.ids.shape == found.similarities.shape == (2, min(k, len(held)))
+    for row, query in enumerate(queries):
+        assert set(found.ids[row].tolist()) <= held.keys()
+        assert len(set(found.ids[row].tolist())) == found.ids.shape[1]
+        if held:
+            wanted = best(held, query, k)
+            assert found.similarities[row] == pytest.approx(wanted, abs=2e-3)
