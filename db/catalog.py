@@ -286,9 +286,7 @@ class Catalog:
         found: dict[int, ImageRecord] = {}
         with self._read() as connection:
             for part in _parts(ids):
-                rows = connection.execute(
-                    sa.select(images).where(images.c.id.in_(part), sound(images))
-                )
+                rows = connection.execute(_SOUND_IMAGES, {"ids": part})
                 found.update((row.id, _record(row)) for row in rows)
             for part in _parts([image_id for image_id in ids if image_id not in found]):
                 for key in (images.c.id, vectors.c.image_id):
@@ -658,6 +656,9 @@ def _put(table: sa.Table, key: str) -> Insert:
 
 # The sign keeps SQLite from its index, which could be damaged and lie: rows tell by themselves.
 _UNINDEXED_ENCODER = sa.literal_column("+vectors.encoder", sa.Text)
+_SOUND_IMAGES = sa.select(images).where(
+    images.c.id.in_(sa.bindparam("ids", expanding=True)), sound(images)
+)  # built once, as building takes longest
 _PUT_IMAGE = _put(images, "path")
 _PUT_VECTOR = _put(vectors, "image_id")
 _KNOWN_IMAGES = (
