@@ -9,18 +9,14 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from threading import RLock, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from db.errors import ProfileDamaged, ProfileNotFound
 from engine.alignment import Alignment
-from engine.encoders import (
-    ImageEncoder,
-    OpenVinoImageEncoder,
-    OpenVinoTextEncoder,
-    TextEncoder,
-    has_bfloat16,
-)
 from engine.relevance import Logistic, Relevance, Similarity
+
+if TYPE_CHECKING:  # their runtime is loaded with the first model: many commands need none
+    from engine.encoders import ImageEncoder, TextEncoder
 
 DEFAULT = "lite2-minilm"
 MANIFEST = "manifest.json"
@@ -64,27 +60,33 @@ class Profile:
         return int(self.manifest["image"]["size"])
 
     @cached_property
-    def images(self) -> ImageEncoder:
+    def images(self) -> "ImageEncoder":
         """The image encoder, at the precision this processor runs fastest."""
+        from engine.encoders import has_bfloat16
+
         models = self.manifest["image"]["models"]
         return self._image_encoder("float" if "int8" not in models or has_bfloat16() else "int8")
 
-    def image_encoders(self) -> list[ImageEncoder]:
+    def image_encoders(self) -> "list[ImageEncoder]":
         """The image encoder at every precision it comes in, for training on all of them."""
         return [self._image_encoder(precision) for precision in self.manifest["image"]["models"]]
 
-    def _image_encoder(self, precision: str) -> ImageEncoder:
+    def _image_encoder(self, precision: str) -> "ImageEncoder":
+        from engine.encoders import OpenVinoImageEncoder
+
         model = self._file(self.manifest["image"]["models"][precision])
         return OpenVinoImageEncoder(model, size=self.size, dimension=self.dimension)
 
     @property
-    def texts(self) -> TextEncoder:
+    def texts(self) -> "TextEncoder":
         """The text encoder."""
         with self._loading:  # it may be on its way already, see `warm`
             return self._texts
 
     @cached_property
-    def _texts(self) -> TextEncoder:
+    def _texts(self) -> "TextEncoder":
+        from engine.encoders import OpenVinoTextEncoder
+
         text = self.manifest["text"]
         return OpenVinoTextEncoder(
             self._file(text["model"]),

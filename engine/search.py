@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from db.catalog import Catalog
 from db.errors import BadQuery
 from db.records import Answer, Filter, Floats, Hit, Ids, ImageRecord, Milliseconds, Pixels
 from engine.alignment import unit
-from engine.profile import Profile
-from engine.vectors import VectorIndex
+
+if TYPE_CHECKING:  # FAISS is loaded by whoever opens an index
+    from engine.profile import Profile
+    from engine.vectors import VectorIndex
 
 LONGEST_QUERY = 1000
 """In characters, of each text."""
@@ -146,7 +149,7 @@ class Ranking:
 
 
 def rank(
-    query: Query, depth: int, profile: Profile, index: VectorIndex, among: Ids | None = None
+    query: Query, depth: int, profile: "Profile", index: "VectorIndex", among: Ids | None = None
 ) -> Ranking:
     """Finds the ``depth`` candidates nearest to a query and judges them.
 
@@ -182,7 +185,7 @@ def rank(
     )
 
 
-def aim(parts: Sequence[Part], profile: Profile, index: VectorIndex) -> Floats:
+def aim(parts: Sequence[Part], profile: "Profile", index: "VectorIndex") -> Floats:
     """The point that photos shall lie near.
 
     A photo's cosines with other photos lie further apart than a text's do: each part's are brought
@@ -205,7 +208,7 @@ def aim(parts: Sequence[Part], profile: Profile, index: VectorIndex) -> Floats:
     return unit(total[None])
 
 
-def _vector(part: Part, profile: Profile, index: VectorIndex) -> Floats:
+def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
     if part.id:
         try:
             return index.vectors(np.array([part.id], np.int64))
@@ -219,7 +222,7 @@ def _vector(part: Part, profile: Profile, index: VectorIndex) -> Floats:
     return profile.alignment.texts(profile.texts.encode([part.text]))
 
 
-def search(query: Query, profile: Profile, index: VectorIndex, catalog: Catalog) -> Answer:
+def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Catalog) -> Answer:
     """Answers a query."""
     begin = perf_counter()
     among = _among(query, catalog, index)
@@ -257,7 +260,7 @@ def search(query: Query, profile: Profile, index: VectorIndex, catalog: Catalog)
     )
 
 
-def _among(query: Query, catalog: Catalog, index: VectorIndex) -> Ids | None:
+def _among(query: Query, catalog: Catalog, index: "VectorIndex") -> Ids | None:
     """The ids that count: those that the filter lets through, less the photos asked with."""
     examples = [part.id for part in query.parts if part.id]
     if not query.where and not examples:
@@ -266,7 +269,7 @@ def _among(query: Query, catalog: Catalog, index: VectorIndex) -> Ids | None:
     return np.setdiff1d(ids, examples)
 
 
-def _newest(query: Query, asked: int, begin: float, profile: Profile, catalog: Catalog) -> Answer:
+def _newest(query: Query, asked: int, begin: float, profile: "Profile", catalog: Catalog) -> Answer:
     """All photos of the filter, the newest first, as nothing says which is better."""
     records = catalog.newest(query.where, limit=query.k, offset=query.offset)
     hits = tuple(

@@ -11,7 +11,7 @@ import signal
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xxhash
@@ -28,10 +29,10 @@ from db.catalog import RawVectors
 from db.errors import BadRoot, UnreadableImage
 from db.records import FileState, ImageRecord, IndexReport, KnownFile, Skipped, Vanished
 from engine.library import Library
-from indexer.decode import Photo, decode
-from indexer.formats import readable_now
-from indexer.limits import MAX_BYTES
 from indexer.scan import Changes, Scan, compare, out_of_reach, scan_roots
+
+if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
+    from indexer.decode import Photo
 
 BATCH = 32
 
@@ -64,7 +65,7 @@ class _Read:
     state: FileState
     before: KnownFile | None
     content: bytes = b""
-    photo: Photo | None = None
+    photo: "Photo | None" = None
     """None where the catalogue already knows this content."""
     reason: str = ""
     """Why the file cannot be used; empty when it can."""
@@ -165,7 +166,7 @@ def _plan(
     """What is to be done in a root; nothing while its photos are out of reach."""
     catalog, encoder = library.catalog, library.profile.encoder
     known = catalog.known(root, encoder)
-    again = {path for path, file in known.items() if file.reason and readable_now(file.reason)}
+    again = _readable_now(known)
     if again:
         catalog.forget_skipped([Path(path) for path in again])
         known = {path: file for path, file in known.items() if path not in again}
@@ -183,6 +184,16 @@ def _plan(
     tally.unchanged += changes.unchanged
     tally.linked += found.linked
     return _Plan(root, catalog.add_root(root), changes, found.missing)
+
+
+def _readable_now(known: Mapping[str, KnownFile]) -> set[str]:
+    """The skipped files whose format can be read by now."""
+    unusable = {path: file.reason for path, file in known.items() if file.reason}
+    if not unusable:
+        return set()
+    from indexer.formats import readable_now
+
+    return {path for path, reason in unusable.items() if readable_now(reason)}
 
 
 class _Run:
@@ -282,6 +293,9 @@ class _Run:
         return waiting.popleft().result()
 
     def _read(self, path: Path, state: FileState, before: KnownFile | None) -> _Read:
+        from indexer.decode import decode
+        from indexer.limits import MAX_BYTES
+
         try:
             state, content = _content(path)
             if state.size > MAX_BYTES:
@@ -445,6 +459,8 @@ def _content(path: Path) -> tuple[FileState, bytes]:
     Raises:
         OSError: It cannot be read, is no ordinary file, or changed meanwhile.
     """
+    from indexer.limits import MAX_BYTES
+
     with open(path, "rb", opener=_without_waiting) as file:
         before = os.fstat(file.fileno())
         if not stat.S_ISREG(before.st_mode):
