@@ -33,8 +33,8 @@ BELOW_CLI = [file for file in FILES if file.name != "cli.py"]
 
 ONE_ROOM = {
     "faiss": {"engine/vectors.py"},
-    "sqlalchemy": {"db/catalog.py", "db/schema.py", "db/salvage.py"},
-    "sqlite3": {"db/catalog.py", "db/schema.py", "db/salvage.py"},
+    "sqlalchemy": {"db/catalog.py", "db/schema.py", "db/filters.py", "db/salvage.py"},
+    "sqlite3": {"db/catalog.py", "db/schema.py", "db/filters.py", "db/salvage.py"},
     "click": {"cli.py"},
     "rich": {"cli.py"},
     "openvino": {"engine/encoders.py"},

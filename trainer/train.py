@@ -77,8 +77,8 @@ class Options:
 
     seed: int = 0
     quick: bool = False
-    """Leave the text encoder as it is, see photos at this processor's precision alone, learn the
-    alignment in half as many epochs, and let fewer regressors compete."""
+    """Leave the text encoder as it is, see photos at this processor's precision alone and not
+    mirrored, learn the alignment in half as many epochs, and let fewer regressors compete."""
     tune: int = 0
     """Trials of a search for better settings of the regressors."""
     stop_words: str = "pairs"
@@ -183,12 +183,13 @@ def _from_captions(course: _Course, data: Path, folder: Path) -> dict[str, Any]:
     shown, shown_of = _files(data / "images" / "dev", [c.image for c in dev])
     _refuse_unknown_encoders(profile, quick=options.quick)
     encoders = [profile.images] if options.quick else profile.image_encoders()
-    course.total = _work(options, captions, len(encoders), len(photos), len(rated) + len(shown))
+    seen = len(photos) * len(encoders) * (1 if options.quick else 2)
+    course.total = _work(options, captions, seen + len(rated) + len(shown))
     views = np.stack(
         [
             course.encode(encoder, photos, mirrored=mirrored)
             for encoder in encoders
-            for mirrored in (False, True)
+            for mirrored in ((False,) if options.quick else (False, True))
         ]
     )
     rated_raw = course.encode(profile.images, rated)[rated_of]
@@ -258,14 +259,12 @@ def _refuse_unknown_encoders(profile: Profile, *, quick: bool) -> None:
             )
 
 
-def _work(
-    options: Options, captions: Sequence[Caption], encoders: int, photos: int, few: int
-) -> int:
+def _work(options: Options, captions: Sequence[Caption], encoded: int) -> int:
+    """About how long the whole takes, in photos encoded."""
     steps = options.text.epochs * (len(captions) // min(options.text.batch, len(captions)))
-    members = 1 if not options.quick else options.alignment.members
+    members = options.alignment.members if options.quick else 1
     return (
-        2 * encoders * photos
-        + few
+        encoded
         + (0 if options.quick else _STEP * steps)
         + _EPOCH * members * options.alignment.epochs
         + _CONTENDER * 15
