@@ -1,14 +1,15 @@
-"""Bytes of a photo -> upright sRGB pixels of the encoder's size, within limits."""
+"""Bytes of a photo -> upright sRGB pixels of the size that is wanted, within limits."""
 
 import io
 import math
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -17,7 +18,10 @@ from PIL.Image import Resampling, Transpose
 from db.errors import UnreadableImage
 from db.records import Pixels, Place
 from indexer.formats import ORIENTATION, kind_of, open_photo, unopened
-from indexer.limits import needed, room, stored
+from indexer.limits import MAX_PIXELS, needed, room, stored
+
+_Size: TypeAlias = tuple[int, int]
+"""Width and height, in pixels."""
 
 _MAX_PROFILE = 4 * 2**20
 _SAME_COLOUR = 2
@@ -87,7 +91,7 @@ class Photo:
     details: Details
 
 
-def decode(content: bytes, size: int) -> Photo:
+def decode(content: bytes, size: int, *, most: int = MAX_PIXELS) -> Photo:
     """Decodes a photo; of several pictures in one file the first.
 
     Large JPEGs are decoded at a fraction of their size, which costs a fraction of the time.
@@ -95,20 +99,59 @@ def decode(content: bytes, size: int) -> Photo:
     Args:
         content: The whole file.
         size: Side of the square, in pixels.
+        most: Photos of more pixels are refused.
 
     Raises:
         UnreadableImage: With the reason in words.
     """
+    found = _upright(content, lambda _: (size, size), most)
+    width, height = found.size
+    return Photo(np.asarray(found.image, np.uint8), width, height, found.details)
+
+
+def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
+    """A small picture of a photo, as a JPEG in sRGB that is upright and keeps the photo's shape.
+
+    Args:
+        content: The whole file.
+        side: Its longer side in pixels; smaller photos are not enlarged.
+        quality: Of the JPEG, up to 95.
+
+    Raises:
+        UnreadableImage: With the reason in words.
+    """
+    small = _upright(content, lambda size: _within(size, side), MAX_PIXELS).image
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def _within(size: _Size, side: int) -> _Size:
+    share = min(1.0, side / max(size))
+    return max(1, round(size[0] * share)), max(1, round(size[1] * share))
+
+
+class _Upright(NamedTuple):
+    image: Image.Image
+    """In RGB, made small and turned upright."""
+    size: _Size
+    """Of the original as seen upright."""
+    details: Details
+
+
+def _upright(content: bytes, wanted: Callable[[_Size], _Size], most: int) -> _Upright:
+    """Decodes a photo into the size that is wanted for its own, both as the file has it."""
     if not content:
         raise UnreadableImage("the file is empty")
     kind = kind_of(content)
     try:
         with open_photo(content, kind) as image:
             width, height = image.size
-            working = needed(image, content)
-            image.draft("RGB", (size, size))
+            working = needed(image, content, most)
+            size = wanted(image.size)
+            image.draft("RGB", size)
             with room.take(working + stored(image)):
-                square = _square(image, size)
+                small = _reduced(image, size)
             # Not before: some formats tell only once they are decoded.
             exif = _exif(image)
             name = kind or _NAMES.get(str(image.format), str(image.format))
@@ -124,19 +167,20 @@ def decode(content: bytes, size: int) -> Photo:
     if kind == "camera RAW":  # its preview seldom tells
         exif = _of_raw(content, exif)
     if orientation in _UPRIGHT:
-        square = square.transpose(_UPRIGHT[orientation])
+        small = small.transpose(_UPRIGHT[orientation])
     if orientation >= 5:
         width, height = height, width
     details = Details(name, exif.taken, exif.camera, exif.place)
-    return Photo(np.asarray(square, np.uint8), width, height, details)
+    return _Upright(small, (width, height), details)
 
 
 # -- pixels -----------------------------------------------------------------------------------
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
+def _reduced(image: Image.Image, size: _Size) -> Image.Image:
+    """In RGB, in sRGB's colours."""
     image.load()  # some formats tell only then what is in them
-    small = _small(image, (size, size))
+    small = _small(image, size)
     profile = image.info.get("icc_profile") or b""
     if profile or small.mode == "LAB":
         transform = _to_srgb(profile, small.mode)
@@ -145,7 +189,7 @@ def _square(image: Image.Image, size: int) -> Image.Image:
     return small.convert("RGB")
 
 
-def _small(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _small(image: Image.Image, size: _Size) -> Image.Image:
     """In RGB, L, CMYK or LAB, in the photo's own colours."""
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image)

@@ -64,21 +64,22 @@ def stored(image: Image.Image) -> int:
     return image.width * image.height * _STORED.get(mode, 4)
 
 
-def needed(image: Image.Image, content: bytes) -> int:
+def needed(image: Image.Image, content: bytes, most: int = MAX_PIXELS) -> int:
     """Bytes that decoding takes beside Pillow's own picture.
 
     Args:
         image: Opened, not yet decoded.
         content: Its file.
+        most: More pixels are refused.
 
     Raises:
         UnreadableImage: The photo is too large.
     """
     pixels = image.width * image.height
     said = f"{image.width:,} x {image.height:,} pixels"
-    if pixels > MAX_PIXELS:
+    if pixels > most:
         raise UnreadableImage(
-            f"{said} are more than the {MAX_PIXELS // 10**6} megapixels that are decoded"
+            f"{said} are more than the {most // 10**6} megapixels that are decoded"
         )
     if isinstance(image, JpegImageFile):  # in strips and at a fraction, or in passes
         passes = 1

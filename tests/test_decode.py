@@ -20,7 +20,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from db.errors import UnreadableImage
 from engine.profile import load_profile
-from indexer.decode import Photo, decode
+from indexer.decode import Photo, decode, thumbnail
 
 SIZE = 32
 FORMATS = {".jpg": "JPEG", ".png": "PNG", ".gif": "GIF", ".webp": "WEBP", ".bmp": "BMP",
@@ -58,6 +58,65 @@ def test_jpeg_xl_comes_out_upright(orientation: int, tmp_path: Path) -> None:
     photo = decode(transcoded(jpeg, tmp_path), SIZE)
     assert corners(photo.pixels) == UPRIGHT
     assert (photo.width, photo.height) == (96, 64)
+
+
+def _seen(content: bytes, side: int) -> Image.Image:
+    with Image.open(io.BytesIO(thumbnail(content, side)), formats=("JPEG",)) as image:
+        image.load()
+        return image
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_thumbnails_are_upright_and_keep_their_shape(orientation: int, format_: str) -> None:
+    small = _seen(oriented(quarters(), orientation, format_), 48)
+    assert small.size == (48, 32)
+    assert corners(np.asarray(small)) == UPRIGHT
+    assert not small.getexif()  # or it would be turned once more
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "expected"),
+    [
+        ((96, 64), 320, (96, 64)),
+        ((4000, 3000), 320, (320, 240)),
+        ((3000, 4000), 160, (120, 160)),
+        ((5000, 3), 160, (160, 1)),
+        ((1, 1), 160, (1, 1)),
+    ],
+)
+def test_thumbnails_are_never_enlarged(
+    size: tuple[int, int], side: int, expected: tuple[int, int]
+) -> None:
+    assert _seen(encoded(Image.new("RGB", size, "red"), "JPEG"), side).size == expected
+
+
+def test_thumbnails_of_wide_colours_are_srgb() -> None:
+    colour = (200, 60, 40)
+    content = encoded(Image.new("RGB", (64, 48), colour), icc_profile=photos.matrix_profile())
+    expected = decode(content, 8).pixels[4, 4].astype(int)
+    assert np.abs(expected - colour).max() > 10
+    seen = np.asarray(_seen(content, 32))[16, 12].astype(int)
+    assert np.abs(seen - expected).max() <= 6
+
+
+def test_thumbnails_lie_on_white() -> None:
+    content = encoded(Image.new("RGBA", (64, 48), (255, 0, 0, 0)))
+    assert (np.asarray(_seen(content, 32)) > 250).all()
+
+
+def test_a_thumbnail_of_damage_is_told() -> None:
+    whole = encoded(quarters(), "JPEG")
+    for content in (b"", b"<svg/>", whole[:200], photos.png_claiming(50_000, 50_000)):
+        with pytest.raises(UnreadableImage):
+            thumbnail(content, 320)
+
+
+def test_fewer_pixels_may_be_allowed() -> None:
+    content = encoded(quarters((96, 64)))
+    assert decode(content, SIZE, most=96 * 64).width == 96
+    with pytest.raises(UnreadableImage, match="96 x 64 pixels are more than"):
+        decode(content, SIZE, most=96 * 64 - 1)
 
 
 def _turned(format_: str, orientation: int, folder: Path) -> bytes:
