@@ -1,0 +1,134 @@
+// The panel of filters: what the library can be narrowed to, and what it is narrowed to now.
+
+import { FILTERS, filterCount, judged } from "./address.js";
+import { byId, element } from "./element.js";
+import { LEAST_FITS, SHAPES, number } from "./words.js";
+
+const PAUSE = 350; // milliseconds after the last key in a field
+
+export class Filters {
+  /**
+   * @param {HTMLFormElement} panel
+   * @param {Function} change takes the new state
+   */
+  constructor(panel, change) {
+    this.panel = panel;
+    this.change = change;
+    this.offer({ roots: [], formats: [], cameras: [], years: [] });
+    panel.addEventListener("change", (event) => this.#changed(event.target.name));
+    panel.addEventListener("input", (event) => this.#typed(event.target));
+    panel.addEventListener("submit", (event) => {
+      event.preventDefault();
+      panel.hidePopover();
+    });
+  }
+
+  /** Fills the panel with what the library holds. */
+  offer(library) {
+    const { year, root, camera, min_relevance: least } = this.panel.elements;
+    const counted = ({ name, images }) => ({ value: name, words: `${name} (${number(images)})` });
+    options(year, "any", [...library.years].reverse().map(({ year: name, images }) => counted({ name, images })));
+    options(root, "all", library.roots.map((one) => ({ ...counted(one), value: one.number })));
+    options(camera, "any", library.cameras.map(counted));
+    options(least, "any, best first", LEAST_FITS);
+    byId("shapes").replaceChildren(choice("radio", "orientation", "", "any"),
+      ...Object.entries(SHAPES).map(([value, words]) => choice("radio", "orientation", value, words)));
+    byId("formats").replaceChildren(
+      ...library.formats.map((one) => choice("checkbox", "format", one.name, counted(one).words)));
+    hide(year, !library.years.length);
+    hide(this.panel.elements.from, !library.years.length);
+    hide(root, library.roots.length < 2);
+    hide(camera, !library.cameras.length);
+    hide(byId("formats"), library.formats.length < 2);
+    if (this.state) this.draw(this.state);
+  }
+
+  /** Shows what a state filters by. */
+  draw(state) {
+    this.state = state;
+    const fields = this.panel.elements;
+    for (const name of ["root", "camera", "min_width", "min_height", "min_relevance"]) {
+      set(fields[name], state[name]);
+    }
+    set(fields.year, /^\d{4}$/.test(state.taken) ? state.taken : "");
+    const [from, to] = dates(state.taken);
+    set(fields.from, from);
+    set(fields.to, to);
+    set(fields.path, (state.path[0] ?? "").replace(/^\*|\*$/g, ""));
+    for (const box of this.panel.querySelectorAll("[name=orientation]")) box.checked = box.value === state.orientation;
+    for (const box of this.panel.querySelectorAll("[name=format]")) box.checked = state.format.includes(box.value);
+    fields.min_relevance.disabled = !judged(state);
+    byId("fit-note").hidden = judged(state);
+    this.#count(filterCount(state));
+  }
+
+  #count(count) {
+    const mark = byId("filters-count");
+    mark.hidden = count === 0;
+    mark.textContent = count;
+    byId("filters-open").setAttribute("aria-label", count ? `Filters, ${count} in use` : "Filters");
+  }
+
+  #typed(field) {
+    clearTimeout(this.waiting);
+    if (["text", "number"].includes(field.type)) {
+      this.waiting = setTimeout(() => this.#changed(field.name), PAUSE);
+    }
+  }
+
+  #changed(name) {
+    clearTimeout(this.waiting);
+    const field = this.panel.elements[name];
+    if (field.validity && !field.validity.valid) return;
+    const wanted = { ...this.state, ...this.#value(name) };
+    if (FILTERS.some((filter) => String(wanted[filter]) !== String(this.state[filter]))) this.change(wanted);
+  }
+
+  /** What a field of the panel says, as a piece of the state. */
+  #value(name) {
+    const fields = this.panel.elements;
+    const picked = () => [...this.panel.querySelectorAll(`[name=${name}]:checked`)].map((box) => box.value);
+    switch (name) {
+      case "year": return { taken: fields.year.value };
+      case "from":
+      case "to": return { taken: between(fields.from.value, fields.to.value) };
+      case "path": return { path: fields.path.value.trim() ? [`*${fields.path.value.trim()}*`] : [] };
+      case "orientation": return { orientation: picked()[0] ?? "" };
+      case "format": return { format: picked() };
+      default: return { [name]: fields[name].value.trim() };
+    }
+  }
+}
+
+function between(from, to) {
+  return from || to ? `${from}..${to}` : "";
+}
+
+/** The days of a stretch of time that date fields can show. */
+function dates(taken) {
+  const day = (text) => (/^\d{4}-\d\d-\d\d$/.test(text ?? "") ? text : "");
+  const [from, to] = taken.includes("..") ? taken.split("..") : [taken, taken];
+  return [day(from), day(to)];
+}
+
+function options(select, none, values) {
+  select.replaceChildren(element("option", { value: "" }, none),
+    ...values.map(({ value, words }) => element("option", { value }, words)));
+}
+
+/** Shows a value; one that the library does not offer gets an option of its own. */
+function set(field, value) {
+  if (field === document.activeElement && field.value.trim() === value) return;
+  if (field.tagName === "SELECT" && ![...field.options].some((option) => option.value === value)) {
+    field.append(element("option", { value }, value));
+  }
+  field.value = value;
+}
+
+function choice(type, name, value, words) {
+  return element("label.option", {}, element("input", { type, name, value }), element("span", {}, words));
+}
+
+function hide(field, hidden) {
+  field.closest(".row").hidden = hidden;
+}

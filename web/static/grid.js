@@ -1,0 +1,185 @@
+// The grid of small pictures: rows without gaps, known before any picture has loaded.
+
+import { element, icon } from "./element.js";
+import { layOut } from "./rows.js";
+import { thumbnail } from "./server.js";
+import { fit } from "./words.js";
+
+const GLIDE = { duration: 240, easing: "cubic-bezier(.2,.7,.2,1)" };
+
+export class Grid {
+  /**
+   * @param {HTMLElement} list
+   * @param {{addressOf: Function, onOpen: Function, onAlike: Function}} how
+   */
+  constructor(list, how) {
+    this.list = list;
+    this.how = how;
+    this.hits = [];
+    this.items = new Map();
+    this.width = 0;
+    new ResizeObserver(() => this.#resized()).observe(list);
+    list.addEventListener("keydown", (event) => this.#step(event));
+  }
+
+  /** Shows hits in their order; photos that stay keep their elements, and glide to their places. */
+  show(hits, { glide = false } = {}) {
+    const before = glide ? this.#seen() : new Map();
+    const old = this.items;
+    this.items = new Map(hits.map((hit) => [hit.id, old.get(hit.id) ?? this.#item(hit)]));
+    this.hits = hits;
+    for (const hit of hits) this.#describe(this.items.get(hit.id), hit);
+    const wanted = [...this.items.values()];
+    for (const [id, item] of old) if (!this.items.has(id)) item.remove();
+    wanted.forEach((item, place) => {
+      if (this.list.children[place] !== item) this.list.insertBefore(item, this.list.children[place] ?? null);
+    });
+    this.#lay();
+    this.#glide(before);
+  }
+
+  /** Puts the keyboard's focus on a photo; tells whether it is there. */
+  focus(id) {
+    const link = this.items.get(id)?.querySelector("a");
+    link?.focus();
+    return Boolean(link);
+  }
+
+  // -- one photo -----------------------------------------------------------------------------
+
+  #item(hit) {
+    const link = element(
+      "a",
+      { draggable: false, on: { click: (event) => this.#open(event, hit.id) } },
+      element("img", { alt: hit.name, loading: "lazy", decoding: "async", draggable: false }),
+      element("span.fit"),
+    );
+    const alike = element(
+      "button.alike",
+      {
+        type: "button",
+        title: "More like this",
+        "aria-label": `More like ${hit.name}`,
+        on: { click: () => this.how.onAlike(hit) },
+      },
+      icon("alike"),
+    );
+    const item = element("li.photo", {}, link, alike);
+    item.dataset.id = hit.id;
+    const picture = link.firstChild;
+    picture.addEventListener("load", () => item.classList.add("loaded"));
+    picture.addEventListener("error", () => item.classList.add("failed"));
+    return item;
+  }
+
+  #describe(item, hit) {
+    item.querySelector("a").href = this.how.addressOf(hit.id);
+    const mark = item.querySelector(".fit");
+    mark.hidden = hit.similarity === null;
+    if (mark.hidden) return;
+    if (hit.relevance === null) {
+      mark.dataset.level = "0";
+      mark.replaceChildren(element("span.word", {}, `likeness ${hit.similarity.toFixed(2)}`));
+    } else {
+      const { level, word } = fit(hit.relevance);
+      mark.dataset.level = level;
+      mark.replaceChildren(bars(), element("span.word", {}, word));
+    }
+  }
+
+  #open(event, id) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // a new tab
+    event.preventDefault();
+    this.how.onOpen(id);
+  }
+
+  // -- places --------------------------------------------------------------------------------
+
+  #resized() {
+    if (this.list.clientWidth !== this.width) this.#lay();
+  }
+
+  #lay() {
+    this.width = this.list.clientWidth;
+    const style = getComputedStyle(this.list);
+    const height = parseFloat(style.getPropertyValue("--row"));
+    const gap = parseFloat(style.getPropertyValue("--gap"));
+    const { boxes, height: whole } = layOut(this.hits, this.width, height, gap);
+    this.boxes = boxes;
+    this.list.style.height = `${whole}px`;
+    this.hits.forEach((hit, place) => put(this.items.get(hit.id), boxes[place], hit.id));
+  }
+
+  /** Where the photos lie that can be seen now. */
+  #seen() {
+    const places = new Map();
+    for (const [id, item] of this.items) {
+      const box = item.getBoundingClientRect();
+      if (box.bottom > 0 && box.top < innerHeight) places.set(id, box);
+    }
+    return places;
+  }
+
+  #glide(before) {
+    if (!before.size || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    for (const [id, item] of this.items) {
+      const from = before.get(id);
+      const to = item.getBoundingClientRect();
+      if (to.top > innerHeight) break;
+      if (from) {
+        const [x, y] = [from.left - to.left, from.top - to.top];
+        if (x || y) item.animate([{ transform: `translate(${x}px, ${y}px)` }, {}], GLIDE);
+      } else {
+        item.animate([{ opacity: 0, transform: "scale(.97)" }, {}], GLIDE);
+      }
+    }
+  }
+
+  // -- the keyboard --------------------------------------------------------------------------
+
+  /** Arrow keys go from photo to photo, also up and down. */
+  #step(event) {
+    const here = this.hits.findIndex((hit) => String(hit.id) === event.target.closest("li")?.dataset.id);
+    const turns = { ArrowLeft: -1, ArrowRight: 1 };
+    if (here < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    let there = null;
+    if (event.key in turns) there = here + turns[event.key];
+    if (event.key === "ArrowUp") there = this.#beyond(here, -1);
+    if (event.key === "ArrowDown") there = this.#beyond(here, 1);
+    const hit = this.hits[there];
+    if (!hit) return;
+    event.preventDefault();
+    this.focus(hit.id);
+  }
+
+  /** The photo above or below that lies nearest. */
+  #beyond(here, way) {
+    const middle = (box) => box.left + box.width / 2;
+    const from = this.boxes[here];
+    let place = here + way;
+    while (this.boxes[place]?.top === from.top) place += way;
+    const row = this.boxes[place]?.top;
+    let best = null;
+    for (; this.boxes[place]?.top === row && row !== undefined; place += way) {
+      const away = Math.abs(middle(this.boxes[place]) - middle(from));
+      if (best === null || away < best.away) best = { place, away };
+    }
+    return best?.place ?? null;
+  }
+}
+
+/** Four bars, as many of them filled as the photo fits. */
+export function bars() {
+  return element("span.bars", { "aria-hidden": "true" }, ...Array.from({ length: 4 }, () => element("i")));
+}
+
+function put(item, box, id) {
+  for (const side of ["left", "top", "width", "height"]) item.style[side] = `${box[side]}px`;
+  const picture = item.querySelector("img");
+  const pixels = Math.max(box.width, box.height) * Math.min(devicePixelRatio, 2);
+  if (pixels > Number(picture.dataset.pixels ?? 0)) { // never a smaller one again
+    picture.dataset.pixels = pixels;
+    const source = thumbnail(id, pixels);
+    if (picture.getAttribute("src") !== source) picture.src = source;
+  }
+}

@@ -1,0 +1,209 @@
+// One photo, large: arrow keys and swipes turn the page, details lie beside it.
+
+import { byId, element, icon } from "./element.js";
+import { bars } from "./grid.js";
+import { original, photo, shown, thumbnail } from "./server.js";
+import { bytes, fit, moment, place, size } from "./words.js";
+
+const SWIPE = 60; // pixels, from which on a finger's way counts as meant
+
+export class Viewer {
+  /**
+   * @param {{onTurn: Function, onClose: Function, onAlike: Function, onNear: Function}} how
+   *   ``onTurn`` is given -1 or 1
+   */
+  constructor(how) {
+    this.how = how;
+    this.dialog = byId("viewer");
+    this.picture = byId("large");
+    this.id = null;
+    byId("viewer-close").addEventListener("click", () => this.dialog.close());
+    byId("viewer-alike").addEventListener("click", () => how.onAlike({ id: this.id, name: byId("viewer-name").textContent }));
+    byId("viewer-details").addEventListener("click", () => this.#toggle());
+    byId("previous").addEventListener("click", () => how.onTurn(-1));
+    byId("next").addEventListener("click", () => how.onTurn(1));
+    this.dialog.addEventListener("close", () => how.onClose());
+    this.dialog.addEventListener("keydown", (event) => this.#key(event));
+    this.#listenForSwipes(byId("stage"));
+  }
+
+  /**
+   * Shows a photo.
+   *
+   * @param {number} id
+   * @param {Object|null} hit what the search said of it; none where it is not among the photos
+   * @param {{place: string, first: boolean, last: boolean}} where among the photos found
+   */
+  async show(id, hit, where) {
+    byId("viewer-place").textContent = where.place;
+    byId("previous").disabled = where.first;
+    byId("next").disabled = where.last;
+    if (this.id === id) {
+      this.#judge(hit);
+      return;
+    }
+    this.id = id;
+    this.hit = hit;
+    this.told = null;
+    this.#preview(id, hit);
+    if (!this.dialog.open) this.dialog.showModal();
+    this.asked?.abort();
+    this.asked = new AbortController();
+    const { signal } = this.asked;
+    try {
+      const told = await photo(id, { signal });
+      this.#describe(told);
+      await this.#enlarge(told, signal);
+    } catch (error) {
+      if (error.name !== "AbortError") this.#fail(error);
+    }
+  }
+
+  /** The search's answer may come after the photo's details. */
+  #judge(hit) {
+    if (!hit || this.hit) return;
+    this.hit = hit;
+    if (this.told) this.#describe(this.told);
+  }
+
+  close() {
+    this.asked?.abort();
+    this.id = null;
+    if (this.dialog.open) this.dialog.close();
+    this.picture.removeAttribute("src");
+  }
+
+  // -- the picture ---------------------------------------------------------------------------
+
+  /** The small picture at once, in the large one's place. */
+  #preview(id, hit) {
+    byId("viewer-name").textContent = hit?.name ?? `Photo ${id}`;
+    byId("facts").replaceChildren();
+    byId("large-failed").hidden = true;
+    this.picture.hidden = false;
+    this.picture.alt = hit?.name ?? "";
+    this.picture.src = thumbnail(id, 640);
+    if (hit) this.#shape(hit);
+    byId("viewer-original").href = original(id);
+  }
+
+  #shape({ width, height }) {
+    this.picture.style.setProperty("--width", width);
+    this.picture.style.setProperty("--height", height);
+  }
+
+  async #enlarge(told, signal) {
+    this.#shape(told);
+    const large = new Image();
+    large.src = shown(told);
+    try {
+      await large.decode();
+    } catch {
+      return; // the small picture has to do
+    }
+    if (!signal.aborted) this.picture.src = large.src;
+  }
+
+  #fail(error) {
+    this.picture.hidden = true;
+    byId("large-failed").hidden = false;
+    byId("large-failed").textContent = error.message;
+  }
+
+  // -- details -------------------------------------------------------------------------------
+
+  #describe(told) {
+    this.told = told;
+    byId("viewer-name").textContent = told.name;
+    this.picture.alt = told.name;
+    const rows = [
+      ["How well it fits", this.#fits()],
+      ["Taken", told.taken && moment(told.taken)],
+      ["Camera", told.camera],
+      ["Size", size(told.width, told.height)],
+      ["File", `${told.format}, ${bytes(told.bytes)}`],
+      ["Changed", told.modified && moment(told.modified)],
+      ["Folder", told.folder],
+      ["Path", told.path && element("code", {}, told.path)],
+      ["Place", told.place && this.#place(told.place)],
+    ].filter(([, value]) => value);
+    byId("facts").replaceChildren(
+      element("dl", {}, ...rows.map(([name, value]) =>
+        element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
+    );
+  }
+
+  #fits() {
+    if (!this.hit || this.hit.similarity === null) return null;
+    const likeness = `likeness ${this.hit.similarity.toFixed(2)}`;
+    if (this.hit.relevance === null) return element("span", {}, `${likeness}; not judged`);
+    const { level, word } = fit(this.hit.relevance);
+    const mark = element("span.fit", {}, bars(), word);
+    mark.dataset.level = level;
+    return element("span", {}, mark,
+      element("span.note", {}, `relevance ${this.hit.relevance.toFixed(2)} of 1, ${likeness}`));
+  }
+
+  #place(where) {
+    const near = () => this.how.onNear(`${where.latitude},${where.longitude}`);
+    return element("span", {}, place(where),
+      element("button.near", { type: "button", on: { click: near } }, icon("place"), "Photos near here"));
+  }
+
+  #toggle(open = !this.dialog.classList.contains("told")) {
+    this.dialog.classList.toggle("told", open);
+    byId("viewer-details").setAttribute("aria-expanded", String(open));
+  }
+
+  // -- keys and fingers ----------------------------------------------------------------------
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = {
+      ArrowLeft: () => byId("previous").disabled || this.how.onTurn(-1),
+      ArrowRight: () => byId("next").disabled || this.how.onTurn(1),
+      i: () => this.#toggle(),
+    }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  #listenForSwipes(stage) {
+    let from = null;
+    const fingers = new Set();
+    const drop = () => {
+      from = null;
+      this.picture.style.translate = "";
+    };
+    stage.addEventListener("pointerdown", (event) => {
+      if (event.pointerType === "mouse" || event.target.closest("button")) return;
+      fingers.add(event.pointerId);
+      const zoomed = (visualViewport?.scale ?? 1) > 1.01;
+      from = fingers.size === 1 && !zoomed ? { x: event.clientX, y: event.clientY } : null;
+    });
+    stage.addEventListener("pointermove", (event) => {
+      if (from) this.picture.style.translate = `${event.clientX - from.x}px 0`;
+    });
+    stage.addEventListener("pointerup", (event) => {
+      fingers.delete(event.pointerId);
+      if (!from) return;
+      const [x, y] = [event.clientX - from.x, event.clientY - from.y];
+      drop();
+      this.#swiped(x, y);
+    });
+    stage.addEventListener("pointercancel", (event) => {
+      fingers.delete(event.pointerId);
+      drop();
+    });
+  }
+
+  #swiped(x, y) {
+    if (Math.abs(x) > SWIPE && Math.abs(x) > Math.abs(y)) {
+      const turn = byId(x > 0 ? "previous" : "next");
+      if (!turn.disabled) turn.click();
+    } else if (y > 2 * SWIPE) {
+      this.dialog.close();
+    }
+  }
+}
