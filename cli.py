@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -30,7 +30,18 @@ from db.errors import (
 )
 
 if TYPE_CHECKING:  # NumPy stays unloaded until a command has said how many threads it wants
-    from db.records import Answer, Evaluation, Filter, Hit, IndexReport, LibraryInfo, Pixels
+    from db.records import (
+        Answer,
+        Copy,
+        Duplicates,
+        Evaluation,
+        Filter,
+        Hit,
+        ImageRecord,
+        IndexReport,
+        LibraryInfo,
+        Pixels,
+    )
     from engine import Library, Part, Query
     from indexer.build import Options
     from trainer.evaluate import Graded
@@ -270,7 +281,7 @@ def _tell_index(report: IndexReport, *, as_json: bool) -> None:
 
 def _filtered(command: _Command) -> _Command:
     """The options that say among which photos."""
-    for option in (
+    for option in reversed((  # the last applied comes first in the help
         click.option("--root", "roots", metavar="DIR", multiple=True,
                      type=click.Path(path_type=Path), help="Photos below DIR."),
         click.option("--path", "paths_like", metavar="GLOB", multiple=True,
@@ -289,7 +300,7 @@ def _filtered(command: _Command) -> _Command:
         click.option("--camera", metavar="TEXT", help="Photos whose camera's name holds TEXT."),
         click.option("--near", metavar="LAT,LON[,KM]",
                      help="Photos taken there, within 10 kilometres or KM."),
-    ):  # fmt: skip
+    )):  # fmt: skip
         command = option(command)
     return command
 
@@ -370,9 +381,7 @@ def query(library: Path, as_json: bool, paths: bool, nul: bool, ndjson: bool, **
         for hit in answer.hits:
             click.echo(json.dumps(_hit_json(hit)))
     elif paths:
-        for hit in answer.hits:
-            sys.stdout.buffer.write(os.fsencode(hit.path) + (b"\0" if nul else b"\n"))
-        sys.stdout.buffer.flush()
+        _print_paths((hit.path for hit in answer.hits), nul)
     elif answer.hits:
         _show_hits(answer)
     if not answer.hits:
@@ -397,17 +406,21 @@ def _parts(library: Library, asked: dict[str, Any]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _why_nothing(query: Query, answer: Answer, held: int, library: Path) -> str:
+def _why_none_asked(held: int, library: Path) -> str:
     if not held:
         return (
             f"the library {library} holds no photos yet: add some with "
             f"`pixquery index FOLDER --library {shlex.quote(str(library))}`"
         )
-    if not answer.among:
-        return (
-            f"none of the library's {held:,} photos passes the filters: leave one out or widen it "
-            "(photos whose camera noted no time or place never pass --taken or --near)"
-        )
+    return (
+        f"none of the library's {held:,} photos passes the filters: leave one out or widen it "
+        "(photos whose camera noted no time or place never pass --taken or --near)"
+    )
+
+
+def _why_nothing(query: Query, answer: Answer, held: int, library: Path) -> str:
+    if not (held and answer.among):
+        return _why_none_asked(held, library)
     if query.min_relevance > 0:
         return (
             f"no photo reaches the relevance {query.min_relevance:g} for {query.text!r}: "
@@ -482,6 +495,125 @@ def _bar(relevance: float) -> Any:
     cells = round(relevance * 10)
     style = "green" if relevance >= 0.6 else "yellow" if relevance >= 0.3 else "red"
     return Text("━" * cells, style) + Text("━" * (10 - cells), "bright_black")
+
+
+# -- duplicates -------------------------------------------------------------------------------
+
+
+@main.command(
+    epilog="""Examples:
+
+\b
+pixquery duplicates --taken 2023
+pixquery duplicates --threshold 1 --paths -0 | xargs -0 trash"""
+)
+@click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), default=0.9,
+              show_default=True,
+              help="Likeness from which photos count as one picture; 1: equal files only.",
+              )  # fmt: skip
+@_filtered
+@click.option("--paths", is_flag=True, help="Print the paths of all but the best of each group.")
+@click.option(
+    "-0", "nul", is_flag=True, help="With --paths: end each with NUL instead of a newline."
+)
+@_shared
+def duplicates(
+    threshold: float, library: Path, as_json: bool, paths: bool, nul: bool, **asked: Any
+) -> None:
+    """Find photos that are there more than once.
+
+    Equal files are found by their content, near copies (resized, compressed anew, slightly cropped
+    or brightened, in another format) by how like they look. Each group begins with the photo to
+    keep: of the most pixels, then the largest file, then the oldest. The others are each like that
+    one.
+
+    Nothing is deleted. Look at near copies before you delete them: photos of one burst can be as
+    like.
+    """
+    from engine import Library
+
+    with Library.open(library) as opened:
+        where = _filter(opened, asked)
+        held = len(opened)
+        with _progress("Comparing", "photos") as progress:
+            found = opened.duplicates(threshold, where=where, progress=progress)
+    if as_json:
+        _print_json(_duplicates_json(found))
+    elif paths:
+        _print_paths((copy.record.path for group in found.groups for copy in group.copies), nul)
+    elif found.groups:
+        _show_duplicates(found)
+    if not found.groups:
+        raise NothingFound(_why_no_duplicates(found, held, library))
+
+
+def _why_no_duplicates(found: Duplicates, held: int, library: Path) -> str:
+    if not (held and found.among):
+        return _why_none_asked(held, library)
+    lower = "" if found.threshold < 0.8 else "; a lower --threshold also finds what is less alike"
+    return f"none of the {found.among:,} photos is there more than once{lower}"
+
+
+def _duplicates_json(found: Duplicates) -> dict[str, Any]:
+    return {
+        "threshold": found.threshold,
+        "among": found.among,
+        "copies": found.copies,
+        "bytes": found.bytes,
+        "groups": [
+            {
+                "best": _file_json(group.best),
+                "copies": [
+                    {
+                        **_file_json(copy.record),
+                        "kind": _kind(copy),
+                        "likeness": round(copy.likeness, 4),
+                    }
+                    for copy in group.copies
+                ],
+            }
+            for group in found.groups
+        ],
+    }
+
+
+def _file_json(record: ImageRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "path": str(record.path),
+        "width": record.width,
+        "height": record.height,
+        "bytes": record.state.size,
+        "format": record.format,
+    }
+
+
+def _kind(copy: Copy) -> str:
+    return "exact" if copy.exact else "near"
+
+
+def _show_duplicates(found: Duplicates) -> None:
+    """A block a group for eyes, a line a photo for programs."""
+    eyes = sys.stdout.isatty()
+    for number, group in enumerate(found.groups, 1):
+        rows: list[tuple[str, str, ImageRecord]] = [("best", "", group.best)]
+        rows += [(_kind(copy), f"{copy.likeness:.3f}", copy.record) for copy in group.copies]
+        for kind, likeness, record in rows:
+            size = f"{record.width} x {record.height}"
+            if eyes:
+                mark = click.style(f"{kind:<5}", fg="green" if kind == "best" else "yellow")
+                weight = _size(record.state.size)
+                click.echo(f"{mark}  {likeness:<5}  {size:>13}  {weight:>9}  {_near(record.path)}")
+            else:
+                columns = (number, kind, likeness, size, record.state.size, _shown(record.path))
+                click.echo("\t".join(map(str, columns)))
+        if eyes:
+            click.echo()
+    if eyes:
+        click.echo(
+            f"{found.copies:,} of {found.among:,} photos are superfluous, {_size(found.bytes)}, "
+            f"in {_counted(len(found.groups), 'group')}"
+        )
 
 
 # -- policy -----------------------------------------------------------------------------------
@@ -1048,6 +1180,13 @@ def _print_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
+def _print_paths(paths: Iterable[Path], nul: bool) -> None:
+    """As the bytes that the system knows them by."""
+    for path in paths:
+        sys.stdout.buffer.write(os.fsencode(path) + (b"\0" if nul else b"\n"))
+    sys.stdout.buffer.flush()
+
+
 def _shown(path: Path) -> str:
     return _clean(str(path))
 
@@ -1070,6 +1209,10 @@ def _rounded(values: Mapping[str, float], digits: int) -> dict[str, float]:
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _size(count: int) -> str:

@@ -181,6 +181,48 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A photo that another one makes superfluous."""
+
+    record: ImageRecord
+    exact: bool
+    """The two files are equal; otherwise they show the same picture."""
+    likeness: float
+    """Cosine of the image encoder's vectors of the two, [-1, 1]; 1 where they are equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Photos of the same picture."""
+
+    best: ImageRecord
+    """Of the most pixels, then the largest file, then the oldest."""
+    copies: tuple[Copy, ...]
+    """Each is like the best one; in the same order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """What a library holds more than once."""
+
+    threshold: float
+    """The likeness from which a photo counts as a near copy."""
+    among: int
+    """How many photos were compared: all, or those that the filter lets through."""
+    groups: tuple[Group, ...]
+
+    @property
+    def copies(self) -> int:
+        """How many photos are superfluous."""
+        return sum(len(group.copies) for group in self.groups)
+
+    @property
+    def bytes(self) -> int:
+        """How large their files are together."""
+        return sum(copy.record.state.size for group in self.groups for copy in group.copies)
+
+
+@dataclass(frozen=True, slots=True)
 class Vanished:
     """A folder whose photos are out of reach, and kept."""
 

@@ -7,7 +7,7 @@ catalogue, it is made anew or caught up.
 
 import shlex
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,10 +27,20 @@ from db.errors import (
     QueryRefused,
     StorageFailed,
 )
-from db.records import Answer, Finding, Generation, Ids, ImageRecord, LibraryInfo
+from db.records import (
+    Answer,
+    Duplicates,
+    Filter,
+    Finding,
+    Generation,
+    Ids,
+    ImageRecord,
+    LibraryInfo,
+)
 from db.salvage import salvage
+from engine.duplicates import THRESHOLD, duplicates
 from engine.profile import DEFAULT, Profile, load_profile
-from engine.search import Query, Ranking, rank, search
+from engine.search import ALL, Query, Ranking, rank, search
 from engine.vectors import VectorIndex
 
 if TYPE_CHECKING:
@@ -166,6 +176,27 @@ class Library:
             query = Query(query, k=k, min_relevance=min_relevance)
         self._refuse_stop_words(part.text for part in query.everything)
         return search(query, self.profile, self.index, self.catalog)
+
+    def duplicates(
+        self,
+        threshold: float = THRESHOLD,
+        *,
+        where: Filter = ALL,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Duplicates:
+        """Groups equal files and other files of the same picture, the best first in each group.
+
+        Args:
+            threshold: The least likeness of near copies, in (0, 1]; 1 leaves only equal files.
+            where: Which photos are compared.
+            progress: Is told how many photos are done, and of how many.
+
+        Raises:
+            BadQuery: The threshold is out of range.
+        """
+        return duplicates(
+            self.catalog, self.index, self.profile.encoder, where, threshold, progress
+        )
 
     def rank(self, text: str, *, candidates: int = 200) -> Ranking:
         """The candidates for a text with what the prefilter and the regressor say of them.

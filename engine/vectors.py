@@ -50,6 +50,17 @@ class Neighbours(NamedTuple):
     """float32[q, k], cosines"""
 
 
+class Pairs(NamedTuple):
+    """What lies near enough to some queries, in no order."""
+
+    queries: Ids
+    """int64[m], rows of the queries."""
+    ids: Ids
+    """int64[m]"""
+    similarities: Floats
+    """float32[m], cosines"""
+
+
 class VectorIndex:
     """Unit vectors by id, searched by cosine."""
 
@@ -136,6 +147,22 @@ class VectorIndex:
         similarities, ids = self._index.search(queries, k, params=self._everywhere(sel=only))
         held = int((ids[0] >= 0).sum())  # as many for each query: all that are known
         return Neighbours(ids[:, :held], similarities[:, :held])
+
+    def within(self, queries: Floats, least: float) -> Pairs:
+        """Finds all that lie near each query, however many.
+
+        Args:
+            queries: float32[q, a], unit rows. They and what they find are in memory at once.
+            least: The cosine that is near enough.
+        """
+        radius = float(np.nextafter(np.float32(least), np.float32(-2)))  # FAISS leaves it out
+        faiss.omp_set_num_threads(_THREADS)
+        try:
+            ends, similarities, ids = self._index.range_search(queries, radius)
+        finally:
+            faiss.omp_set_num_threads(1)
+        rows = np.repeat(np.arange(len(queries)), np.diff(ends.astype(np.int64)))
+        return Pairs(rows, ids, similarities)
 
     def _everywhere(self, **more: Any) -> faiss.SearchParameters:
         """Lets a search look at all vectors."""
