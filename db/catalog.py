@@ -20,6 +20,7 @@ from db import filters
 from db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
 from db.filters import bounds, conditions, under
 from db.records import (
+    Facets,
     FileState,
     Filter,
     Generation,
@@ -29,6 +30,7 @@ from db.records import (
     Place,
     RootSummary,
     Skipped,
+    Tally,
 )
 from db.schema import (
     CHECKED,
@@ -346,6 +348,28 @@ class Catalog:
             pairs = np.fromiter((number for row in rows for number in row), np.int64)
         ids, contents = pairs.reshape(-1, 2).T
         return ids, contents
+
+    def facets(self) -> Facets:
+        """Of which formats, cameras and years the photos are."""
+        year = sa.func.strftime("%Y", images.c.taken)
+        with self._read() as connection:
+            formats, cameras, years = (
+                [
+                    Tally(str(row[0]), row[1])
+                    for row in connection.execute(
+                        sa.select(value, sa.func.count())
+                        .where(value != "")
+                        .group_by(value)
+                        .order_by(*order)
+                    )
+                ]
+                for value, order in (
+                    (images.c.format, (sa.func.count().desc(), images.c.format)),
+                    (images.c.camera, (sa.func.count().desc(), images.c.camera)),
+                    (year, (year.desc(),)),
+                )
+            )
+        return Facets(tuple(formats), tuple(cameras), tuple(years))
 
     def twins(self, content: bytes) -> list[ImageRecord]:
         """The photos whose files had exactly this content when they were indexed."""

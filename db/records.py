@@ -274,6 +274,24 @@ class RootSummary:
     images: int
 
 
+class Tally(NamedTuple):
+    """How many photos share something."""
+
+    name: str
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What the photos of a library differ in; of each, the most frequent first."""
+
+    formats: tuple[Tally, ...]
+    cameras: tuple[Tally, ...]
+    """Of those photos that tell."""
+    years: tuple[Tally, ...]
+    """By the camera's clock, of those photos that tell; the latest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class LibraryInfo:
     """What a library holds."""

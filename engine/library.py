@@ -5,11 +5,13 @@ and trusted only while its checksum holds; when it is missing, damaged, or older
 catalogue, it is made anew or caught up.
 """
 
+import hashlib
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -40,11 +42,11 @@ from db.records import (
 from db.salvage import salvage
 from engine.duplicates import THRESHOLD, duplicates
 from engine.profile import DEFAULT, Profile, load_profile
-from engine.search import ALL, Query, Ranking, rank, search
-from engine.vectors import VectorIndex
+from engine.search import ALL, Query, Ranking, newest, rank, search
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # FAISS is loaded with the first index: bringing a library up to date needs none
     from engine.policy import Policy
+    from engine.vectors import VectorIndex
 
 CATALOGUE = "catalogue.sqlite"
 
@@ -65,6 +67,7 @@ class Library:
         self.profile = profile
         self._index: VectorIndex | None = None
         self._seen = 0
+        self._opening = RLock()
 
     @classmethod
     def open(
@@ -177,6 +180,10 @@ class Library:
         self._refuse_stop_words(part.text for part in query.everything)
         return search(query, self.profile, self.index, self.catalog)
 
+    def newest(self, *, k: int = 10, offset: int = 0) -> Answer:
+        """The newest photos, where nothing is asked."""
+        return newest(ALL, k, offset, self.profile, self.catalog)
+
     def duplicates(
         self,
         threshold: float = THRESHOLD,
@@ -223,10 +230,13 @@ class Library:
     def refresh(self) -> None:
         """Sees what other processes have written since the index was opened.
 
-        A reader that lives long calls this before it asks; it costs one small read.
+        A reader that lives long calls this before it asks; it costs one small read where nothing
+        was written. Other threads go on asking the index that there was.
         """
-        if self._index is not None and self._seen != self.catalog.revision:
-            self._index = None
+        with self._opening:
+            revision = self.catalog.revision
+            if self._index is not None and self._seen != revision:
+                self._index, self._seen = self._open_index(), revision
 
     def info(self) -> LibraryInfo:
         """Counts and sizes."""
@@ -323,12 +333,15 @@ class Library:
             yield
 
     @property
-    def index(self) -> VectorIndex:
+    def index(self) -> "VectorIndex":
         """The vectors, in step with the catalogue unless a writer is at work."""
         found = self._index
         if found is None:
-            self._seen = self.catalog.revision
-            found = self._index = self._open_index()
+            with self._opening:
+                if self._index is None:
+                    self._seen = self.catalog.revision
+                    self._index = self._open_index()
+                found = self._index
         return found
 
     def adopt_profile(self) -> None:
@@ -343,6 +356,8 @@ class Library:
         """
         revision = self.catalog.revision
         published = self.catalog.generation()
+        if published is not None and published.revision == revision and self._is_whole(published):
+            return
         behind = published is not None and published.revision != revision
         index = self._loaded(published, writable=behind)
         if index is None:
@@ -435,7 +450,7 @@ class Library:
             self.publish()
         return [Finding(what, repaired=repair)]
 
-    def _same_vectors(self, index: VectorIndex) -> bool:
+    def _same_vectors(self, index: "VectorIndex") -> bool:
         """Whether the index holds what the raw vectors align to, but for rounding."""
         return all(
             np.allclose(
@@ -448,7 +463,7 @@ class Library:
 
     # -- the index file -------------------------------------------------------------------------
 
-    def _open_index(self) -> VectorIndex:
+    def _open_index(self) -> "VectorIndex":
         for _ in range(3):  # a writer may publish and clean up between our two reads
             published = self.catalog.generation()
             index = self._loaded(published)
@@ -466,7 +481,9 @@ class Library:
 
     def _loaded(
         self, published: Generation | None, *, writable: bool = False
-    ) -> VectorIndex | None:
+    ) -> "VectorIndex | None":
+        from engine.vectors import VectorIndex
+
         if published is None or published.space != self.profile.alignment.digest:
             return None
         try:
@@ -475,6 +492,14 @@ class Library:
         except LibraryDamaged:
             return None
 
+    def _is_whole(self, published: Generation) -> bool:
+        """Whether the index file is there, and as it was written for this profile."""
+        if published.space != self.profile.alignment.digest:
+            return False
+        with suppress(OSError), (self.folder / published.file).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == published.sha256
+        return False
+
     def _quarantine(self, published: Generation | None) -> None:
         """Puts a damaged file aside; one of another alignment is merely out of date."""
         if published is not None and published.space == self.profile.alignment.digest:
@@ -482,8 +507,10 @@ class Library:
             with suppress(OSError):
                 file.rename(file.with_name(f"{file.name}.corrupt-{time.time_ns()}"))
 
-    def _built(self) -> VectorIndex:
+    def _built(self) -> "VectorIndex":
         """An index of all photos, from their raw vectors."""
+        from engine.vectors import VectorIndex
+
         encoder, alignment = self.profile.encoder, self.profile.alignment
         aligned = (
             (ids, alignment.images(raw.astype(np.float32))) for ids, raw in self._raw(encoder)
@@ -494,7 +521,7 @@ class Library:
             raise damaged(self.catalog.file, "vectors cannot be found")
         return index
 
-    def _caught_up(self, index: VectorIndex, since: int) -> VectorIndex:
+    def _caught_up(self, index: "VectorIndex", since: int) -> "VectorIndex":
         """The index with what changed after the revision ``since``."""
         encoder, alignment = self.profile.encoder, self.profile.alignment
         held = self.catalog.vector_ids(encoder)

@@ -224,11 +224,11 @@ def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
 
 def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Catalog) -> Answer:
     """Answers a query."""
+    if not query.everything:
+        return newest(query.where, query.k, query.offset, profile, catalog)
     begin = perf_counter()
     among = _among(query, catalog, index)
     asked = len(index) if among is None else len(among)
-    if not query.everything:
-        return _newest(query, asked, begin, profile, catalog)
     end = query.offset + query.k
     depth = -(-end // query.candidates) * query.candidates
     while True:
@@ -269,12 +269,13 @@ def _among(query: Query, catalog: Catalog, index: "VectorIndex") -> Ids | None:
     return np.setdiff1d(ids, examples)
 
 
-def _newest(query: Query, asked: int, begin: float, profile: "Profile", catalog: Catalog) -> Answer:
-    """All photos of the filter, the newest first, as nothing says which is better."""
-    records = catalog.newest(query.where, limit=query.k, offset=query.offset)
+def newest(where: Filter, k: int, offset: int, profile: "Profile", catalog: Catalog) -> Answer:
+    """All photos of a filter, the newest first, as nothing says which is better."""
+    begin = perf_counter()
+    asked = len(catalog.matching(where)) if where else len(catalog)
+    records = catalog.newest(where, limit=k, offset=offset)
     hits = tuple(
-        _described(rank_, record, None, None)
-        for rank_, record in enumerate(records, query.offset + 1)
+        _described(rank_, record, None, None) for rank_, record in enumerate(records, offset + 1)
     )
     total = 1e3 * (perf_counter() - begin)
     return Answer("", profile.name, 0, hits, Milliseconds(0.0, 0.0, 0.0, total), asked)

@@ -1,6 +1,7 @@
 """Filters, against what plain Python says of the same photos."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -166,6 +167,20 @@ def newness(record: ImageRecord) -> tuple[datetime, int]:
 def test_an_empty_filter_says_so() -> None:
     assert not Filter()
     assert Filter(min_width=1)
+
+
+def test_facets_count_what_filters_find(held: Held) -> None:
+    facets = held.catalog.facets()
+    formats = Counter(record.format for record in held.records)
+    cameras = Counter(record.camera for record in held.records if record.camera)
+    years = Counter(str(record.taken.year) for record in held.records if record.taken)
+    assert dict(facets.formats) == formats
+    assert dict(facets.cameras) == cameras
+    assert dict(facets.years) == years
+    assert [tally.name for tally in facets.years] == sorted(years, reverse=True)
+    assert [tally.images for tally in facets.formats] == sorted(formats.values(), reverse=True)
+    for name, images in facets.formats:
+        assert len(held.catalog.matching(Filter(formats=(name,)))) == images
 
 
 def test_distances_are_those_of_an_atlas(held: Held) -> None:

@@ -2,8 +2,10 @@
 
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -336,6 +338,40 @@ def test_a_reader_that_lives_long_sees_what_others_indexed(
         held = reader.index
         reader.refresh()
         assert reader.index is held  # nothing changed: nothing is read again
+
+
+def test_where_nothing_is_asked_the_newest_photos_come(library: Library) -> None:
+    every = [hit.id for hit in library.newest(k=100).hits]
+    records = sorted(library.catalog.everything(), key=lambda r: (r.state.mtime_ns // 10**9, r.id))
+    assert every == [record.id for record in reversed(records)]
+    page = library.newest(k=3, offset=2)
+    assert [hit.id for hit in page.hits] == every[2:5]
+    assert [hit.rank for hit in page.hits] == [3, 4, 5]
+    assert page.among == len(library)
+
+
+def test_many_threads_may_ask_while_the_library_changes(
+    library: Library, squares: Path, colours: Path
+) -> None:
+    with Library.open(library.folder) as reader, ThreadPoolExecutor(8) as threads:
+        stop = Event()
+
+        def ask() -> set[int]:
+            found = set()
+            while not stop.is_set():
+                found.add(len(reader.search(Query("red", k=100)).hits))
+            return found
+
+        asked = [threads.submit(ask) for _ in range(4)]
+        before = len(reader)
+        for step in range(5):
+            square(squares / f"more-{step}.png", (250, step, 5))
+            index(library, [squares])
+            reader.refresh()
+        stop.set()
+        for answers in asked:
+            assert answers.result() <= set(range(before, before + 6))
+        assert len(reader.search(Query("red", k=100)).hits) == before + 5
 
 
 def test_a_photo_is_known_by_its_number(library: Library) -> None:
