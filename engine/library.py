@@ -473,9 +473,11 @@ class Library:
         if index is not None and in_step:
             return index
         with suppress(LibraryLocked, StorageFailed), self.writing():
+            held = self._index
             self.publish()
-            assert self._index is not None  # noqa: S101 - publish() sets it
-            return self._index
+            if self._index is not None and self._index is not held:
+                return self._index
+            index = self._loaded(self.catalog.generation())  # another process was quicker
         # A writer is at work, or the folder is read-only: what is there must do.
         return index if index is not None else self._built()
 
