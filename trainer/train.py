@@ -203,7 +203,7 @@ def _from_captions(course: _Course, data: Path, folder: Path) -> dict[str, Any]:
         seed=options.seed,
     )
     columns = _columns(
-        learned.alignment, landmarks, learned.texts.encode(list(pairs.texts)), rated_raw
+        learned.alignment, landmarks, _encoded(learned.texts, pairs.texts), rated_raw
     )
     found = _compete(course, pairs, left, columns)
     dev_texts = [caption.text for caption in dev]
@@ -378,6 +378,13 @@ class _Found:
     """Similarity alone, held out: what the winner has to beat."""
 
 
+def _encoded(encoder: TextEncoder, texts: Sequence[str]) -> Floats:
+    """The raw vectors of texts of which many are the same, float32[n, e]."""
+    different = sorted(set(texts))
+    place = {text: row for row, text in enumerate(different)}
+    return encoder.encode(different)[[place[text] for text in texts]]
+
+
 def _columns(
     alignment: Alignment, landmarks: Landmarks, raw_texts: Floats, raw_photos: Floats
 ) -> dict[str, Floats]:
@@ -442,9 +449,10 @@ class _Search:
     raw: Floats
     """float32[n, d], the photos."""
 
-    def ranks(self, alignment: Alignment, texts: TextEncoder, relevance: Logistic | None) -> Values:
-        asked = alignment.texts(texts.encode(self.queries))
-        return ranks_of(asked, alignment.images(self.raw), self.photo_of, relevance)
+    def ranks(self, alignment: Alignment, asked: Floats, relevance: Logistic | None) -> Values:
+        """Of the queries, whose raw vectors float32[q, e] are given."""
+        photos = alignment.images(self.raw)
+        return ranks_of(alignment.texts(asked), photos, self.photo_of, relevance)
 
 
 def _deploy(
@@ -474,8 +482,9 @@ def _deploy(
     report: dict[str, Any] = {"rated": rated}
     better = [rated["reranked"]["ndcg@10"] - rated["first_stage"]["ndcg@10"]] if rated else []
     if search.queries:
-        first = search.ranks(learned.alignment, learned.texts, None)
-        second = search.ranks(learned.alignment, learned.texts, relevance)
+        asked = learned.texts.encode(search.queries)
+        first = search.ranks(learned.alignment, asked, None)
+        second = search.ranks(learned.alignment, asked, relevance)
         report |= compared(first, second, search.photo_of)
         # A photo more or less found among ten decides; what people judged must not suffer.
         better.append(report["reranked"]["recall@10"] - report["first_stage"]["recall@10"])
@@ -507,10 +516,11 @@ def _gained(search: _Search, profile: Profile, learned: _Learned) -> dict[str, A
     """What searching by similarity finds, before and after."""
     if not search.queries:
         return None
-    after = means(search.ranks(learned.alignment, learned.texts, None))
+    asked = learned.texts.encode(search.queries)
+    after = means(search.ranks(learned.alignment, asked, None))
     before = None
     if "alignment" in profile.manifest:
-        before = means(search.ranks(profile.alignment, profile.texts, None))
+        before = means(search.ranks(profile.alignment, profile.texts.encode(search.queries), None))
     recalls = {name: value for name, value in after.items() if name.startswith("recall")}
     return {**recalls, "split": "dev", "curve": learned.curve, "before": before, "after": after}
 
@@ -536,7 +546,7 @@ def _from_ratings(course: _Course, file: Path, folder: Path) -> dict[str, Any]:
     photos, photo_of = _files(file.parent, pairs.images)
     course.total = len(photos) + _CONTENDER * 12
     raw_photos = course.encode(profile.images, photos)[photo_of]
-    raw_texts = profile.texts.encode(list(pairs.texts))
+    raw_texts = _encoded(profile.texts, pairs.texts)
     alignment = profile.alignment
     if isinstance(profile.relevance, Logistic):
         landmarks = profile.relevance.landmarks
