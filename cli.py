@@ -8,6 +8,8 @@ import io
 import json
 import os
 import shlex
+import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +27,7 @@ from db.errors import (
     LibraryLocked,
     MissingExtra,
     NothingFound,
+    NoViewer,
     PixqueryError,
     QueryRefused,
 )
@@ -357,14 +360,31 @@ pixquery query --like holiday.jpg --orientation landscape"""
     "-0", "nul", is_flag=True, help="With --paths: end each with NUL instead of a newline."
 )
 @click.option("--ndjson", is_flag=True, help="Print one JSON document a hit.")
+@click.option("--pictures", is_flag=True, help="Show the hits as pictures in the terminal.")
+@click.option("--sheet", metavar="FILE.html", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write the hits as a page of pictures that needs nothing else.")  # fmt: skip
+@click.option("--open", "opened_hit", metavar="N", type=click.IntRange(1),
+              help="Open the hit of rank N with the system's viewer.")  # fmt: skip
 @_shared
-def query(library: Path, as_json: bool, paths: bool, nul: bool, ndjson: bool, **asked: Any) -> None:
+def query(
+    library: Path,
+    as_json: bool,
+    paths: bool,
+    nul: bool,
+    ndjson: bool,
+    pictures: bool,
+    sheet: Path | None,
+    opened_hit: int | None,
+    **asked: Any,
+) -> None:
     """Find the photos that TEXT describes best.
 
     Relevance, from 0 to 1, is what people would judge of photo and TEXT. It is predicted for a TEXT
     alone: with --plus, --minus, --like or --like-id, hits are ordered by similarity. Without any of
     these, and no TEXT, the newest photos come that the filters let through.
     """
+    if pictures and not (sys.stdout.isatty() and sys.stdin.isatty()):
+        raise click.UsageError("--pictures needs a terminal: --sheet FILE.html writes a page")
     _one_thread_for_small_sums()
     from engine.profile import load_profile
 
@@ -382,10 +402,16 @@ def query(library: Path, as_json: bool, paths: bool, nul: bool, ndjson: bool, **
             click.echo(json.dumps(_hit_json(hit)))
     elif paths:
         _print_paths((hit.path for hit in answer.hits), nul)
+    elif pictures:
+        _show_pictures(answer)
     elif answer.hits:
         _show_hits(answer)
     if not answer.hits:
         raise NothingFound(_why_nothing(question, answer, held, library))
+    if sheet is not None:
+        _write_sheet(answer, sheet)
+    if opened_hit is not None:
+        _open_hit(answer, opened_hit)
 
 
 def _parts(library: Library, asked: dict[str, Any]) -> tuple[Part, ...]:
@@ -487,6 +513,75 @@ def _show_hits(answer: Answer) -> None:
     if not answer.candidates:
         summary = f"the newest of {answer.among:,} photos"
     console.print(summary, style="dim", highlight=False)
+
+
+def _show_pictures(answer: Answer) -> None:
+    """By what the terminal can show: kitty's graphics, sixels, or half blocks."""
+    with _extra("terminal"):
+        from textual_image.renderable import Image  # asks the terminal
+    from rich.console import Console
+
+    from db.errors import UnreadableImage
+    from indexer.decode import thumbnail
+    from web.words import fit
+
+    console = Console()
+    for hit in answer.hits:
+        words = fit(hit.relevance, hit.similarity).words
+        caption = [f"{hit.rank}", words, _near(hit.path), f"{hit.width} x {hit.height}"]
+        console.print("  ".join(filter(None, caption)), markup=False, highlight=False)
+        try:
+            small = thumbnail(hit.path.read_bytes(), _PICTURE)
+        except (OSError, UnreadableImage) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            console.print(f"cannot be read: {_clean(str(reason))}", style="dim", highlight=False)
+        else:
+            console.print(Image(io.BytesIO(small), width="auto", height=_ROWS))
+        console.print()
+
+
+_PICTURE, _ROWS = 640, 12
+"""Longer side of a picture in pixels, and its height in lines."""
+
+
+def _write_sheet(answer: Answer, file: Path) -> None:
+    from web.sheet import contact_sheet
+
+    with _progress("Drawing", "photos") as progress:
+        page = contact_sheet(answer, progress)
+    file.write_bytes(page)
+    _say(f"wrote {_counted(len(answer.hits), 'picture')} to {file}")
+
+
+def _open_hit(answer: Answer, rank: int) -> None:
+    hit = next((hit for hit in answer.hits if hit.rank == rank), None)
+    if hit is None:
+        first, last = answer.hits[0].rank, answer.hits[-1].rank
+        raise NothingFound(f"there is no hit {rank} to open: those shown are {first} to {last}")
+    if sys.platform == "win32":
+        os.startfile(hit.path)
+        return
+    names = ("open",) if sys.platform == "darwin" else ("xdg-open", "gio")
+    viewer = next(filter(None, map(shutil.which, names)), None)
+    if viewer is None:
+        raise NoViewer(
+            f"no program is known that opens photos: install xdg-utils, or open {hit.path} yourself"
+        )
+    words = [viewer, "open"] if Path(viewer).name == "gio" else [viewer]
+    nothing = subprocess.DEVNULL
+    started = subprocess.Popen(
+        [*words, hit.path], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+    )
+    try:
+        failed = started.wait(_PATIENCE) != 0
+    except subprocess.TimeoutExpired:
+        failed = False  # some stay as long as the photo is looked at
+    if failed:
+        raise NoViewer(f"{Path(viewer).name} could not open {hit.path}: open it yourself")
+
+
+_PATIENCE = 3
+"""Seconds that a viewer has to say that it cannot."""
 
 
 def _bar(relevance: float) -> Any:
@@ -614,6 +709,52 @@ def _show_duplicates(found: Duplicates) -> None:
             f"{found.copies:,} of {found.among:,} photos are superfluous, {_size(found.bytes)}, "
             f"in {_counted(len(found.groups), 'group')}"
         )
+
+
+# -- serve ------------------------------------------------------------------------------------
+
+
+@main.command(
+    epilog="""Examples:
+
+\b
+pixquery serve --open
+PIXQUERY_TOKEN=... pixquery serve --host 0.0.0.0"""
+)
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
+              help="Where to listen; other computers reach any but this one, by a token.",
+              )  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True,
+              help="Where to listen; 0 takes any that is free.")  # fmt: skip
+@click.option("--token", envvar="PIXQUERY_TOKEN", default="", metavar="WORD",
+              help="What clients must show; better as $PIXQUERY_TOKEN, which others cannot list.",
+              )  # fmt: skip
+@click.option("--open", "opens", is_flag=True, help="Open the gallery in the browser.")
+@_shared
+def serve(host: str, port: int, token: str, opens: bool, library: Path, as_json: bool) -> None:
+    """Show the library in the browser, and answer other programs, until Ctrl-C.
+
+    The gallery lies at the address that is printed, the API's description below it at docs. Only
+    this computer is answered; with --host and a token others are, too: in the browser by visiting
+    the address with ?token=WORD once, in programs by the header Authorization: Bearer WORD.
+    """
+    _one_thread_for_small_sums()
+    with _extra("web"):
+        from web.serving import entrance
+        from web.serving import serve as run
+
+    def ready(url: str) -> None:
+        if as_json:
+            _print_json({"url": url, "library": str(library)})
+        else:
+            click.echo(f"pixquery serves {_shown(library)} at {url}  (Ctrl-C ends it)")
+        if opens:
+            click.launch(entrance(url, token))
+
+    try:
+        run(library, host=host, port=port, token=token, ready=ready)
+    except KeyboardInterrupt:
+        _say("no longer serving")
 
 
 # -- policy -----------------------------------------------------------------------------------

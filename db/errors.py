@@ -14,6 +14,7 @@
     │   └── StorageFailed       the disk is full, read-only or failing
     ├── MissingExtra        a command needs packages of an extra
     ├── NothingFound        no photo answers the question
+    ├── NoViewer            no program of the system shows a photo
     ├── ProfileError
     │   ├── ProfileNotFound     no profile of that name
     │   ├── ProfileDamaged      a file of it is missing or altered
@@ -72,6 +73,10 @@ class MissingExtra(PixqueryError):
 
 class NothingFound(PixqueryError):
     """No photo answers the question."""
+
+
+class NoViewer(PixqueryError):
+    """No program of the system shows a photo."""
 
 
 class ProfileError(PixqueryError):

@@ -1,0 +1,139 @@
+"""Contact sheets: what stands in them, and that nothing in them can do harm."""
+
+import base64
+import io
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from conftest import Invoke, square
+from PIL import Image
+
+from db.records import Answer, Hit, Milliseconds
+from web.sheet import SIDE, contact_sheet
+from web.words import fit, photos
+
+
+def answer(*paths: Path, query: str = "a red square", first: int = 1, among: int = 9) -> Answer:
+    moment = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    hits = tuple(
+        Hit(rank, rank, path, 0.9, 0.8, 24, 16, moment, datetime(2024, 5, 1, 14))
+        for rank, path in enumerate(paths, first)
+    )
+    return Answer(query, "colours", 9, hits, Milliseconds(1, 1, 1, 3), among)
+
+
+class Elements(HTMLParser):
+    """The start tags of a page, with their attributes."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page.decode("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def values(self, tag: str, name: str) -> list[str]:
+        return [str(attrs.get(name)) for found, attrs in self.found if found == tag]
+
+
+def test_a_sheet_holds_pictures_words_and_links(tmp_path: Path) -> None:
+    paths = [square(tmp_path / f"{n} #%.png", (200, n, 0), (2000, 1000)) for n in range(3)]
+    page = contact_sheet(answer(*paths, among=2000))
+    elements = Elements(page)
+    assert [Path(unquote(urlsplit(link).path)) for link in elements.values("a", "href")] == paths
+    for source in elements.values("img", "src"):
+        kind, data = source.split(",", 1)
+        assert kind == "data:image/jpeg;base64"
+        with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+            assert image.size == (SIDE, SIDE // 2)
+    text = page.decode()
+    assert "<h1>a red square</h1>" in text
+    assert "3 photos of 2,000, best first" in text
+    assert text.count("fits very well") == 3
+    assert "1 May 2024" in text
+
+
+def test_a_sheet_needs_nothing_else(tmp_path: Path) -> None:
+    page = contact_sheet(answer(square(tmp_path / "red.png", "red"))).decode()
+    elements = Elements(page.encode())
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in elements.found}
+    assert "url(" not in page
+    policy = elements.values("meta", "content")[1]
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert "prefers-color-scheme" in page or "light-dark(" in page
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>.png", "\"'&amp;.png", "\udcff.png"])
+def test_names_and_queries_are_text(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name.replace("/", "")
+    found = answer(path, query=f"{name} \u202e\x1b[31m <img src=x onerror=y>")
+    page = contact_sheet(found)
+    elements = Elements(page)
+    assert "script" not in {tag for tag, _ in elements.found}
+    assert not any("onerror" in attrs for _, attrs in elements.found)
+    assert b"\x1b" not in page
+    assert "\u202e" not in page.decode()
+
+
+def test_a_photo_that_is_gone_has_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    page = contact_sheet(answer(tmp_path / "gone.jpg", tmp_path / "broken.jpg")).decode()
+    assert "cannot be read: No such file or directory" in page
+    assert "cannot be read: not a JPEG" in page
+    assert "<img" not in page
+
+
+def test_later_pages_and_newest_photos_say_so(tmp_path: Path) -> None:
+    red = square(tmp_path / "red.png", "red")
+    assert (
+        "1 photo, from the 22nd on of 30, best first"
+        in contact_sheet(answer(red, first=22, among=30)).decode()
+    )
+    newest = contact_sheet(answer(red, query="")).decode()
+    assert "<h1>The newest photos</h1>" in newest
+    assert "newest first" in newest
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    red = square(tmp_path / "red.png", "red")
+    contact_sheet(answer(red, red), lambda done, total: told.append((done, total)))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_words() -> None:
+    words = [fit(relevance, 0.5).words for relevance in (0, 0.2, 0.5, 0.9)]
+    assert words == ["hardly fits", "fits partly", "fits", "fits very well"]
+    assert fit(None, 0.512).words == "likeness 0.51"
+    assert fit(None, None).words == ""
+    assert (photos(1), photos(2000)) == ("1 photo", "2,000 photos")
+
+
+def test_words_are_those_of_the_gallery() -> None:
+    source = (Path(__file__).parent.parent / "web" / "static" / "words.js").read_text("utf-8")
+    for words in ("fits very well", "fits", "fits partly", "hardly fits"):
+        assert re.search(rf'word: "{words}"', source)
+
+
+def test_the_command_writes_a_sheet(
+    tmp_path: Path, squares: Path, colours: Path, invoke: Invoke
+) -> None:
+    library = ("--library", tmp_path / "library")
+    assert invoke("index", squares, *library, "--profile", colours).exit_code == 0
+    file = tmp_path / "out.html"
+    done = invoke("query", "red", *library, "-k", "3", "--sheet", file)
+    assert done.exit_code == 0
+    assert done.stdout.count("\n") == 3
+    assert done.stderr == f"wrote 3 pictures to {file}\n"
+    assert len(Elements(file.read_bytes()).values("img", "src")) == 3
+    nowhere = invoke("query", "red", *library, "--sheet", tmp_path / "no" / "out.html")
+    assert nowhere.exit_code == 1
+    assert "the system refused" in nowhere.stderr
+    nothing = invoke("query", "red", *library, "--offset", "99", "--sheet", tmp_path / "none.html")
+    assert nothing.exit_code == 3
+    assert not (tmp_path / "none.html").exists()

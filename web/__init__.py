@@ -1,0 +1,1 @@
+"""The gallery in the browser, and the API that it and other programs ask."""
