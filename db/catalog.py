@@ -569,20 +569,10 @@ class Catalog:
         Raises:
             LibraryDamaged: Vectors of different lengths, or not as they were written.
         """
+        wanted = _CHANGED_VECTORS if since else _ALL_VECTORS
+        values = {"encoder": encoder, "since": since, "after": after, "most": limit}
         with self._read() as connection:
-            rows = connection.execute(
-                sa.select(vectors.c.image_id, vectors.c.raw, vectors.c.revision, vectors.c.checksum)
-                .where(
-                    vectors.c.image_id > after,
-                    *(
-                        [vectors.c.encoder == encoder, vectors.c.revision > since]
-                        if since
-                        else [encoder == _UNINDEXED_ENCODER]
-                    ),
-                )
-                .order_by(vectors.c.image_id)
-                .limit(limit)
-            ).all()
+            rows = connection.execute(wanted, values).all()
         if not rows:
             return np.empty(0, np.int64), np.empty((0, 0), np.float16)
         ids = np.array([row[0] for row in rows], np.int64)
@@ -599,12 +589,8 @@ class Catalog:
     def vector_ids(self, encoder: str) -> Ids:
         """The ids int64[n] of all photos that have a vector of ``encoder``, sorted."""
         with self._read() as connection:
-            rows = connection.execute(
-                sa.select(vectors.c.image_id)
-                .where(vectors.c.encoder == encoder)
-                .order_by(vectors.c.image_id)
-            ).all()
-        return np.array([row[0] for row in rows], np.int64)
+            rows = _plain_rows(connection, _VECTOR_IDS, (encoder,))
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
     def vectors_of(self, ids: Sequence[int], encoder: str) -> dict[int, RawVectors]:
         """float16[d] for each of the photos that has a sound vector of ``encoder``."""
@@ -703,7 +689,17 @@ def _put(table: sa.Table, key: str) -> Insert:
 
 
 # The sign keeps SQLite from its index, which could be damaged and lie: rows tell by themselves.
-_UNINDEXED_ENCODER = sa.literal_column("+vectors.encoder", sa.Text)
+_ALL_VECTORS = sa.text(
+    "SELECT image_id, raw, revision, checksum FROM vectors "
+    "WHERE +encoder = :encoder AND image_id > :after ORDER BY image_id LIMIT :most"
+)
+# Here it makes SQLite begin with the few changed rows instead of looking through all.
+_CHANGED_VECTORS = sa.text(
+    "SELECT image_id, raw, revision, checksum FROM vectors WHERE image_id IN ("
+    "SELECT image_id FROM vectors WHERE revision > :since AND +encoder = :encoder "
+    "AND +image_id > :after ORDER BY +image_id LIMIT :most) ORDER BY image_id"
+)
+_VECTOR_IDS = "SELECT image_id FROM vectors WHERE encoder = ? ORDER BY image_id"
 _SOUND_IMAGES = sa.select(images).where(
     images.c.id.in_(sa.bindparam("ids", expanding=True)), sound(images)
 )  # built once, as building takes longest
@@ -786,7 +782,7 @@ def _touch(connection: Connection, file: Path) -> int:
 
 
 def _plain_rows(
-    connection: Connection, statement: str, values: tuple[bytes, ...]
+    connection: Connection, statement: str, values: tuple[bytes | str, ...]
 ) -> list[tuple[Any, ...]]:
     """Rows as SQLite gives them: making SQLAlchemy's of them takes longer than all else."""
     driver = connection.connection.driver_connection
