@@ -52,7 +52,7 @@ export class Asked {
     const picture = source
       ? element("img", { src: source, alt: "", on: { error: (event) => event.target.remove() } })
       : null;
-    return this.#chip("photo", words, rest, picture);
+    return this.#chip("example", words, rest, picture);
   }
 
   #nameOf(id) {

@@ -117,7 +117,7 @@ export class Viewer {
     byId("viewer-name").textContent = told.name;
     this.picture.alt = told.name;
     const rows = [
-      ["How well it fits", this.#fits()],
+      this.#fits(),
       ["Taken", told.taken && moment(told.taken)],
       ["Camera", told.camera],
       ["Size", size(told.width, told.height)],
@@ -134,14 +134,17 @@ export class Viewer {
   }
 
   #fits() {
-    if (!this.hit || this.hit.similarity === null) return null;
-    const likeness = `likeness ${this.hit.similarity.toFixed(2)}`;
-    if (this.hit.relevance === null) return element("span", {}, `${likeness}; not judged`);
-    const { level, word } = fit(this.hit.relevance);
+    const { relevance = null, similarity = null } = this.hit ?? {};
+    const noted = (value, note) => element("span", {}, value, element("span.note", {}, note));
+    if (similarity === null) return ["", null];
+    const likeness = similarity.toFixed(2);
+    if (relevance === null) {
+      return ["Likeness", noted(likeness, "how alike, not how well it fits: that takes a description alone")];
+    }
+    const { level, word } = fit(relevance);
     const mark = element("span.fit", {}, bars(), word);
     mark.dataset.level = level;
-    return element("span", {}, mark,
-      element("span.note", {}, `relevance ${this.hit.relevance.toFixed(2)} of 1, ${likeness}`));
+    return ["How well it fits", noted(mark, `relevance ${relevance.toFixed(2)} of 1, likeness ${likeness}`)];
   }
 
   #place(where) {
