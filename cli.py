@@ -1053,6 +1053,39 @@ def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"use it with:  pixquery index FOLDER --profile {shlex.quote(out)}"
 
 
+# -- mcp --------------------------------------------------------------------------------------
+
+
+@main.command("mcp", epilog="Example:  pixquery mcp --library ~/pixquery --json")
+@_shared
+def assist(library: Path, as_json: bool) -> None:
+    """Let assistants search your photos, by the Model Context Protocol.
+
+    An assistant starts this command itself and talks to it over stdin and stdout; --json prints the
+    entry for its settings and does nothing else. It can search, and see small pictures and details
+    of photos; it can change nothing.
+    """
+    if as_json:
+        command, *words = _how_started()
+        words += ["mcp", "--library", str(library.expanduser().absolute())]
+        _print_json({"mcpServers": {"pixquery": {"command": command, "args": words}}})
+        return
+    _one_thread_for_small_sums()
+    with _extra("mcp"):
+        from web.assistants import serve
+    from engine import Library
+
+    with Library.open(library) as opened:
+        opened.profile.warm()
+        serve(opened)
+
+
+def _how_started() -> list[str]:
+    """How another program starts this one, from wherever it runs."""
+    installed = shutil.which("pixquery")
+    return [installed] if installed else [sys.executable, str(Path(__file__).absolute())]
+
+
 # -- info, verify, models ---------------------------------------------------------------------
 
 

@@ -54,6 +54,7 @@ ONE_ROOM = {
     "matplotlib": {"trainer/plots.py"},
     "jinja2": {"trainer/report.py"},
     "snowballstemmer": {"engine/policy.py"},
+    "mcp": {"web/assistants.py"},
     "textual_image": {"cli.py"},
     "watchfiles": {"indexer/watch.py"},
     "fastapi": {"web"},

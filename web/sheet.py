@@ -77,8 +77,12 @@ def _picture(hit: Hit) -> str:
     except (OSError, UnreadableImage) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return f'<span class="gone">{_text(f"cannot be read: {reason}")}</span>'
-    data = base64.b64encode(small).decode("ascii")
-    return f'<img alt="" src="data:image/jpeg;base64,{data}">'
+    return f'<img alt="" src="data:image/jpeg;base64,{as_data(small)}">'
+
+
+def as_data(content: bytes) -> str:
+    """Bytes as text, in base 64."""
+    return base64.b64encode(content).decode("ascii")
 
 
 def _mark(hit: Hit) -> str:

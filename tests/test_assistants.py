@@ -1,0 +1,238 @@
+"""The Model Context Protocol server, asked by the SDK's own client over stdin and stdout."""
+
+import base64
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPOSITORY, Invoke, parsed, square
+from PIL import Image
+
+pytest.importorskip("mcp", reason="the extra mcp is not installed")
+
+import anyio
+from mcp import Client, StdioServerParameters, stdio_client
+from mcp.types import CallToolResult, ImageContent, TextContent
+
+Asked = Callable[..., list[CallToolResult]]
+
+
+@pytest.fixture
+def place(tmp_path: Path, squares: Path, colours: Path, invoke: Invoke) -> Path:
+    """A library of the squares."""
+    exif = Image.Exif()
+    exif[0x010F] = "Pinhole"
+    square(squares / "taken.jpg", (250, 130, 10), (300, 200), exif=exif)
+    folder = tmp_path / "library"
+    assert invoke("index", squares, "--library", folder, "--profile", colours).exit_code == 0
+    return folder
+
+
+def started(library: Path) -> StdioServerParameters:
+    words = [str(REPOSITORY / "cli.py"), "mcp", "--library", str(library)]
+
+    return StdioServerParameters(command=sys.executable, args=words, env=dict(os.environ))
+
+
+def talk(library: Path, do: Callable[[Client], Awaitable[Any]], errors: Path) -> Any:
+    """What is had of a server that is started for it; ends when the client hangs up."""
+
+    async def whole() -> Any:
+        with errors.open("w") as log, anyio.fail_after(90):
+            async with Client(stdio_client(started(library), errlog=log)) as client:
+                return await do(client)
+
+    return anyio.run(whole)
+
+
+@pytest.fixture
+def ask(place: Path, tmp_path: Path) -> Asked:
+    """Calls tools, given as pairs of name and arguments, in one conversation."""
+
+    def asked(*calls: tuple[str, dict[str, Any]]) -> list[CallToolResult]:
+        async def do(client: Client) -> list[CallToolResult]:
+            return [await client.call_tool(name, arguments) for name, arguments in calls]
+
+        found: list[CallToolResult] = talk(place, do, tmp_path / "errors")
+        assert (tmp_path / "errors").read_text() == ""
+        return found
+
+    return asked
+
+
+def words(result: CallToolResult) -> list[str]:
+    return [part.text for part in result.content if isinstance(part, TextContent)]
+
+
+def pictures(result: CallToolResult) -> list[Image.Image]:
+    found: list[Image.Image] = []
+    for part in result.content:
+        if isinstance(part, ImageContent):
+            assert part.mime_type == "image/jpeg"
+            found.append(Image.open(io.BytesIO(base64.b64decode(part.data))))
+    return found
+
+
+def test_the_tools_are_described(place: Path, tmp_path: Path) -> None:
+    async def do(client: Client) -> Any:
+        return client.instructions, (await client.list_tools()).tools
+
+    instructions, tools = talk(place, do, tmp_path / "errors")
+    assert "as a caption would" in instructions
+    assert [tool.name for tool in tools] == ["search_photos", "photo_details", "library_info"]
+    for tool in tools:
+        assert len(tool.description) > 100
+        assert tool.annotations.read_only_hint
+        for name, schema in tool.input_schema["properties"].items():
+            assert schema.get("description") or name == "orientation", name
+    assert tools[0].input_schema.get("required", []) == []
+    assert tools[1].input_schema["required"] == ["id"]
+
+
+def test_a_search_tells_and_shows(ask: Asked, squares: Path) -> None:
+    found, without = ask(
+        ("search_photos", {"description": "red", "k": 2}),
+        ("search_photos", {"description": "red", "k": 2, "thumbnails": False}),
+    )
+    summary, best, second = words(found)
+    assert summary == "2 photos of 9, best first:"
+    assert best.startswith("1. id ")
+    assert "fits very well (relevance 1.00); 24 x 16 pixels;" in best
+    assert best.endswith(str(next(squares.rglob("red.*"))))
+    assert second.startswith("2. id ")
+    first, _ = pictures(found)
+    assert first.size == (24, 16)
+    red, green, blue = first.convert("RGB").getpixel((12, 8))  # type: ignore[misc]
+    assert red > 240 > 15 > max(green, blue)
+    assert words(without) == words(found)
+    assert pictures(without) == []
+
+
+def test_examples_parts_filters_and_pages(ask: Asked) -> None:
+    first, more, page, newest = ask(
+        ("search_photos", {"description": "red", "k": 1, "thumbnails": False}),
+        ("search_photos", {"description": "red", "less_of": "blue", "k": 1, "thumbnails": False}),
+        ("search_photos", {"description": "red", "offset": 8, "thumbnails": False}),
+        ("search_photos", {"camera": "pinhole", "thumbnails": False}),
+    )
+    assert "relevance" in words(first)[1]
+    assert "likeness" in words(more)[1]
+    assert len(words(page)) == 2
+    assert words(page)[1].startswith("9. ")
+    assert words(newest)[0] == "1 photo of 1, newest first:"
+    assert "taken.jpg" in words(newest)[1]
+    image_id = int(words(newest)[1].split("id ")[1].split(":")[0])
+    (like,) = ask(("search_photos", {"like_id": image_id, "k": 8, "thumbnails": False}))
+    assert len(words(like)) == 9
+    assert not any("taken.jpg" in line for line in words(like))
+
+
+def test_details(ask: Asked, squares: Path) -> None:
+    (found,) = ask(("search_photos", {"camera": "pinhole", "thumbnails": False}))
+    image_id = int(words(found)[1].split("id ")[1].split(":")[0])
+    (details,) = ask(("photo_details", {"id": image_id}))
+    (text,) = words(details)
+    for fact in (
+        f"path: {squares / 'taken.jpg'}",
+        "format: JPEG",
+        "size: 300 x 200 pixels",
+        "camera: Pinhole",
+        "place: not noted",
+    ):
+        assert fact in text.splitlines() or any(line.startswith(fact) for line in text.splitlines())
+    (picture,) = pictures(details)
+    assert picture.size == (300, 200)
+
+
+def test_the_library_is_told(ask: Asked, squares: Path) -> None:
+    (found,) = ask(("library_info", {}))
+    (text,) = words(found)
+    assert text.startswith("9 photos, profile colours.")
+    assert f"Folder: {squares} (9 photos)" in text
+    assert "Cameras: Pinhole (1)" in text
+
+
+def test_errors_are_sentences(ask: Asked) -> None:
+    calls: list[tuple[str, dict[str, Any], str]] = [
+        ("search_photos", {}, "the query is empty"),
+        ("search_photos", {"description": "x" * 1001}, "characters"),
+        ("search_photos", {"description": "red", "taken": "summer"}, "is no time"),
+        ("search_photos", {"description": "red", "near": "Vienna"}, "is no place"),
+        ("search_photos", {"description": "red", "format": "doc"}, "there is no format"),
+        ("search_photos", {"less_of": "red"}, "says only what is not wanted"),
+        ("search_photos", {"like_id": 999}, "no photo with the number 999"),
+        ("search_photos", {"description": "red", "k": 1000}, "less than or equal to 30"),
+        ("photo_details", {"id": 999}, "no photo with the number 999"),
+    ]
+    answers = ask(*((name, arguments) for name, arguments, _ in calls))
+    for (name, arguments, told), answer in zip(calls, answers, strict=True):
+        assert answer.is_error, (name, arguments)
+        (text,) = words(answer)
+        assert told in text, text
+        assert "Traceback" not in text
+    nothing, empty = ask(
+        ("search_photos", {"description": "red", "camera": "Brownie"}),
+        ("search_photos", {"description": "red", "offset": 99}),
+    )
+    assert words(nothing) == ["None of the 9 photos passes the filters: leave one out or widen it."]
+    assert not nothing.is_error
+    assert words(empty)[0].startswith("Nothing fits")
+
+
+def test_a_photo_that_is_gone_leaves_its_words(ask: Asked, squares: Path) -> None:
+    next(squares.rglob("red.*")).unlink()
+    (found,) = ask(("search_photos", {"description": "red", "k": 1}))
+    assert words(found)[2] == "(the picture cannot be shown: No such file or directory)"
+
+
+def test_the_policy_holds(place: Path, invoke: Invoke, ask: Asked) -> None:
+    assert invoke("policy", "on", "--library", place).exit_code == 0
+    (refused,) = ask(("search_photos", {"description": "a child in red"}))
+    assert refused.is_error
+    assert "stop-word policy" in words(refused)[0]
+
+
+def test_nothing_but_the_protocol_on_stdout(place: Path) -> None:
+    """Even of what is no message."""
+    hello = {
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {},
+                   "clientInfo": {"name": "test", "version": "1"}},
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "cli.py"), "mcp", "--library", str(place)],
+        input=f"{json.dumps(hello)}\nnonsense\n", capture_output=True, text=True, timeout=90,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines
+    assert all(line["jsonrpc"] == "2.0" for line in lines)
+    assert lines[0]["result"]["serverInfo"]["name"] == "pixquery"
+
+
+def test_without_a_library_there_is_a_sentence(tmp_path: Path, invoke: Invoke) -> None:
+    told = invoke("mcp", "--library", tmp_path / "none")
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert "there is no library" in told.stderr
+
+
+def test_the_entry_for_settings_starts_it(
+    place: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)  # not installed: a clone
+    entry = parsed(invoke("mcp", "--library", place, "--json"))["mcpServers"]["pixquery"]
+    assert entry["args"][-3:] == ["mcp", "--library", str(place)]
+    done = subprocess.run(
+        [entry["command"], *entry["args"]], input="", capture_output=True, timeout=90, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b"")
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
+    entry = parsed(invoke("mcp", "--library", place, "--json"))["mcpServers"]["pixquery"]
+    assert entry["command"] == "/bin/pixquery"
