@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from db.frames import DataFrame
 
 Floats: TypeAlias = NDArray[np.float32]
 Ids: TypeAlias = NDArray[np.int64]
@@ -179,6 +182,16 @@ class Answer:
     among: int
     """How many photos were asked: all, or those that the filter lets through."""
 
+    def to_pandas(self) -> "DataFrame":
+        """The hits as a table, by rank.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        from db import frames
+
+        return frames.of_answer(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Copy:
@@ -220,6 +233,16 @@ class Duplicates:
     def bytes(self) -> int:
         """How large their files are together."""
         return sum(copy.record.state.size for group in self.groups for copy in group.copies)
+
+    def to_pandas(self) -> "DataFrame":
+        """All photos of all groups as a table, the best of each group first.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        from db import frames
+
+        return frames.of_duplicates(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from engine.profile import DEFAULT, Profile, load_profile
 from engine.search import ALL, Query, Ranking, newest, rank, search
 
 if TYPE_CHECKING:  # FAISS is loaded with the first index: bringing a library up to date needs none
+    from db.frames import DataFrame
     from engine.policy import Policy
     from engine.vectors import VectorIndex
 
@@ -158,6 +159,20 @@ class Library:
 
     def __len__(self) -> int:
         return len(self.catalog)
+
+    def __iter__(self) -> Iterator[ImageRecord]:
+        """All photos by id; those whose rows are damaged are left out, :meth:`verify` tells."""
+        return self.catalog.everything()
+
+    def to_pandas(self) -> "DataFrame":
+        """All photos as a table, by id.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        from db import frames
+
+        return frames.of_photos(self)
 
     # -- asking ---------------------------------------------------------------------------------
 
