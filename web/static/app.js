@@ -82,9 +82,14 @@ function arrive(next, { back = false } = {}) {
 function draw() {
   if (field.value.trim() !== state.q) field.value = state.q;
   byId("clear").hidden = !field.value;
+  drawChips();
+  document.title = title(state);
+}
+
+/** All but the field, in which someone may be typing. */
+function drawChips() {
   asked.draw(state, uploads.get(history.state?.upload)?.picture);
   filters.draw(state);
-  document.title = title(state);
 }
 
 /** Keeps in the history how far down the page was. */
@@ -324,7 +329,7 @@ async function learnLibrary() {
     const held = await library();
     asked.roots = held.roots;
     filters.offer(held);
-    draw();
+    drawChips();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error; // the search tells of trouble, too
   }

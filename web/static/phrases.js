@@ -1,14 +1,18 @@
 // What the page says of an answer, or of its absence.
 
 import { describes, filterCount, judged } from "./address.js";
-import { number, photos } from "./words.js";
+import { fit, number, photos } from "./words.js";
 
 /** One line above the photos. */
 export function summary(state, answer) {
   const among = photos(answer.among);
   if (!describes(state)) return `${among}, newest first`;
-  if (judged(state)) return `Best of ${among} first`;
+  if (judged(state)) return `${poor(answer) ? "Nothing fits well. " : ""}Best of ${among} first`;
   return `Most alike of ${among} first. This is likeness: how well photos fit is only told for a description alone.`;
+}
+
+function poor({ hits: [best] }) {
+  return best && best.relevance !== null && fit(best.relevance).level === 1;
 }
 
 /** The same for those who listen. */
@@ -84,7 +88,7 @@ export function trouble(error, state, ways) {
   }
   const said = {
     0: { title: "No answer", ways: [again] },
-    401: { title: "Who are you?", ways: [again] },
+    401: { title: "This library asks for its token", ways: [again] },
     403: { mark: "lost", title: "This is not searched for", ways: [anew] },
     413: { title: "That is too much", ways: [anew] },
     422: { mark: "lost", title: "This cannot be searched", ways: filterCount(state) ? [noFilters, anew] : [anew] },

@@ -1,13 +1,14 @@
 // Numbers as people say them.
 
 /**
- * Relevance as words. People gave grades from 1 to 4, which relevance brings to 0 to 1: a word
- * holds half way to the neighbouring grades.
+ * Relevance as words. Where they begin was seen in 300 captions of Flickr8k among 200 photos: of the
+ * photos that a caption was written for a quarter reach 0.7 and three quarters 0.35, of the others
+ * one in a hundred reaches 0.45 and one in ten 0.2.
  */
 const FITS = [
-  { least: 5 / 6, level: 4, word: "fits very well" },
-  { least: 1 / 2, level: 3, word: "fits" },
-  { least: 1 / 6, level: 2, word: "fits partly" },
+  { least: 0.7, level: 4, word: "fits very well" },
+  { least: 0.45, level: 3, word: "fits" },
+  { least: 0.2, level: 2, word: "fits partly" },
   { least: 0, level: 1, word: "hardly fits" },
 ];
 
@@ -18,7 +19,7 @@ export function fit(relevance) {
 
 /** What the least relevance can be set to: value and words. */
 export const LEAST_FITS = FITS.slice(0, 3).reverse().map(({ least, word }) => ({
-  value: String(Math.round(least * 1000) / 1000),
+  value: String(least),
   words: word === "fits very well" ? "only those that fit very well" : `at least “${word}”`,
 }));
 
