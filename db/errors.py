@@ -6,6 +6,7 @@
     ├── BadQuery            the question itself is unusable (empty, too long)
     ├── BadData             a file of queries, pairs, ratings or stop words is malformed
     ├── BadRoot             a folder to index is missing, unreadable or holds no photo
+    ├── CannotServe         the server cannot listen at the address, or must not
     ├── LibraryError
     │   ├── LibraryNotFound     no library at that place
     │   ├── LibraryLocked       another process is writing to it
@@ -41,6 +42,10 @@ class BadData(PixqueryError):
 
 class BadRoot(PixqueryError):
     """A folder to index is missing, unreadable or holds no photo."""
+
+
+class CannotServe(PixqueryError):
+    """The server cannot listen at the address, or must not without a token."""
 
 
 class LibraryError(PixqueryError):

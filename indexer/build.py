@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import xxhash
@@ -451,6 +451,14 @@ def _ctrl_c_waits() -> Iterator[Callable[[], bool]]:
     finally:
         if ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def fingerprint(file: BinaryIO) -> bytes:
+    """What the catalogue tells contents apart by, of a file from where it is read to its end."""
+    state = xxhash.xxh3_128()
+    while some := file.read(1 << 20):
+        state.update(some)
+    return state.digest()
 
 
 def _content(path: Path) -> tuple[FileState, bytes]:

@@ -59,7 +59,13 @@ ONE_ROOM = {
     "textual_image": {"cli.py"},
     "watchfiles": {"indexer/watch.py"},
     "fastapi": {"web"},
+    "starlette": {"web"},
+    "pydantic": {"web/questions.py", "web/answers.py"},
+    "uvicorn": {"web/serving.py"},
+    "prometheus_client": {"web/meters.py"},
 }
+WEB = ("answers", "app", "batches", "gate", "guard", "meters", "pictures", "questions", "ranges",
+       "reader", "reference", "refusals", "serving", "uploads")  # fmt: skip
 HEAVY = {"torch", "transformers", "catboost", "sklearn", "pandas", "matplotlib", "scipy", "onnx",
          "nncf"}  # fmt: skip
 
@@ -186,7 +192,7 @@ def test_every_room_has_its_test(file: Path) -> None:
     neighbours = {
         "__init__": "house", "errors": "cli", "records": "catalog", "encoders": "profile",
         "features": "relevance", "align": "train", "finetune": "train", "rerank": "study",
-        "plots": "report", "words": "sheet",
+        "plots": "report", "words": "sheet", **dict.fromkeys(WEB, "web"),
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert (REPOSITORY / "tests" / f"test_{stem}.py").is_file()

@@ -1,0 +1,159 @@
+"""Who may ask, and the headers that keep answers from doing harm in a browser."""
+
+import hmac
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.refusals import Refusal
+
+_COOKIE = "pixquery"
+_COOKIE_SECONDS = 30 * 24 * 3600
+_OPEN = "/healthz"
+"""What tells nothing, and needs no token."""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+# A page of ours leads on to the next: the browser would not send a strict cookie where another
+# site's link led to us.
+_WELCOME = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>pixquery</title>'
+    '<meta http-equiv="refresh" content="0;url=./"><p><a href="./">Go on to the photos</a></p>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Who may ask."""
+
+    token: str = ""
+    """What clients must show; empty lets all of this computer ask."""
+
+    def shown(self, headers: Headers) -> bool:
+        """Whether a request shows the token."""
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and self.fits(given.strip()):
+            return True
+        try:
+            cookie = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
+        except CookieError:
+            return False
+        return cookie is not None and _same(cookie.value, self.cookie)
+
+    def fits(self, given: str) -> bool:
+        """Whether it is the token, found out in a time that tells nothing."""
+        return _same(given, self.token)
+
+    @property
+    def cookie(self) -> str:
+        """What a browser keeps in place of the token."""
+        return hmac.new(self.token.encode(), b"pixquery cookie", "sha256").hexdigest()
+
+    def local(self, scope: Scope) -> bool:
+        """Whether a client is on this computer and no token stands between: it may see paths."""
+        client = scope.get("client")
+        forwarded = any(
+            name in (b"forwarded", b"x-forwarded-for", b"via") for name, _ in scope["headers"]
+        )
+        return not self.token and not forwarded and client is not None and is_loopback(client[0])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this computer's own."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), wanted.encode("utf-8", "surrogatepass")
+    )
+
+
+class Guard:
+    """Stands before the app: turns away whom the rules do not let in, and adds the headers."""
+
+    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+        """Takes what is guarded, and the rules."""
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+
+        async def harmless(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await (self._instead(scope) or self._app)(scope, receive, harmless)
+
+    def _instead(self, scope: Scope) -> ASGIApp | None:
+        """What is answered in the app's place; none where it may answer."""
+        headers = Headers(scope=scope)
+        try:
+            self._check_origin(scope, headers)
+            return self._admit(scope, headers) if self._rules.token else None
+        except Refusal as refusal:
+            return refused(refusal)
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        """Keeps other sites, open in a browser on this computer, from asking through it."""
+        host = headers.get("host", "")
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if not self._rules.token and not is_loopback(name):
+            raise Refusal(
+                400, "this server answers under localhost and 127.0.0.1, and under no other name"
+            )
+        site = headers.get("sec-fetch-site", "none")
+        if scope["method"] not in ("GET", "HEAD") and site not in ("none", "same-origin"):
+            raise Refusal(403, "another site may not ask here")
+
+    def _admit(self, scope: Scope, headers: Headers) -> Response | None:
+        if scope["path"] == _OPEN or self._rules.shown(headers):
+            return None
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if scope["path"] == "/" and self._rules.fits(given):
+            page = HTMLResponse(_WELCOME)
+            page.set_cookie(
+                _COOKIE,
+                self._rules.cookie,
+                max_age=_COOKIE_SECONDS,
+                secure=scope["scheme"] == "https",
+                httponly=True,
+                samesite="strict",
+            )
+            return page
+        raise Refusal(
+            401,
+            "this library asks for its token: visit /?token=... once, or send it as "
+            "Authorization: Bearer",
+            www_authenticate="Bearer",
+        )
+
+
+def refused(refusal: Refusal) -> JSONResponse:
+    """A refusal as the server tells it."""
+    return JSONResponse({"error": str(refusal)}, refusal.status, dict(refusal.headers))

@@ -1,0 +1,147 @@
+"""The library that is served: opened once, read by many threads, seen as it is now."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import NamedTuple
+
+from db.errors import LibraryNotFound
+from db.records import Answer, Facets, ImageRecord, RootSummary
+from engine import Library, Query
+from engine.library import CATALOGUE
+from web.batches import SharedProfile
+
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks at what other processes have written."""
+_REST = 10
+"""As many times longer than the last look took is at least the time to the next."""
+
+
+class Contents(NamedTuple):
+    """What a library holds, for whoever wants to choose among it."""
+
+    name: str
+    profile: str
+    roots: tuple[RootSummary, ...]
+    facets: Facets
+    updated: str | None
+    """ISO 8601, UTC."""
+
+
+class Reader:
+    """One library, which may come into being, grow, be mended or go while it is served."""
+
+    def __init__(self, folder: Path, *, look_again: float = _LOOK_AGAIN) -> None:
+        """Takes the library's folder and the seconds between two looks at what has changed."""
+        self._folder = folder.expanduser().absolute()
+        self._library: Library | None = None
+        self._identity: tuple[int, int, str] | None = None
+        self._opening = Lock()
+        self._look_again = look_again
+        self._next_look = 0.0
+        self._contents: tuple[int, Contents] | None = None
+
+    @property
+    def library(self) -> Library:
+        """The library as it is now, or was a moment ago.
+
+        Raises:
+            LibraryError: There is none, or it cannot be used.
+            ProfileError: Its models cannot be used.
+        """
+        if self._library is None or monotonic() >= self._next_look:
+            self._look()
+        library = self._library
+        if library is None:
+            raise LibraryNotFound(
+                f"there is no library in {self._folder}: make one with "
+                f"`pixquery index FOLDER --library {self._folder}`"
+            )
+        return library
+
+    def warm(self) -> None:
+        """Loads what the first query needs."""
+        library = self.library
+        library.profile.texts.encode(["a photo"])
+        _ = library.index, library.profile.relevance
+
+    def close(self) -> None:
+        """Lets go of the files."""
+        if self._library is not None:
+            self._library.close()
+
+    def _look(self) -> None:
+        """Opens the library, or sees what has changed; meanwhile others read what there was."""
+        if not self._opening.acquire(blocking=self._library is None):
+            return
+        try:
+            begin = monotonic()
+            if self._library is None or self._identity != _identity(self._library):
+                self._open()
+            else:
+                self._library.refresh()
+            end = monotonic()
+            self._next_look = end + max(self._look_again, _REST * (end - begin))
+        finally:
+            self._opening.release()
+
+    def _open(self) -> None:
+        before, self._library = self._library, None
+        if before is not None:
+            before.close()
+        if not (self._folder / CATALOGUE).is_file():
+            return
+        library = Library.open(self._folder)
+        shared = SharedProfile(library.profile.folder, library.profile.manifest)
+        library.profile = before.profile if before and before.profile == shared else shared
+        self._identity = _identity(library)
+        self._library = library
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def ask(self, query: Query | None, *, k: int, offset: int) -> Answer:
+        """Answers a query; without one, the newest photos."""
+        if query is None:
+            return self.library.newest(k=k, offset=offset)
+        return self.library.search(query)
+
+    def photo(self, image_id: int) -> ImageRecord:
+        """What the catalogue knows of a photo, if its row is sound.
+
+        Raises:
+            NothingFound: There is none of that number.
+        """
+        return self.library.photo(image_id)
+
+    def roots(self) -> Sequence[RootSummary]:
+        """The library's folders; they are numbered in this order, from 1."""
+        return self.library.catalog.roots()
+
+    def contents(self) -> Contents:
+        """What the library holds, counted once for each of its revisions."""
+        library = self.library
+        revision = library.catalog.revision
+        kept = self._contents
+        if kept is None or kept[0] != revision:
+            updated = library.catalog.updated
+            kept = self._contents = (
+                revision,
+                Contents(
+                    name=self._folder.name,
+                    profile=library.profile.name,
+                    roots=library.catalog.roots(),
+                    facets=library.catalog.facets(),
+                    updated=updated.isoformat(timespec="seconds") if updated else None,
+                ),
+            )
+        return kept[1]
+
+
+def _identity(library: Library) -> tuple[int, int, str] | None:
+    """What tells a library from one that was put in its place; none where it is gone."""
+    try:
+        found = (library.folder / CATALOGUE).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, library.catalog.setting("profile")
