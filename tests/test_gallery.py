@@ -645,6 +645,23 @@ def test_a_busy_server_is_asked_again(visit: Open, gallery: str) -> None:
     assert not busy
 
 
+def test_pictures_that_did_not_come_are_asked_for_again(visit: Open, gallery: str) -> None:
+    page = visit(f"{gallery}?q=red&min_relevance=0.9", refused=(429,))
+    seen: list[str] = []
+
+    def reply(route: Route) -> None:
+        seen.append(route.request.url)
+        if len(seen) == 1:
+            route.fulfill(status=429, json={"error": "too many pictures at once"})
+        else:
+            route.continue_()
+
+    page.route("**/thumbnail?*", reply)
+    page.reload()
+    expect(tiles(page).first).to_have_class(re.compile("loaded"))
+    assert len(seen) == 2
+
+
 def test_a_server_that_is_gone(visit: Open, gallery: str) -> None:
     page = visit(gallery)
     page.route("**/api/search?q=red&*", lambda route: route.abort())

@@ -5,6 +5,9 @@ import { layOut } from "./rows.js";
 import { thumbnail } from "./server.js";
 import { fit } from "./words.js";
 
+/** How often a picture that did not come is asked for again, and after how many milliseconds. */
+const RETRIES = 2;
+const PAUSE = 1500;
 const GLIDE = { duration: 240, easing: "cubic-bezier(.2,.7,.2,1)" };
 
 export class Grid {
@@ -68,7 +71,7 @@ export class Grid {
     item.dataset.id = hit.id;
     const picture = link.firstChild;
     picture.addEventListener("load", () => item.classList.add("loaded"));
-    picture.addEventListener("error", () => item.classList.add("failed"));
+    picture.addEventListener("error", () => retry(picture, item));
     return item;
   }
 
@@ -171,6 +174,17 @@ export class Grid {
 /** Four bars, as many of them filled as the photo fits. */
 export function bars() {
   return element("span.bars", { "aria-hidden": "true" }, ...Array.from({ length: 4 }, () => element("i")));
+}
+
+/** A server that is busy drawing refuses some pictures: they are asked for again. */
+function retry(picture, item) {
+  const tried = Number(picture.dataset.tried ?? 0);
+  if (tried === RETRIES) {
+    item.classList.add("failed");
+    return;
+  }
+  picture.dataset.tried = tried + 1;
+  setTimeout(() => { picture.src = picture.getAttribute("src"); }, PAUSE * 2 ** tried);
 }
 
 function put(item, box, id) {
