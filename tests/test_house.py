@@ -60,7 +60,7 @@ ONE_ROOM = {
     "watchfiles": {"indexer/watch.py"},
     "fastapi": {"web"},
     "starlette": {"web"},
-    "pydantic": {"web/questions.py", "web/answers.py"},
+    "pydantic": {"web"},
     "uvicorn": {"web/serving.py"},
     "prometheus_client": {"web/meters.py"},
 }
