@@ -26,10 +26,10 @@ if TYPE_CHECKING:  # FAISS is loaded by whoever opens an index
     from engine.vectors import VectorIndex
 
 THRESHOLD = 0.9
-"""Likeness of near copies: above what photos of one burst reach, see ``docs/search.md``."""
+"""Likeness of near copies: different photos do not reach it, frames of one burst may."""
 
-_LOOSER = 0.1
-"""Near copies are at most so much less alike by their aligned vectors."""
+_WIDER = 1.6
+"""So many times further apart, in 1 - cosine, the aligned vectors of near copies are at most."""
 _AT_ONCE = 256
 """Photos whose candidates are looked for together."""
 _COMPARED_AT_ONCE = 4096
@@ -116,7 +116,8 @@ class _Near:
         """Each of the rows with each worse one that it is like, from the best row to the worst."""
         if not len(rows):
             return
-        near = self._index.within(self._index.vectors(self._ids[rows]), self._threshold - _LOOSER)
+        least = 1 - _WIDER * (1 - self._threshold)
+        near = self._index.within(self._index.vectors(self._ids[rows]), least)
         better, worse = rows[near.queries], self._rows(near.ids)
         wanted = worse > better  # which leaves out those that are not compared at all
         wanted[wanted] &= ~self._claimed[worse[wanted]]

@@ -58,8 +58,9 @@ def by_hand(photos: Photos, raw: Floats, threshold: float) -> list[list[int]]:
     raw_cosines = unit(rows) @ unit(rows).T
     cosines = unit(rows - 0.5) @ unit(rows - 0.5).T  # the colour profile's alignment
     assume(np.abs(raw_cosines - threshold).min() > 1e-4)
-    assume(np.abs(cosines - (threshold - 0.1)).min() > 1e-3)
-    alike = (raw_cosines >= threshold) & (cosines >= threshold - 0.1)
+    wider = 1 - 1.6 * (1 - threshold)
+    assume(np.abs(cosines - wider).min() > 1e-3)
+    alike = (raw_cosines >= threshold) & (cosines >= wider)
 
     def worth(number: int) -> tuple[int, ...]:
         _, width, height, size, time = photos[number]

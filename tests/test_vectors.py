@@ -363,3 +363,28 @@ def test_a_search_among_some_equals_brute_force(
         if held:
             wanted = best(held, query, k)
             assert found.similarities[row] == pytest.approx(wanted, abs=2e-3)
+
+
+@pytest.mark.parametrize("limit", [EXACT_LIMIT, 100])
+def test_all_that_lie_within_a_cosine_are_found(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.vectors, "EXACT_LIMIT", limit)
+    vectors = clustered(5, 3000, 16)
+    ids = np.arange(7, 3007, dtype=np.int64)
+    index = built(ids, vectors, vectors[:200])
+    queries = vectors[::60]
+    near = index.within(queries, 0.75)
+    cosines = queries @ vectors.T
+    found = set(zip(near.queries.tolist(), near.ids.tolist(), strict=True))
+    rows, places = np.nonzero(cosines >= 0.75)
+    truth = set(zip(rows.tolist(), ids[places].tolist(), strict=True))
+    borderline = {
+        pair for pair in found ^ truth if abs(cosines[pair[0], pair[1] - 7] - 0.75) < 1e-3
+    }
+    assert len(truth) > 200
+    assert found - truth <= borderline
+    assert len(truth - found - borderline) <= (0 if limit == EXACT_LIMIT else 0.01 * len(truth))
+    exact = cosines[near.queries, near.ids - 7]
+    assert near.similarities == pytest.approx(exact, abs=2e-3)
+    assert len(index.within(queries[:0], 0.75).ids) == 0

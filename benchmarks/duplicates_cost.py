@@ -1,0 +1,142 @@
+"""What do time and memory of finding duplicates grow to, and are all made copies found?
+
+A library of made vectors holds near copies of some of its photos: of each twentieth one, with a
+little noise. Each size is written, published and asked in a process of its own.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+from setting import (
+    EXAMPLES,
+    FLICKR8K,
+    first_of,
+    machine,
+    peak_memory,
+    photos_in,
+    say,
+    tell,
+    versions,
+)
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import made
+
+from db.records import FileState, Floats, ImageRecord
+from engine import Library
+
+SHARE = 20
+"""One copy for so many photos."""
+
+Facts = dict[str, Any]
+
+
+def main() -> None:
+    """Reads the arguments, measures every size, prints the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000],
+                        metavar="N", help="photos of each library")  # fmt: skip
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="photos to make vectors from")
+    parser.add_argument("--noise", type=float, default=1.0, metavar="X",
+                        help="of different photos, in standard deviations (1)")  # fmt: skip
+    parser.add_argument("--copy-noise", type=float, default=0.15, metavar="X",
+                        help="of copies, likewise (0.15)")  # fmt: skip
+    asked = parser.parse_args()
+    document: Facts = {
+        "question": "cost of finding duplicates by number of photos",
+        "machine": machine(),
+        "versions": versions("faiss-cpu", "numpy", "sqlalchemy"),
+        "noise": asked.noise,
+        "copy_noise": asked.copy_noise,
+        "sizes": [],
+    }
+    photos = photos_in(asked.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
+    with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
+        os.environ["PIXQUERY_CACHE"] = str(Path(name) / "cache")
+        base = made.real(Path(name) / "real", photos[:1000])
+        for size in asked.sizes:
+            folder = Path(name) / str(size) / "library"
+            say(f"{size:,} photos: writing")
+            _apart(_written, folder, base, size, asked.noise, asked.copy_noise)
+            say(f"{size:,} photos: comparing")
+            document["sizes"].append({"photos": size, **_apart(_compared, folder)})
+    tell(document)
+
+
+def _apart(do: Any, *given: object) -> Facts:
+    """Runs it in a fresh process, whose memory is its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        found: Facts = pool.submit(do, *given).result()
+        return found
+
+
+def _written(folder: Path, base: Floats, size: int, noise: float, copy_noise: float) -> Facts:
+    copies = size // SHARE
+    with Library.open(folder, create=True) as library, library.writing():
+        made.add(library, base, range(size - copies), noise=noise)
+        root = library.catalog.add_root(folder.parent / "copies")
+        spread = base.std(0) * np.float32(copy_noise)
+        rng = np.random.default_rng(9)
+        left = copies
+        for ids, raw in made.raw_vectors(library):
+            some = ids[::SHARE][:left]
+            likes = raw[::SHARE][:left]
+            left -= len(some)
+            near = np.maximum(likes + spread * rng.standard_normal(likes.shape, "f4"), 0)
+            records = [_record(folder.parent / "copies", int(image_id)) for image_id in some]
+            library.catalog.put(root, records, near.astype(np.float16), library.profile.encoder)
+            if not left:
+                break
+        library.publish()
+    return {}
+
+
+def _record(folder: Path, of: int) -> ImageRecord:
+    return ImageRecord(
+        folder / f"copy-of-{of:07d}.jpg",
+        FileState(900_000, 1_700_000_000_000_000_000),
+        (of + (1 << 40)).to_bytes(16, "little"),
+        2000,
+        1500,
+        "JPEG",
+    )
+
+
+def _compared(folder: Path) -> Facts:
+    """Of the whole: opening the library, its index, all groups with their photos' records."""
+    begin = perf_counter()
+    with Library.open(folder) as library:
+        opened = len(library.index)
+        before = peak_memory()
+        found = library.duplicates()
+        seconds = perf_counter() - begin
+        right = sum(
+            copy.record.path.stem == f"copy-of-{group.best.id:07d}"
+            for group in found.groups
+            for copy in group.copies
+        )
+        return {
+            "index": library.index.kind,
+            "seconds": round(seconds, 2),
+            "processor_seconds": round(process_time(), 2),
+            "peak_memory_megabytes": peak_memory(),
+            "peak_memory_before_megabytes": before,
+            "made_copies": opened // SHARE,
+            "found": right,
+            "others": found.copies - right,
+        }
+
+
+if __name__ == "__main__":
+    main()
