@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -568,6 +567,8 @@ def _open_hit(answer: Answer, rank: int) -> None:
             f"no program is known that opens photos: install xdg-utils, or open {hit.path} yourself"
         )
     words = [viewer, "open"] if Path(viewer).name == "gio" else [viewer]
+    import subprocess  # most commands do without
+
     nothing = subprocess.DEVNULL
     started = subprocess.Popen(
         [*words, hit.path], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
