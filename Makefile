@@ -57,6 +57,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/query_latency.py
 	$(BIN)/python benchmarks/retrieval.py
 	$(BIN)/python benchmarks/relevance_agreement.py
+	$(BIN)/python benchmarks/minus.py
 	$(BIN)/python benchmarks/install_size.py
 
 clean:

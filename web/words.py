@@ -11,12 +11,11 @@ class Fit(NamedTuple):
     words: str
 
 
-# People gave grades from 1 to 4, which relevance brings to 0 to 1: a word holds half way to the
-# neighbouring grades.
-_FITS = (
-    (5 / 6, Fit(4, "fits very well")),
-    (1 / 2, Fit(3, "fits")),
-    (1 / 6, Fit(2, "fits partly")),
+# Where the words begin was measured: ``web/static/words.js`` tells on what.
+FITS = (
+    (0.7, Fit(4, "fits very well")),
+    (0.45, Fit(3, "fits")),
+    (0.2, Fit(2, "fits partly")),
 )
 
 
@@ -24,7 +23,7 @@ def fit(relevance: float | None, similarity: float | None) -> Fit:
     """Words for a hit's relevance, in [0, 1], or where there is none for its similarity."""
     if relevance is None:
         return Fit(0, "" if similarity is None else f"likeness {similarity:.2f}")
-    return next((found for least, found in _FITS if relevance >= least), Fit(1, "hardly fits"))
+    return next((found for least, found in FITS if relevance >= least), Fit(1, "hardly fits"))
 
 
 def photos(count: int) -> str:
