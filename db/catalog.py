@@ -275,8 +275,10 @@ class Catalog:
             for path, file in found.items():
                 if file.id in without:
                     found[path] = KnownFile(file.id, unlike, b"")
-        for path, size, mtime_ns, reason in bad:
-            found[decode(path)] = KnownFile(0, FileState(size, mtime_ns), b"", reason)
+        for *values, checksum in bad:
+            if digest(*values) == checksum:  # else it is tried once more, and noted anew
+                path, size, mtime_ns, reason = values
+                found[decode(path)] = KnownFile(0, FileState(size, mtime_ns), b"", reason)
         return found
 
     def records(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
@@ -483,6 +485,7 @@ class Catalog:
                     "size": state.size,
                     "mtime_ns": state.mtime_ns,
                     "reason": file.reason,
+                    "checksum": digest(path, state.size, state.mtime_ns, file.reason),
                 }
                 connection.execute(
                     insert(skipped)
@@ -710,7 +713,8 @@ _KNOWN_IMAGES = (
     "WHERE path = ? OR (path >= ? AND path < ?)"
 )
 _KNOWN_SKIPPED = (
-    "SELECT path, size, mtime_ns, reason FROM skipped WHERE path = ? OR (path >= ? AND path < ?)"
+    "SELECT path, size, mtime_ns, reason, checksum FROM skipped "
+    "WHERE path = ? OR (path >= ? AND path < ?)"
 )
 
 

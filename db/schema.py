@@ -81,6 +81,7 @@ skipped = sa.Table(
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("mtime_ns", sa.Integer, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    _checksum(),
 )
 
 generations = sa.Table(
@@ -94,8 +95,8 @@ generations = sa.Table(
 )
 
 
-CHECKED = (settings, roots, images, vectors)
-"""The tables with checksums; that of an image leaves out its root, which is no part of answers."""
+CHECKED = (settings, roots, images, vectors, skipped)
+"""The tables with checksums; photos' and skipped files' leave out the root, no part of answers."""
 
 
 def digest(*values: object) -> bytes:
@@ -143,7 +144,10 @@ def _add_checksums(connection: Connection) -> None:
 
 
 def _add_details(connection: Connection) -> None:
-    """Version 3: what filters ask for; the next indexing fills it in."""
+    """Version 3: what filters ask for, and checksums of skipped files.
+
+    The next indexing fills in the former, and looks at skipped files once more.
+    """
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - there is no other kind here
     prepare(driver)
@@ -159,6 +163,10 @@ def _add_details(connection: Connection) -> None:
     connection.exec_driver_sql(
         f"UPDATE images SET checksum = pixquery_digest({after}) "
         f"WHERE checksum = pixquery_digest({before})"  # else damage would pass for sound
+    )
+    connection.exec_driver_sql("DELETE FROM skipped")
+    connection.exec_driver_sql(
+        "ALTER TABLE skipped ADD COLUMN checksum BLOB NOT NULL DEFAULT (x'')"
     )
 
 

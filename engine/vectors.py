@@ -251,7 +251,10 @@ class VectorIndex:
         if digest != sha256:
             raise LibraryDamaged(f"the vectors {file} are damaged: their checksum differs")
         loaded = cls(1)
-        loaded._index = faiss.read_index(str(file), 0 if writable else faiss.IO_FLAG_MMAP)
+        try:
+            loaded._index = faiss.read_index(str(file), 0 if writable else faiss.IO_FLAG_MMAP)
+        except RuntimeError as error:  # a writer has just replaced it
+            raise LibraryDamaged(f"the vectors {file} cannot be read: {error}") from error
         return loaded
 
 

@@ -332,3 +332,21 @@ def test_overwritten_pages_are_found(tmp_path: Path) -> None:
             again.close()
     except LibraryDamaged:
         pass  # told even earlier
+
+
+def test_a_skipped_file_whose_row_was_altered_is_looked_at_once_more(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    catalog = Catalog(file)
+    root = catalog.add_root(Path("/r"))
+    files = [(Skipped(Path(f"/r/{name}"), "broken"), FileState(1, 2)) for name in "ab"]
+    catalog.skip(root, files)
+    catalog.close()
+    with sqlite3.connect(file) as raw_file:
+        raw_file.execute("UPDATE skipped SET reason = 'braken' WHERE path = CAST('/r/a' AS BLOB)")
+    raw_file.close()
+    catalog = Catalog(file)
+    assert list(catalog.known(Path("/r"), ENCODER)) == ["/r/b"]
+    assert catalog.problems() == ["1 rows of skipped differ from their checksums"]
+    catalog.skip(root, files[:1])
+    assert catalog.problems() == []
+    catalog.close()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from db.catalog import Catalog
 from db.errors import LibraryTooNew
-from db.records import FileState, ImageRecord
+from db.records import FileState, ImageRecord, Skipped
 from db.schema import CHECKED, MIGRATIONS, digest, metadata, migrate
 
 NEWEST = len(MIGRATIONS) + 1
@@ -105,11 +105,13 @@ def test_a_catalogue_without_details_is_indexed_again_and_keeps_what_is_damaged(
     catalog = Catalog(file)
     root = catalog.add_root(Path("/r"))
     ids = catalog.put(root, records, np.ones((2, 3), np.float16), "this")
+    catalog.skip(root, [(Skipped(Path("/r/c.png"), "broken"), state)])
     catalog.close()
     with sqlite3.connect(file) as raw:  # as version 2 had it
         raw.create_function("pixquery_digest", -1, digest)
         for column in ("format", "camera", "latitude", "longitude"):
             raw.execute(f"ALTER TABLE images DROP COLUMN {column}")
+        raw.execute("ALTER TABLE skipped DROP COLUMN checksum")
         columns = "id, path, size, mtime_ns, content, width, height, taken"
         raw.execute(f"UPDATE images SET checksum = pixquery_digest({columns})")
         raw.execute("UPDATE images SET width = 31 WHERE id = ?", ids[1:])
@@ -118,6 +120,8 @@ def test_a_catalogue_without_details_is_indexed_again_and_keeps_what_is_damaged(
     catalog = Catalog(file)
     assert version(file) == NEWEST
     assert [record.id for record in catalog.everything()] == ids[:1]
-    assert all(known.state != state for known in catalog.known(Path("/r"), "this").values())
+    known = catalog.known(Path("/r"), "this")
+    assert set(known) == {"/r/a.png", "/r/b.png"}  # the skipped one is looked at once more
+    assert all(file.state != state for file in known.values())
     assert catalog.contents("this") == set()
     catalog.close()

@@ -1,5 +1,6 @@
 """The vector index against brute force: whatever was added, replaced and removed."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -388,3 +389,11 @@ def test_all_that_lie_within_a_cosine_are_found(
     exact = cosines[near.queries, near.ids - 7]
     assert near.similarities == pytest.approx(exact, abs=2e-3)
     assert len(index.within(queries[:0], 0.75).ids) == 0
+
+
+def test_a_file_that_is_no_index_is_told_whatever_its_checksum_says(tmp_path: Path) -> None:
+    """As one is that a writer replaces between the look at its bytes and their reading."""
+    file = tmp_path / "vectors.faiss"
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(LibraryDamaged, match="cannot be read"):
+        VectorIndex.load(file, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
