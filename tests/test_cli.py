@@ -158,9 +158,11 @@ def test_json_of_query(place: Path, invoke: Invoke, squares: Path) -> None:
         "query": "str",
         "profile": "str",
         "candidates": "int",
+        "among": "int",
         "hits": [{
             "rank": "int", "id": "int", "path": "str", "relevance": "float",
             "similarity": "float", "width": "int", "height": "int", "modified": "str",
+            "taken": "NoneType",
         }],
         "milliseconds": {
             "encode": "float", "prefilter": "float", "rerank": "float", "total": "float",
