@@ -168,7 +168,8 @@ BY_PATH(int, mkdir, "mkdir", path, (const char *path, mode_t mode), (path, mode)
 
 static int opening(const char *path, int flags)
 {
-    if (!(flags & O_CREAT)) return 0;
+    /* What is there already is opened, not made, and takes no room. */
+    if (!(flags & O_CREAT) || (!(flags & O_EXCL) && access(path, F_OK) == 0)) return 0;
     int what = struck("create", path);
     if (what == 2) die();
     return what;

@@ -80,9 +80,10 @@ class Catalog:
         try:
             current = self._is_current()
         except StorageFailed:
-            if not self._settled():
-                raise
-            self._freeze()
+            if self._settled():
+                self._freeze()
+            else:
+                self._keep_alone()
             current = self._is_current()
         if not current:
             with self._write() as connection:
@@ -105,7 +106,24 @@ class Catalog:
             creator=lambda: sqlite3.connect(place, uri=True, isolation_level=None),
             poolclass=sa.NullPool,
         )
-        sa.event.listen(self._engine, "connect", lambda connection, _: prepare(connection))
+        sa.event.listen(self._engine, "connect", lambda connection, _: _teach(connection))
+
+    def _keep_alone(self) -> None:
+        """Goes on with the log's index in memory, where no file can be made for it.
+
+        SQLite then lets nobody else at the catalogue until it is closed.
+        """
+        self._engine.dispose()
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(self.file)),
+            connect_args={"timeout": 30, "isolation_level": None, "check_same_thread": False},
+            poolclass=sa.StaticPool,
+        )
+
+        @sa.event.listens_for(self._engine, "connect")
+        def prepare_alone(connection: sqlite3.Connection, record: object) -> None:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            _prepare(connection, record)
 
     def _settled(self) -> tuple[int, int, int] | None:
         """What tells one state of the file from another; none while the log holds a part of it."""
@@ -723,9 +741,14 @@ def _seal(connection: Connection, table: sa.Table, rows: sa.ColumnElement[bool])
     connection.execute(sa.update(table).where(rows).values(checksum=computed(table)))
 
 
-def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+def _teach(connection: sqlite3.Connection) -> None:
+    """Teaches SQLite the functions that statements ask for."""
     prepare(connection)
     filters.prepare(connection)
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    _teach(connection)
     for pragma in (
         "journal_mode=WAL",  # readers go on while a run writes
         "synchronous=FULL",  # an acknowledged batch survives a power cut
