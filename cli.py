@@ -494,17 +494,22 @@ def _show_hits(answer: Answer) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("#", justify="right", style="dim")
-    judged = any(hit.relevance is not None for hit in answer.hits)
-    table.add_column("relevance" if judged else "likeness", no_wrap=True)
+    judged = answer.hits[0].relevance is not None
+    described = answer.hits[0].similarity is not None
+    heading = "relevance" if judged else "likeness" if described else "taken"
+    table.add_column(heading, no_wrap=True)
     table.add_column("photo", overflow="fold")
     table.add_column("size", justify="right", style="dim", no_wrap=True)
     for hit in answer.hits:
         figure = hit.relevance if judged else hit.similarity
-        bar = Text() if figure is None else Text(f"{figure:4.2f} ") + _bar(max(0.0, figure))
+        if figure is None:
+            known = Text(f"{hit.taken or hit.modified.astimezone():%Y-%m-%d}")
+        else:
+            known = Text(f"{figure:4.2f} ") + _bar(max(0.0, figure))
         link = Text(_near(hit.path))
         if hit.path.is_absolute() and _shown(hit.path) == str(hit.path):
             link.stylize(f"link {hit.path.as_uri()}")
-        table.add_row(str(hit.rank), bar, link, f"{hit.width} x {hit.height}")
+        table.add_row(str(hit.rank), known, link, f"{hit.width} x {hit.height}")
     console = Console()
     console.print(table)
     spent = answer.milliseconds.total
