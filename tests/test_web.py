@@ -18,7 +18,8 @@ import numpy as np
 import photos
 import pytest
 import schemathesis
-from conftest import COLOURS, REPOSITORY, NewLibrary, square
+import uvicorn
+from conftest import COLOURS, REPOSITORY, Invoke, NewLibrary, square
 from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
 from photos import UPRIGHT, corners, encoded, oriented, quarters
@@ -38,12 +39,13 @@ from engine import Filter, Library, Query
 from engine.profile import Profile
 from indexer.build import index
 from web.app import application
-from web.batches import Batches, SharedProfile
+from web.batches import MOST, Batches, SharedProfile
 from web.gate import Gate
 from web.guard import Rules, is_loopback
 from web.pictures import Kept, Pictures
 from web.reader import Reader
 from web.refusals import Refusal, refusal_of
+from web.serving import Impatient
 from web.uploads import LARGEST
 
 HERE = "http://127.0.0.1:8000"
@@ -762,16 +764,16 @@ def test_busy_servers_answer_429(folder: Path) -> None:
         for thread in threads:
             thread.start()
         until = time.monotonic() + 10
-        while statuses.count(429) < 18 and time.monotonic() < until:
+        while statuses.count(429) < 10 and time.monotonic() < until:
             time.sleep(0.01)
         # Whoever asks for something else meanwhile is answered.
         assert client.get("/healthz").status_code == 200
         assert client.get("/api/library").status_code == 200
-        assert 'pixquery_queue_length{queue="search"} 72' in client.get("/metrics").text
+        assert 'pixquery_queue_length{queue="search"} 80' in client.get("/metrics").text
         stop.set()
         for thread in threads:
             thread.join()
-    assert sorted(statuses) == [200] * 72 + [429] * 18
+    assert sorted(statuses) == [200] * 80 + [429] * 10
 
 
 # -- who may ask --------------------------------------------------------------------------------
@@ -1016,8 +1018,8 @@ def test_texts_of_many_threads_are_encoded_together() -> None:
         thread.join()
     assert found == {length: length for length in range(1, 101)}
     assert sum(counting.batches) == 100
-    assert max(counting.batches) <= 16
-    assert len(counting.batches) < 60
+    assert max(counting.batches) == MOST
+    assert len(counting.batches) < 40
     assert batches.encode(["a", "bb", "ccc"]).tolist() == [[1], [2], [3]]
     with pytest.raises(RuntimeError, match="broken"):
         batches.encode(["broken"])
@@ -1091,7 +1093,7 @@ class Server:
         import signal
 
         self.process.send_signal(signal.SIGINT)
-        _, told = self.process.communicate(timeout=30)
+        _, told = self.process.communicate(timeout=100)
         return self.process.returncode, told
 
 
@@ -1134,12 +1136,53 @@ def test_slow_clients_block_nobody_and_ctrl_c_ends_it(server: Server, ids: dict[
         status, content = http(server, "/api/search?q=red")
         assert status == 200
         assert json.loads(content)["hits"]
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 60
     for connection in slow:
         connection.close()
     code, told = server.end()
     assert code in (0, 130)
     assert "Traceback" not in told
+
+
+def answer(connection: socket.socket) -> None:
+    got = b""
+    while not got.endswith(b'{"status":"ok"}'):
+        some = connection.recv(1 << 16)
+        assert some, got
+        got += some
+
+
+def test_who_dawdles_over_a_head_is_cut_off(folder: Path) -> None:
+    class Hasty(Impatient):
+        patience = 0.3
+
+    app = application(Reader(folder), Rules())
+    config = uvicorn.Config(app, http=Hasty, log_level="error", ws="none")
+    running = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    place = listening.getsockname()
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    try:
+        for before, sent in ((b"", b""), (b"", whole[:30]), (whole, whole[:30])):
+            with socket.create_connection(place, timeout=30) as slow:
+                slow.sendall(before)
+                if before:
+                    answer(slow)
+                slow.sendall(sent)
+                begin = time.monotonic()
+                assert slow.recv(1) == b""
+                assert time.monotonic() - begin < 20
+        with socket.create_connection(place, timeout=30) as steady:  # one that asks now and then
+            for _ in range(4):
+                steady.sendall(whole)
+                answer(steady)
+                time.sleep(0.2)
+    finally:
+        running.should_exit = True
+        thread.join(30)
+        listening.close()
 
 
 def test_an_endless_upload_is_cut_off(server: Server) -> None:
@@ -1185,22 +1228,21 @@ def test_memory_is_flat_over_uploads(server: Server) -> None:
     assert held[-1] < held[19] + 25, held
 
 
-def test_a_port_in_use_is_told_with_another(spawn: Any, folder: Path) -> None:
+def test_a_port_in_use_is_told_with_another(invoke: Invoke, folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = spawn("serve", "--library", folder, "--port", str(port))
-    assert done.returncode == 1
+        done = invoke("serve", "--library", folder, "--port", str(port))
+    assert done.exit_code == 1
     assert f"port {port} is in use: try another, such as --port " in done.stderr
-    assert "Traceback" not in done.stderr
 
 
-def test_other_addresses_need_a_token(spawn: Any, folder: Path) -> None:
+def test_other_addresses_need_a_token(invoke: Invoke, folder: Path) -> None:
     for host in ("0.0.0.0", "::", "192.0.2.1"):
-        done = spawn("serve", "--library", folder, "--host", host, PIXQUERY_TOKEN="")
-        assert done.returncode == 1
+        done = invoke("serve", "--library", folder, "--host", host, PIXQUERY_TOKEN="")
+        assert done.exit_code == 1
         assert "PIXQUERY_TOKEN" in done.stderr
-    done = spawn("serve", "--library", folder, "--host", "no.such.name.invalid", "--token", "x")
-    assert done.returncode == 1
+    done = invoke("serve", "--library", folder, "--host", "no.such.name.invalid", "--token", "x")
+    assert done.exit_code == 1
     assert "no address" in done.stderr
 
 
@@ -1225,7 +1267,7 @@ def test_serving_is_light(folder: Path) -> None:
 
     done = subprocess.run(
         [sys.executable, "-c", _LIGHT, str(folder)],
-        cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=False,
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     modules = set(json.loads(done.stdout))

@@ -47,7 +47,8 @@ class Site:
     rules: Rules
     pictures: Pictures
     uploads: Uploads = field(default_factory=Uploads)
-    searches: Gate = field(default_factory=partial(Gate, "search", threads=8, waiting=64))
+    searches: Gate = field(default_factory=partial(Gate, "search", threads=16, waiting=64))
+    """More threads than cores, so that there are texts to be encoded together."""
     glances: Gate = field(default_factory=partial(Gate, "glance", threads=4, waiting=256))
     """Short reads: details, facets, pictures that are kept."""
     drawings: Gate = field(default_factory=partial(Gate, "draw", threads=2, waiting=256))

@@ -1,5 +1,7 @@
 """A file as a response, whole or in part, as RFC 9110 has it in section 14."""
 
+import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -14,6 +16,9 @@ from web.pictures import Original
 from web.refusals import Refusal
 
 _AT_ONCE = 1 << 18
+_PATIENCE = 60.0
+"""Seconds in which a client must take so many bytes."""
+_log = logging.getLogger("pixquery.web")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -49,8 +54,11 @@ class FileResponse(Response):
             start = {"type": "http.response.start", "status": self.status_code}
             await send({**start, "headers": self.raw_headers})
             async for some in _pieces(self._file, self._first, self._after):
-                await send({"type": "http.response.body", "body": some, "more_body": True})
+                async with asyncio.timeout(_PATIENCE):
+                    await send({"type": "http.response.body", "body": some, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            _log.info("a client stopped reading a photo")  # the connection is closed with it
         finally:
             self._file.close()
 

@@ -15,7 +15,9 @@ from web.batches import SharedProfile
 _LOOK_AGAIN = 1.0
 """Seconds between two looks at what other processes have written."""
 _REST = 10
-"""As many times longer than the last look took is at least the time to the next."""
+"""As many times longer than the last look took is the time to the next, where others write much."""
+_LONGEST_REST = 60
+"""In times between two looks."""
 
 
 class Contents(NamedTuple):
@@ -82,7 +84,8 @@ class Reader:
             else:
                 self._library.refresh()
             end = monotonic()
-            self._next_look = end + max(self._look_again, _REST * (end - begin))
+            rest = min(_REST * (end - begin), _LONGEST_REST * self._look_again)
+            self._next_look = end + max(self._look_again, rest)
         finally:
             self._opening.release()
 

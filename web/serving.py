@@ -1,5 +1,6 @@
 """The server as a process: its address, its start and its end."""
 
+import asyncio
 import errno
 import logging
 import socket
@@ -8,7 +9,9 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import quote
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from db.errors import CannotServe, PixqueryError
 from web.app import application
@@ -16,8 +19,42 @@ from web.guard import Rules, is_loopback
 from web.reader import Reader
 
 _log = logging.getLogger("pixquery.web")
-_CONNECTIONS = 1000
+_CONNECTIONS = 500
 """At once; more are turned away before they cost anything."""
+
+
+class Impatient(H11Protocol):
+    """Closes connections whose clients dawdle over a request's head, which uvicorn would not."""
+
+    patience = 20.0
+    """Seconds for each head."""
+    _closing: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begins to wait for the first head."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Goes on to wait, or stops when the head is complete."""
+        super().data_received(data)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._stop()
+        elif self._closing is None:
+            self._closing = self.loop.call_later(self.patience, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
 
 
 def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[str], None]) -> None:
@@ -44,6 +81,7 @@ def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[st
     # No proxy's word is taken for where a client is: whoever is told to be local may see paths.
     config = uvicorn.Config(
         application(reader, Rules(token)),
+        http=Impatient,
         log_level="warning",
         access_log=False,
         proxy_headers=False,
