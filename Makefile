@@ -55,6 +55,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/index_throughput.py
 	$(BIN)/python benchmarks/rescan.py
 	$(BIN)/python benchmarks/query_latency.py
+	$(BIN)/python benchmarks/serve_load.py
 	$(BIN)/python benchmarks/retrieval.py
 	$(BIN)/python benchmarks/relevance_agreement.py
 	$(BIN)/python benchmarks/minus.py
