@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from db.errors import NothingFound, PixqueryError
 from db.records import Answer
@@ -103,7 +103,21 @@ def application(reader: Reader, rules: Rules, pictures: Pictures | None = None) 
         (Exception, _on_defect),
     ):
         app.add_exception_handler(kind, handler)
-    return meters.watch(Guard(app, rules))
+    return meters.watch(Guard(_heads_too(app), rules))
+
+
+def _heads_too(app: ASGIApp) -> ASGIApp:
+    """Answers HEAD as GET, of which the server then sends the headers alone."""
+
+    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await app(scope, receive, send)
+            return
+        whole = {**scope, "method": "GET"}
+        await app(whole, receive, send)
+        scope["route"] = whole.get("route")
+
+    return asked
 
 
 class _Static(StaticFiles):

@@ -82,7 +82,11 @@ def _type(schema: Mapping[str, Any]) -> str:
         return f"several times {_type(schema.get('items', {}))}"
     limits = [
         f"{word} {schema[name]}"
-        for name, word in (("minimum", "from"), ("maximum", "to"), ("maxLength", "at most"))
+        for name, word in (
+            ("minimum", "from"),
+            ("maximum", "to"),
+            ("maxLength", "of a length up to"),
+        )
         if name in schema
     ]
     kind = str(schema.get("format", schema.get("type", "")))
