@@ -16,10 +16,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import filelock  # noqa: E402, F401 - a user without rights could not read it any more
+# All that is loaded late otherwise: a user without rights could perhaps not read it any more.
+import filelock  # noqa: E402, F401
 
 import cli  # noqa: E402
+import engine.encoders  # noqa: E402
 import engine.vectors  # noqa: E402
+import indexer.decode  # noqa: E402, F401
 from db.errors import LibraryLocked, PixqueryError  # noqa: E402
 from engine import Library, Query  # noqa: E402
 from indexer.build import Options, index  # noqa: E402
