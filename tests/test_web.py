@@ -1141,13 +1141,13 @@ def test_slow_clients_block_nobody_and_ctrl_c_ends_it(server: Server, ids: dict[
         connection.close()
     from http.client import HTTPConnection
 
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    steady = HTTPConnection("127.0.0.1", server.port, timeout=30)
     for path in ("/healthz", "/", f"/api/images/{ids['red']}/file"):  # the connection stays usable
-        connection.request("HEAD", path)
-        response = connection.getresponse()
+        steady.request("HEAD", path)
+        response = steady.getresponse()
         assert (response.status, response.read()) == (200, b"")
         assert int(response.headers["content-length"]) > 0
-    connection.close()
+    steady.close()
     code, told = server.end()
     assert code in (0, 130)
     assert "Traceback" not in told
