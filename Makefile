@@ -55,6 +55,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/index_throughput.py
 	$(BIN)/python benchmarks/rescan.py
 	$(BIN)/python benchmarks/query_latency.py
+	$(BIN)/python benchmarks/index_ladder.py
+	$(BIN)/python benchmarks/duplicates_cost.py
 	$(BIN)/python benchmarks/serve_load.py
 	$(BIN)/python benchmarks/retrieval.py
 	$(BIN)/python benchmarks/relevance_agreement.py
