@@ -113,7 +113,8 @@ def _listening(host: str, port: int) -> socket.socket:
         raise CannotServe(
             f"{host} is no address of this computer ({error.strerror}): try --host 127.0.0.1"
         ) from error
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # Named as TCP, or asyncio would let small answers wait for the client to acknowledge the last.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
