@@ -38,6 +38,7 @@ from db.errors import LibraryDamaged, QueryRefused
 from engine import Filter, Library, Query
 from engine.profile import Profile
 from indexer.build import index
+from web import serving
 from web.app import application
 from web.batches import MOST, Batches, SharedProfile
 from web.gate import Gate
@@ -1192,6 +1193,12 @@ def test_who_dawdles_over_a_head_is_cut_off(folder: Path) -> None:
         running.should_exit = True
         thread.join(30)
         listening.close()
+
+
+def test_small_answers_do_not_wait_for_acknowledgements() -> None:
+    """asyncio switches the waiting off only where a socket names TCP as its protocol."""
+    with serving._listening("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_an_endless_upload_is_cut_off(server: Server) -> None:
