@@ -373,16 +373,12 @@ class Library:
         published = self.catalog.generation()
         if published is not None and published.revision == revision and self._is_whole(published):
             return
-        behind = published is not None and published.revision != revision
-        index = self._loaded(published, writable=behind)
-        if index is None:
+        index = self._loaded(published, writable=True)
+        if published is None or index is None:
             self._quarantine(published)
             self._index = self._built()
-        elif published is not None and behind:
-            self._index = self._caught_up(index, published.revision)
         else:
-            self._index = index
-            return
+            self._index = self._caught_up(index, published.revision)
         # A name of its own for each writing: a reader may still be reading the last one.
         name = f"vectors-{revision:08d}-{time.time_ns():x}.faiss"
         size, sha256 = self._index.save(self.folder / name)
