@@ -8,8 +8,6 @@ import argparse
 import os
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -18,6 +16,7 @@ import numpy as np
 from setting import (
     EXAMPLES,
     FLICKR8K,
+    apart,
     first_of,
     machine,
     peak_memory,
@@ -68,17 +67,10 @@ def main() -> None:
         for size in asked.sizes:
             folder = Path(name) / str(size) / "library"
             say(f"{size:,} photos: writing")
-            _apart(_written, folder, base, size, asked.noise, asked.copy_noise)
+            apart(_written, folder, base, size, asked.noise, asked.copy_noise)
             say(f"{size:,} photos: comparing")
-            document["sizes"].append({"photos": size, **_apart(_compared, folder)})
+            document["sizes"].append({"photos": size, **apart(_compared, folder)})
     tell(document)
-
-
-def _apart(do: Any, *given: object) -> Facts:
-    """Runs it in a fresh process, whose memory is its own."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        found: Facts = pool.submit(do, *given).result()
-        return found
 
 
 def _written(folder: Path, base: Floats, size: int, noise: float, copy_noise: float) -> Facts:

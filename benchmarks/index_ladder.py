@@ -9,8 +9,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,6 +17,7 @@ import numpy as np
 from setting import (
     EXAMPLES,
     FLICKR8K,
+    apart,
     first_of,
     machine,
     peak_memory,
@@ -124,8 +123,7 @@ def _apart(do: Callable[..., Facts], *given: object, threads: str = "") -> Facts
         os.environ[name] = threads  # read when NumPy is imported
         if not threads:
             del os.environ[name]
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(do, *given).result()
+    return apart(do, *given)
 
 
 def _written(folder: Path, base: Floats, rows: range, noise: float) -> Facts:

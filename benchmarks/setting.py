@@ -7,7 +7,9 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,12 @@ def versions(*packages: str) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def apart(do: Callable[..., dict[str, Any]], *given: object) -> dict[str, Any]:
+    """Runs it in a fresh process, whose memory is its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(do, *given).result()
 
 
 def peak_memory() -> float:
