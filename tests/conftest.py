@@ -27,6 +27,7 @@ from cli import main
 from db.catalog import Catalog
 from engine.library import CATALOGUE, Library
 from engine.profile import MANIFEST, Profile, load_profile
+from indexer.scan import Scan
 
 # Where tests run in the background Ctrl-C is ignored, also by the programs that they start and send
 # it to.
@@ -103,6 +104,22 @@ def squares(tmp_path: Path) -> Path:
     for place, (colour, suffix) in enumerate(zip(COLOURS, [*SUFFIXES, *SUFFIXES], strict=False)):
         square(root / "/".join(["deep"] * (place % 3)) / f"{colour}{suffix}", colour)
     return root
+
+
+# -- files that nobody opens ---------------------------------------------------------------------
+
+
+def plant(root: Path, *names: str) -> None:
+    """Writes files of these names, whose bytes are no photo's."""
+    for name in names:
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(os.fsencode(name))
+
+
+def names(found: Scan, root: Path) -> set[str]:
+    """The photos of a scan, as paths below the root."""
+    return {os.path.relpath(path, root) for path in found.files}
 
 
 # -- profiles ---------------------------------------------------------------------------------

@@ -10,23 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from conftest import names, plant
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from indexer.ignore import IGNORE_FILE, Rules
-from indexer.scan import Scan, scan
-
-
-def plant(root: Path, *names: str) -> None:
-    for name in names:
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(os.fsencode(name))
-
-
-def names(found: Scan, root: Path) -> set[str]:
-    return {os.path.relpath(path, root) for path in found.files}
+from indexer.scan import scan
 
 
 @pytest.mark.parametrize(

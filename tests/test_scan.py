@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import names, plant
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,17 +21,6 @@ from indexer.scan import (
     scan,
     scan_roots,
 )
-
-
-def plant(root: Path, *names: str) -> None:
-    for name in names:
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(os.fsencode(name))
-
-
-def names(found: Scan, root: Path) -> set[str]:
-    return {os.path.relpath(path, root) for path in found.files}
 
 
 def test_photos_are_known_by_their_suffix_in_any_case(tmp_path: Path) -> None:
