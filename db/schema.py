@@ -125,11 +125,16 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.create_function("pixquery_digest", -1, digest, deterministic=True)
 
 
-def _add_checksums(connection: Connection) -> None:
-    """Version 2: rows know whether they are as they were written."""
+def _teach(connection: Connection) -> None:
+    """As :func:`prepare`: whoever migrates may bring a connection that was never taught."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - there is no other kind here
     prepare(driver)
+
+
+def _add_checksums(connection: Connection) -> None:
+    """Version 2: rows know whether they are as they were written."""
+    _teach(connection)
     for table, columns in (
         ("settings", "name, value"),
         ("roots", "id, path"),
@@ -148,9 +153,7 @@ def _add_details(connection: Connection) -> None:
 
     The next indexing fills in the former, and looks at skipped files once more.
     """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - there is no other kind here
-    prepare(driver)
+    _teach(connection)
     before = "id, path, size, mtime_ns, content, width, height, taken"
     for column in (
         "format TEXT NOT NULL DEFAULT ''",
