@@ -146,7 +146,8 @@ def _shared(command: _Command) -> _Command:
               help="Photos written at a time.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(0, 256), default=0, show_default="one a core",
               help="Decoding threads.")  # fmt: skip
-@click.option("--rebuild", is_flag=True, help="Encode every photo of the library anew.")
+@click.option("--rebuild", is_flag=True,
+              help="Encode every photo of the library anew, or for another --profile.")  # fmt: skip
 @_shared
 def index(
     paths: tuple[Path, ...],

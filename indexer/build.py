@@ -48,7 +48,7 @@ class Options:
     jobs: int = 0
     """Decoding threads; 0 = one a core."""
     rebuild: bool = False
-    """Encode every photo of the library anew, whatever the paths."""
+    """Encode every photo of the library anew, whatever the paths, or for another profile."""
     progress: Callable[[int, int], object] = lambda done, total: None
     """Called with the number of files done and the number to do."""
     follow_links: bool = False
@@ -127,20 +127,20 @@ def index(library: Library, paths: Sequence[Path], options: Options | None = Non
     tally = _Tally()
     interrupted = False
     with library.writing():  # before the scan: what others add meanwhile would look gone
+        if options.rebuild:
+            library.encode_anew()
         with _collector_resting():
             scans = scan_roots(
                 paths, options.exclude, follow_links=options.follow_links, held=catalog.holds
             )
             found = [_plan(library, root, scan, options, tally) for root, scan in scans.items()]
         plans = [plan for plan in found if plan is not None]
-        if options.rebuild and plans:
-            library.adopt_profile()
         with _ctrl_c_waits() as asked_to_stop:
             try:
                 _Run(library, options, tally, plans, asked_to_stop).run()
             except KeyboardInterrupt:
                 interrupted = True
-            library.publish()
+            lacking = _published(library, options, interrupted=interrupted)
             interrupted = interrupted or asked_to_stop()
     return IndexReport(
         library=library.folder,
@@ -157,7 +157,16 @@ def index(library: Library, paths: Sequence[Path], options: Options | None = Non
         vanished=tuple(tally.vanished),
         linked=tally.linked,
         roots=len(plans),
+        lacking=lacking,
     )
+
+
+def _published(library: Library, options: Options, *, interrupted: bool) -> int:
+    """Lets what was written be found; how many photos lack what they need for that."""
+    if not options.rebuild:
+        library.publish()
+        return 0
+    return library.lacking() if interrupted else library.adopt()
 
 
 def _plan(
@@ -176,8 +185,7 @@ def _plan(
         images = sum(file.id > 0 for file in known.values())
         tally.vanished.append(Vanished(root, images, reason or "is not there"))
         return None
-    if options.rebuild:
-        catalog.forget_vectors([file.id for file in known.values()])
+    if options.rebuild:  # what could not be used is tried again
         catalog.forget_skipped([Path(path) for path, file in known.items() if not file.id])
         changes = compare(found, catalog.known(root, encoder))
     tally.skipped += [*found.closed, *changes.skipped]
