@@ -201,7 +201,13 @@ def index(
     if report.interrupted:
         _say("pixquery: interrupted; what was done is kept, run the same command to go on")
         click.get_current_context().exit(_INTERRUPTED)
-    if report.vanished and not report.roots:
+    if report.lacking:
+        _say(
+            f"pixquery: {_counted(report.lacking, 'photo')} could not be encoded with the profile "
+            f"{report.profile}: the library answers as before until they are; run the same command "
+            "when their folders are back, or forget them with --prune"
+        )
+    if report.lacking or (report.vanished and not report.roots):
         click.get_current_context().exit(1)
 
 
@@ -241,6 +247,7 @@ def _index_json(report: IndexReport) -> dict[str, Any]:
         "images_per_second": round(report.images_per_second, 2),
         "interrupted": report.interrupted,
         "linked": report.linked,
+        "lacking": report.lacking,
         "vanished": [
             {"path": str(lost.path), "images": lost.images, "reason": lost.reason}
             for lost in report.vanished
@@ -1117,6 +1124,11 @@ def info(library: Path, as_json: bool) -> None:
     )
     click.echo(f"catalogue  {_size(found.catalogue_bytes)}")
     click.echo(f"updated    {_iso(found.updated) or 'never'}")
+    if found.switching:
+        click.echo(
+            f"unfinished {found.encoded:,} of {found.images:,} photos are encoded anew; go on with "
+            f"`pixquery index --rebuild --profile {shlex.quote(found.switching)}`"
+        )
 
 
 def _info_json(found: LibraryInfo) -> dict[str, Any]:
@@ -1132,6 +1144,9 @@ def _info_json(found: LibraryInfo) -> dict[str, Any]:
         },
         "catalogue_bytes": found.catalogue_bytes,
         "updated": _iso(found.updated),
+        "switching": {"profile": found.switching, "encoded": found.encoded}
+        if found.switching
+        else None,
     }
 
 
@@ -1204,10 +1219,10 @@ def models() -> None:
 def models_list(library: Path, as_json: bool) -> None:
     """List the profiles at hand."""
     del library
-    from engine.profile import DEFAULT, load_profile, shipped
+    from engine.profile import DEFAULT, load_profile, names
 
     rows = []
-    for name in shipped():
+    for name in names():
         profile = load_profile(name)
         rows.append(
             {

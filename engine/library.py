@@ -111,19 +111,19 @@ class Library:
                     "choose another with --library DIR"
                 ) from error
             catalog = Catalog(file)
-            catalog.keep("profile", _reference(models))
+            catalog.keep("profile", models.reference)
         else:
             catalog = Catalog(file)
             made_with = catalog.setting("profile")
             models = load_profile(profile or made_with or DEFAULT)
             if not made_with and create:  # whoever made it was stopped before it could say
-                made_with = _reference(models)
+                made_with = models.reference
                 catalog.keep("profile", made_with)
-            if made_with and _reference(models) != made_with and not switch:
+            if made_with and models.reference != made_with and not switch:
                 catalog.close()
                 raise ProfileMismatch(
                     f"the library {place} was made with the profile {made_with}, not "
-                    f"{_reference(models)}: leave out --profile, or choose another library "
+                    f"{models.reference}: leave out --profile, or choose another library "
                     "with --library DIR, or encode all photos anew with "
                     f"`pixquery index FOLDER --rebuild --profile {profile}`"
                 )
@@ -408,7 +408,7 @@ class Library:
         unfinished is gone on with. Where the photos' raw vectors serve the new profile as well,
         nothing is to be encoded. For writers.
         """
-        encoder, reference = self.profile.encoder, _reference(self.profile)
+        encoder, reference = self.profile.encoder, self.profile.reference
         own = self.catalog.setting("profile", reference) == reference
         if len(self.catalog) and (own or not self.catalog.answers_with(encoder)):
             self.catalog.fill_coming(encoder)
@@ -425,7 +425,7 @@ class Library:
         self.catalog.carry_over(self.profile.encoder)
         lacking = self.lacking()
         if not lacking:
-            self.catalog.adopt(_reference(self.profile), self._saved(self._built()))
+            self.catalog.adopt(self.profile.reference, self._saved(self._built()))
             self._tidy()
         return lacking
 
@@ -441,10 +441,10 @@ class Library:
     def _check_own(self) -> None:
         """Refuses to answer with, or to publish, what is not of the library's own profile."""
         own = self.catalog.setting("profile")
-        if own and own != _reference(self.profile):
+        if own and own != self.profile.reference:
             raise ProfileMismatch(
                 f"the library {self.folder} answers with the profile {own} by now, not "
-                f"{_reference(self.profile)}: open it again"
+                f"{self.profile.reference}: open it again"
             )
 
     def verify(self, *, repair: bool = False) -> list[Finding]:
@@ -646,8 +646,3 @@ def _copy(source: Path, target: Path) -> None:
         raise StorageFailed(
             f"{target} cannot be written ({error.strerror}): make room or fix the permissions"
         ) from error
-
-
-def _reference(profile: Profile) -> str:
-    """How a library remembers its profile: shipped ones by name, others by folder."""
-    return profile.name if profile.shipped else str(profile.folder)

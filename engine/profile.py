@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any
 
+from platformdirs import user_data_path
+
 from db.errors import ProfileDamaged, ProfileNotFound
 from engine.alignment import Alignment
 from engine.relevance import Logistic, Relevance, Similarity
@@ -40,9 +42,10 @@ class Profile:
         return str(self.manifest["name"])
 
     @property
-    def shipped(self) -> bool:
-        """Whether it came with pixquery."""
-        return self.folder.parent == SHIPPED.resolve()
+    def reference(self) -> str:
+        """How a library remembers it: by its name where names are looked up, else by its folder."""
+        known = (SHIPPED.resolve(), profiles_folder().resolve())
+        return self.folder.name if self.folder.parent in known else str(self.folder)
 
     @property
     def encoder(self) -> str:
@@ -58,6 +61,11 @@ class Profile:
     def size(self) -> int:
         """Side of the square that photos are squashed to, in pixels."""
         return int(self.manifest["image"]["size"])
+
+    @property
+    def interpolation(self) -> str:
+        """How photos are made that small: Pillow's name in lower case."""
+        return str(self.manifest["image"].get("interpolation", "bicubic"))
 
     @cached_property
     def images(self) -> "ImageEncoder":
@@ -149,8 +157,16 @@ class Profile:
         return file
 
 
+def profiles_folder() -> Path:
+    """Where added profiles lie: ``$PIXQUERY_PROFILES``, else beside the user's data."""
+    chosen = os.environ.get("PIXQUERY_PROFILES")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return user_data_path("pixquery-profiles", appauthor=False)
+
+
 def load_profile(name: str = DEFAULT) -> Profile:
-    """Finds a profile by its name among the shipped ones, or by its folder.
+    """Finds a profile by its name among the shipped and the added ones, or by its folder.
 
     The same folder gives the same object, whose models are loaded once.
 
@@ -158,16 +174,18 @@ def load_profile(name: str = DEFAULT) -> Profile:
         ProfileNotFound: No such name and no such folder.
         ProfileDamaged: The manifest cannot be read.
     """
-    folder = SHIPPED / name
-    if os.sep in name or not (folder / MANIFEST).is_file():
-        folder = Path(name).expanduser()
-    file = folder / MANIFEST
-    if not file.is_file():
-        known = ", ".join(shipped())
+    places = [Path(name).expanduser()]
+    if os.sep not in name:
+        places = [SHIPPED / name, profiles_folder() / name, *places]
+    folder = next((place for place in places if (place / MANIFEST).is_file()), None)
+    if folder is None:
+        known = ", ".join(names())
         raise ProfileNotFound(
             f"there is no profile {name!r}: choose one of {known}, or a folder that holds "
-            f"a {MANIFEST}; `pixquery models list` tells more"
+            f"a {MANIFEST}, or make one with `pixquery models add`; `pixquery models list` tells "
+            "more"
         )
+    file = folder / MANIFEST
     try:
         return _profile(folder.resolve(), file.read_text("utf-8"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -190,6 +208,10 @@ def _profile(folder: Path, manifest: str) -> Profile:
     return profile
 
 
-def shipped() -> list[str]:
-    """Names of the profiles that come with pixquery."""
-    return sorted(file.parent.name for file in SHIPPED.glob(f"*/{MANIFEST}"))
+def names() -> list[str]:
+    """The profiles that can be called by name: those that come with pixquery, then added ones."""
+    found = [
+        sorted(file.parent.name for file in place.glob(f"*/{MANIFEST}"))
+        for place in (SHIPPED, profiles_folder())
+    ]
+    return list(dict.fromkeys(name for some in found for name in some))

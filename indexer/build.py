@@ -313,7 +313,8 @@ class _Run:
             digest = xxhash.xxh3_128_digest(content)
             if digest in self._contents:
                 return _Read(path, state, before, digest)
-            return _Read(path, state, before, digest, decode(content, self._profile.size))
+            photo = decode(content, self._profile.size, interpolation=self._profile.interpolation)
+            return _Read(path, state, before, digest, photo)
         except UnreadableImage as error:
             return _Read(path, state, before, reason=str(error))
         except (FileNotFoundError, NotADirectoryError):
