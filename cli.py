@@ -146,6 +146,9 @@ def _shared(command: _Command) -> _Command:
               help="Photos written at a time.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(0, 256), default=0, show_default="one a core",
               help="Decoding threads.")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "gpu", "npu"]), default="auto",
+              show_default=True, help="Where photos are encoded; auto: a GPU of its own, else cpu.",
+              )  # fmt: skip
 @click.option("--rebuild", is_flag=True,
               help="Encode every photo of the library anew, or for another --profile.")  # fmt: skip
 @_shared
@@ -158,6 +161,7 @@ def index(
     watch: bool,
     batch_size: int,
     jobs: int,
+    device: str,
     rebuild: bool,
     library: Path,
     as_json: bool,
@@ -191,7 +195,13 @@ def index(
         if not (paths or opened.catalog.roots()):
             raise click.UsageError(f"name a folder: the library {_shown(library)} has none yet")
         options = Options(
-            exclude, batch_size, jobs, rebuild, follow_links=follow_links, prune=prune
+            exclude,
+            batch_size,
+            jobs,
+            rebuild,
+            device=device,
+            follow_links=follow_links,
+            prune=prune,
         )
         with _progress("Indexing", "photos") as progress:
             report = build(opened, paths, replace(options, progress=progress))

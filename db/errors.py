@@ -7,6 +7,7 @@
     ├── BadData             a file of queries, pairs, ratings or stop words is malformed
     ├── BadRoot             a folder to index is missing, unreadable or holds no photo
     ├── CannotServe         the server cannot listen at the address, or must not
+    ├── DeviceUnusable      the device to encode on is not there, or computes wrongly
     ├── LibraryError
     │   ├── LibraryNotFound     no library at that place
     │   ├── LibraryLocked       another process is writing to it
@@ -46,6 +47,10 @@ class BadRoot(PixqueryError):
 
 class CannotServe(PixqueryError):
     """The server cannot listen at the address, or must not without a token."""
+
+
+class DeviceUnusable(PixqueryError):
+    """The device to encode photos on is not there, or not to be relied on."""
 
 
 class LibraryError(PixqueryError):

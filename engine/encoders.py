@@ -89,7 +89,11 @@ class OpenVinoImageEncoder:
         self.dimension = dimension
         cores = threads or _usable_cores()
         core = ov.Core()
-        options = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, "CACHE_DIR": _cache()}
+        options = {
+            "NUM_STREAMS": cores,
+            "INFERENCE_NUM_THREADS": cores,
+            "CACHE_DIR": cache_option(),
+        }
         with _damage_told(model):
             network = core.read_model(model)
             network.reshape([1, size, size, 3])
@@ -128,7 +132,7 @@ class OpenVinoTextEncoder:
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding()
-        options = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": _cache()}
+        options = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": cache_option()}
         with _damage_told(model):
             self._model = ov.Core().compile_model(model, "CPU", options)
         self._one_at_a_time = Lock()
@@ -172,7 +176,8 @@ def _usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _cache() -> str:
+def cache_option() -> str:
+    """What OpenVINO is told of the cache folder, which is made where it is missing."""
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -75,6 +75,18 @@ class Profile:
         models = self.manifest["image"]["models"]
         return self._image_encoder("float" if "int8" not in models or has_bfloat16() else "int8")
 
+    def images_on(self, device: str) -> "ImageEncoder":
+        """The image encoder on a device; see :mod:`engine.devices`.
+
+        Raises:
+            DeviceUnusable: It is not there, or cannot be relied on.
+        """
+        from engine.devices import image_encoder_on
+
+        model = self._file(self.manifest["image"]["models"]["float"])
+        found = image_encoder_on(device, model, size=self.size, dimension=self.dimension)
+        return self.images if found is None else found
+
     def image_encoders(self) -> "list[ImageEncoder]":
         """The image encoder at every precision it comes in, for training on all of them."""
         return [self._image_encoder(precision) for precision in self.manifest["image"]["models"]]

@@ -32,6 +32,7 @@ from engine.library import Library
 from indexer.scan import Changes, Scan, compare, out_of_reach, scan_roots
 
 if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
+    from engine.encoders import ImageEncoder
     from indexer.decode import Photo
 
 BATCH = 32
@@ -51,6 +52,8 @@ class Options:
     """Encode every photo of the library anew, whatever the paths, or for another profile."""
     progress: Callable[[int, int], object] = lambda done, total: None
     """Called with the number of files done and the number to do."""
+    device: str = "auto"
+    """Where photos are encoded, one of ``engine.devices.DEVICES``."""
     follow_links: bool = False
     """Follow symbolic links."""
     prune: bool = False
@@ -293,7 +296,12 @@ class _Run:
         pixels = [read.photo.pixels for read in batch if read.photo is not None]
         if not pixels:
             return np.empty((0, self._profile.dimension), np.float16)
-        return self._profile.images.encode(np.stack(pixels)).astype(np.float16)
+        return self._encoder.encode(np.stack(pixels)).astype(np.float16)
+
+    @cached_property
+    def _encoder(self) -> "ImageEncoder":
+        """Loaded with the first photo: most runs find nothing new."""
+        return self._profile.images_on(self._options.device)
 
     def _next(self, waiting: deque[Future[_Read]]) -> _Read:
         if self._asked_to_stop():
