@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from conftest import COLOURS, REPOSITORY, Invoke, Snapshot, Spawn, parsed, square
 from PIL import Image
@@ -101,8 +102,8 @@ def test_words_of_info_verify_and_evaluate(
 
 def test_help(invoke: Invoke, snapshot: Snapshot) -> None:
     texts = [invoke("--help").output]
-    for name in sorted(main.commands):
-        command = main.commands[name]
+    for name in main.list_commands(context := click.Context(main)):
+        command = main.get_command(context, name)
         texts.append(invoke(name, "--help").output)
         inner = sorted(getattr(command, "commands", {}))
         texts += [invoke(name, each, "--help").output for each in inner]

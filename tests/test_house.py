@@ -14,14 +14,15 @@ from conftest import COLOURS, REPOSITORY
 
 from cli import main
 
-ROOMS = ("db", "engine", "indexer", "trainer", "web", "cli")
+ROOMS = ("db", "engine", "indexer", "trainer", "web", "commands", "cli")
 ALLOWED = {
     "db": {"db"},
     "engine": {"engine", "db"},
     "indexer": {"indexer", "engine", "db"},
     "trainer": {"trainer", "engine", "db"},
-    "web": set(ROOMS) - {"cli"},
-    "cli": set(ROOMS),
+    "web": set(ROOMS) - {"cli", "commands"},
+    "commands": set(ROOMS) - {"cli"},
+    "cli": {"cli", "commands", "db"},
 }
 FILES = sorted(
     file
@@ -29,14 +30,16 @@ FILES = sorted(
     for file in [*(REPOSITORY / room).rglob("*.py"), REPOSITORY / f"{room}.py"]
     if file.is_file()
 )
-BELOW_CLI = [file for file in FILES if file.name != "cli.py"]
+ENTRY = REPOSITORY / "cli.py"
+BELOW = [file for file in FILES if file != ENTRY and file.parent.name != "commands"]
+"""What lies below the command line."""
 
 ONE_ROOM = {
     "faiss": {"engine/vectors.py"},
     "sqlalchemy": {"db/catalog.py", "db/schema.py", "db/filters.py", "db/salvage.py"},
     "sqlite3": {"db/catalog.py", "db/schema.py", "db/filters.py", "db/salvage.py"},
-    "click": {"cli.py"},
-    "rich": {"cli.py"},
+    "click": {"cli.py", "commands"},
+    "rich": {"commands"},
     "pandas": {"db/frames.py", "trainer"},
     "openvino": {"engine/encoders.py", "engine/devices.py"},
     "onnxruntime": {"engine/devices.py"},
@@ -57,7 +60,7 @@ ONE_ROOM = {
     "jinja2": {"trainer/report.py"},
     "snowballstemmer": {"engine/policy.py"},
     "mcp": {"web/assistants.py"},
-    "textual_image": {"cli.py"},
+    "textual_image": {"commands"},
     "watchfiles": {"indexer/watch.py"},
     "fastapi": {"web"},
     "starlette": {"web"},
@@ -140,10 +143,16 @@ def test_one_foreign_library_one_room(library: str) -> None:
     assert all(user in rooms or user.split("/")[0] in rooms for user in users)
 
 
-@pytest.mark.parametrize("file", BELOW_CLI, ids=name_of)
-def test_below_the_command_line_nobody_prints_or_exits(file: Path) -> None:
+@pytest.mark.parametrize("file", BELOW, ids=name_of)
+def test_below_the_command_line_nobody_prints(file: Path) -> None:
     for called, call in calls(file):
-        assert called not in {"print", "input", "exit", "quit", "sys.exit", "os._exit"}, call.lineno
+        assert called not in {"print", "input"}, call.lineno
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file != ENTRY], ids=name_of)
+def test_only_the_entry_ends_the_process_and_catches_everything(file: Path) -> None:
+    for called, call in calls(file):
+        assert called not in {"exit", "quit", "sys.exit", "os._exit"}, call.lineno
     for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.ExceptHandler):
             caught = "everything" if node.type is None else ast.unparse(node.type)
@@ -187,9 +196,9 @@ def test_no_drawers_for_odds_and_ends() -> None:
     }
 
 
-@pytest.mark.parametrize("file", BELOW_CLI, ids=name_of)
+@pytest.mark.parametrize("file", BELOW, ids=name_of)
 def test_every_room_has_its_test(file: Path) -> None:
-    """One test file a room; small rooms are tested with their neighbours."""
+    """One test file a room; small rooms are tested with their neighbours, commands by test_cli."""
     neighbours = {
         "__init__": "house", "errors": "cli", "records": "catalog", "encoders": "profile",
         "features": "relevance", "align": "train", "finetune": "train", "rerank": "study",
@@ -203,7 +212,10 @@ def test_every_room_has_its_test(file: Path) -> None:
 
 
 def commands(group: click.Group, *before: str) -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, *before, name)
         else:
@@ -232,6 +244,30 @@ def test_every_command_takes_library_and_json(name: str) -> None:
 def test_every_command_stands_in_the_readme(name: str) -> None:
     readme = (REPOSITORY / "README.md").read_text("utf-8")
     assert re.search(rf"(pixquery |cli\.py |`){name}\b", readme)
+
+
+def module_of(name: str) -> str:
+    callback = COMMANDS[name].callback
+    assert callback is not None
+    return callback.__module__
+
+
+_HELP = """
+import sys
+from cli import main
+main(sys.argv[1:], standalone_mode=False)
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_imports_no_other(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _HELP, *name.split(), "--help"],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    everybody = {module_of(each) for each in COMMANDS}
+    assert everybody & set(done.stderr.split()) == {module_of(name)}
 
 
 def test_every_error_stands_in_the_tree() -> None:
