@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.printing import shown
-from db.errors import MissingExtra
+from db.errors import BadRoot, MissingExtra
 
 if TYPE_CHECKING:
     from db.records import Pixels
@@ -36,14 +36,28 @@ def extra(name: str) -> Iterator[None]:
         ) from error
 
 
-def photo_loader(size: int) -> Callable[[Path], Pixels]:
-    """Reads photos as upright pixels of an encoder's size; errors name the photo."""
+def some_photos(folder: Path, most: int) -> list[Path]:
+    """Photos of a folder and those in it, evenly chosen.
+
+    Raises:
+        BadRoot: It is no folder, or holds none.
+    """
+    from indexer.scan import roots_of, scan
+
+    files = sorted(scan(roots_of([folder])[0]).files)
+    if not files:
+        raise BadRoot(f"the folder {folder} holds no photo: name another with --photos DIR")
+    return files[:: max(1, len(files) // most)][:most]
+
+
+def photo_loader(size: int, interpolation: str) -> Callable[[Path], Pixels]:
+    """Reads photos as an encoder wants them; errors name the photo."""
     from db.errors import UnreadableImage
     from indexer.decode import decode
 
     def load(path: Path) -> Pixels:
         try:
-            return decode(path.read_bytes(), size).pixels
+            return decode(path.read_bytes(), size, interpolation=interpolation).pixels
         except UnreadableImage as error:
             raise UnreadableImage(f"{shown(path)}: {error}") from None
 

@@ -114,7 +114,8 @@ def _parts(library: Library, asked: dict[str, Any]) -> tuple[Part, ...]:
             parts.append(Part(text=text, weight=sign * weight))
     for given in asked.pop("like"):
         name, weight = (given, 1.0) if Path(given).exists() else weighted(given)
-        pixels = photo_loader(library.profile.size)(Path(name))
+        profile = library.profile
+        pixels = photo_loader(profile.size, profile.interpolation)(Path(name))
         parts.append(Part(pixels=pixels, weight=weight, name=clean(Path(name).name)))
     parts += [Part(id=image_id) for image_id in asked.pop("like_id")]
     return tuple(parts)

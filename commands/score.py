@@ -37,7 +37,8 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
     else:
         models = load_profile(profile) if profile else load_profile()
     with progress_bar("Scoring", "photos") as progress:
-        scored = judge(asked, models, photo_loader(models.size), progress)
+        load = photo_loader(models.size, models.interpolation)
+        scored = judge(asked, models, load, progress)
     rows = [
         {
             "image": pair.given or str(pair.image),

@@ -57,7 +57,8 @@ def train(
     chosen["scale"] = parse_scale(chosen["scale"])
     with progress_bar("Training", "steps") as progress:
         options = Options(**chosen, progress=progress)
-        found = learn(data, out, models, photo_loader(models.size), options)
+        load = photo_loader(models.size, models.interpolation)
+        found = learn(data, out, models, load, options)
     if as_json:
         print_json(found)
         return

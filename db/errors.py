@@ -20,7 +20,8 @@
     ├── ProfileError
     │   ├── ProfileNotFound     no profile of that name
     │   ├── ProfileDamaged      a file of it is missing or altered
-    │   └── ProfileMismatch     the library was made with another profile
+    │   ├── ProfileMismatch     the library was made with another profile
+    │   └── ProfileUntrained    it has encoders and was never trained
     ├── QueryRefused        the stop-word policy refuses the query
     └── UnreadableImage     one photo cannot be used; the run goes on
 
@@ -103,6 +104,10 @@ class ProfileDamaged(ProfileError):
 
 class ProfileMismatch(ProfileError):
     """The library was made with another profile than the one asked for."""
+
+
+class ProfileUntrained(ProfileError):
+    """A profile has encoders and no alignment yet, so that it cannot be searched with."""
 
 
 class QueryRefused(PixqueryError):

@@ -103,6 +103,7 @@ class Library:
                     f"`pixquery index FOLDER --library {place}`"
                 )
             models = load_profile(profile or DEFAULT)
+            models.refuse_untrained()
             try:
                 place.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -116,6 +117,7 @@ class Library:
             catalog = Catalog(file)
             made_with = catalog.setting("profile")
             models = load_profile(profile or made_with or DEFAULT)
+            models.refuse_untrained()
             if not made_with and create:  # whoever made it was stopped before it could say
                 made_with = models.reference
                 catalog.keep("profile", made_with)

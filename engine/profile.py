@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
-from db.errors import ProfileDamaged, ProfileNotFound
+from db.errors import ProfileDamaged, ProfileNotFound, ProfileUntrained
 from engine.alignment import Alignment
 from engine.relevance import Logistic, Relevance, Similarity
 
@@ -115,14 +115,23 @@ class Profile:
             max_tokens=int(text["max_tokens"]),
         )
 
+    def refuse_untrained(self) -> None:
+        """Tells that texts and photos cannot be compared yet, where that is so.
+
+        Raises:
+            ProfileUntrained: The profile has encoders alone.
+        """
+        if "alignment" not in self.manifest:
+            raise ProfileUntrained(
+                f"the profile {self.reference} has encoders and no alignment, so that texts and "
+                "photos cannot be compared: learn one with "
+                f"`pixquery train DATA --profile {self.reference} --out DIR`"
+            )
+
     @cached_property
     def alignment(self) -> Alignment:
         """The maps into the shared space."""
-        if "alignment" not in self.manifest:
-            raise ProfileDamaged(
-                f"the profile {self.folder} has encoders and no alignment: learn one with "
-                f"`pixquery train DATA --profile {self.folder} --out DIR`"
-            )
+        self.refuse_untrained()
         return Alignment(self._file(self.manifest["alignment"]))
 
     @cached_property

