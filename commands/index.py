@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(0, 256), default=0, show_default="one a core",
               help="Decoding threads.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "gpu", "npu"]), default="auto",
-              show_default=True, help="Where photos are encoded; auto: a GPU of its own, else cpu.",
+              metavar="DEVICE", show_default=True,
+              help="Where to encode: cpu, cuda, gpu, npu, or auto: a GPU of its own, else cpu.",
               )  # fmt: skip
 @click.option("--rebuild", is_flag=True,
               help="Encode every photo of the library anew, or for another --profile.")  # fmt: skip

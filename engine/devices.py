@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
 from db.errors import DeviceUnusable
 from db.records import Floats, Pixels
 from engine.alignment import unit
 from engine.encoders import ImageEncoder, OpenVinoImageEncoder, cache_option
+from engine.runtime import ov
 
 AUTO, CPU, CUDA, GPU, NPU = "auto", "cpu", "cuda", "gpu", "npu"
 DEVICES = (AUTO, CPU, CUDA, GPU, NPU)

@@ -5,7 +5,6 @@ PyTorch, so a query starts in a blink.
 """
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,15 +17,7 @@ from tokenizers import Tokenizer
 
 from db.errors import ProfileDamaged
 from db.records import Floats, Pixels
-
-# OpenVINO takes its model converter along, with its usage statistics, unless that fails to import.
-# Neither is wanted here, and they are half of the time that its import takes.
-_CONVERTER = "openvino.tools.ovc"
-sys.modules.setdefault(_CONVERTER, None)  # type: ignore[arg-type]
-import openvino as ov  # noqa: E402
-
-if sys.modules[_CONVERTER] is None:
-    del sys.modules[_CONVERTER]
+from engine.runtime import ov
 
 
 class ImageEncoder(Protocol):

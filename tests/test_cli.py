@@ -134,7 +134,7 @@ def test_json_of_index(tmp_path: Path, squares: Path, colours: Path, invoke: Inv
     )
     assert found.pop("seconds") > 0
     assert found.pop("images_per_second") > 0
-    for name in ("interrupted", "linked", "vanished"):  # beyond the contract
+    for name in ("interrupted", "lacking", "linked", "vanished"):  # beyond the contract
         found.pop(name, None)
     assert found == {
         "library": str(tmp_path / "l"),
@@ -211,6 +211,7 @@ def test_json_of_info(place: Path, squares: Path, invoke: Invoke) -> None:
         "vectors": {"index": "str", "dimension": "int", "bytes": "int"},
         "catalogue_bytes": "int",
         "updated": "str",
+        "switching": "NoneType",
     }
     assert found["roots"] == [{"path": str(squares), "images": 8}]
 
