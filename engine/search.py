@@ -53,8 +53,8 @@ class Part:
             )
         if not 0 < abs(self.weight) <= HEAVIEST:
             raise BadQuery(
-                f"the weight {self.weight:g} of {self!s} is not between -{HEAVIEST:g} and "
-                f"{HEAVIEST:g} without 0: 1 counts fully, 0.5 half, -1 against"
+                f"the weight {abs(self.weight):g} of {self!s} cannot count: take one above 0 and "
+                f"up to {HEAVIEST:g}, where 1 counts fully and 0.5 half"
             )
 
     def __str__(self) -> str:

@@ -51,7 +51,7 @@ export function nothingFound(state, answer, ways, folder = "") {
     return {
       mark: "empty",
       title: "No photos yet",
-      text: `Fill this library with \`pixquery index ~/Pictures${folder && ` --library ${quoted(folder)}`}\`, then look again.`,
+      text: `Fill this library with \`pixquery index ~/Pictures${folder && ` --library ${quoted(folder)}`}\` and look again.`,
       ways: [{ words: "Look again", go: ways.again }],
     };
   }
