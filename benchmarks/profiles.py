@@ -1,0 +1,275 @@
+"""What does each profile weigh, how fast is it, and what does it find?
+
+Each profile is measured in a process of its own: bytes of its files, the memory that both encoders
+hold, photos encoded a second, milliseconds a text takes, and where it has an alignment and the data
+is at hand the recall of Flickr8k's development split, by similarity alone and re-ranked.
+
+`--random` makes the profiles that are known by name out of networks of their size with random
+weights: what they weigh and how fast they are is the same as with the published ones, what they
+find is no matter. So it can be told without a network.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from setting import (
+    EXAMPLES,
+    FLICKR8K,
+    ROOT,
+    apart,
+    first_of,
+    machine,
+    peak_memory,
+    photos_in,
+    say,
+    tell,
+    versions,
+)
+
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
+
+from db.records import Pixels
+from engine import Library
+from engine.profile import load_profile, names
+from indexer.build import index
+from indexer.decode import decode
+from trainer.datasets import read_queries
+from trainer.evaluate import evaluate
+
+COUNT = 96
+"""Photos and texts that are timed."""
+ROUNDS = 3
+CANDIDATES = 200
+FIGURES = ("megabytes", "memory_megabytes", "images_per_second", "milliseconds_a_query")
+"""Of each profile; of recall and speed more is better, of the others less."""
+
+
+def main() -> None:
+    """Reads the arguments, measures each profile, prints the figures."""
+    asked = _arguments()
+    document: dict[str, Any] = {
+        "question": "size, memory, speed and recall of each profile",
+        "machine": machine(),
+        "versions": versions("openvino", "torch", "transformers", "tokenizers"),
+        "photos": COUNT,
+        "profiles": {},
+    }
+    with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
+        os.environ["PIXQUERY_CACHE"] = str(Path(name) / "cache")
+        given = asked.profiles or names()
+        found = {profile: (profile, True) for profile in given}
+        if asked.random:
+            made = _random_profiles(Path(name))
+            found |= {f"{kind} (random weights)": (str(place), False) for kind, place in made}
+        for title, (profile, learned) in found.items():
+            say(f"{title}: size and speed")
+            document["profiles"][title] = apart(_measured, profile, asked.photos)
+            if learned and "alignment" in load_profile(profile).manifest:
+                say(f"{title}: recall")
+                place = Path(name) / f"library-{len(document['profiles'])}"
+                document["profiles"][title]["recall"] = apart(_recalls, profile, place)
+    document["not_dominated"] = not_dominated(document["profiles"])
+    if asked.table:
+        print(table(document["profiles"], document["not_dominated"]))
+    else:
+        tell(document)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("profiles", nargs="*", metavar="NAME|DIR", help="all that have a name")
+    parser.add_argument("--random", action="store_true", help="the known ones, of random weights")
+    parser.add_argument("--table", action="store_true", help="print a table for the docs")
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        metavar="DIR",
+        default=first_of(FLICKR8K / "images" / "dev", EXAMPLES),
+    )
+    return parser.parse_args()
+
+
+# -- measures ---------------------------------------------------------------------------------
+
+
+def _measured(name: str, folder: Path) -> dict[str, Any]:
+    profile = load_profile(name)
+    files = photos_in(folder)
+    files = (files * -(-COUNT // len(files)))[:COUNT]
+    pixels = np.stack(
+        [
+            decode(file.read_bytes(), profile.size, interpolation=profile.interpolation).pixels
+            for file in files
+        ]
+    )
+    texts = [f"{number} people and a dog near the water" for number in range(COUNT)]
+    profile.images.encode(pixels[:8])
+    profile.texts.encode(texts[:8])
+    seconds, milliseconds = [], []
+    for _ in range(ROUNDS):
+        begin = perf_counter()
+        profile.images.encode(pixels)
+        seconds.append(perf_counter() - begin)
+        for text in texts[: COUNT // ROUNDS]:
+            begin = perf_counter()
+            profile.texts.encode([text])
+            milliseconds.append(1e3 * (perf_counter() - begin))
+    sizes = [file["bytes"] for file in profile.manifest["files"].values()]
+    return {
+        "megabytes": round(sum(sizes) / 1e6, 1),
+        "memory_megabytes": peak_memory(),
+        "images_per_second": round(COUNT / median(seconds), 1),
+        "milliseconds_a_query": round(median(milliseconds), 2),
+        "precisions": sorted(profile.manifest["image"]["models"]),
+        "dimensions": [profile.dimension, int(profile.manifest["text"]["dimension"])],
+    }
+
+
+def _recalls(name: str, place: Path) -> dict[str, Any] | None:
+    """Recall on the development split; None where it is not at hand."""
+    photos, queries = FLICKR8K / "images" / "dev", FLICKR8K / "test_queries.csv"
+    if not (photos.is_dir() and queries.is_file()):
+        return None
+    with Library.open(place, create=True, profile=name) as library:
+        index(library, [photos])
+        result, _ = evaluate(library, read_queries(queries), CANDIDATES)
+    return {
+        stage: {measure: round(getattr(result, stage)[measure], 4) for measure in measures}
+        for stage in ("first_stage", "reranked")
+        for measures in [("recall@1", "recall@5", "recall@10")]
+    }
+
+
+def not_dominated(found: dict[str, Any]) -> list[str]:
+    """The profiles than which no other is as good in everything and better in something.
+
+    Of those whose recall is known; a profile is told by recall@10 re-ranked, images a second,
+    milliseconds a query and bytes.
+    """
+    points = {
+        name: (
+            facts["recall"]["reranked"]["recall@10"],
+            facts["images_per_second"],
+            -facts["milliseconds_a_query"],
+            -facts["megabytes"],
+        )
+        for name, facts in found.items()
+        if facts.get("recall")
+    }
+    return [
+        name
+        for name, mine in points.items()
+        if not any(
+            all(a >= b for a, b in zip(other, mine, strict=True)) and other != mine
+            for other in points.values()
+        )
+    ]
+
+
+def table(found: dict[str, Any], best: list[str]) -> str:
+    """The figures as a table in Markdown."""
+    lines = [
+        "| profile | files, MB | memory, MB | images/s | ms a query "
+        "| dev recall@1 / 5 / 10, re-ranked | not dominated |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, facts in found.items():
+        recall = (facts.get("recall") or {}).get("reranked")
+        told = " / ".join(f"{value:.3f}" for value in recall.values()) if recall else "-"
+        figures = " | ".join(f"{facts[figure]:,.1f}" for figure in FIGURES)
+        mark = "yes" if name in best else "no" if recall else "-"
+        lines.append(f"| {name} | {figures} | {told} | {mark} |")
+    return "\n".join(lines)
+
+
+# -- networks of the known sizes --------------------------------------------------------------
+
+
+def _random_profiles(place: Path) -> list[tuple[str, Path]]:
+    """The profiles known by name, added from checkpoints of random weights."""
+    made = []
+    for kind in ("resnet18-distilbert", "clip-b32", "siglip-b16"):
+        say(f"{kind}: making it of random weights")
+        out = place / "profiles" / kind
+        apart(_added, kind, place / kind, out)
+        shutil.rmtree(place / kind)
+        made.append((kind, out))
+    return made
+
+
+def _added(kind: str, place: Path, out: Path) -> dict[str, Any]:
+    from trainer.additions import Wanted, add
+
+    files = photos_in(first_of(FLICKR8K / "images" / "dev", EXAMPLES))[:120]
+
+    def photos(size: int, interpolation: str) -> Pixels:
+        return np.stack(
+            [decode(f.read_bytes(), size, interpolation=interpolation).pixels for f in files]
+        )
+
+    if kind == "resnet18-distilbert":
+        _save_resnet18(place / "image")
+        _save_distilbert(place / "text")
+        wanted = Wanted(str(place / "image"), str(place / "text"))
+    else:
+        (_save_clip if kind == "clip-b32" else _save_siglip)(place / "joint")
+        wanted = Wanted(joint=str(place / "joint"))
+    return add(f"{kind}-random", out, wanted, photos)
+
+
+def _save_resnet18(folder: Path) -> None:
+    import checkpoints
+
+    folder.mkdir(parents=True)
+    checkpoints.resnet(folder, width=64)
+    checkpoints.write_preparation(folder, size={"shortest_edge": 224})
+
+
+def _save_distilbert(folder: Path) -> None:
+    import checkpoints
+    from transformers import DistilBertConfig, DistilBertModel
+
+    folder.mkdir(parents=True)
+    DistilBertModel(DistilBertConfig()).save_pretrained(folder)
+    checkpoints.write_words(folder)
+
+
+def _save_clip(folder: Path) -> None:
+    import checkpoints
+    from transformers import CLIPConfig, CLIPModel
+
+    folder.mkdir(parents=True)
+    checkpoints.clip(folder)  # its tokenizer, and the ids that mark the end
+    small = json.loads((folder / "config.json").read_text())["text_config"]
+    ids = {name: small[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    CLIPModel(CLIPConfig(text_config=ids)).save_pretrained(folder)
+    checkpoints.write_preparation(folder, size={"shortest_edge": 224}, crop_size=224)
+
+
+def _save_siglip(folder: Path) -> None:
+    import checkpoints
+    from transformers import SiglipConfig, SiglipModel
+
+    folder.mkdir(parents=True)
+    checkpoints.siglip(folder)
+    ids = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 1}
+    SiglipModel(SiglipConfig(text_config=ids)).save_pretrained(folder)
+    checkpoints.write_preparation(folder, size={"height": 224, "width": 224})
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    checkpoints.write_json(folder / "tokenizer_config.json", {**told, "model_max_length": 64})
+
+
+if __name__ == "__main__":
+    main()
