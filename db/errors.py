@@ -7,6 +7,7 @@
     ├── BadData             a file of queries, pairs, ratings or stop words is malformed
     ├── BadRoot             a folder to index is missing, unreadable or holds no photo
     ├── CannotServe         the server cannot listen at the address, or must not
+    ├── DownloadFailed      a model of the hub cannot be had now, or not by this user
     ├── LibraryError
     │   ├── LibraryNotFound     no library at that place
     │   ├── LibraryLocked       another process is writing to it
@@ -19,7 +20,8 @@
     ├── ProfileError
     │   ├── ProfileNotFound     no profile of that name
     │   ├── ProfileDamaged      a file of it is missing or altered
-    │   └── ProfileMismatch     the library was made with another profile
+    │   ├── ProfileMismatch     the library was made with another profile
+    │   └── SourceUnusable      what a profile should be made of is no model, or damaged
     ├── QueryRefused        the stop-word policy refuses the query
     └── UnreadableImage     one photo cannot be used; the run goes on
 
@@ -46,6 +48,10 @@ class BadRoot(PixqueryError):
 
 class CannotServe(PixqueryError):
     """The server cannot listen at the address, or must not without a token."""
+
+
+class DownloadFailed(PixqueryError):
+    """A model of the hub cannot be had: no network, no such model, no permission, no room."""
 
 
 class LibraryError(PixqueryError):
@@ -98,6 +104,10 @@ class ProfileDamaged(ProfileError):
 
 class ProfileMismatch(ProfileError):
     """The library was made with another profile than the one asked for."""
+
+
+class SourceUnusable(ProfileError):
+    """What a profile should be made of is no model, or its files are damaged."""
 
 
 class QueryRefused(PixqueryError):
