@@ -27,16 +27,8 @@ from httpx2 import (
     TimeoutException,
     UnsupportedProtocol,
 )
-from huggingface_hub import (
-    HfApi,
-    constants,
-    hf_hub_download,
-    hf_hub_url,
-    try_to_load_from_cache,
-)
-from huggingface_hub import (
-    logging as hub_logging,
-)
+from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import logging as hub_logging
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from db.errors import SourceUnusable
+
+if TYPE_CHECKING:  # loaded with the first weights: files are found, or not, in a blink
+    from torch import Tensor
 
 Progress = Callable[[str, int, int], object]
 """Told of a download: file name, bytes done, bytes to do (0 while unknown)."""
@@ -105,7 +105,7 @@ def no_model(named: str) -> SourceUnusable:
     )
 
 
-def read_state(file: Path) -> dict[str, Tensor]:
+def read_state(file: Path) -> "dict[str, Tensor]":
     """The tensors of a file of weights by their names; code in it is never run.
 
     Checkpoints of a training give the weights in them.
@@ -123,6 +123,8 @@ def read_state(file: Path) -> dict[str, Tensor]:
             parts = [read_state(file.parent / part) for part in _parts(file)]
             return {name: tensor for part in parts for name, tensor in part.items()}
         if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
             return load_file(file)
     state = _unwrapped(_unpickled(file))
     if not state:
@@ -175,6 +177,8 @@ def _parts(index: Path) -> list[str]:
 
 
 def _unpickled(file: Path) -> Any:
+    import torch
+
     try:
         with warnings.catch_warnings(action="ignore"):  # of formats, which are refused below
             return torch.load(file, map_location="cpu", weights_only=True)
@@ -189,8 +193,10 @@ def _unpickled(file: Path) -> Any:
         raise SourceUnusable(f"{file} {trouble}") from error
 
 
-def _unwrapped(state: Any) -> dict[str, Tensor]:
+def _unwrapped(state: Any) -> "dict[str, Tensor]":
     """The weights of a checkpoint, where they lie beside the optimizer's and other things."""
+    from torch import Tensor
+
     if not isinstance(state, Mapping):
         return {}
     inner = (state.get(name) for name in ("state_dict", "model"))
@@ -274,8 +280,6 @@ def licence_of(folder: Path) -> str:
         return ""
     card = (folder / "README.md").read_text("utf-8", errors="replace").lstrip("\ufeff")
     head = card.split("\n---", 1)[0] if card.startswith("---") else ""
-    said: dict[bool, str] = {
-        bool(name): licence.lower() for name, licence in _LICENCE.findall(head)
-    }
-    licence = said.get(False, "")
-    return said.get(True, licence) if licence == "other" else licence
+    said: dict[str, str] = dict(_LICENCE.findall(head.lower()))
+    licence = said.get("", "")
+    return said.get("_name", licence) if licence == "other" else licence
