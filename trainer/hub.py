@@ -309,8 +309,7 @@ def _failure(named: str, wanted: str, error: BaseException) -> DownloadFailed:
     if isinstance(error, _NO_WAY):
         return _unreachable(named, wanted, error)
     if isinstance(error, TimeoutException):
-        seconds = max(constants.HF_HUB_DOWNLOAD_TIMEOUT, constants.HF_HUB_ETAG_TIMEOUT)
-        return DownloadFailed(f"{hub} sent nothing of {named} for {seconds} seconds: {again}")
+        return DownloadFailed(f"{hub} stopped answering while {named} was fetched: {again}")
     if isinstance(error, HTTPError):
         return DownloadFailed(f"the download of {named} from {hub} was cut ({error}): {again}")
     if isinstance(error, OSError) and error.errno in _FULL:

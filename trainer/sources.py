@@ -143,8 +143,10 @@ def _readable(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
-        raise SourceUnusable(f"{place} cannot be read: {reason}; give another one") from error
+        raise SourceUnusable(
+            f"{error.filename or place} cannot be read: {error.strerror or error}; look whether it "
+            "is the right one"
+        ) from error
     except SafetensorError as error:
         raise SourceUnusable(
             f"{place} is damaged, or no file of safetensors ({error}): fetch it again"
