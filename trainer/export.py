@@ -280,7 +280,8 @@ def export_text(model: nn.Module, file: Path) -> None:
 def _to_onnx(
     model: nn.Module, example: tuple[Tensor, ...], names: Sequence[str], shapes: dict[str, Any]
 ) -> onnx.ModelProto:
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's, about its own inside
         program = torch.onnx.export(

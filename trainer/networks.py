@@ -343,12 +343,21 @@ def text_network(source: Source) -> TextNetwork:
             f"{source.named} is a {config.model_type} model, which reads no texts: give an image "
             "model with --image, and a text model with --text"
         )
-    pieces = read_pieces(source, config, getattr(config, "max_position_embeddings", None))
     way, unit = _sentence_pooling(source)
     model, _ = _load(source, config, read_state(source.weights))
+    pieces = read_pieces(source, config, _positions(model, config))
     words = "mean of the word vectors" if way == "mean" else "the first word's vector"
     network = _Sentence(model, way, unit=unit)
     return TextNetwork(network, pieces, _what(config), words + (", length 1" if unit else ""))
+
+
+def _positions(model: nn.Module, config: Any) -> int | None:
+    """How many pieces the network tells apart by their place; some keep places for padding."""
+    rows: int | None = getattr(config, "max_position_embeddings", None)
+    for part in model.modules():
+        if isinstance(part, nn.Embedding) and part.num_embeddings == rows and part.padding_idx:
+            return rows - part.padding_idx - 1
+    return rows
 
 
 class _Sentence(nn.Module):

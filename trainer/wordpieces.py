@@ -77,9 +77,22 @@ def read_pieces(source: Source, config: Any, positions: int | None) -> Pieces:
             "does not know: choose another text model"
         )
     if config.model_type == "siglip" and _SIGLIP in found:
-        return _of_siglip(source, told, positions)
-    if "tokenizer.json" in found:
-        read_json(source.folder / "tokenizer.json")  # its reader says nothing of use
+        pieces = _of_siglip(source, told, positions)
+    else:
+        pieces = _rewritten(source, config, positions)
+    rows = config.get_text_config().vocab_size
+    known = Tokenizer.from_str(pieces.tokenizer).get_vocab_size()
+    if known > rows:
+        raise BadData(
+            f"the vocabulary of {source.named} has {known} pieces, and the network knows {rows}: "
+            "get both again from one place"
+        )
+    return pieces
+
+
+def _rewritten(source: Source, config: Any, positions: int | None) -> Pieces:
+    """What transformers reads, as one file, and compared on some texts."""
+    read_json(source.folder / "tokenizer.json")  # its own reader says nothing of use
     original = _original(source, config)
     backend = Tokenizer.from_str(original.backend_tokenizer.to_str())
     samples = list(_SAMPLES)
