@@ -337,10 +337,13 @@ def _manifest() -> dict[str, Any]:
             "preprocessing": ["lower case word pieces", "mean of the word vectors, length 1"],
         },
         "sources": [IMAGE_SOURCE, TEXT_SOURCE, TOKENIZER_SOURCE],
-        "made_with": {
-            package: importlib.metadata.version(package) for package in ("torch", "onnx", "nncf")
-        },
+        "made_with": made_with("torch", "onnx", "nncf"),
     }
+
+
+def made_with(*packages: str) -> dict[str, str]:
+    """The installed versions of packages."""
+    return {package: importlib.metadata.version(package) for package in packages}
 
 
 def _sha256(file: Path) -> str:

@@ -7,7 +7,6 @@ otherwise than a model's makers did: the whole photo is squashed to a square, an
 off (``docs/profiles.md``).
 """
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from db.errors import BadData
+from db.errors import SourceUnusable
 from db.records import Floats
 from trainer.resnet import ResNet, is_resnet
 from trainer.sources import Source, read_state
-from trainer.wordpieces import Pieces, read_json, read_pieces
+from trainer.wordpieces import Pieces, quiet, read_json, read_pieces
 
 _INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """Pillow's, in its order."""
@@ -148,7 +147,7 @@ def image_network(source: Source) -> ImageNetwork:
             parts.
 
     Raises:
-        BadData: It is neither, its files contradict each other or cannot be read.
+        SourceUnusable: It is neither, its files contradict each other or cannot be read.
     """
     state = read_state(source.weights)
     if is_resnet(state):
@@ -156,7 +155,7 @@ def image_network(source: Source) -> ImageNetwork:
     config = _configuration(source)
     _refuse_joint(source, config)
     if _kind(source, config).main_input_name != "pixel_values":
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is a {config.model_type} model, which sees no photos: give a text "
             "model with --text, and an image model with --image"
         )
@@ -228,16 +227,14 @@ def _is_vector(pooled: Tensor | None) -> bool:
 
 
 def _plain_resnet(source: Source, state: Mapping[str, Tensor]) -> ImageNetwork:
-    lone = Path(source.named).expanduser().is_file()
     try:
         network = ResNet(state)
-    except BadData as error:
-        raise BadData(
+    except SourceUnusable as error:
+        raise SourceUnusable(
             f"{source.named} {error}: plain ResNets alone can be read from torchvision's and "
             "timm's weights; give another, or a model that transformers knows"
         ) from error
-    preparation = IMAGENET if lone else _timm_preparation(source)
-    found = ImageNetwork(network, preparation, network.name, _POOLINGS["mean"])
+    found = ImageNetwork(network, _timm(source), network.name, _POOLINGS["mean"])
     last = state.get("fc.weight")
     if last is not None and last.shape[1] == found.dimension:
         found.classes = Classes(np.asarray(last.numpy(), np.float32), _imagenet(len(last)))
@@ -245,7 +242,8 @@ def _plain_resnet(source: Source, state: Mapping[str, Tensor]) -> ImageNetwork:
     return found
 
 
-def _timm_preparation(source: Source) -> Preparation:
+def _timm(source: Source) -> Preparation:
+    """As timm's configuration says; without one as torchvision's first weights want it."""
     told = read_json(source.folder / "config.json").get("pretrained_cfg") or {}
     return Preparation(
         int(told.get("input_size", (3, IMAGENET.size, IMAGENET.size))[-1]),
@@ -277,13 +275,13 @@ def _preparation(source: Source) -> Preparation:
         source.folder / "processor_config.json"
     ).get("image_processor", {})
     if not told:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} does not tell how its photos are prepared: put its "
             f"preprocessor_config.json into {source.folder}"
         )
     for step in _UNKNOWN_STEPS:
         if told.get(step):
-            raise BadData(
+            raise SourceUnusable(
                 f"{source.named} prepares photos by {step}, which pixquery does not know: choose "
                 "another model"
             )
@@ -300,7 +298,7 @@ def _preparation(source: Source) -> Preparation:
             tuple(map(float, told["image_std"])) if normal else (1.0,) * 3,
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.folder / 'preprocessor_config.json'} lacks an entry or has an odd one "
             f"({type(error).__name__}: {error}): get it again, or choose another model"
         ) from error
@@ -329,17 +327,17 @@ def text_network(source: Source) -> TextNetwork:
         source: A text model that transformers knows, or a folder of sentence-transformers.
 
     Raises:
-        BadData: It is neither, its files contradict each other or cannot be read.
+        SourceUnusable: It is neither, its files contradict each other or cannot be read.
     """
     config = _configuration(source)
     _refuse_joint(source, config)
     if config.is_encoder_decoder:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is a {config.model_type} model, which writes texts: choose one that "
             "encodes them"
         )
     if _kind(source, config).main_input_name != "input_ids":
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is a {config.model_type} model, which reads no texts: give an image "
             "model with --image, and a text model with --text"
         )
@@ -385,7 +383,7 @@ def _sentence_pooling(source: Source) -> tuple[str, bool]:
     steps = [str(step["type"]).rsplit(".", 1)[-1] for step in _list(file)]
     unknown = [step for step in steps if step not in ("Transformer", "Pooling", "Normalize")]
     if unknown:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} goes on with a layer {unknown[0]} (see {file}), which pixquery does "
             "not know: choose another text model"
         )
@@ -402,7 +400,7 @@ def _sentence_pooling(source: Source) -> tuple[str, bool]:
             if name.startswith(old[0]) and chosen is True
         ]
     if ways not in (["mean"], ["cls"]):
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} pools its word vectors by {' and '.join(ways) or 'nothing'}, and "
             "pixquery knows mean and cls: choose another text model"
         )
@@ -416,17 +414,17 @@ def joint_networks(source: Source) -> Joint:
     """Both sides of a model that was trained on photos and texts together, such as CLIP.
 
     Raises:
-        BadData: It is none, its files contradict each other or cannot be read.
+        SourceUnusable: It is none, its files contradict each other or cannot be read.
     """
     config = _configuration(source)
     if not _is_joint(config):
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is a {config.model_type} model, which has one side: give it with "
             "--image or --text, and another for the other side"
         )
     kind = _kind(source, config)
     if not (hasattr(kind, "get_image_features") and hasattr(kind, "get_text_features")):
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is a {config.model_type} model, whose two sides do not meet in one "
             "space: choose one like CLIP or SigLIP"
         )
@@ -520,25 +518,26 @@ def _configuration(source: Source) -> Any:
             if ("architecture" in told)
             else ""
         )
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is no model that transformers knows ({file} tells no model_type"
             f"{timm}): give a model's folder, its name on the hub, or a ResNet's weights"
         )
     if kind not in CONFIG_MAPPING:
         own = ", and code that comes with a model is never run" if "auto_map" in told else ""
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is a {kind!r} model, which the installed transformers does not know"
             f"{own}: choose another, or pip install --upgrade transformers"
         )
     if "quantization_config" in told:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is stored in fewer bits, which pixquery cannot read: choose the model "
             "that it was made from"
         )
     try:
-        return CONFIG_MAPPING[kind].from_dict(told)
+        with quiet():
+            return CONFIG_MAPPING[kind].from_dict(told)
     except (ValueError, TypeError, KeyError, AttributeError, StrictDataclassError) as error:
-        raise BadData(
+        raise SourceUnusable(
             f"the configuration {file} cannot be used ({_short(error)}): get it again"
         ) from error
 
@@ -548,7 +547,7 @@ def _kind(source: Source, config: Any) -> Any:
     from transformers import MODEL_MAPPING
 
     if type(config) not in MODEL_MAPPING:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is a {config.model_type} model, which encodes nothing: choose another"
         )
     return MODEL_MAPPING[type(config)]
@@ -567,24 +566,24 @@ def _load(
     if classifier:
         kind = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING.get(type(config), kind)
     try:
-        with _quiet():
+        with quiet():
             model, told = kind.from_pretrained(
                 None, config=config, state_dict=state, output_loading_info=True,
                 ignore_mismatched_sizes=True, dtype=torch.float32, attn_implementation="eager",
             )  # fmt: skip
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} cannot be built as a {config.model_type} model ({_short(error)}): "
             "get it again, or choose another"
         ) from error
     for name, stored, wanted in sorted(told["mismatched_keys"]):
-        raise BadData(
+        raise SourceUnusable(
             f"{source.weights} has weights {name} of the shape {tuple(stored)}, and config.json "
             f"asks for {tuple(wanted)}: get both again from one place"
         )
     missing = sorted(name for name in told["missing_keys"] if "pooler." not in name)
     if missing:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.weights} lacks {len(missing)} weights of a {config.model_type} model, such "
             f"as {missing[0]}: get it again, or choose another model"
         )
@@ -597,7 +596,7 @@ def _is_joint(config: Any) -> bool:
 
 def _refuse_joint(source: Source, config: Any) -> None:
     if _is_joint(config):
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} is a {config.model_type} model, which has both sides: give it with "
             "--joint"
         )
@@ -616,27 +615,10 @@ def _sizes_told(source: Source, size: int) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError) as error:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} cannot read photos of {size} x {size} pixels, for which its "
             f"preprocessor_config.json asks ({_short(error)}): get both again from one place"
         ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' own progress and reports: what matters is told as an error."""
-    from transformers.utils import logging as transformers_logging
-
-    told: Any = transformers_logging
-    level, bar = told.get_verbosity(), told.is_progress_bar_enabled()
-    told.set_verbosity(logging.CRITICAL)
-    told.disable_progress_bar()
-    try:
-        yield
-    finally:
-        told.set_verbosity(level)
-        if bar:
-            told.enable_progress_bar()
 
 
 def _list(file: Path) -> list[dict[str, Any]]:
@@ -647,7 +629,7 @@ def _list(file: Path) -> list[dict[str, Any]]:
     try:
         found = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise BadData(f"the file {file} is no JSON ({error}): get it again") from error
+        raise SourceUnusable(f"the file {file} is no JSON ({error}): get it again") from error
     return [step for step in found if isinstance(step, dict) and {"type", "path"} <= step.keys()]
 
 

@@ -9,7 +9,7 @@ from itertools import count
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from db.errors import BadData
+from db.errors import SourceUnusable
 
 _DEPTHS: dict[tuple[int, ...], int] = {
     (2, 2, 2, 2, 2): 18,
@@ -36,7 +36,7 @@ class ResNet(nn.Module):
             state: Weights by torchvision's names; those of the last layer, ``fc``, are left.
 
         Raises:
-            BadData: They are not a plain ResNet's; the message begins with what is wrong.
+            SourceUnusable: They are not a plain ResNet's; the message begins with what is wrong.
         """
         super().__init__()
         weights = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
@@ -64,12 +64,12 @@ class ResNet(nn.Module):
         own = self.state_dict()
         counters = {name for name in own if name.endswith("num_batches_tracked")}
         for name in sorted(own.keys() - weights.keys() - counters):
-            raise BadData(f"lacks the weights {name} of a {self.name}")
+            raise SourceUnusable(f"lacks the weights {name} of a {self.name}")
         for name in sorted(weights.keys() - own.keys()):
-            raise BadData(f"holds the weights {name}, which a {self.name} has not")
+            raise SourceUnusable(f"holds the weights {name}, which a {self.name} has not")
         for name, tensor in weights.items():
             if tensor.shape != own[name].shape:
-                raise BadData(
+                raise SourceUnusable(
                     f"has weights {name} of the shape {tuple(tensor.shape)}, where a "
                     f"{self.name} has {tuple(own[name].shape)}"
                 )

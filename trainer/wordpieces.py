@@ -5,15 +5,17 @@ transformers reads. What is made of them is compared with what they were made fr
 """
 
 import json
+import logging
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from db.errors import BadData
+from db.errors import SourceUnusable
 from trainer.sources import Source
 
 LONGEST = 256
@@ -63,16 +65,16 @@ def read_pieces(source: Source, config: Any, positions: int | None) -> Pieces:
         positions: Pieces that the network can tell apart by their place, where it says.
 
     Raises:
-        BadData: There is no vocabulary, it cannot be read, or not be rewritten without loss.
+        SourceUnusable: There is no vocabulary, it cannot be read, or not be rewritten without loss.
     """
     found = [name for name in _VOCABULARIES if (source.folder / name).is_file()]
     if not found:
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} has no vocabulary: put its tokenizer.json into {source.folder}"
         )
     told = read_json(source.folder / "tokenizer_config.json")
     if told.get("padding_side", "right") != "right":
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} fills short texts up on the {told['padding_side']}, which pixquery "
             "does not know: choose another text model"
         )
@@ -83,11 +85,28 @@ def read_pieces(source: Source, config: Any, positions: int | None) -> Pieces:
     rows = config.get_text_config().vocab_size
     known = Tokenizer.from_str(pieces.tokenizer).get_vocab_size()
     if known > rows:
-        raise BadData(
+        raise SourceUnusable(
             f"the vocabulary of {source.named} has {known} pieces, and the network knows {rows}: "
             "get both again from one place"
         )
     return pieces
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' own progress and reports: what matters is told as an error."""
+    from transformers.utils import logging as transformers_logging
+
+    told: Any = transformers_logging
+    level, bar = told.get_verbosity(), told.is_progress_bar_enabled()
+    told.set_verbosity(logging.CRITICAL)
+    told.disable_progress_bar()
+    try:
+        yield
+    finally:
+        told.set_verbosity(level)
+        if bar:
+            told.enable_progress_bar()
 
 
 def _rewritten(source: Source, config: Any, positions: int | None) -> Pieces:
@@ -109,7 +128,7 @@ def _rewritten(source: Source, config: Any, positions: int | None) -> Pieces:
     wanted = original(samples, truncation=True, max_length=pieces.most)["input_ids"]
     for text, one, other in zip(_SAMPLES, pieces.ids(_SAMPLES), wanted, strict=True):
         if one != other:
-            raise BadData(
+            raise SourceUnusable(
                 f"the vocabulary of {source.named} splits {text[:60]!r} otherwise once it is "
                 "written as tokenizer.json: choose another text model"
             )
@@ -120,16 +139,16 @@ def read_json(file: Path) -> dict[str, Any]:
     """Reads a file of named values; an absent one has none.
 
     Raises:
-        BadData: It is no JSON.
+        SourceUnusable: It is no JSON.
     """
     if not file.is_file():
         return {}
     try:
         found = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise BadData(f"the file {file} is no JSON ({error}): get it again") from error
+        raise SourceUnusable(f"the file {file} is no JSON ({error}): get it again") from error
     if not isinstance(found, dict):
-        raise BadData(f"the file {file} holds no named values: get it again")
+        raise SourceUnusable(f"the file {file} holds no named values: get it again")
     return found
 
 
@@ -138,24 +157,25 @@ def _original(source: Source, config: Any) -> Any:
 
     place = str(source.folder)
     try:
-        if config.model_type == "siglip":
-            found: Any = PreTrainedTokenizerFast.from_pretrained(place, local_files_only=True)
-        else:
-            found = AutoTokenizer.from_pretrained(
-                place, config=config, local_files_only=True, trust_remote_code=False
-            )
+        with quiet():
+            if config.model_type == "siglip":
+                found: Any = PreTrainedTokenizerFast.from_pretrained(place, local_files_only=True)
+            else:
+                found = AutoTokenizer.from_pretrained(
+                    place, config=config, local_files_only=True, trust_remote_code=False
+                )
     except ImportError as error:
-        raise BadData(
+        raise SourceUnusable(
             f"the vocabulary of {source.named} needs a package that is not installed "
             f"({_first_line(error)}): install it, or put a tokenizer.json into {source.folder}"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadData(
+        raise SourceUnusable(
             f"the vocabulary of {source.named} cannot be read ({_first_line(error)}): get it "
             "again, or choose another text model"
         ) from error
     if not hasattr(found, "backend_tokenizer"):
-        raise BadData(
+        raise SourceUnusable(
             f"{source.named} splits texts by code of its own, not by a tokenizer.json: choose "
             "another text model"
         )
@@ -192,7 +212,9 @@ def _of_siglip(source: Source, told: dict[str, Any], positions: int | None) -> P
     try:
         stored.ParseFromString(file.read_bytes())
     except (OSError, DecodeError) as error:
-        raise BadData(f"the vocabulary {file} cannot be read ({error}): get it again") from error
+        raise SourceUnusable(
+            f"the vocabulary {file} cannot be read ({error}): get it again"
+        ) from error
     vocabulary = [(piece.piece, piece.score) for piece in stored.pieces]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=stored.trainer_spec.unk_id))
     charsmap = stored.normalizer_spec.precompiled_charsmap
@@ -212,7 +234,7 @@ def _of_siglip(source: Source, told: dict[str, Any], positions: int | None) -> P
     end = "</s>"
     place = tokenizer.token_to_id(end)
     if place is None:
-        raise BadData(f"the vocabulary {file} has no piece {end}: get it again")
+        raise SourceUnusable(f"the vocabulary {file} has no piece {end}: get it again")
     tokenizer.add_special_tokens([AddedToken(end, lstrip=True, rstrip=True, normalized=False)])
     tokenizer.post_processor = processors.TemplateProcessing(f"$A {end}", None, [(end, place)])
     pad = told.get("pad_token", end)
