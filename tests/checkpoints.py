@@ -11,15 +11,15 @@ from torch import Tensor, nn
 SIDE = 32
 """Of the photos that the small networks see, in pixels."""
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz0123456789!?.,'",
-         "man", "on", "bicycle", "dog", "snow", "red", "balloon", "photo", "of", "the", "##s",
+         "man", "on", "bicycle", "dog", "snow", "red", "balloon", "photo", "of", "the",
          *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456789")]  # fmt: skip
 SIGLIP_PIECES = [("<pad>", 0.0, 3), ("</s>", 0.0, 3), ("<unk>", 0.0, 2), ("▁", -3.0, 1),
                  ("▁red", -2.0, 1), ("▁balloon", -2.5, 1), ("▁a", -1.5, 1), ("bal", -4.0, 1),
                  ("loon", -4.5, 1), ("s", -2.2, 1), *((letter, -6.0, 1) for letter in
                  "abcdefghijklmnopqrtuvwxyz0123456789")]  # fmt: skip
-SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+SIZES: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
          "intermediate_size": 24}  # fmt: skip
-VISION = {**SIZES, "image_size": SIDE, "patch_size": 16}
+VISION: dict[str, Any] = {**SIZES, "image_size": SIDE, "patch_size": 16}
 
 
 def write_json(file: Path, content: Any) -> None:

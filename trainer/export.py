@@ -202,10 +202,10 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     for tensor in result.graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 1024:
             continue
-        name = tensor.name
-        half = numpy_helper.from_array(
-            numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half"
-        )
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            continue
+        half = numpy_helper.from_array(values.astype(np.float16), f"{name}.half")
         tensor.CopyFrom(half)
         casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *result.graph.node]
