@@ -146,13 +146,18 @@ def add(
         seen, seeing = _image_part(folder, image, pixels, sources[0])
         course.step("writing the text encoder")
         read, reading = _text_part(folder, text, sources[-1])
-        manifest = {**_about(name, sources, image, text), "image": seen, "text": read}
+        manifest = {
+            **_about(name, sources, image, text),
+            "image": seen,
+            "text": read,
+            "agreement": {**seeing, **reading},
+        }
         if joint is not None:
             course.step("comparing photos with texts")
             manifest |= _joint_part(folder, joint, pixels)
         export.write_manifest(folder, manifest)
         course.step("done")
-    return _report(out, manifest, {**seeing, **reading})
+    return _report(out, manifest)
 
 
 @dataclass(slots=True)
@@ -404,7 +409,7 @@ def _about(
     }
 
 
-def _report(out: Path, manifest: dict[str, Any], agreement: dict[str, Any]) -> dict[str, Any]:
+def _report(out: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     image, text = manifest["image"], manifest["text"]
     return {
         "profile": manifest["name"],
@@ -421,7 +426,7 @@ def _report(out: Path, manifest: dict[str, Any], agreement: dict[str, Any]) -> d
             "dimension": text["dimension"],
             "max_tokens": text["max_tokens"],
         },
-        "agreement": agreement,
+        "agreement": manifest["agreement"],
         "aligned": "alignment" in manifest,
         "bytes": sum(file.stat().st_size for file in out.iterdir()),
         "licence": manifest["licence"],

@@ -9,13 +9,14 @@ that PyPI packages carry; other people's models come through ``trainer/networks.
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import json
 import logging
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -237,14 +238,15 @@ def quantized(model: onnx.ModelProto, calibration: Pixels, kept: int) -> onnx.Mo
     ]
     in_float = {node.name for node in [*convolutions[:kept], *depthwise]}
     nncf.set_log_level(logging.ERROR)
-    result = nncf.quantize(
-        model,
-        nncf.Dataset(list(calibration), lambda pixels: {"pixels": pixels[None]}),
-        preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(calibration),
-        advanced_parameters=AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE),
-        ignored_scope=nncf.IgnoredScope(names=sorted(in_float)),
-    )
+    with redirect_stdout(io.StringIO()):  # it draws a bar of its own among the command's answers
+        result = nncf.quantize(
+            model,
+            nncf.Dataset(list(calibration), lambda pixels: {"pixels": pixels[None]}),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(calibration),
+            advanced_parameters=AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE),
+            ignored_scope=nncf.IgnoredScope(names=sorted(in_float)),
+        )
     assert isinstance(result, onnx.ModelProto)  # noqa: S101 - for the type checker
     return result
 
