@@ -20,6 +20,9 @@ sys.path.insert(0, str(ROOT))
 import filelock  # noqa: E402, F401
 
 import cli  # noqa: E402
+import commands.index  # noqa: E402
+import commands.library  # noqa: E402
+import commands.query  # noqa: E402, F401
 import engine.encoders  # noqa: E402
 import engine.vectors  # noqa: E402
 import indexer.decode  # noqa: E402, F401

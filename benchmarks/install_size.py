@@ -19,7 +19,8 @@ from typing import Any
 from setting import ROOT, say, tell
 
 INSTALLERS = {"pip", "setuptools", "wheel"}
-TAKEN = ("cli.py", "db", "engine", "indexer", "trainer", "web", "setup.cfg", "pyproject.toml")
+TAKEN = ("cli.py", "commands", "db", "engine", "indexer", "trainer", "web", "setup.cfg",
+         "pyproject.toml")  # fmt: skip
 TAKEN_TOO = ("README.md", "LICENSE", "NOTICE")
 
 

@@ -5,6 +5,7 @@ import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ from db.records import (
 )
 from db.schema import (
     CHECKED,
+    coming,
     computed,
     digest,
     generations,
@@ -71,6 +73,7 @@ class Catalog:
             StorageFailed: The place cannot be written or read.
         """
         self.file = file
+        self._vectors = vectors
         self._engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(file)),
             connect_args={"timeout": 30, "isolation_level": None},
@@ -274,8 +277,9 @@ class Catalog:
         state that equals no file's, so that it counts as changed.
         """
         whole, inside, beyond = bounds(root)
+        held = self._vectors
         lacking = sa.select(images.c.id).where(
-            images.c.id.not_in(sa.select(vectors.c.image_id).where(vectors.c.encoder == encoder))
+            images.c.id.not_in(sa.select(held.c.image_id).where(held.c.encoder == encoder))
         )
         with self._read() as connection:
             without = {row[0] for row in connection.execute(lacking)}
@@ -401,11 +405,12 @@ class Catalog:
 
     def contents(self, encoder: str) -> set[bytes]:
         """The contents of all photos that have a vector of ``encoder`` and all details."""
+        held = self._vectors
         with self._read() as connection:
             rows = connection.execute(
                 sa.select(images.c.content)
-                .join_from(images, vectors)
-                .where(vectors.c.encoder == encoder, images.c.format != "")
+                .join_from(images, held)
+                .where(held.c.encoder == encoder, images.c.format != "")
                 .distinct()
             ).all()
         return {row[0] for row in rows}
@@ -464,6 +469,7 @@ class Catalog:
         ]
         with self._write() as connection:
             revision = _touch(connection, self.file)
+            self._forget_changed(connection, rows)
             connection.execute(_PUT_IMAGE, rows)
             ids: dict[bytes, int] = {}
             for part in _parts(paths):
@@ -475,7 +481,7 @@ class Catalog:
             for some in _parts(list(ids.values())):
                 _seal(connection, images, images.c.id.in_(some))
             connection.execute(
-                _PUT_VECTOR,
+                _PUT_VECTOR[self._vectors],
                 [
                     {
                         "image_id": ids[path],
@@ -488,6 +494,20 @@ class Catalog:
                 ],
             )
         return [ids[path] for path in paths]
+
+    def _forget_changed(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Drops the vectors that the other table holds of what is now another picture."""
+        content_of = {row["path"]: row["content"] for row in rows}
+        for part in _parts(list(content_of)):
+            found = connection.execute(
+                sa.select(images.c.id, images.c.path, images.c.content).where(
+                    images.c.path.in_(part)
+                )
+            ).all()
+            changed = [row.id for row in found if row.content != content_of[row.path]]
+            if changed:
+                other = coming if self._vectors is vectors else vectors
+                connection.execute(sa.delete(other).where(other.c.image_id.in_(changed)))
 
     def skip(self, root_id: int, files: Sequence[tuple[Skipped, FileState]]) -> None:
         """Remembers unusable files, so that unchanged ones are not read again.
@@ -559,17 +579,11 @@ class Catalog:
         """Drops vectors, so that the next run encodes their photos anew."""
         with self._write() as connection:
             for part in _parts(ids):
-                connection.execute(sa.delete(vectors).where(vectors.c.image_id.in_(part)))
+                connection.execute(
+                    sa.delete(self._vectors).where(self._vectors.c.image_id.in_(part))
+                )
             if ids:
                 _touch(connection, self.file)
-
-    def drop_loose_vectors(self) -> None:
-        """Drops vectors whose photo is gone."""
-        with self._write() as connection:
-            connection.execute(
-                sa.delete(vectors).where(vectors.c.image_id.not_in(sa.select(images.c.id)))
-            )
-            _touch(connection, self.file)
 
     # -- vectors and their generations ----------------------------------------------------------
 
@@ -590,7 +604,7 @@ class Catalog:
         Raises:
             LibraryDamaged: Vectors of different lengths, or not as they were written.
         """
-        wanted = _CHANGED_VECTORS if since else _ALL_VECTORS
+        wanted = (_CHANGED_VECTORS if since else _ALL_VECTORS)[self._vectors]
         values = {"encoder": encoder, "since": since, "after": after, "most": limit}
         with self._read() as connection:
             rows = connection.execute(wanted, values).all()
@@ -610,17 +624,18 @@ class Catalog:
     def vector_ids(self, encoder: str) -> Ids:
         """The ids int64[n] of all photos that have a vector of ``encoder``, sorted."""
         with self._read() as connection:
-            rows = _plain_rows(connection, _VECTOR_IDS, (encoder,))
+            rows = _plain_rows(connection, _VECTOR_IDS[self._vectors], (encoder,))
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
     def vectors_of(self, ids: Sequence[int], encoder: str) -> dict[int, RawVectors]:
         """float16[d] for each of the photos that has a sound vector of ``encoder``."""
         found: dict[int, RawVectors] = {}
+        held = self._vectors
         with self._read() as connection:
             for part in _parts(ids):
                 for row in connection.execute(
-                    sa.select(vectors.c.image_id, vectors.c.raw).where(
-                        vectors.c.image_id.in_(part), vectors.c.encoder == encoder, sound(vectors)
+                    sa.select(held.c.image_id, held.c.raw).where(
+                        held.c.image_id.in_(part), held.c.encoder == encoder, sound(held)
                     )
                 ):
                     found[row[0]] = np.frombuffer(row[1], np.float16)
@@ -652,16 +667,69 @@ class Catalog:
     def publish(self, generation: Generation) -> None:
         """Makes a vector file the current one, in place of any other."""
         with self._write() as connection:
-            connection.execute(sa.delete(generations))
-            connection.execute(
-                sa.insert(generations).values(
-                    file=generation.file,
-                    size=generation.size,
-                    sha256=generation.sha256,
-                    revision=generation.revision,
-                    space=generation.space,
+            _publish(connection, generation)
+
+    # -- another profile, or all anew -----------------------------------------------------------
+
+    def answers_with(self, encoder: str) -> bool:
+        """Whether a photo has a vector of this encoder that answers, or none has any."""
+        with self._read() as connection:
+            return any(
+                connection.execute(sa.select(question)).scalar()
+                for question in (
+                    sa.exists().where(vectors.c.encoder == encoder),
+                    ~sa.exists(sa.select(vectors.c.image_id)),
                 )
             )
+
+    def fill_coming(self, encoder: str) -> None:
+        """From now on this object reads and writes the vectors to come; for writers.
+
+        Those of the same encoder that an earlier run left there are gone on with.
+        """
+        with self._write() as connection:
+            connection.execute(sa.delete(coming).where(coming.c.encoder != encoder))
+        self._vectors = coming
+
+    def carry_over(self, encoder: str) -> None:
+        """Counts the vectors of this encoder that answer among those to come, where one lacks."""
+        held = sa.select(vectors).where(vectors.c.encoder == encoder)
+        with self._write() as connection:
+            connection.execute(
+                sa.insert(coming)
+                .prefix_with("OR IGNORE")
+                .from_select([column.name for column in vectors.columns], held)
+            )
+
+    def lacking(self, encoder: str) -> int:
+        """How many photos have no vector of this encoder, among those that this object reads."""
+        return len(self) - len(self.vector_ids(encoder))
+
+    def waiting(self) -> int:
+        """How many vectors are there to come."""
+        with self._read() as connection:
+            return int(
+                connection.execute(sa.select(sa.func.count()).select_from(coming)).scalar_one()
+            )
+
+    def adopt(self, profile: str, generation: Generation) -> None:
+        """Makes a profile the library's own, and lets its vectors and its index file answer.
+
+        All at once: no reader ever sees one profile with another's vectors.
+        """
+        with self._write() as connection:
+            if self._vectors is coming:
+                connection.execute(sa.delete(vectors))
+                connection.execute(
+                    sa.insert(vectors).from_select(
+                        [column.name for column in vectors.columns], sa.select(coming)
+                    )
+                )
+                connection.execute(sa.delete(coming))
+            _set(connection, "profile", profile)
+            connection.execute(sa.delete(settings).where(settings.c.name == "switching"))
+            _publish(connection, generation)
+        self._vectors = vectors
 
     def problems(self) -> list[str]:
         """What SQLite's own checks, foreign keys and checksums find; empty when all is well."""
@@ -709,23 +777,32 @@ def _put(table: sa.Table, key: str) -> Insert:
     )
 
 
-# The sign keeps SQLite from its index, which could be damaged and lie: rows tell by themselves.
-_ALL_VECTORS = sa.text(
-    "SELECT image_id, raw, revision, checksum FROM vectors "
-    "WHERE +encoder = :encoder AND image_id > :after ORDER BY image_id LIMIT :most"
-)
-# Here it makes SQLite begin with the few changed rows instead of looking through all.
-_CHANGED_VECTORS = sa.text(
-    "SELECT image_id, raw, revision, checksum FROM vectors WHERE image_id IN ("
-    "SELECT image_id FROM vectors WHERE revision > :since AND +encoder = :encoder "
-    "AND +image_id > :after ORDER BY +image_id LIMIT :most) ORDER BY image_id"
-)
-_VECTOR_IDS = "SELECT image_id FROM vectors WHERE encoder = ? ORDER BY image_id"
+_ALL_VECTORS = {
+    # The sign keeps SQLite from its index, which could be damaged and lie: rows tell themselves.
+    table: sa.text(
+        f"SELECT image_id, raw, revision, checksum FROM {table.name} "
+        "WHERE +encoder = :encoder AND image_id > :after ORDER BY image_id LIMIT :most"
+    )
+    for table in (vectors, coming)
+}
+_CHANGED_VECTORS = {
+    # Here it makes SQLite begin with the few changed rows instead of looking through all.
+    table: sa.text(
+        f"SELECT image_id, raw, revision, checksum FROM {table.name} WHERE image_id IN ("
+        f"SELECT image_id FROM {table.name} WHERE revision > :since AND +encoder = :encoder "
+        "AND +image_id > :after ORDER BY +image_id LIMIT :most) ORDER BY image_id"
+    )
+    for table in (vectors, coming)
+}
+_VECTOR_IDS = {
+    table: f"SELECT image_id FROM {table.name} WHERE encoder = ? ORDER BY image_id"
+    for table in (vectors, coming)
+}
 _SOUND_IMAGES = sa.select(images).where(
     images.c.id.in_(sa.bindparam("ids", expanding=True)), sound(images)
 )  # built once, as building takes longest
 _PUT_IMAGE = _put(images, "path")
-_PUT_VECTOR = _put(vectors, "image_id")
+_PUT_VECTOR = {table: _put(table, "image_id") for table in (vectors, coming)}
 _KNOWN_IMAGES = (
     "SELECT path, CASE format WHEN '' THEN -1 ELSE size END, mtime_ns, id, content FROM images "
     "WHERE path = ? OR (path >= ? AND path < ?)"
@@ -798,6 +875,11 @@ def _get(connection: Connection, name: str, file: Path) -> str | None:
     if digest(name, row.value) != row.checksum:
         raise damaged(file, f"the setting {name} differs from its checksum")
     return str(row.value)
+
+
+def _publish(connection: Connection, generation: Generation) -> None:
+    connection.execute(sa.delete(generations))
+    connection.execute(sa.insert(generations).values(asdict(generation)))
 
 
 def _touch(connection: Connection, file: Path) -> int:

@@ -7,6 +7,7 @@
     ├── BadData             a file of queries, pairs, ratings or stop words is malformed
     ├── BadRoot             a folder to index is missing, unreadable or holds no photo
     ├── CannotServe         the server cannot listen at the address, or must not
+    ├── DeviceUnusable      the device to encode on is not there, or computes wrongly
     ├── DownloadFailed      a model of the hub cannot be had now, or not by this user
     ├── LibraryError
     │   ├── LibraryNotFound     no library at that place
@@ -21,6 +22,7 @@
     │   ├── ProfileNotFound     no profile of that name
     │   ├── ProfileDamaged      a file of it is missing or altered
     │   ├── ProfileMismatch     the library was made with another profile
+    │   ├── ProfileUntrained    it has encoders and was never trained
     │   └── SourceUnusable      what a profile should be made of is no model, or damaged
     ├── QueryRefused        the stop-word policy refuses the query
     └── UnreadableImage     one photo cannot be used; the run goes on
@@ -48,6 +50,10 @@ class BadRoot(PixqueryError):
 
 class CannotServe(PixqueryError):
     """The server cannot listen at the address, or must not without a token."""
+
+
+class DeviceUnusable(PixqueryError):
+    """The device to encode photos on is not there, or not to be relied on."""
 
 
 class DownloadFailed(PixqueryError):
@@ -104,6 +110,10 @@ class ProfileDamaged(ProfileError):
 
 class ProfileMismatch(ProfileError):
     """The library was made with another profile than the one asked for."""
+
+
+class ProfileUntrained(ProfileError):
+    """A profile has encoders and no alignment yet, so that it cannot be searched with."""
 
 
 class SourceUnusable(ProfileError):

@@ -277,6 +277,8 @@ class IndexReport:
     """Further names of photos that count once: hard links, and links that were followed."""
     roots: int = 0
     """Folders that were brought up to date; the vanished are none of them."""
+    lacking: int = 0
+    """Photos that have no vector of this profile yet: the library answers with its former one."""
 
     @property
     def changes(self) -> int:
@@ -329,6 +331,10 @@ class LibraryInfo:
     vectors_bytes: int
     catalogue_bytes: int
     updated: datetime | None
+    switching: str = ""
+    """The profile that all photos are being encoded with, while that is unfinished."""
+    encoded: int = 0
+    """How many photos are, by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from db.catalog import Catalog
 from db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, StorageFailed
-from db.schema import NEWEST, digest, images, roots, settings, skipped, vectors
+from db.schema import NEWEST, coming, digest, images, roots, settings, skipped, vectors
 
 _Row = Mapping[str, Any]
 
@@ -130,7 +130,8 @@ def _mend(old: sqlite3.Connection, new: sqlite3.Connection) -> str | None:
         _insert(new, images, ({**row, "root_id": home} for row in homeless))
     _insert(new, skipped, (row for row in _sound_rows(old, skipped) if row["root_id"] in homes))
     held = {row[0] for row in new.execute("SELECT id FROM images")}
-    _insert(new, vectors, (row for row in _sound_rows(old, vectors) if row["image_id"] in held))
+    for table in (vectors, coming):
+        _insert(new, table, (row for row in _sound_rows(old, table) if row["image_id"] in held))
     _raise_revision(new)
     _raise_newest_id(old, new)
     new.execute("COMMIT")
@@ -225,8 +226,11 @@ def _common_root(connection: sqlite3.Connection, rows: list[_Row]) -> int:
 def _raise_revision(connection: sqlite3.Connection) -> None:
     """Makes the revision a new one, above every vector's: the index file is made anew."""
     told = connection.execute("SELECT value FROM settings WHERE name = 'revision'").fetchone()
-    newest = connection.execute("SELECT max(revision) FROM vectors").fetchone()[0]
-    revision = str(max(int(told[0]) if told else 0, newest or 0) + 1)
+    newest = [
+        connection.execute(f"SELECT max(revision) FROM {table.name}").fetchone()[0] or 0
+        for table in (vectors, coming)
+    ]
+    revision = str(max(int(told[0]) if told else 0, *newest) + 1)
     connection.execute(
         "INSERT OR REPLACE INTO settings (name, value, checksum) VALUES ('revision', ?, ?)",
         (revision, digest("revision", revision)),

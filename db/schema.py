@@ -61,17 +61,26 @@ images = sa.Table(
     sqlite_autoincrement=True,  # an id in somebody's bookmark never comes to mean another photo
 )
 
-# Apart from `images`, so that looking through the photos does not page through their vectors.
-vectors = sa.Table(
-    "vectors",
-    metadata,
-    sa.Column("image_id", sa.ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
-    # Which image encoder, by its digest; its index tells what is lacking without reading vectors.
-    sa.Column("encoder", sa.Text, nullable=False, index=True),
-    sa.Column("revision", sa.Integer, nullable=False, index=True),  # the catalogue's when written
-    sa.Column("raw", sa.LargeBinary, nullable=False),  # float16[d], as that encoder gave it
-    _checksum(),
-)
+
+def _vectors(name: str) -> sa.Table:
+    # Apart from `images`, so that looking through the photos does not page through their vectors.
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("image_id", sa.ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
+        # Which image encoder, by its digest; its index tells what is lacking without the vectors.
+        sa.Column("encoder", sa.Text, nullable=False, index=True),
+        sa.Column("revision", sa.Integer, nullable=False, index=True),  # the catalogue's
+        sa.Column("raw", sa.LargeBinary, nullable=False),  # float16[d], as that encoder gave it
+        _checksum(),
+    )
+
+
+vectors = _vectors("vectors")
+
+coming = _vectors("coming")
+"""What will take the place of ``vectors`` once all photos are in it: while a library is encoded
+anew, or for another profile, it goes on answering from those."""
 
 skipped = sa.Table(
     "skipped",
@@ -95,7 +104,7 @@ generations = sa.Table(
 )
 
 
-CHECKED = (settings, roots, images, vectors, skipped)
+CHECKED = (settings, roots, images, vectors, coming, skipped)
 """The tables with checksums; photos' and skipped files' leave out the root, no part of answers."""
 
 
@@ -173,7 +182,19 @@ def _add_details(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_add_checksums, _add_details)
+def _add_coming(connection: Connection) -> None:
+    """Version 4: vectors of another profile beside those that answer."""
+    connection.exec_driver_sql(
+        "CREATE TABLE coming (image_id INTEGER NOT NULL, encoder TEXT NOT NULL, "
+        "revision INTEGER NOT NULL, raw BLOB NOT NULL, checksum BLOB DEFAULT (x'') NOT NULL, "
+        "PRIMARY KEY (image_id), "
+        "FOREIGN KEY(image_id) REFERENCES images (id) ON DELETE CASCADE)"
+    )
+    for column in ("encoder", "revision"):
+        connection.exec_driver_sql(f"CREATE INDEX ix_coming_{column} ON coming ({column})")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_add_checksums, _add_details, _add_coming)
 """Step i brings a catalogue from version i + 1 to i + 2. Released steps never change."""
 
 

@@ -5,7 +5,6 @@ PyTorch, so a query starts in a blink.
 """
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,15 +17,7 @@ from tokenizers import Tokenizer
 
 from db.errors import ProfileDamaged
 from db.records import Floats, Pixels
-
-# OpenVINO takes its model converter along, with its usage statistics, unless that fails to import.
-# Neither is wanted here, and they are half of the time that its import takes.
-_CONVERTER = "openvino.tools.ovc"
-sys.modules.setdefault(_CONVERTER, None)  # type: ignore[arg-type]
-import openvino as ov  # noqa: E402
-
-if sys.modules[_CONVERTER] is None:
-    del sys.modules[_CONVERTER]
+from engine.runtime import ov
 
 
 class ImageEncoder(Protocol):
@@ -89,7 +80,11 @@ class OpenVinoImageEncoder:
         self.dimension = dimension
         cores = threads or _usable_cores()
         core = ov.Core()
-        options = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, "CACHE_DIR": _cache()}
+        options = {
+            "NUM_STREAMS": cores,
+            "INFERENCE_NUM_THREADS": cores,
+            "CACHE_DIR": cache_option(),
+        }
         with _damage_told(model):
             network = core.read_model(model)
             network.reshape([1, size, size, 3])
@@ -128,7 +123,7 @@ class OpenVinoTextEncoder:
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding()
-        options = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": _cache()}
+        options = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": cache_option()}
         with _damage_told(model):
             self._model = ov.Core().compile_model(model, "CPU", options)
         self._one_at_a_time = Lock()
@@ -172,7 +167,8 @@ def _usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _cache() -> str:
+def cache_option() -> str:
+    """What OpenVINO is told of the cache folder, which is made where it is missing."""
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

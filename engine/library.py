@@ -85,8 +85,8 @@ class Library:
             folder: Its folder; ``~`` is understood.
             create: Make a new one where there is none.
             profile: Name or folder; none means the library's own, or the shipped one when new.
-            switch: Open it with another ``profile`` than its own all the same; indexing with
-                ``rebuild`` then makes that one its own.
+            switch: Open it with another ``profile`` than its own all the same, to index it with
+                ``rebuild``; it answers nothing until that one is its own.
 
         Raises:
             LibraryNotFound: There is none, and ``create`` is false.
@@ -103,6 +103,7 @@ class Library:
                     f"`pixquery index FOLDER --library {place}`"
                 )
             models = load_profile(profile or DEFAULT)
+            models.refuse_untrained()
             try:
                 place.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -111,19 +112,20 @@ class Library:
                     "choose another with --library DIR"
                 ) from error
             catalog = Catalog(file)
-            catalog.keep("profile", _reference(models))
+            catalog.keep("profile", models.reference)
         else:
             catalog = Catalog(file)
             made_with = catalog.setting("profile")
             models = load_profile(profile or made_with or DEFAULT)
+            models.refuse_untrained()
             if not made_with and create:  # whoever made it was stopped before it could say
-                made_with = _reference(models)
+                made_with = models.reference
                 catalog.keep("profile", made_with)
-            if made_with and _reference(models) != made_with and not switch:
+            if made_with and models.reference != made_with and not switch:
                 catalog.close()
                 raise ProfileMismatch(
                     f"the library {place} was made with the profile {made_with}, not "
-                    f"{_reference(models)}: leave out --profile, or choose another library "
+                    f"{models.reference}: leave out --profile, or choose another library "
                     "with --library DIR, or encode all photos anew with "
                     f"`pixquery index FOLDER --rebuild --profile {profile}`"
                 )
@@ -266,6 +268,8 @@ class Library:
             vectors_bytes=generation.size if generation else 0,
             catalogue_bytes=sum(file.stat().st_size for file in self.folder.glob(f"{CATALOGUE}*")),
             updated=self.catalog.updated,
+            switching=self.catalog.setting("switching"),
+            encoded=self.catalog.waiting(),
         )
 
     # -- the stop-word policy -------------------------------------------------------------------
@@ -359,35 +363,91 @@ class Library:
                 found = self._index
         return found
 
-    def adopt_profile(self) -> None:
-        """Makes the profile that the library was opened with its own; for writers."""
-        self.catalog.keep("profile", _reference(self.profile))
-
     def publish(self) -> None:
         """Brings index and index file in step with the catalogue; for writers.
 
         Raises:
+            ProfileMismatch: The library was switched to another profile meanwhile.
             StorageFailed: The file cannot be written; the catalogue is whole.
         """
-        revision = self.catalog.revision
         published = self.catalog.generation()
-        if published is not None and published.revision == revision and self._is_whole(published):
+        in_step = published is not None and published.revision == self.catalog.revision
+        if published is not None and in_step and self._is_whole(published):
             return
+        self._check_own()
         index = self._loaded(published, writable=True)
         if published is None or index is None:
             self._quarantine(published)
-            self._index = self._built()
+            index = self._built()
         else:
-            self._index = self._caught_up(index, published.revision)
+            index = self._caught_up(index, published.revision)
+        self.catalog.publish(self._saved(index))
+        self._tidy()
+
+    def _saved(self, index: "VectorIndex") -> Generation:
+        """Writes an index, which is in step with the catalogue, to a file and goes on with it."""
+        revision = self.catalog.revision
         # A name of its own for each writing: a reader may still be reading the last one.
         name = f"vectors-{revision:08d}-{time.time_ns():x}.faiss"
-        size, sha256 = self._index.save(self.folder / name)
-        space = self.profile.alignment.digest
-        self.catalog.publish(Generation(name, size, sha256, revision, space))
+        size, sha256 = index.save(self.folder / name)
+        self._index, self._seen = index, revision
+        return Generation(name, size, sha256, revision, self._space)
+
+    def _tidy(self) -> None:
+        """Removes the index files of earlier generations."""
+        published = self.catalog.generation()
         for file in self.folder.glob("vectors-*.faiss*"):
-            if file.name != name and ".corrupt-" not in file.name:
+            if published and file.name != published.file and ".corrupt-" not in file.name:
                 with suppress(OSError):  # where a file that a reader maps cannot go
                     file.unlink()
+
+    # -- another profile, or all anew -----------------------------------------------------------
+
+    def encode_anew(self) -> None:
+        """Begins to encode all photos anew, or for the profile the library was opened with.
+
+        Until :meth:`adopt` the library goes on answering as before; what an earlier run left
+        unfinished is gone on with. Where the photos' raw vectors serve the new profile as well,
+        nothing is to be encoded. For writers.
+        """
+        encoder, reference = self.profile.encoder, self.profile.reference
+        own = self.catalog.setting("profile", reference) == reference
+        if len(self.catalog) and (own or not self.catalog.answers_with(encoder)):
+            self.catalog.fill_coming(encoder)
+        self.catalog.keep("switching", reference)
+
+    def adopt(self) -> int:
+        """Lets the photos answer that were encoded since :meth:`encode_anew`, if none lacks.
+
+        Photos that could not be read keep the vector they had from the same encoder.
+
+        Returns:
+            How many photos have no vector yet; until there are none, nothing changes.
+        """
+        self.catalog.carry_over(self.profile.encoder)
+        lacking = self.lacking()
+        if not lacking:
+            self.catalog.adopt(self.profile.reference, self._saved(self._built()))
+            self._tidy()
+        return lacking
+
+    def lacking(self) -> int:
+        """How many photos have no vector of the profile that the library was opened with."""
+        return self.catalog.lacking(self.profile.encoder)
+
+    @property
+    def _space(self) -> str:
+        """Which vectors an index file holds: of which encoder, aligned by what."""
+        return f"{self.profile.encoder}-{self.profile.alignment.digest}"
+
+    def _check_own(self) -> None:
+        """Refuses to answer with, or to publish, what is not of the library's own profile."""
+        own = self.catalog.setting("profile")
+        if own and own != self.profile.reference:
+            raise ProfileMismatch(
+                f"the library {self.folder} answers with the profile {own} by now, not "
+                f"{self.profile.reference}: open it again"
+            )
 
     def verify(self, *, repair: bool = False) -> list[Finding]:
         """Checks catalogue, vectors, profile and files against each other.
@@ -483,6 +543,7 @@ class Library:
         in_step = published is not None and published.revision == self.catalog.revision
         if index is not None and in_step:
             return index
+        self._check_own()
         with suppress(LibraryLocked, StorageFailed), self.writing():
             held = self._index
             self.publish()
@@ -497,7 +558,7 @@ class Library:
     ) -> "VectorIndex | None":
         from engine.vectors import VectorIndex
 
-        if published is None or published.space != self.profile.alignment.digest:
+        if published is None or published.space != self._space:
             return None
         try:
             file = self.folder / published.file
@@ -507,7 +568,7 @@ class Library:
 
     def _is_whole(self, published: Generation) -> bool:
         """Whether the index file is there, and as it was written for this profile."""
-        if published.space != self.profile.alignment.digest:
+        if published.space != self._space:
             return False
         with suppress(OSError), (self.folder / published.file).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == published.sha256
@@ -515,7 +576,7 @@ class Library:
 
     def _quarantine(self, published: Generation | None) -> None:
         """Puts a damaged file aside; one of another alignment is merely out of date."""
-        if published is not None and published.space == self.profile.alignment.digest:
+        if published is not None and published.space == self._space:
             file = self.folder / published.file
             with suppress(OSError):
                 file.rename(file.with_name(f"{file.name}.corrupt-{time.time_ns()}"))
@@ -587,8 +648,3 @@ def _copy(source: Path, target: Path) -> None:
         raise StorageFailed(
             f"{target} cannot be written ({error.strerror}): make room or fix the permissions"
         ) from error
-
-
-def _reference(profile: Profile) -> str:
-    """How a library remembers its profile: shipped ones by name, others by folder."""
-    return profile.name if profile.shipped else str(profile.folder)

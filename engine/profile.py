@@ -11,7 +11,9 @@ from pathlib import Path
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any
 
-from db.errors import ProfileDamaged, ProfileNotFound
+from platformdirs import user_data_path
+
+from db.errors import ProfileDamaged, ProfileNotFound, ProfileUntrained
 from engine.alignment import Alignment
 from engine.relevance import Logistic, Relevance, Similarity
 
@@ -40,9 +42,10 @@ class Profile:
         return str(self.manifest["name"])
 
     @property
-    def shipped(self) -> bool:
-        """Whether it came with pixquery."""
-        return self.folder.parent == SHIPPED.resolve()
+    def reference(self) -> str:
+        """How a library remembers it: by its name where names are looked up, else by its folder."""
+        known = (SHIPPED.resolve(), profiles_folder().resolve())
+        return self.folder.name if self.folder.parent in known else str(self.folder)
 
     @property
     def encoder(self) -> str:
@@ -59,6 +62,11 @@ class Profile:
         """Side of the square that photos are squashed to, in pixels."""
         return int(self.manifest["image"]["size"])
 
+    @property
+    def interpolation(self) -> str:
+        """How photos are made that small: Pillow's name in lower case."""
+        return str(self.manifest["image"].get("interpolation", "bicubic"))
+
     @cached_property
     def images(self) -> "ImageEncoder":
         """The image encoder, at the precision this processor runs fastest."""
@@ -66,6 +74,18 @@ class Profile:
 
         models = self.manifest["image"]["models"]
         return self._image_encoder("float" if "int8" not in models or has_bfloat16() else "int8")
+
+    def images_on(self, device: str) -> "ImageEncoder":
+        """The image encoder on a device; see :mod:`engine.devices`.
+
+        Raises:
+            DeviceUnusable: It is not there, or cannot be relied on.
+        """
+        from engine.devices import image_encoder_on
+
+        model = self._file(self.manifest["image"]["models"]["float"])
+        found = image_encoder_on(device, model, size=self.size, dimension=self.dimension)
+        return self.images if found is None else found
 
     def image_encoders(self) -> "list[ImageEncoder]":
         """The image encoder at every precision it comes in, for training on all of them."""
@@ -95,14 +115,23 @@ class Profile:
             max_tokens=int(text["max_tokens"]),
         )
 
+    def refuse_untrained(self) -> None:
+        """Tells that texts and photos cannot be compared yet, where that is so.
+
+        Raises:
+            ProfileUntrained: The profile has encoders alone.
+        """
+        if "alignment" not in self.manifest:
+            raise ProfileUntrained(
+                f"the profile {self.reference} has encoders and no alignment, so that texts and "
+                "photos cannot be compared: learn one with "
+                f"`pixquery train DATA --profile {self.reference} --out DIR`"
+            )
+
     @cached_property
     def alignment(self) -> Alignment:
         """The maps into the shared space."""
-        if "alignment" not in self.manifest:
-            raise ProfileDamaged(
-                f"the profile {self.folder} has encoders and no alignment: learn one with "
-                f"`pixquery train DATA --profile {self.folder} --out DIR`"
-            )
+        self.refuse_untrained()
         return Alignment(self._file(self.manifest["alignment"]))
 
     @cached_property
@@ -149,8 +178,16 @@ class Profile:
         return file
 
 
+def profiles_folder() -> Path:
+    """Where added profiles lie: ``$PIXQUERY_PROFILES``, else beside the user's data."""
+    chosen = os.environ.get("PIXQUERY_PROFILES")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return user_data_path("pixquery-profiles", appauthor=False)
+
+
 def load_profile(name: str = DEFAULT) -> Profile:
-    """Finds a profile by its name among the shipped ones, or by its folder.
+    """Finds a profile by its name among the shipped and the added ones, or by its folder.
 
     The same folder gives the same object, whose models are loaded once.
 
@@ -158,16 +195,18 @@ def load_profile(name: str = DEFAULT) -> Profile:
         ProfileNotFound: No such name and no such folder.
         ProfileDamaged: The manifest cannot be read.
     """
-    folder = SHIPPED / name
-    if os.sep in name or not (folder / MANIFEST).is_file():
-        folder = Path(name).expanduser()
-    file = folder / MANIFEST
-    if not file.is_file():
-        known = ", ".join(shipped())
+    places = [Path(name).expanduser()]
+    if os.sep not in name:
+        places = [SHIPPED / name, profiles_folder() / name, *places]
+    folder = next((place for place in places if (place / MANIFEST).is_file()), None)
+    if folder is None:
+        known = ", ".join(names())
         raise ProfileNotFound(
             f"there is no profile {name!r}: choose one of {known}, or a folder that holds "
-            f"a {MANIFEST}; `pixquery models list` tells more"
+            f"a {MANIFEST}, or make one with `pixquery models add`; `pixquery models list` tells "
+            "more"
         )
+    file = folder / MANIFEST
     try:
         return _profile(folder.resolve(), file.read_text("utf-8"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -190,6 +229,10 @@ def _profile(folder: Path, manifest: str) -> Profile:
     return profile
 
 
-def shipped() -> list[str]:
-    """Names of the profiles that come with pixquery."""
-    return sorted(file.parent.name for file in SHIPPED.glob(f"*/{MANIFEST}"))
+def names() -> list[str]:
+    """The profiles that can be called by name: those that come with pixquery, then added ones."""
+    found = [
+        sorted(file.parent.name for file in place.glob(f"*/{MANIFEST}"))
+        for place in (SHIPPED, profiles_folder())
+    ]
+    return list(dict.fromkeys(name for some in found for name in some))

@@ -32,6 +32,7 @@ from engine.library import Library
 from indexer.scan import Changes, Scan, compare, out_of_reach, scan_roots
 
 if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
+    from engine.encoders import ImageEncoder
     from indexer.decode import Photo
 
 BATCH = 32
@@ -48,9 +49,11 @@ class Options:
     jobs: int = 0
     """Decoding threads; 0 = one a core."""
     rebuild: bool = False
-    """Encode every photo of the library anew, whatever the paths."""
+    """Encode every photo of the library anew, whatever the paths, or for another profile."""
     progress: Callable[[int, int], object] = lambda done, total: None
     """Called with the number of files done and the number to do."""
+    device: str = "auto"
+    """Where photos are encoded, one of ``engine.devices.DEVICES``."""
     follow_links: bool = False
     """Follow symbolic links."""
     prune: bool = False
@@ -127,20 +130,20 @@ def index(library: Library, paths: Sequence[Path], options: Options | None = Non
     tally = _Tally()
     interrupted = False
     with library.writing():  # before the scan: what others add meanwhile would look gone
+        if options.rebuild:
+            library.encode_anew()
         with _collector_resting():
             scans = scan_roots(
                 paths, options.exclude, follow_links=options.follow_links, held=catalog.holds
             )
             found = [_plan(library, root, scan, options, tally) for root, scan in scans.items()]
         plans = [plan for plan in found if plan is not None]
-        if options.rebuild and plans:
-            library.adopt_profile()
         with _ctrl_c_waits() as asked_to_stop:
             try:
                 _Run(library, options, tally, plans, asked_to_stop).run()
             except KeyboardInterrupt:
                 interrupted = True
-            library.publish()
+            lacking = _published(library, options, interrupted=interrupted)
             interrupted = interrupted or asked_to_stop()
     return IndexReport(
         library=library.folder,
@@ -157,7 +160,16 @@ def index(library: Library, paths: Sequence[Path], options: Options | None = Non
         vanished=tuple(tally.vanished),
         linked=tally.linked,
         roots=len(plans),
+        lacking=lacking,
     )
+
+
+def _published(library: Library, options: Options, *, interrupted: bool) -> int:
+    """Lets what was written be found; how many photos lack what they need for that."""
+    if not options.rebuild:
+        library.publish()
+        return 0
+    return library.lacking() if interrupted else library.adopt()
 
 
 def _plan(
@@ -176,8 +188,7 @@ def _plan(
         images = sum(file.id > 0 for file in known.values())
         tally.vanished.append(Vanished(root, images, reason or "is not there"))
         return None
-    if options.rebuild:
-        catalog.forget_vectors([file.id for file in known.values()])
+    if options.rebuild:  # what could not be used is tried again
         catalog.forget_skipped([Path(path) for path, file in known.items() if not file.id])
         changes = compare(found, catalog.known(root, encoder))
     tally.skipped += [*found.closed, *changes.skipped]
@@ -285,7 +296,12 @@ class _Run:
         pixels = [read.photo.pixels for read in batch if read.photo is not None]
         if not pixels:
             return np.empty((0, self._profile.dimension), np.float16)
-        return self._profile.images.encode(np.stack(pixels)).astype(np.float16)
+        return self._encoder.encode(np.stack(pixels)).astype(np.float16)
+
+    @cached_property
+    def _encoder(self) -> "ImageEncoder":
+        """Loaded with the first photo: most runs find nothing new."""
+        return self._profile.images_on(self._options.device)
 
     def _next(self, waiting: deque[Future[_Read]]) -> _Read:
         if self._asked_to_stop():
@@ -305,7 +321,8 @@ class _Run:
             digest = xxhash.xxh3_128_digest(content)
             if digest in self._contents:
                 return _Read(path, state, before, digest)
-            return _Read(path, state, before, digest, decode(content, self._profile.size))
+            photo = decode(content, self._profile.size, interpolation=self._profile.interpolation)
+            return _Read(path, state, before, digest, photo)
         except UnreadableImage as error:
             return _Read(path, state, before, reason=str(error))
         except (FileNotFoundError, NotADirectoryError):

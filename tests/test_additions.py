@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import REPOSITORY
 
-from db.errors import BadData, ProfileDamaged, SourceUnusable
+from db.errors import BadData, ProfileUntrained, SourceUnusable
 from db.records import Floats, Pixels
 from engine.profile import MANIFEST, load_profile
 from indexer.decode import decode
@@ -99,7 +99,7 @@ def test_a_pair_is_a_profile_that_waits_for_its_alignment(
     profile.check()
     assert {file.name for file in out.iterdir()} == {*profile.manifest["files"], MANIFEST}
     assert (profile.name, profile.size, profile.dimension) == ("pair", checkpoints.SIDE, 64)
-    with pytest.raises(ProfileDamaged, match="pixquery train"):
+    with pytest.raises(ProfileUntrained, match="pixquery train"):
         _ = profile.alignment
     assert not report["aligned"]
     assert report["profile"] == "pair"
@@ -161,12 +161,11 @@ def test_what_a_classifier_knows_is_kept(pair: tuple[Path, dict[str, Any]], plac
 
     out, _ = pair
     image = manifest_of(out)["image"]
-    weight = load_file(out / image["classes"])["weight"]
+    weight = load_file(out / image["classes"]["file"])["weight"]
     assert (weight.shape, weight.dtype.name) == ((3, 64), "float16")
     theirs = load_file(place / "see" / "model.safetensors")["classifier.1.weight"]
     assert weight == pytest.approx(theirs, abs=1e-3)
-    names = json.loads((out / image["class_names"]).read_text("utf-8"))
-    assert names == ["cat", "dog", "balloon"]
+    assert image["classes"]["names"] == ["cat", "dog", "balloon"]
 
 
 def test_the_encoder_is_its_weights_and_its_preparation(place: Path, tmp_path: Path) -> None:

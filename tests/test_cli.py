@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from conftest import COLOURS, REPOSITORY, Invoke, Snapshot, Spawn, parsed, square
 from PIL import Image
@@ -101,8 +102,8 @@ def test_words_of_info_verify_and_evaluate(
 
 def test_help(invoke: Invoke, snapshot: Snapshot) -> None:
     texts = [invoke("--help").output]
-    for name in sorted(main.commands):
-        command = main.commands[name]
+    for name in main.list_commands(context := click.Context(main)):
+        command = main.get_command(context, name)
         texts.append(invoke(name, "--help").output)
         inner = sorted(getattr(command, "commands", {}))
         texts += [invoke(name, each, "--help").output for each in inner]
@@ -133,7 +134,7 @@ def test_json_of_index(tmp_path: Path, squares: Path, colours: Path, invoke: Inv
     )
     assert found.pop("seconds") > 0
     assert found.pop("images_per_second") > 0
-    for name in ("interrupted", "linked", "vanished"):  # beyond the contract
+    for name in ("interrupted", "lacking", "linked", "vanished"):  # beyond the contract
         found.pop(name, None)
     assert found == {
         "library": str(tmp_path / "l"),
@@ -210,6 +211,7 @@ def test_json_of_info(place: Path, squares: Path, invoke: Invoke) -> None:
         "vectors": {"index": "str", "dimension": "int", "bytes": "int"},
         "catalogue_bytes": "int",
         "updated": "str",
+        "switching": "NoneType",
     }
     assert found["roots"] == [{"path": str(squares), "images": 8}]
 

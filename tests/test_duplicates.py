@@ -290,7 +290,7 @@ def test_no_duplicates_are_3_and_a_sentence(
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a thing of POSIX")
 def test_duplicates_on_a_terminal(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import cli
+    from commands.duplicates import show_duplicates
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -299,7 +299,7 @@ def test_duplicates_on_a_terminal(place: Path, monkeypatch: pytest.MonkeyPatch) 
     shown = Terminal()
     with Library.open(place) as library, monkeypatch.context() as patch:
         patch.setattr("sys.stdout", shown)
-        cli._show_duplicates(library.duplicates())
+        show_duplicates(library.duplicates())
     text = shown.getvalue()
     assert "48 x 32" in text
     assert "3 of 11 photos are superfluous" in text

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from db.errors import ProfileDamaged, ProfileNotFound
 from engine.encoders import cache_folder
-from engine.profile import DEFAULT, MANIFEST, Profile, load_profile, shipped
+from engine.profile import DEFAULT, MANIFEST, Profile, load_profile, names
 from engine.relevance import Logistic, Similarity
 
 words = st.lists(
@@ -27,16 +27,16 @@ def copy(colours: Path, tmp_path: Path) -> Path:
 
 
 def test_the_default_is_shipped() -> None:
-    assert DEFAULT in shipped()
+    assert DEFAULT in names()
     profile = load_profile()
     assert profile.name == DEFAULT
-    assert profile.shipped
+    assert profile.reference == DEFAULT
     assert profile.folder.name == DEFAULT
 
 
 def test_a_folder_is_a_profile_too(colours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_profile(str(colours)).name == "colours"
-    assert not load_profile(str(colours)).shipped
+    assert load_profile(str(colours)).reference == str(colours.resolve())
     monkeypatch.chdir(colours.parent)
     assert load_profile("colours").folder == load_profile("./colours").folder == colours.resolve()
 

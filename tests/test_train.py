@@ -4,17 +4,18 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import COLOURS, REPOSITORY, SIZE
 from safetensors.numpy import save
 
 from db.errors import BadData
 from db.records import Floats, Pixels
 from engine.alignment import Alignment, unit
-from engine.profile import load_profile
+from engine.profile import MANIFEST, load_profile
 from indexer.decode import decode
 
 align = pytest.importorskip("trainer.align", reason="PyTorch comes with the extra `train`")
@@ -265,9 +266,76 @@ def test_pairs_judged_alike_teach_nothing(data: Path, tmp_path: Path) -> None:
         training.train(copy, tmp_path / "out", load_profile(), load)
 
 
-def test_an_unknown_image_encoder_is_told(data: Path, tmp_path: Path, colours: Path) -> None:
-    def small(file: Path) -> Pixels:
-        return decode(file.read_bytes(), 8).pixels
+def small(file: Path) -> Pixels:
+    return decode(file.read_bytes(), SIZE).pixels
 
-    with pytest.raises(BadData, match="models export"):
-        training.train(data, tmp_path / "out", load_profile(str(colours)), small)
+
+def test_other_encoders_stay_as_they_are_and_get_an_alignment(
+    data: Path, tmp_path: Path, colours: Path
+) -> None:
+    profile = load_profile(str(colours))
+    options = training.Options(alignment=RECIPE)
+    found = training.train(data, tmp_path / "out", profile, small, options)
+    made = load_profile(str(tmp_path / "out"))
+    made.check()
+    assert made.encoder == profile.encoder
+    assert "fine_tuned" not in made.manifest["text"]
+    assert made.alignment.digest != profile.alignment.digest
+    assert found["alignment"]["before"] is not None
+    np.testing.assert_array_equal(made.texts.encode(["red"]), profile.texts.encode(["red"]))
+
+
+def test_a_joint_profile_keeps_its_space_where_nothing_better_is_learned(
+    data: Path, tmp_path: Path, colours: Path
+) -> None:
+    coloured = shutil.copytree(data, tmp_path / "data")
+    for file in coloured.glob("captions_*.csv"):  # words that the text encoder can tell apart
+        head, *lines = file.read_text().splitlines()
+        names = [" ".join(list(COLOURS)[: 1 + place % 7]) for place in range(len(lines))]
+        both = [f"{line} {words}" for line, words in zip(lines, names, strict=True)]
+        file.write_text("\n".join([head, *both]) + "\n")
+    joint = shutil.copytree(colours, tmp_path / "joint")
+    manifest = json.loads((joint / MANIFEST).read_text())
+    (joint / MANIFEST).write_text(json.dumps({**manifest, "joint": {"logit_scale": 10}}))
+    options = training.Options(alignment=replace(RECIPE, epochs=0))
+    found = training.train(coloured, tmp_path / "out", load_profile(str(joint)), small, options)
+    made = load_profile(str(tmp_path / "out"))
+    made.check()
+    assert made.manifest["joint"] == {"logit_scale": 10}
+    after, before = found["alignment"]["after"], found["alignment"]["before"]
+    assert after["recall@10"] >= before["recall@10"]
+
+
+def turned(vectors: Floats, angle: float) -> Floats:
+    """Turned by an angle in the planes of the first two dimensions, the next two, and so on."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    pairs = vectors.reshape(len(vectors), -1, 2)
+    both = np.stack([cos * pairs[..., 0] - sin * pairs[..., 1],
+                     sin * pairs[..., 0] + cos * pairs[..., 1]], 2)  # fmt: skip
+    return np.asarray(both.reshape(vectors.shape), np.float32)
+
+
+def test_a_shared_space_is_where_adapting_begins(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    hidden = unit(rng.normal(size=(400, 16)).astype(np.float32))
+    noise = 0.15 * rng.normal(size=hidden.shape).astype(np.float32)
+    photos, texts = unit(hidden + noise), turned(hidden, 0.9)
+    own = {"image.weight": np.eye(16, dtype=np.float32), "image.bias": np.zeros(16, np.float32)}
+    own |= {"text.0.weight": own["image.weight"], "text.0.bias": own["image.bias"]}
+    data = align.Captioned(photos[None, :300], texts[:300], np.arange(300), texts[:300])
+    recipe = align.Recipe(batch=100, epochs=0, soft_weight=0.0)
+    for name, tensor in align.adapt(own, 20, data, recipe).items():
+        np.testing.assert_array_equal(tensor, own[name])
+    learned = align.adapt(own, 20, data, replace(recipe, epochs=700))
+
+    def first(maps: dict[str, Floats]) -> float:
+        """Share of unseen texts whose own photo is the nearest."""
+        file = tmp_path / "alignment.safetensors"
+        file.write_bytes(save(maps))
+        held = Alignment(file)
+        cosines = held.texts(texts[300:]) @ held.images(photos[300:]).T
+        return float((cosines.argmax(1) == np.arange(100)).mean())
+
+    assert first(own) < 0.6
+    assert first(learned) > first(own) + 0.15
+    assert np.linalg.norm(learned["image.weight"] - own["image.weight"]) < 4

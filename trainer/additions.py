@@ -22,9 +22,9 @@ from db.errors import BadData, SourceUnusable
 from db.records import Floats, Pixels
 from engine.alignment import Alignment, unit
 from engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
-from engine.profile import MANIFEST, shipped
+from engine.profile import MANIFEST, SHIPPED
 from trainer import export
-from trainer.datasets import class_names
+from trainer.datasets import imagenet_names
 from trainer.networks import (
     ImageNetwork,
     Joint,
@@ -176,7 +176,7 @@ def _settled(name: str, out: Path, wanted: Wanted) -> Wanted:
         raise BadData(
             f"a profile's name has letters, digits, points and dashes; {name!r} cannot be one"
         )
-    if name in shipped():
+    if (SHIPPED / name / MANIFEST).is_file():
         raise BadData(f"{name} comes with pixquery: choose another name")
     if (out / MANIFEST).is_file():
         try:
@@ -322,16 +322,12 @@ def _image_steps(image: ImageNetwork) -> list[str]:
     ]
 
 
-def _classes(folder: Path, image: ImageNetwork) -> dict[str, str]:
+def _classes(folder: Path, image: ImageNetwork) -> dict[str, Any]:
     if image.classes is None:
         return {}
     weight = image.classes.weight.astype(np.float16)
     (folder / "classes.safetensors").write_bytes(save({"weight": weight}))
-    if not image.classes.names:
-        return {"classes": "classes.safetensors"}
-    names = json.dumps(image.classes.names, indent=0, ensure_ascii=False)
-    (folder / "classes.json").write_text(names + "\n", "utf-8")
-    return {"classes": "classes.safetensors", "class_names": "classes.json"}
+    return {"classes": {"file": "classes.safetensors", "names": list(image.classes.names)}}
 
 
 # -- encoders that were trained together ------------------------------------------------------
@@ -357,7 +353,7 @@ def _joint_part(folder: Path, joint: Joint, pixels: Pixels) -> dict[str, Any]:
     encoder = OpenVinoImageEncoder(
         folder / "image.onnx", size=image.preparation.size, dimension=image.dimension
     )
-    said = [way for ways in class_names() for way in ways]
+    said = [way for name in imagenet_names() for way in (name, f"a photo of a {name}")]
     texts = unit(_text_encoder(folder, text).encode(said))
     off_photos = np.zeros(image.dimension, np.float32)
     if len(pixels) >= _ENOUGH:
@@ -391,8 +387,7 @@ def _about(
     licences = sorted({source.licence for source in sources})
     return {
         "name": name,
-        "description": " and ".join(source.named for source in sources)
-        + (", trained together" if len(sources) == 1 else ", not aligned yet"),
+        "description": " and ".join(source.named for source in sources),
         "licence": " and ".join(licences),
         "sources": [
             {

@@ -15,7 +15,7 @@ how alike two captions are the sentence encoder knows far better than any map fr
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,8 @@ def prototypes_of(classifier: Floats, photos: Floats) -> Floats:
     Returns:
         float32[c, d]: each class's direction, at the mean distance around the mean photo.
     """
+    if not len(classifier):
+        return classifier
     centre = photos.mean(0)
     distance = np.linalg.norm(photos - centre, axis=1).mean()
     directions = classifier - classifier.mean(0)
@@ -135,6 +137,81 @@ def fit(
         for member in range(recipe.members)
     ]
     return merge(members, data.photos[0], recipe.dimension)
+
+
+def adapt(
+    own: Tensors,
+    scale: float,
+    data: Captioned,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    progress: Callable[[float], object] = lambda loss: None,
+) -> Tensors:
+    """Fits the alignment of encoders that share a space already, beginning from that space.
+
+    Both sides get a linear map that begins as the one they have; what is learned of it decays
+    towards that, so that little data changes little.
+
+    Args:
+        own: ``image.weight``, ``image.bias``, ``text.0.weight`` and ``text.0.bias``, square.
+        scale: By which the encoders were trained to multiply cosines.
+        data: What to learn from.
+        recipe: How; dropout and widths are no matter here.
+        seed: The same seed gives the same alignment on the same machine.
+        progress: Called after each epoch with its mean loss.
+
+    Returns:
+        The same tensors, learned.
+    """
+    torch.manual_seed(seed)
+    maps = Maps(own, scale)
+    nothing = Prototypes(np.empty((0, 0), np.float32), np.empty((0, 1, 0), np.float32))
+    _train(maps, data, nothing, replace(recipe, learning_rate=_GENTLE), progress)
+    return maps.tensors()
+
+
+_GENTLE = 1e-4
+"""Learning rate of maps that begin well."""
+
+
+class Maps(nn.Module):
+    """A linear map for each side, told as what is added to the one that it began with."""
+
+    def __init__(self, own: Tensors, scale: float) -> None:
+        super().__init__()
+        for side, name in (("image", "image"), ("text", "text.0")):
+            for part in ("weight", "bias"):
+                begun = torch.from_numpy(np.asarray(own[f"{name}.{part}"], np.float32))
+                self.register_buffer(f"{side}_{part}_begun", begun)
+                self.register_parameter(f"{side}_{part}", nn.Parameter(torch.zeros_like(begun)))
+        start = float(np.log(scale))
+        self.captions_scale = nn.Parameter(torch.tensor(start))
+        self.prototypes_scale = nn.Parameter(torch.tensor(start))
+
+    def images(self, raw: Tensor) -> Tensor:
+        """Aligns raw vectors float32[n, a]; unit rows."""
+        return self._mapped("image", raw)
+
+    def texts(self, raw: Tensor) -> Tensor:
+        """Aligns raw vectors float32[n, a]; unit rows."""
+        return self._mapped("text", raw)
+
+    def _mapped(self, side: str, raw: Tensor) -> Tensor:
+        return functional.normalize(raw @ self._now(side, "weight") + self._now(side, "bias"))
+
+    def _now(self, side: str, part: str) -> Tensor:
+        now: Tensor = getattr(self, f"{side}_{part}_begun") + getattr(self, f"{side}_{part}")
+        return now
+
+    @torch.no_grad()
+    def tensors(self) -> Tensors:
+        """What :class:`engine.alignment.Alignment` reads."""
+        return {
+            f"{name}.{part}": self._now(side, part).contiguous().numpy()
+            for side, name in (("image", "image"), ("text", "text.0"))
+            for part in ("weight", "bias")
+        }
 
 
 def fit_member(
@@ -182,7 +259,7 @@ class Towers(nn.Module):
 
 
 def _train(
-    towers: Towers,
+    towers: "Towers | Maps",
     data: Captioned,
     prototypes: Prototypes,
     recipe: Recipe,
@@ -206,7 +283,7 @@ def _train(
         ],
         lr=recipe.learning_rate,
     )
-    steps = recipe.epochs * rounds
+    steps = max(1, recipe.epochs * rounds)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda step: min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * step / steps)),
@@ -227,7 +304,7 @@ def _train(
                     recipe.soft_temperature,
                 ),
             )
-            if recipe.prototype_weight:
+            if recipe.prototype_weight and classes:
                 some = torch.randperm(classes)[: recipe.prototype_batch]
                 named = class_texts[some, torch.randint(ways, (len(some),))]
                 loss = loss + recipe.prototype_weight * info_nce(

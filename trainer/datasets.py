@@ -294,11 +294,6 @@ def imagenet_names() -> list[str]:
     return [str(name) for name in json.loads(listed.read_text("utf-8"))]
 
 
-def class_names() -> list[tuple[str, str]]:
-    """Two ways to name each of ImageNet's classes."""
-    return [(f"a photo of a {name}", name) for name in imagenet_names()]
-
-
 def _caption(row: Sequence[str], _: int) -> Caption:
     return Caption(_filled(row[0]), _filled(row[1]), _filled(row[2]))
 

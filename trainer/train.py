@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
+from safetensors.numpy import load_file, save
 
 from db.errors import BadData
 from db.records import Floats, Ids, Pixels
@@ -30,6 +30,7 @@ from trainer.align import (
     Prototypes,
     Recipe,
     Tensors,
+    adapt,
     fit,
     fit_member,
     merge,
@@ -38,7 +39,7 @@ from trainer.align import (
 )
 from trainer.datasets import (
     Caption,
-    class_names,
+    imagenet_names,
     read_captions,
     read_crowd_ratings,
     read_expert_ratings,
@@ -181,10 +182,9 @@ def _from_captions(course: _Course, data: Path, folder: Path) -> dict[str, Any]:
     photos, photo_of = _files(data / "images" / "train", [c.image for c in captions])
     rated, rated_of = _files(data / "images" / "rated", pairs.images)
     shown, shown_of = _files(data / "images" / "dev", [c.image for c in dev])
-    _refuse_unknown_encoders(profile, quick=options.quick)
     encoders = [profile.images] if options.quick else profile.image_encoders()
     seen = len(photos) * len(encoders) * (1 if options.quick else 2)
-    course.total = _work(options, captions, seen + len(rated) + len(shown))
+    course.total = _work(course, captions, seen + len(rated) + len(shown))
     views = np.stack(
         [
             course.encode(encoder, photos, mirrored=mirrored)
@@ -195,7 +195,11 @@ def _from_captions(course: _Course, data: Path, folder: Path) -> dict[str, Any]:
     rated_raw = course.encode(profile.images, rated)[rated_of]
     dev_raw = course.encode(profile.images, shown)
     _copy_encoders(profile, folder)
+    dev_texts = [caption.text for caption in dev]
+    search = _Search(dev_texts, shown_of, dev_raw)
     learned = _learn_alignment(course, folder, captions, views, photo_of)
+    if "joint" in profile.manifest and search.queries:
+        learned = _better(profile, folder, learned, search)
     landmarks = fit_landmarks(
         learned.alignment.texts(learned.captions),
         learned.alignment.texts(learned.names),
@@ -206,8 +210,6 @@ def _from_captions(course: _Course, data: Path, folder: Path) -> dict[str, Any]:
         learned.alignment, landmarks, _encoded(learned.texts, pairs.texts), rated_raw
     )
     found = _compete(course, pairs, left, columns)
-    dev_texts = [caption.text for caption in dev]
-    search = _Search(dev_texts, shown_of, dev_raw)
     reranking = _deploy(course, folder, found, landmarks, learned, search)
     course.finish()
     return {
@@ -249,23 +251,25 @@ def _left(
     return ~matching | (not leaves), dropped
 
 
-def _refuse_unknown_encoders(profile: Profile, *, quick: bool) -> None:
-    for part, source in (("image", IMAGE_SOURCE), ("text", TEXT_SOURCE)):
-        known = profile.manifest[part].get("source_sha256") == source["sha256"]
-        if not known and (part == "image" or not quick):
-            raise BadData(
-                f"the {part} encoder of {profile.name} is not the one that training knows "
-                f"({source['what']}): train a profile made by `pixquery models export`"
-            )
+def _is_shipped(profile: Profile, part: str, source: dict[str, str]) -> bool:
+    """Whether an encoder is the one that the shipped profile was made of."""
+    return bool(profile.manifest[part].get("source_sha256") == source["sha256"])
 
 
-def _work(options: Options, captions: Sequence[Caption], encoded: int) -> int:
+def _is_fine_tuned(profile: Profile, options: Options) -> bool:
+    """Whether the text encoder learns, too: other people's stay as they are."""
+    return not options.quick and _is_shipped(profile, "text", TEXT_SOURCE)
+
+
+def _work(course: _Course, captions: Sequence[Caption], encoded: int) -> int:
     """About how long the whole takes, in photos encoded."""
+    options = course.options
+    fine_tuned = _is_fine_tuned(course.profile, options)
     steps = options.text.epochs * (len(captions) // min(options.text.batch, len(captions)))
-    members = options.alignment.members if options.quick else 1
+    members = 1 if fine_tuned else options.alignment.members
     return (
         encoded
-        + (0 if options.quick else _STEP * steps)
+        + (_STEP * steps if fine_tuned else 0)
         + _EPOCH * members * options.alignment.epochs
         + _CONTENDER * 15
     )
@@ -292,8 +296,8 @@ def _learn_alignment(
 ) -> _Learned:
     options, profile = course.options, course.profile
     wording = [caption.text for caption in captions]
-    names = class_names()
-    prototypes = prototypes_of(ImageModel().classifier, views[0])
+    classifier, names = _classes(profile)
+    prototypes = prototypes_of(classifier, views[0])
     curve: list[dict[str, float]] = []
 
     def look(loss: float) -> None:
@@ -305,12 +309,18 @@ def _learn_alignment(
 
     def gather(texts: TextEncoder) -> tuple[Captioned, Prototypes]:
         raw = texts.encode(wording)
-        named = np.stack([texts.encode(list(way)) for way in zip(*names, strict=True)], 1)
+        named = np.stack([texts.encode([way[place] for way in names]) for place in (0, 1)], 1)
         return Captioned(views, raw, photo_of, raw), Prototypes(prototypes, named)
 
-    if options.quick:
+    if not _is_fine_tuned(profile, options):
         heard, classes = gather(profile.texts)
-        tensors = fit(heard, classes, options.alignment, seed=options.seed, progress=epoch)
+        joint = profile.manifest.get("joint")
+        if joint:
+            own = {n: t.astype(np.float32) for n, t in _own_space(profile).items()}
+            scale = float(joint["logit_scale"])
+            tensors = adapt(own, scale, heard, options.alignment, seed=options.seed, progress=epoch)
+        else:
+            tensors = fit(heard, classes, options.alignment, seed=options.seed, progress=epoch)
         tensors = remember(tensors, heard, classes, options.alignment)
         alignment = _written(folder, tensors, heard.captions)
         named = classes.texts[:, 0]
@@ -346,6 +356,21 @@ def _learn_alignment(
     return _Learned(texts, alignment, heard.captions, classes.texts[:, 0], curve)
 
 
+def _better(profile: Profile, folder: Path, learned: _Learned, search: "_Search") -> _Learned:
+    """The space that a joint profile came with, unless in the learned one more is found."""
+    asked = profile.texts.encode(search.queries)
+    own, new = (
+        means(search.ranks(alignment, asked, None))["recall@10"]
+        for alignment in (profile.alignment, learned.alignment)
+    )
+    if new > own:
+        return learned
+    shutil.copyfile(
+        profile.folder / profile.manifest["alignment"], folder / "alignment.safetensors"
+    )
+    return replace(learned, alignment=Alignment(folder / "alignment.safetensors"))
+
+
 def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
     """The text model in ``folder``, with the rest as the profile has it."""
     text = profile.manifest["text"]
@@ -353,6 +378,25 @@ def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
     return OpenVinoTextEncoder(
         model, tokenizer, dimension=int(text["dimension"]), max_tokens=int(text["max_tokens"])
     )
+
+
+def _classes(profile: Profile) -> tuple[Floats, list[tuple[str, str]]]:
+    """What the image encoder's own classifier knows: float32[c, d], and two ways to name each."""
+    if _is_shipped(profile, "image", IMAGE_SOURCE):
+        names, weights = imagenet_names(), ImageModel().classifier
+    elif "classes" in profile.manifest["image"]:
+        held = profile.manifest["image"]["classes"]
+        names = held["names"]
+        weights = load_file(profile.folder / held["file"])["weight"].astype(np.float32)
+    else:
+        names, weights = [], np.empty((0, profile.dimension), np.float32)
+    return weights, [(f"a photo of a {name}", name) for name in names]
+
+
+def _own_space(profile: Profile) -> Tensors:
+    """The maps that a joint profile began with, or was trained to since."""
+    held: Tensors = load_file(profile.folder / profile.manifest["alignment"])
+    return {name: held[name] for name in held if name.startswith(("image.", "text.0."))}
 
 
 # -- the competition --------------------------------------------------------------------------

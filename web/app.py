@@ -242,7 +242,12 @@ async def _answer(
     def work() -> tuple[Answer, bool]:
         library, pixels = site.reader.library, None
         if photo is not None:
-            pixels = decode(photo[1], library.profile.size, most=MOST_PIXELS).pixels
+            pixels = decode(
+                photo[1],
+                library.profile.size,
+                interpolation=library.profile.interpolation,
+                most=MOST_PIXELS,
+            ).pixels
         beyond = len(library) if asked.offset else 0  # there is nothing after the last photo
         within = asked.model_copy(update={"offset": min(asked.offset, beyond)})
         query = within.query(

@@ -1,0 +1,133 @@
+"""`duplicates`: photos that are there more than once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.options import filter_of, filtered, shared, why_none_asked
+from commands.printing import counted, megabytes, near, print_json, print_paths, shown
+from commands.progress import progress_bar
+from db.errors import NothingFound
+
+if TYPE_CHECKING:
+    from db.records import Copy, Duplicates, ImageRecord
+
+
+@click.command(
+    epilog="""Examples:
+
+\b
+pixquery duplicates --taken 2023
+pixquery duplicates --threshold 1 --paths -0 | xargs -0 trash"""
+)
+@click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), default=0.9,
+              show_default=True,
+              help="Likeness from which photos count as one picture; 1: equal files only.",
+              )  # fmt: skip
+@filtered
+@click.option("--paths", is_flag=True, help="Print the paths of all but the best of each group.")
+@click.option(
+    "-0", "nul", is_flag=True, help="With --paths: end each with NUL instead of a newline."
+)
+@shared
+def duplicates(
+    threshold: float, library: Path, as_json: bool, paths: bool, nul: bool, **asked: Any
+) -> None:
+    """Find photos that are there more than once.
+
+    Equal files are found by their content, near copies (resized, compressed anew, slightly cropped
+    or brightened, in another format) by how like they look. Each group begins with the photo to
+    keep: of the most pixels, then the largest file, then the oldest. The others are each like that
+    one.
+
+    Nothing is deleted. Look at near copies before you delete them: photos of one burst can be as
+    like.
+    """
+    from engine import Library
+
+    with Library.open(library) as opened:
+        where = filter_of(opened, asked)
+        held = len(opened)
+        with progress_bar("Comparing", "photos") as progress:
+            found = opened.duplicates(threshold, where=where, progress=progress)
+    if as_json:
+        print_json(_duplicates_json(found))
+    elif paths:
+        print_paths((copy.record.path for group in found.groups for copy in group.copies), nul)
+    elif found.groups:
+        show_duplicates(found)
+    if not found.groups:
+        raise NothingFound(_why_no_duplicates(found, held, library))
+
+
+def _why_no_duplicates(found: Duplicates, held: int, library: Path) -> str:
+    if not (held and found.among):
+        return why_none_asked(held, library)
+    lower = "" if found.threshold < 0.8 else "; a lower --threshold also finds what is less alike"
+    return f"none of the {found.among:,} photos is there more than once{lower}"
+
+
+def _duplicates_json(found: Duplicates) -> dict[str, Any]:
+    return {
+        "threshold": found.threshold,
+        "among": found.among,
+        "copies": found.copies,
+        "bytes": found.bytes,
+        "groups": [
+            {
+                "best": _file_json(group.best),
+                "copies": [
+                    {
+                        **_file_json(copy.record),
+                        "kind": _kind(copy),
+                        "likeness": round(copy.likeness, 4),
+                    }
+                    for copy in group.copies
+                ],
+            }
+            for group in found.groups
+        ],
+    }
+
+
+def _file_json(record: ImageRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "path": str(record.path),
+        "width": record.width,
+        "height": record.height,
+        "bytes": record.state.size,
+        "format": record.format,
+    }
+
+
+def _kind(copy: Copy) -> str:
+    return "exact" if copy.exact else "near"
+
+
+def show_duplicates(found: Duplicates) -> None:
+    """A block a group for eyes, a line a photo for programs."""
+    eyes = sys.stdout.isatty()
+    for number, group in enumerate(found.groups, 1):
+        rows: list[tuple[str, str, ImageRecord]] = [("best", "", group.best)]
+        rows += [(_kind(copy), f"{copy.likeness:.3f}", copy.record) for copy in group.copies]
+        for kind, likeness, record in rows:
+            size = f"{record.width} x {record.height}"
+            if eyes:
+                mark = click.style(f"{kind:<5}", fg="green" if kind == "best" else "yellow")
+                weight = megabytes(record.state.size)
+                click.echo(f"{mark}  {likeness:<5}  {size:>13}  {weight:>9}  {near(record.path)}")
+            else:
+                columns = (number, kind, likeness, size, record.state.size, shown(record.path))
+                click.echo("\t".join(map(str, columns)))
+        if eyes:
+            click.echo()
+    if eyes:
+        click.echo(
+            f"{found.copies:,} of {found.among:,} photos are superfluous, "
+            f"{megabytes(found.bytes)}, in {counted(len(found.groups), 'group')}"
+        )

@@ -1,0 +1,163 @@
+"""`evaluate`: a library measured by queries whose photos are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.loading import one_thread_for_small_sums
+from commands.options import shared
+from commands.printing import print_json, rounded, say
+from commands.progress import progress_bar
+
+if TYPE_CHECKING:
+    from db.records import Evaluation
+    from trainer.evaluate import Graded
+
+
+@click.command(
+    epilog="Example:  pixquery evaluate test_queries.csv --judgements qrels.txt --report report"
+)
+@click.argument("queries", metavar="QUERIES.csv", type=click.Path(path_type=Path))
+@click.option("--judgements", metavar="FILE", type=click.Path(path_type=Path),
+              help="Graded judgements, for nDCG, AP, RR, P and R.")  # fmt: skip
+@click.option("--sep", metavar="CHAR", help="Column separator; else found from the header.")
+@click.option("--candidates", type=click.IntRange(1), default=200, show_default=True,
+              help="Photos that the prefilter hands to the regressor.")  # fmt: skip
+@click.option("--report", metavar="DIR", type=click.Path(path_type=Path),
+              help="Write evaluation.json and the figures of every query there.")  # fmt: skip
+@shared
+def evaluate(
+    queries: Path,
+    judgements: Path | None,
+    sep: str | None,
+    candidates: int,
+    report: Path | None,
+    library: Path,
+    as_json: bool,
+) -> None:
+    """Measure a library against queries whose relevant photos are known.
+
+    QUERIES.csv has the columns `query_id,query_text,image`; the image is named by its file name or
+    the end of its path. Prefilter alone is shown beside re-ranked.
+
+    With --judgements many photos may be more or less relevant to a query: FILE is a CSV with the
+    columns `query_id,image,relevance`, or TREC qrels. 0 is not relevant, as is a photo that nobody
+    judged.
+    """
+    one_thread_for_small_sums()
+    from engine import Library
+    from trainer.datasets import read_judgements, read_queries
+    from trainer.evaluate import evaluate as measure
+    from trainer.evaluate import evaluate_graded, write_measures, write_ranks
+
+    asked = read_queries(queries, sep)
+    judged = read_judgements(judgements) if judgements is not None else None
+    graded = None
+    with Library.open(library) as opened, progress_bar("Evaluating", "queries") as progress:
+        if judged is None:
+            result, ranks = measure(opened, asked, candidates, progress)
+        else:
+            result, ranks, graded = evaluate_graded(opened, asked, judged, candidates, progress)
+    found = _evaluation_json(result, graded)
+    if report is not None:
+        report.mkdir(parents=True, exist_ok=True)
+        (report / "evaluation.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+        write_ranks(report / "ranks.csv", asked, ranks)
+        if graded is not None:
+            write_measures(report / "measures.csv", graded)
+    _warn_of_evaluation(result, graded)
+    if as_json:
+        print_json(found)
+    else:
+        _show_evaluation(result, graded)
+
+
+def _warn_of_evaluation(result: Evaluation, graded: Graded | None) -> None:
+    if result.unmatched:
+        say(
+            f"{len(result.unmatched)} relevant photos are not in the library and count as not "
+            f"found, for example {result.unmatched[0]}"
+        )
+    if graded is None:
+        return
+    for what, names in (
+        ("judged photos that the library lacks, not found where relevant", graded.unmatched),
+        ("judged query ids that are not asked", graded.unknown),
+        ("queries left out of the graded measures, no photo relevant", graded.left_out),
+    ):
+        if names:
+            say(f"{what}: {len(names):,}, for example {names[0]}")
+
+
+def _evaluation_json(result: Evaluation, graded: Graded | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "queries": result.queries,
+        "images": result.images,
+        "profile": result.profile,
+        "first_stage": rounded(result.first_stage, 4),
+        "reranked": rounded(result.reranked, 4),
+        "ci95": _bounds_json(result.ci95),
+        "milliseconds": rounded({"p50": result.p50, "p95": result.p95}, 2),
+    }
+    if graded is not None:
+        first, reranked = graded.unjudged.mean(1)
+        found["measures"] = {
+            "queries": len(graded.queries),
+            "left_out": len(graded.left_out),
+            "judgements": graded.judgements,
+            "first_stage": rounded(graded.means(0), 4),
+            "reranked": rounded(graded.means(1), 4),
+            "ci95": _bounds_json(graded.ci95()),
+            "unjudged@10": {
+                "first_stage": round(float(first), 2),
+                "reranked": round(float(reranked), 2),
+            },
+        }
+    return found
+
+
+def _bounds_json(
+    ci95: Mapping[str, Mapping[str, tuple[float, float]]],
+) -> dict[str, dict[str, list[float]]]:
+    return {
+        stage: {name: [round(low, 4), round(high, 4)] for name, (low, high) in bounds.items()}
+        for stage, bounds in ci95.items()
+    }
+
+
+def _show_evaluation(result: Evaluation, graded: Graded | None) -> None:
+    click.echo(f"{result.queries:,} queries over {result.images:,} photos ({result.profile})\n")
+    _show_stages(result.first_stage, result.reranked, result.ci95)
+    if graded is not None:
+        click.echo(
+            f"\n{len(graded.queries):,} queries with {graded.judgements:,} graded judgements\n"
+        )
+        _show_stages(graded.means(0), graded.means(1), graded.ci95())
+        first, reranked = graded.unjudged.mean(1)
+        click.echo(
+            f"\nof the first ten photos, nobody judged {first:.1f} (prefilter) and {reranked:.1f} "
+            "(re-ranked) on average"
+        )
+    click.echo(f"\none query: median {result.p50:.1f} ms, 95 % within {result.p95:.1f} ms")
+
+
+def _show_stages(
+    first_stage: Mapping[str, float],
+    reranked: Mapping[str, float],
+    ci95: Mapping[str, Mapping[str, tuple[float, float]]],
+) -> None:
+    click.echo(
+        f"{'':<12}{'prefilter':>10}{'95 % interval':>18}{'re-ranked':>12}{'95 % interval':>18}"
+    )
+    for name, first in first_stage.items():
+        cells = ""
+        for stage, value, width in (("first_stage", first, 10), ("reranked", reranked[name], 12)):
+            bounds = ci95[stage].get(name)
+            span = f"{bounds[0]:.3f} .. {bounds[1]:.3f}" if bounds else ""
+            cells += f"{value:>{width}.3f}{span:>18}"
+        click.echo(f"{name:<12}{cells}".rstrip())

@@ -1,0 +1,175 @@
+"""The hits of an answer as they are shown: JSON, lines, a table, pictures, a page."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.loading import extra
+from commands.printing import clean, counted, iso, near, rounded, say, shown
+from commands.progress import progress_bar
+from db.errors import NothingFound, NoViewer
+
+if TYPE_CHECKING:
+    from db.records import Answer, Hit
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON; what is not known is null."""
+    return {
+        **asdict(hit),
+        "path": str(hit.path),
+        "relevance": _figure(hit.relevance),
+        "similarity": _figure(hit.similarity),
+        "modified": iso(hit.modified),
+        "taken": hit.taken.isoformat() if hit.taken else None,
+    }
+
+
+def _figure(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """An answer as JSON, with what the stages took."""
+    return {
+        "query": answer.query,
+        "profile": answer.profile,
+        "candidates": answer.candidates,
+        "among": answer.among,
+        "hits": [hit_json(hit) for hit in answer.hits],
+        "milliseconds": rounded(asdict(answer.milliseconds), 2),
+    }
+
+
+def show_hits(answer: Answer) -> None:
+    """A table for eyes, a line a hit for programs."""
+    if not sys.stdout.isatty():
+        for hit in answer.hits:
+            figures = [
+                "" if value is None else f"{value:.3f}" for value in (hit.relevance, hit.similarity)
+            ]
+            click.echo("\t".join([str(hit.rank), *figures, shown(hit.path)]))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("#", justify="right", style="dim")
+    judged = answer.hits[0].relevance is not None
+    described = answer.hits[0].similarity is not None
+    heading = "relevance" if judged else "likeness" if described else "taken"
+    table.add_column(heading, no_wrap=True)
+    table.add_column("photo", overflow="fold")
+    table.add_column("size", justify="right", style="dim", no_wrap=True)
+    for hit in answer.hits:
+        figure = hit.relevance if judged else hit.similarity
+        if figure is None:
+            known = Text(f"{hit.taken or hit.modified.astimezone():%Y-%m-%d}")
+        else:
+            known = Text(f"{figure:4.2f} ") + _bar(max(0.0, figure))
+        link = Text(near(hit.path))
+        if hit.path.is_absolute() and shown(hit.path) == str(hit.path):
+            link.stylize(f"link {hit.path.as_uri()}")
+        table.add_row(str(hit.rank), known, link, f"{hit.width} x {hit.height}")
+    console = Console()
+    console.print(table)
+    spent = answer.milliseconds.total
+    summary = f"{answer.candidates:,} of {answer.among:,} photos judged in {spent:.0f} ms"
+    if not answer.candidates:
+        summary = f"the newest of {answer.among:,} photos"
+    console.print(summary, style="dim", highlight=False)
+
+
+def show_pictures(answer: Answer) -> None:
+    """Pictures by what the terminal can show: kitty's graphics, sixels, or half blocks."""
+    with extra("terminal"):
+        from textual_image.renderable import Image  # asks the terminal
+    from rich.console import Console
+
+    from db.errors import UnreadableImage
+    from indexer.decode import thumbnail
+    from web.words import fit
+
+    console = Console()
+    for hit in answer.hits:
+        words = fit(hit.relevance, hit.similarity).words
+        caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
+        console.print("  ".join(filter(None, caption)), markup=False, highlight=False)
+        try:
+            small = thumbnail(hit.path.read_bytes(), _PICTURE)
+        except (OSError, UnreadableImage) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            console.print(f"cannot be read: {clean(str(reason))}", style="dim", highlight=False)
+        else:
+            console.print(Image(io.BytesIO(small), width="auto", height=_ROWS))
+        console.print()
+
+
+_PICTURE, _ROWS = 640, 12
+"""Longer side of a picture in pixels, and its height in lines."""
+
+
+def write_sheet(answer: Answer, file: Path) -> None:
+    """Writes the hits as a page of pictures."""
+    from web.sheet import contact_sheet
+
+    with progress_bar("Drawing", "photos") as progress:
+        page = contact_sheet(answer, progress)
+    file.write_bytes(page)
+    say(f"wrote {counted(len(answer.hits), 'picture')} to {file}")
+
+
+def open_hit(answer: Answer, rank: int) -> None:
+    """Opens a hit with the system's viewer.
+
+    Raises:
+        NothingFound: no hit of this rank was shown.
+        NoViewer: there is no viewer, or it could not open the photo.
+    """
+    hit = next((hit for hit in answer.hits if hit.rank == rank), None)
+    if hit is None:
+        first, last = answer.hits[0].rank, answer.hits[-1].rank
+        raise NothingFound(f"there is no hit {rank} to open: those shown are {first} to {last}")
+    if sys.platform == "win32":
+        os.startfile(hit.path)
+        return
+    names = ("open",) if sys.platform == "darwin" else ("xdg-open", "gio")
+    viewer = next(filter(None, map(shutil.which, names)), None)
+    if viewer is None:
+        raise NoViewer(
+            f"no program is known that opens photos: install xdg-utils, or open {hit.path} yourself"
+        )
+    words = [viewer, "open"] if Path(viewer).name == "gio" else [viewer]
+    import subprocess  # most commands do without
+
+    nothing = subprocess.DEVNULL
+    started = subprocess.Popen(
+        [*words, hit.path], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+    )
+    try:
+        failed = started.wait(_PATIENCE) != 0
+    except subprocess.TimeoutExpired:
+        failed = False  # some stay as long as the photo is looked at
+    if failed:
+        raise NoViewer(f"{Path(viewer).name} could not open {hit.path}: open it yourself")
+
+
+_PATIENCE = 3
+"""Seconds that a viewer has to say that it cannot."""
+
+
+def _bar(relevance: float) -> Any:
+    from rich.text import Text
+
+    cells = round(relevance * 10)
+    style = "green" if relevance >= 0.6 else "yellow" if relevance >= 0.3 else "red"
+    return Text("━" * cells, style) + Text("━" * (10 - cells), "bright_black")

@@ -1,0 +1,123 @@
+"""`info` and `verify`: what a library holds, and whether it is whole."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.options import shared
+from commands.printing import clean, iso, megabytes, print_json, say, shown
+from commands.progress import progress_bar
+
+if TYPE_CHECKING:
+    from db.records import LibraryInfo
+
+
+@click.command()
+@shared
+def info(library: Path, as_json: bool) -> None:
+    """Tell what the library holds."""
+    from engine import Library
+
+    with Library.open(library) as opened:
+        found = opened.info()
+    if as_json:
+        print_json(_info_json(found))
+        return
+    click.echo(f"library    {shown(found.library)}")
+    click.echo(f"profile    {found.profile}")
+    click.echo(f"photos     {found.images:,}")
+    for root in found.roots:
+        click.echo(f"  root     {shown(root.path)} ({root.images:,})")
+    click.echo(
+        f"index      {found.index}, {found.dimension} dimensions, {megabytes(found.vectors_bytes)}"
+    )
+    click.echo(f"catalogue  {megabytes(found.catalogue_bytes)}")
+    click.echo(f"updated    {iso(found.updated) or 'never'}")
+    if found.switching:
+        click.echo(
+            f"unfinished {found.encoded:,} of {found.images:,} photos are encoded anew; go on with "
+            f"`pixquery index --rebuild --profile {shlex.quote(found.switching)}`"
+        )
+
+
+def _info_json(found: LibraryInfo) -> dict[str, Any]:
+    return {
+        "library": str(found.library),
+        "profile": found.profile,
+        "images": found.images,
+        "roots": [{"path": str(root.path), "images": root.images} for root in found.roots],
+        "vectors": {
+            "index": found.index,
+            "dimension": found.dimension,
+            "bytes": found.vectors_bytes,
+        },
+        "catalogue_bytes": found.catalogue_bytes,
+        "updated": iso(found.updated),
+        "switching": {"profile": found.switching, "encoded": found.encoded}
+        if found.switching
+        else None,
+    }
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Mend what can be mended.")
+@shared
+def verify(repair: bool, library: Path, as_json: bool) -> None:
+    """Check catalogue, vectors, profile and files against each other.
+
+    Exit code 1 when something is wrong and was not mended.
+    """
+    from db.errors import LibraryDamaged
+    from db.records import Finding
+    from engine import Library
+
+    beyond = []
+    try:
+        opened = Library.open(library)
+    except LibraryDamaged as error:
+        if not repair:
+            raise
+        Library.mend(library)
+        beyond = [Finding(str(error).partition(": mend")[0], repaired=True)]
+        opened = Library.open(library)
+    with opened:
+        findings = [*beyond, *opened.verify(repair=repair)]
+        if repair and findings:
+            from indexer.build import index as build
+
+            roots = [root.path for root in opened.catalog.roots() if root.path.is_dir()]
+            if roots:
+                with progress_bar("Encoding", "photos") as progress:
+                    _reindex(opened, roots, progress, build)
+            left = {finding.what for finding in opened.verify(repair=False)}
+            findings = [
+                type(finding)(finding.what, repaired=finding.what not in left)
+                for finding in findings
+            ]
+    broken = [finding for finding in findings if not finding.repaired]
+    if as_json:
+        print_json({"library": str(library), "findings": [asdict(f) for f in findings]})
+    else:
+        for finding in findings:
+            click.echo(f"{'mended' if finding.repaired else 'wrong'}: {clean(finding.what)}")
+        if not findings:
+            click.echo("catalogue, vectors, profile and files agree")
+        elif broken and not repair:
+            click.echo("mend it with `pixquery verify --repair`")
+    if broken:
+        click.get_current_context().exit(1)
+
+
+def _reindex(opened: Any, roots: list[Path], progress: Any, build: Any) -> None:
+    from db.errors import BadRoot
+    from indexer.build import Options
+
+    try:
+        build(opened, roots, Options(progress=progress))
+    except BadRoot as error:
+        say(f"pixquery: {error}")

@@ -1,0 +1,41 @@
+"""`policy`: a library's list of stop words, on or off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from commands.options import shared
+from commands.printing import print_json, shown
+
+
+@click.command(epilog="Example:  pixquery policy on")
+@click.argument("state", type=click.Choice(["show", "on", "off"]), default="show")
+@shared
+def policy(state: str, library: Path, as_json: bool) -> None:
+    """Refuse queries that hold a stop word, such as words about children.
+
+    `on` puts the list stop-words.txt into the library's folder, where you may edit it; `off` leaves
+    it there; `show` tells which of the two it is. It is off until you switch it on.
+    """
+    from engine import Library
+
+    with Library.open(library) as opened:
+        if state != "show":
+            opened.switch_policy(on=state == "on")
+        policed, words = opened.policed, opened.stop_words
+        # Switching off is the way out of a damaged list: it must not need one.
+        count = None if state == "off" else len(opened.policy())
+    if as_json:
+        print_json(
+            {
+                "library": str(library),
+                "policy": "on" if policed else "off",
+                "file": str(words),
+                "words": count,
+            }
+        )
+        return
+    click.echo(f"policy  {'on' if policed else 'off'}")
+    click.echo(f"list    {shown(words)}" + (f" ({count:,} words)" if count else ""))

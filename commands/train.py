@@ -1,0 +1,85 @@
+"""`train`: a profile learned from captions and people's ratings."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commands.loading import extra, photo_loader
+from commands.options import shared
+from commands.printing import print_json
+from commands.progress import progress_bar
+
+
+@click.command(epilog="Examples:  pixquery train ./flickr8k --out ./my-profile;  "
+              "pixquery train ratings.csv --scale 1..5 --out ./my-profile")  # fmt: skip
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
+              help="The new profile's folder; report.html lies in it.")  # fmt: skip
+@click.option("--profile", metavar="NAME|DIR", help="Whose encoders to begin with.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--quick", is_flag=True,
+              help="In a fifth of the time: text encoder as it is, less compared.")  # fmt: skip
+@click.option("--tune", type=click.IntRange(0), default=0, metavar="N",
+              help="Search better settings of regressors in N trials each.")  # fmt: skip
+@click.option("--stop-words", type=click.Choice(["pairs", "all", "off"]), default="pairs",
+              show_default=True,
+              help="What the stop-word list takes out: rated pairs, captions as well, or nothing.",
+              )  # fmt: skip
+@click.option("--scale", default="0..1", show_default=True, metavar="LO..HI",
+              help="Of the ratings in a CSV.")  # fmt: skip
+@click.option("--aggregation", default="mean", show_default=True, metavar="NAME",
+              help="How several ratings of a pair become one: mean, median, majority; where the "
+              "CSV names workers also dawid-skene, one-coin, glad, mace, wawa.")  # fmt: skip
+@shared
+def train(
+    data: Path, out: Path, profile: str | None, library: Path, as_json: bool, **chosen: Any
+) -> None:
+    """Learn alignment and relevance from captions and people's ratings, and write a profile.
+
+    DATA is a folder with captions_train.csv, captions_rated.csv, ExpertAnnotations.tsv and images/,
+    or a CSV of your own ratings with the columns image, text, rating and perhaps worker: then only
+    relevance is learned.
+    """
+    del library  # every command takes the option; training needs none
+    from engine.profile import load_profile
+
+    with extra("train"):
+        from trainer.datasets import parse_scale
+        from trainer.train import Options
+        from trainer.train import train as learn
+
+    models = load_profile(profile) if profile else load_profile()
+    chosen["scale"] = parse_scale(chosen["scale"])
+    with progress_bar("Training", "steps") as progress:
+        options = Options(**chosen, progress=progress)
+        load = photo_loader(models.size, models.interpolation)
+        found = learn(data, out, models, load, options)
+    if as_json:
+        print_json(found)
+        return
+    for line in _study_lines(found):
+        click.echo(line)
+
+
+def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{'regressor':<24}{'features':<18}{'split':<10}  RMSE  tau_c  crowd tau_b"
+    for row in found["regressors"]:
+        figures = [
+            "    -" if row[name] is None else f"{row[name]:5.3f}"
+            for name in ("rmse", "tau_c_expert", "tau_b_crowd")
+        ]
+        yield f"{row['name']:<24}{row['features']:<18}{row['split']:<10} " + "  ".join(figures)
+    yield f"chosen: {found['chosen']}; {found['why']}"
+    if found["alignment"] is not None:
+        stages = found["reranking"]
+        for name, stage in (("similarity", "first_stage"), ("relevance", "reranked")):
+            recalls = " / ".join(f"{100 * stages[stage][f'recall@{k}']:.1f}" for k in (1, 5, 10))
+            yield f"recall@1 / 5 / 10 by {name}: {recalls} %"
+    out = found["out"]
+    yield f"wrote the profile {out}, and what was measured to {Path(out) / 'report.html'}"
+    yield f"use it with:  pixquery index FOLDER --profile {shlex.quote(out)}"

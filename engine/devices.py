@@ -1,0 +1,183 @@
+"""Devices beside the processor that an image model can run on, for whoever has one.
+
+Intel's GPUs and NPUs are run by OpenVINO, NVIDIA's GPUs by ONNX Runtime; both read the profile's
+own float model. Drivers are many and some compute wrongly, so a device is trusted once it has given
+the processor's vectors for a few pictures, and not before.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from db.errors import DeviceUnusable
+from db.records import Floats, Pixels
+from engine.alignment import unit
+from engine.encoders import ImageEncoder, OpenVinoImageEncoder, cache_option
+from engine.runtime import ov
+
+AUTO, CPU, CUDA, GPU, NPU = "auto", "cpu", "cuda", "gpu", "npu"
+DEVICES = (AUTO, CPU, CUDA, GPU, NPU)
+"""``auto`` is a GPU of its own where there is one, else the processor: graphics that share the
+processor's memory, and NPUs, are used when asked for by name."""
+
+AGREES = 0.99
+"""The least cosine between a device's and the processor's vectors of the same pictures."""
+_BATCH = 16
+_PROVIDER = "CUDAExecutionProvider"
+
+
+def image_encoder_on(device: str, model: Path, *, size: int, dimension: int) -> ImageEncoder | None:
+    """An encoder that runs on a device and agrees with the processor.
+
+    Args:
+        device: One of ``DEVICES``.
+        model: ONNX, uint8[n, size, size, 3] -> float32[n, dimension], in full precision.
+        size: Side of the square input, in pixels.
+        dimension: Length of a vector.
+
+    Returns:
+        None where the processor is to be used.
+
+    Raises:
+        DeviceUnusable: The device that was named is not there, cannot run the model, or computes
+            other vectors than the processor.
+    """
+    if device == CPU:
+        return None
+    ways: dict[str, Callable[[], ImageEncoder]] = {
+        CUDA: lambda: OnnxRuntimeImageEncoder(model, size=size, dimension=dimension),
+        GPU: lambda: BatchImageEncoder(model, "GPU", size=size, dimension=dimension),
+        NPU: lambda: BatchImageEncoder(model, "NPU", size=size, dimension=dimension),
+    }
+    found = present()
+    if device == AUTO:
+        wanted = next((name for name in (CUDA, GPU) if name in found and _apart(name)), None)
+        if wanted is None:
+            return None
+        try:
+            return _trusted(wanted, ways[wanted], model)
+        except DeviceUnusable:
+            return None
+    if device not in found:
+        others = ", ".join([CPU, *found])
+        needed = "; NVIDIA's need `pip install 'pixquery[cuda]'`" if device == CUDA else ""
+        raise DeviceUnusable(
+            f"there is no device {device} that models can run on: choose one of {others}{needed}"
+        )
+    return _trusted(device, ways[device], model)
+
+
+def present() -> list[str]:
+    """The devices of this computer beside the processor."""
+    kinds = {name.partition(".")[0].lower() for name in ov.Core().available_devices}
+    found = [name for name in (GPU, NPU) if name in kinds]
+    if importlib.util.find_spec("onnxruntime") and _has_cuda_build():
+        import onnxruntime
+
+        if _PROVIDER in onnxruntime.get_available_providers():
+            found.insert(0, CUDA)
+    return found
+
+
+def _has_cuda_build() -> bool:
+    """Whether the ONNX Runtime that is installed knows NVIDIA's GPUs; asked without importing."""
+    try:
+        metadata.version("onnxruntime-gpu")
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _apart(device: str) -> bool:
+    """Whether a device has memory of its own."""
+    if device == CUDA:
+        return True
+    return "discrete" in str(ov.Core().get_property("GPU", "DEVICE_TYPE")).lower()
+
+
+def _trusted(device: str, make: Callable[[], ImageEncoder], model: Path) -> ImageEncoder:
+    try:
+        encoder = make()
+        agreement = agreement_of(encoder, model)
+    except RuntimeError as error:  # a driver's, several lines long
+        cause = (str(error).strip().splitlines() or ["no reason given"])[-1]
+        raise DeviceUnusable(
+            f"the device {device} cannot run the image model ({cause}): use --device cpu"
+        ) from error
+    if agreement < AGREES:
+        raise DeviceUnusable(
+            f"the device {device} computes other vectors than the processor (cosine "
+            f"{agreement:.4f}, at least {AGREES} is wanted): use --device cpu"
+        )
+    return encoder
+
+
+def agreement_of(encoder: ImageEncoder, model: Path) -> float:
+    """The least cosine with what the processor computes, over pictures of soft random colours."""
+    cells = np.random.default_rng(0).integers(0, 256, (6, 5, 5, 3)).astype(np.uint8)
+    repeats = -(-encoder.size // 5)
+    pictures = cells.repeat(repeats, 1).repeat(repeats, 2)[:, : encoder.size, : encoder.size]
+    pixels: Pixels = np.ascontiguousarray(pictures)
+    beside = OpenVinoImageEncoder(model, size=encoder.size, dimension=encoder.dimension)
+    ours, theirs = unit(encoder.encode(pixels)), unit(beside.encode(pixels))
+    cosines = np.einsum("nd,nd->n", ours, theirs)
+    return float(np.nan_to_num(cosines, nan=-1).min())
+
+
+class BatchImageEncoder:
+    """Runs an ONNX image model by OpenVINO in batches of one size, which GPUs and NPUs want."""
+
+    def __init__(self, model: Path, device: str, *, size: int, dimension: int) -> None:
+        """Compiles the model for a device, by OpenVINO's name for it."""
+        self.size = size
+        self.dimension = dimension
+        core = ov.Core()
+        network = core.read_model(model)
+        network.reshape([_BATCH, size, size, 3])
+        self._model = core.compile_model(network, device, {"CACHE_DIR": cache_option()})
+
+    def encode(self, pixels: Pixels) -> Floats:
+        """Encodes uint8[n, size, size, 3] into float32[n, dimension]."""
+        vectors = np.empty((len(pixels), self.dimension), np.float32)
+        batch = np.zeros((_BATCH, self.size, self.size, 3), np.uint8)
+        for start in range(0, len(pixels), _BATCH):
+            some = pixels[start : start + _BATCH]
+            batch[: len(some)] = some
+            vectors[start : start + len(some)] = self._model([batch])[0][: len(some)]
+        return vectors
+
+
+class OnnxRuntimeImageEncoder:
+    """Runs an ONNX image model by ONNX Runtime, on NVIDIA's GPUs."""
+
+    def __init__(
+        self, model: Path, *, size: int, dimension: int, provider: str = _PROVIDER
+    ) -> None:
+        """Loads the model.
+
+        Raises:
+            DeviceUnusable: The provider does not come up; ONNX Runtime would take another.
+        """
+        import onnxruntime
+
+        self.size = size
+        self.dimension = dimension
+        if provider == _PROVIDER:
+            onnxruntime.preload_dlls()  # CUDA's own libraries, from where PyTorch's wheels put them
+        self._session: Any = onnxruntime.InferenceSession(model, providers=[provider])
+        if provider not in self._session.get_providers():
+            raise DeviceUnusable(
+                "ONNX Runtime finds a GPU and not the CUDA libraries for it: install them with "
+                "`pip install 'onnxruntime-gpu[cuda,cudnn]'`, or use --device cpu"
+            )
+
+    def encode(self, pixels: Pixels) -> Floats:
+        """Encodes uint8[n, size, size, 3] into float32[n, dimension]."""
+        parts = [np.empty((0, self.dimension), np.float32)]
+        for start in range(0, len(pixels), 4 * _BATCH):
+            parts += self._session.run(None, {"pixels": pixels[start : start + 4 * _BATCH]})
+        return np.concatenate(parts)

@@ -1,0 +1,106 @@
+"""Devices beside the processor: the same vectors, or a sentence.
+
+No GPU is needed: OpenVINO and ONNX Runtime run on the processor here, by the code that runs them on
+a device.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import COLOURS, SIZE, Invoke
+
+from db.errors import DeviceUnusable
+from db.records import Floats, Pixels
+from engine.devices import (
+    AUTO,
+    CPU,
+    DEVICES,
+    BatchImageEncoder,
+    OnnxRuntimeImageEncoder,
+    agreement_of,
+    image_encoder_on,
+    present,
+)
+from engine.encoders import ImageEncoder
+from engine.profile import load_profile
+
+ABSENT = [device for device in DEVICES if device not in (AUTO, CPU, *present())]
+
+
+@pytest.fixture
+def model(colours: Path) -> Path:
+    return colours / "image.onnx"
+
+
+def encoders(model: Path, size: int, dimension: int) -> list[ImageEncoder]:
+    return [
+        BatchImageEncoder(model, "CPU", size=size, dimension=dimension),
+        OnnxRuntimeImageEncoder(
+            model, size=size, dimension=dimension, provider="CPUExecutionProvider"
+        ),
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 16, 17, 150])
+def test_batches_of_any_length_are_encoded_in_order(model: Path, count: int) -> None:
+    colours = np.array(list(COLOURS.values()), np.uint8)[np.arange(count) % 8]
+    pixels = np.broadcast_to(colours[:, None, None], (count, SIZE, SIZE, 3))
+    for encoder in encoders(model, SIZE, 3):
+        found = encoder.encode(np.ascontiguousarray(pixels))
+        assert found.shape == (count, 3)
+        np.testing.assert_allclose(found, colours / 255, atol=1e-6)
+
+
+def test_the_shipped_model_agrees_on_all_ways_to_run_it() -> None:
+    profile = load_profile()
+    model = profile.folder / profile.manifest["image"]["models"]["float"]
+    for encoder in encoders(model, profile.size, profile.dimension):
+        assert agreement_of(encoder, model) > 0.9999
+
+
+class Wrong:
+    """A device whose driver swaps two colours, or gives no numbers at all."""
+
+    size, dimension = SIZE, 3
+
+    def __init__(self, encoder: ImageEncoder, *, broken: bool) -> None:
+        self._encoder, self._broken = encoder, broken
+
+    def encode(self, pixels: Pixels) -> Floats:
+        found = self._encoder.encode(pixels)[:, [1, 0, 2]]
+        return found * np.float32(np.nan if self._broken else 1)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_device_that_computes_wrongly_is_noticed(model: Path, *, broken: bool) -> None:
+    encoder = encoders(model, SIZE, 3)[0]
+    assert agreement_of(encoder, model) > 0.9999
+    assert agreement_of(Wrong(encoder, broken=broken), model) < 0.99
+
+
+@pytest.mark.skipif(not ABSENT, reason="this computer has every kind of device")
+def test_a_device_that_is_not_there_is_told(model: Path, squares: Path, invoke: Invoke) -> None:
+    for device in ABSENT:
+        with pytest.raises(DeviceUnusable, match=f"no device {device}.*cpu"):
+            image_encoder_on(device, model, size=SIZE, dimension=3)
+    done = invoke("index", squares, "--library", squares.parent / "l", "--device", ABSENT[0])
+    assert done.exit_code == 1
+    assert f"there is no device {ABSENT[0]}" in done.stderr
+    again = invoke("index", squares, "--library", squares.parent / "l", "--device", "cpu")
+    assert again.exit_code == 0
+
+
+@pytest.mark.skipif(bool(present()), reason="this computer has another device")
+def test_without_a_device_the_processor_encodes(model: Path) -> None:
+    for device in (AUTO, CPU):
+        assert image_encoder_on(device, model, size=SIZE, dimension=3) is None
+
+
+@pytest.mark.skipif(not present(), reason="this computer has no device beside the processor")
+@pytest.mark.parametrize("device", present())
+def test_the_devices_of_this_computer_agree_with_its_processor(device: str) -> None:
+    profile = load_profile()
+    model = profile.folder / profile.manifest["image"]["models"]["float"]
+    encoder = profile.images_on(device)
+    assert agreement_of(encoder, model) > 0.99
