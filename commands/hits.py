@@ -91,6 +91,10 @@ def show_hits(answer: Answer) -> None:
 
 def show_pictures(answer: Answer) -> None:
     """Pictures by what the terminal can show: kitty's graphics, sixels, or half blocks."""
+    import logging
+
+    # Terminals that tell no size are many, and it warns of each by a traceback.
+    logging.getLogger("textual_image").addHandler(logging.NullHandler())
     with extra("terminal"):
         from textual_image.renderable import Image  # asks the terminal
     from rich.console import Console

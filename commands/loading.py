@@ -59,6 +59,10 @@ def photo_loader(size: int, interpolation: str) -> Callable[[Path], Pixels]:
         try:
             return decode(path.read_bytes(), size, interpolation=interpolation).pixels
         except UnreadableImage as error:
-            raise UnreadableImage(f"{shown(path)}: {error}") from None
+            raise UnreadableImage(f"{shown(path)}: {error}: name another photo") from None
+        except OSError as error:
+            raise UnreadableImage(
+                f"{shown(path)} cannot be read ({error.strerror}): name another photo"
+            ) from None
 
     return load

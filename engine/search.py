@@ -53,8 +53,8 @@ class Part:
             )
         if not 0 < abs(self.weight) <= HEAVIEST:
             raise BadQuery(
-                f"the weight {self.weight:g} of {self!s} is not between -{HEAVIEST:g} and "
-                f"{HEAVIEST:g} without 0: 1 counts fully, 0.5 half, -1 against"
+                f"the weight {abs(self.weight):g} of {self!s} cannot count: take one above 0 and "
+                f"up to {HEAVIEST:g}, where 1 counts fully and 0.5 half"
             )
 
     def __str__(self) -> str:
@@ -148,41 +148,65 @@ class Ranking:
         return np.asarray(np.lexsort((-self.similarities, -self.relevances, blocks)), np.int64)
 
 
-def rank(
-    query: Query, depth: int, profile: "Profile", index: "VectorIndex", among: Ids | None = None
-) -> Ranking:
-    """Finds the ``depth`` candidates nearest to a query and judges them.
+class Aimed:
+    """A query with its point among a library's photos; the point is found once.
 
-    Args:
-        query: Asks for something, not for all photos of a filter.
-        depth: How many, at the most.
-        profile: The library's.
-        index: The library's.
-        among: The ids int64[n] that count; none means all.
+    Whoever needs more candidates asks again for more of them: those that were judged before are not
+    judged again.
     """
-    begin = perf_counter()
-    wanted = aim(query.everything, profile, index)
-    encoded = perf_counter()
-    near = index.search(wanted, depth, among=among)
-    ids, similarities = near.ids[0], near.similarities[0]
-    filtered = perf_counter()
-    relevances = None
-    if query.judged:
-        relevances = np.empty(0, np.float32)
-        if len(ids):
-            relevances = profile.relevance.score(wanted, index.vectors(ids))
-    judged = perf_counter()
-    return Ranking(
-        ids,
-        similarities,
-        relevances,
-        Milliseconds(
-            encode=1e3 * (encoded - begin),
-            prefilter=1e3 * (filtered - encoded),
-            rerank=1e3 * (judged - filtered),
-            total=1e3 * (judged - begin),
-        ),
-    )
+
+    def __init__(
+        self, query: Query, profile: "Profile", index: "VectorIndex", among: Ids | None = None
+    ) -> None:
+        """Finds the point.
+
+        Args:
+            query: Asks for something, not for all photos of a filter.
+            profile: The library's.
+            index: The library's.
+            among: The ids int64[n] that count; none means all.
+
+        Raises:
+            BadQuery: A part names a photo that the library does not hold, or the parts cancel out.
+        """
+        self._query, self._profile, self._index, self._among = query, profile, index, among
+        begin = perf_counter()
+        self._point = aim(query.everything, profile, index)
+        encode = 1e3 * (perf_counter() - begin)
+        self._spent = Milliseconds(encode, 0.0, 0.0, encode)
+        self._ids, self._relevances = np.empty(0, np.int64), np.empty(0, np.float32)
+
+    def rank(self, depth: int) -> Ranking:
+        """The ``depth`` candidates nearest to the point, or all where there are fewer, judged."""
+        begin = perf_counter()
+        near = self._index.search(self._point, depth, among=self._among)
+        found = perf_counter()
+        relevances = self._judge(near.ids[0]) if self._query.judged else None
+        prefilter, rerank = 1e3 * (found - begin), 1e3 * (perf_counter() - found)
+        before = self._spent
+        self._spent = Milliseconds(
+            encode=before.encode,
+            prefilter=before.prefilter + prefilter,
+            rerank=before.rerank + rerank,
+            total=before.total + prefilter + rerank,
+        )
+        return Ranking(near.ids[0], near.similarities[0], relevances, self._spent)
+
+    def _judge(self, ids: Ids) -> Floats:
+        """The relevances float32[n] of int64[n] ids."""
+        fresh = np.setdiff1d(ids, self._ids)
+        if len(fresh):
+            scores = self._profile.relevance.score(self._point, self._index.vectors(fresh))
+            known = np.concatenate([self._ids, fresh])
+            order = np.argsort(known)
+            self._ids = known[order]
+            self._relevances = np.concatenate([self._relevances, scores])[order]
+        return self._relevances[np.searchsorted(self._ids, ids)]
+
+
+def rank(query: Query, depth: int, profile: "Profile", index: "VectorIndex") -> Ranking:
+    """Finds the ``depth`` candidates nearest to a query and judges them."""
+    return Aimed(query, profile, index).rank(depth)
 
 
 def aim(parts: Sequence[Part], profile: "Profile", index: "VectorIndex") -> Floats:
@@ -229,19 +253,8 @@ def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Cata
     begin = perf_counter()
     among = _among(query, catalog, index)
     asked = len(index) if among is None else len(among)
-    end = query.offset + query.k
-    depth = -(-end // query.candidates) * query.candidates
-    while True:
-        ranking = rank(query, depth, profile, index, among)
-        order = ranking.order(rerank=query.rerank, at_once=query.candidates)
-        if query.min_relevance > 0 and ranking.relevances is not None:
-            order = order[ranking.relevances[order] >= query.min_relevance]
-            last = len(ranking.ids) - query.candidates
-            if len(order) < end and (order >= last).any() and len(ranking.ids) < asked:
-                depth *= 2
-                continue  # the candidates so far reach far enough, and there may be more
-        break
-    shown = order[query.offset : end]
+    ranking, order = _reach(query, Aimed(query, profile, index, among), asked)
+    shown = order[query.offset : query.offset + query.k]
     records = catalog.records([int(ranking.ids[position]) for position in shown])
     hits = tuple(
         _hit(rank_, records[int(ranking.ids[position])], ranking, int(position))
@@ -258,6 +271,27 @@ def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Cata
         milliseconds=Milliseconds(spent.encode, spent.prefilter, spent.rerank, total),
         among=asked,
     )
+
+
+def _reach(query: Query, aimed: Aimed, asked: int) -> tuple[Ranking, Ids]:
+    """So many candidates of the ``asked`` photos as the page needs, and the answer's order of them.
+
+    A least relevance may leave too few of them: then twice as many are looked at, until the last
+    block of candidates has no photo that reaches it.
+    """
+    end = query.offset + query.k
+    depth = -(-end // query.candidates) * query.candidates
+    while True:
+        ranking = aimed.rank(depth)
+        order = ranking.order(rerank=query.rerank, at_once=query.candidates)
+        if ranking.relevances is None or query.min_relevance == 0:
+            return ranking, order
+        order = order[ranking.relevances[order] >= query.min_relevance]
+        last = len(ranking.ids) - query.candidates
+        barren = not (order >= last).any()
+        if len(order) >= end or barren or len(ranking.ids) >= asked:
+            return ranking, order
+        depth *= 2
 
 
 def _among(query: Query, catalog: Catalog, index: "VectorIndex") -> Ids | None:

@@ -548,14 +548,108 @@ def test_the_large_view_has_an_address(visit: Open, gallery: str) -> None:
 def test_photos_that_browsers_cannot_show(visit: Open, gallery: str) -> None:
     page = visit(f"{gallery}?q=magenta")
     first(page, "magenta.tiff")
-    with page.expect_response("**/file?as=jpeg") as reply:
+    with page.expect_response("**/file?as=jpeg&*") as reply:
         tiles(page).first.get_by_role("link").click()
     assert reply.value.headers["content-type"] == "image/jpeg"
     expect(page.locator("#large")).to_have_attribute("src", re.compile("as=jpeg"))
     expect(page.locator("#large")).to_have_js_property("naturalWidth", 360)
     assert page.get_by_role("link", name="Original").get_attribute("href") == re.sub(
-        r"\?as=jpeg", "", str(page.locator("#large").get_attribute("src")).replace(gallery, "")
+        r"\?as=jpeg.*", "", str(page.locator("#large").get_attribute("src")).replace(gallery, "")
     )
+
+
+def pane(page: Page) -> dict[str, float]:
+    """How wide the large photo is, how much of it there is room for, and how far it is scrolled."""
+    return dict(
+        page.evaluate(
+            """() => {
+              const pane = document.getElementById("pane");
+              const picture = document.getElementById("large").getBoundingClientRect();
+              return { width: picture.width, left: picture.left, top: picture.top,
+                room: pane.clientWidth, x: pane.scrollLeft, y: pane.scrollTop };
+            }"""
+        )
+    )
+
+
+def test_full_size_by_keyboard(visit: Open, gallery: str) -> None:
+    page = visit(f"{gallery}?q=white", viewport={"width": 700, "height": 500})
+    first(page, "white.jpg")  # 1200 pixels wide
+    tiles(page).first.get_by_role("link").click()
+    button = page.get_by_role("button", name="Full size")
+    expect(button).to_be_enabled()
+    assert pane(page)["width"] < 700
+    page.keyboard.press("z")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    whole = pane(page)
+    assert whole["width"] == 1200
+    assert whole["x"] == pytest.approx((1200 - whole["room"]) / 2, abs=1)
+    accessible(page)
+    for key, way in (("ArrowRight", 1), ("ArrowLeft", -1)):
+        before = pane(page)["x"]
+        page.keyboard.press(key)
+        assert (pane(page)["x"] - before) * way > 50
+    before = pane(page)["y"]
+    page.keyboard.press("ArrowDown")
+    assert pane(page)["y"] > before
+    expect(page.locator("#viewer-place")).to_have_text("1 of 60")
+    page.keyboard.press("Escape")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert pane(page)["width"] < 700
+    page.keyboard.press("z")
+    page.get_by_role("button", name="Next photo").click()  # the next one is shown whole
+    expect(page.locator("#viewer-place")).to_have_text("2 of 60")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_full_size_by_mouse(visit: Open, gallery: str) -> None:
+    page = visit(f"{gallery}?q=white", viewport={"width": 700, "height": 500})
+    first(page, "white.jpg")
+    tiles(page).first.get_by_role("link").click()
+    expect(page.get_by_role("button", name="Full size")).to_be_enabled()
+    before = pane(page)
+    x, y = before["left"] + 0.25 * before["width"], before["top"] + 30
+    page.mouse.click(x, y)
+    after = pane(page)
+    assert after["width"] == 1200
+    assert after["left"] + 0.25 * after["width"] == pytest.approx(x, abs=1.5)  # it stays in place
+    page.mouse.down()
+    page.mouse.move(x - 40, y, steps=4)
+    page.mouse.up()
+    assert pane(page)["x"] == pytest.approx(after["x"] + 40, abs=1)  # dragged, and not clicked
+    page.mouse.wheel(0, 100)
+    page.wait_for_function("document.getElementById('pane').scrollTop > 50")
+    page.mouse.click(x, y)
+    assert pane(page)["width"] == before["width"]
+
+
+def test_no_full_size_for_what_is_shown_in_it(visit: Open, gallery: str) -> None:
+    page = visit(f"{gallery}?q=red")  # 480 pixels wide
+    tiles(page).first.get_by_role("link").click()
+    expect(page.locator("#large")).to_have_attribute("src", re.compile("/file$"))
+    expect(page.get_by_role("button", name="Full size")).to_be_disabled()
+    before = pane(page)
+    page.keyboard.press("z")
+    page.locator("#large").click()
+    assert pane(page) == before
+
+
+def test_a_photo_whose_file_is_gone(visit: Open, gallery: str) -> None:
+    page = visit(f"{gallery}?q=red", refused=(410,))
+    first(page, "red.jpg")
+    for address in ("**/thumbnail?*", "**/file"):
+        page.route(address, lambda route: route.fulfill(status=410, json={"error": "it is gone"}))
+    page.reload()
+    expect(tiles(page).first).to_have_class(re.compile("failed"))
+    content = "getComputedStyle(document.querySelector('.photo a'), '::before').content"
+    assert '"red.jpg"' in page.evaluate(content)
+    accessible(page)
+    tiles(page).first.get_by_role("link").click()
+    expect(page.locator("#large-failed")).to_contain_text("is gone, was changed or is damaged")
+    expect(page.get_by_role("button", name="More like this")).to_be_visible()
 
 
 def test_from_a_photo_to_photos_near_it(visit: Open, gallery: str) -> None:
@@ -569,7 +663,9 @@ def test_from_a_photo_to_photos_near_it(visit: Open, gallery: str) -> None:
 
 def test_an_unknown_photo(visit: Open, gallery: str) -> None:
     page = visit(f"{gallery}?photo=123456", refused=(404,))
-    expect(page.locator("#large-failed")).to_be_visible()
+    expect(page.locator("#large-failed")).to_contain_text("not in the library")
+    expect(page.get_by_role("button", name="More like this")).to_be_hidden()
+    accessible(page)
     page.keyboard.press("Escape")
     expect(page.locator("#summary")).to_have_text("60 photos, newest first")
 
@@ -625,8 +721,23 @@ def test_nothing_jumps_while_pictures_load(visit: Open, gallery: str) -> None:
 def test_an_empty_library(visit: Open, empty: str) -> None:
     page = visit(empty)
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
-    expect(page.locator("#notice")).to_contain_text("pixquery index")
+    command = page.locator("#notice code")
+    expect(command).to_have_text(re.compile(r"^pixquery index ~/Pictures --library /\S+$"))
     accessible(page)
+
+
+def test_a_library_that_comes_into_being(
+    visit: Open, serve: Callable[[Path], str], colours: Path, tmp_path: Path
+) -> None:
+    page = visit(serve(tmp_path / "later"), refused=(503,))
+    expect(page.get_by_role("heading", name="The library is not ready")).to_be_visible()
+    expect(page.locator("#notice code")).to_contain_text(f"--library {tmp_path / 'later'}")
+    accessible(page)
+    square(tmp_path / "photos" / "red.jpg", "red")
+    library_of(colours, tmp_path / "later", tmp_path / "photos")
+    page.wait_for_timeout(1100)  # the server looks again each second
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#summary")).to_have_text("1 photo, newest first")
 
 
 def test_a_busy_server_is_asked_again(visit: Open, gallery: str) -> None:
@@ -643,6 +754,20 @@ def test_a_busy_server_is_asked_again(visit: Open, gallery: str) -> None:
     page.route("**/api/search?q=red&*", reply)
     search(page, "red", "red.jpg")
     assert not busy
+
+
+def test_pictures_are_kept_by_the_browser(visit: Open, gallery: str) -> None:
+    page = visit(f"{gallery}?q=red&min_relevance=0.9")
+    expect(page.locator("#photos > li.loaded")).to_have_count(1)
+    page.goto(f"{gallery}?q=red&min_relevance=0.9&orientation=landscape")
+    expect(page.locator("#photos > li.loaded")).to_have_count(1)
+    fetched = page.evaluate(
+        """performance.getEntriesByType("resource")
+          .filter((entry) => entry.name.includes("/thumbnail?"))
+          .map((entry) => entry.transferSize)"""
+    )
+    assert fetched
+    assert not any(fetched)
 
 
 def test_pictures_that_did_not_come_are_asked_for_again(visit: Open, gallery: str) -> None:
@@ -803,6 +928,13 @@ def test_an_address_and_a_state_say_the_same(visit: Open, gallery: str, address:
     request = called(page, "address", "toRequest", state)
     assert "example" not in request
     assert "photo" not in request
+
+
+def test_cameras_that_are_part_of_others_say_so(visit: Open, gallery: str) -> None:
+    page = visit(gallery)
+    cameras = [{"name": name} for name in ("Apple iPhone 12", "Apple iPhone 12 Pro", "Canon 80D")]
+    told = [called(page, "filters", "kinds", camera["name"], cameras) for camera in cameras]
+    assert told == ["Apple iPhone 12, all kinds", "Apple iPhone 12 Pro", "Canon 80D"]
 
 
 def test_weights_in_addresses(visit: Open, gallery: str) -> None:

@@ -13,9 +13,10 @@ import pytest
 from conftest import COLOURS, NewLibrary, centred, square
 
 from db.errors import BadQuery, NothingFound
-from db.records import Milliseconds, Period
+from db.records import Floats, Milliseconds, Period
 from engine import Filter, Library, Part, Query
-from engine.search import LONGEST_QUERY, Ranking
+from engine.profile import Profile
+from engine.search import LONGEST_QUERY, Ranking, search
 from indexer.build import index
 
 
@@ -320,6 +321,54 @@ def test_a_least_relevance_reaches_beyond_the_first_candidates(tints: Path, tmp_
             ).hits
         ]
         assert paged == [hit.id for hit in found]
+
+
+class Counted(Profile):
+    """The colour profile, which counts; relevance is as good as drawn by lot, photo by photo."""
+
+    encoded = 0
+    judged = 0
+
+    def encode(self, texts: list[str]) -> Floats:
+        self.encoded += 1
+        return super().texts.encode(texts)
+
+    def score(self, texts: Floats, photos: Floats) -> Floats:
+        self.judged += len(photos)
+        return np.asarray(np.modf(1000 * np.abs(photos[:, 1]))[0], np.float32)
+
+    def spread(self, vectors: Floats) -> Floats:
+        return np.ones(len(vectors), np.float32)
+
+    @property
+    def texts(self) -> Any:
+        return self
+
+    @property
+    def relevance(self) -> Any:
+        return self
+
+
+@pytest.mark.parametrize(("k", "offset", "least"), [(14, 0, 0.8), (8, 5, 0.8), (3, 30, 0.6)])
+def test_reaching_further_encodes_once_and_judges_each_photo_once(
+    new_library: NewLibrary, models: Profile, tmp_path: Path, k: int, offset: int, least: float
+) -> None:
+    for number in range(150):
+        square(tmp_path / "many" / f"{number:03d}.png", (255, number, number))
+    library = new_library()
+    index(library, [tmp_path / "many"])
+    counted = Counted(models.folder, models.manifest)
+    query = Query("red", k=k, offset=offset, candidates=20, min_relevance=least)
+    answer = search(query, counted, library.index, library.catalog)
+    assert answer.candidates > 2 * 20  # it had to reach further than it began
+    assert counted.encoded == 1
+    assert counted.judged == answer.candidates
+    deep = Query("red", k=150, candidates=20)
+    every = search(deep, counted, library.index, library.catalog).hits
+    fit = [hit for hit in every if hit.relevance is not None and hit.relevance >= least]
+    found = [(hit.id, hit.relevance, hit.similarity) for hit in answer.hits]
+    assert found == [(hit.id, hit.relevance, hit.similarity) for hit in fit[offset : offset + k]]
+    assert len(found) == k
 
 
 # -- a library that others write to -----------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from conftest import Invoke, square
+from conftest import REPOSITORY, Invoke, square
 from PIL import Image
 
 from db.records import Answer, Hit, Milliseconds
@@ -39,6 +39,19 @@ class Elements(HTMLParser):
 
     def values(self, tag: str, name: str) -> list[str]:
         return [str(attrs.get(name)) for found, attrs in self.found if found == tag]
+
+
+def test_pages_sheets_and_terminals_use_the_same_words() -> None:
+    """What the gallery's script says of a relevance is what is said everywhere, to a hair."""
+    script = (REPOSITORY / "web" / "static" / "words.js").read_text("utf-8")
+    steps = re.findall(r'\{ least: ([\d.]+), level: (\d), word: "([^"]+)" \}', script)
+    assert len(steps) == 4
+    told = (REPOSITORY / "docs" / "search.md").read_text("utf-8")
+    for least, level, words in steps:
+        assert fit(float(least), 0.5) == (int(level), words)
+        if float(least) > 0:
+            assert fit(float(least) - 1e-6, 0.5).level == int(level) - 1
+            assert re.search(rf"\*{words}\*\s+from {least}", told)
 
 
 def test_a_sheet_holds_pictures_words_and_links(tmp_path: Path) -> None:

@@ -156,8 +156,8 @@ def test_words_find_what_the_engine_finds(
     assert told["next"] == 5
     assert set(told["milliseconds"]) == {"encode", "prefilter", "rerank", "total"}
     for hit, wanted in zip(told["hits"], expected.hits, strict=True):
-        assert set(hit) == {"rank", "id", "name", "path", "relevance", "similarity", "width",
-                            "height", "modified", "taken"}  # fmt: skip
+        assert set(hit) == {"rank", "id", "name", "path", "version", "relevance", "similarity",
+                            "width", "height", "modified", "taken"}  # fmt: skip
         assert (hit["rank"], hit["id"]) == (wanted.rank, wanted.id)
         assert (hit["name"], hit["path"]) == (wanted.path.name, str(wanted.path))
         assert hit["relevance"] == pytest.approx(wanted.relevance, abs=1e-3)
@@ -271,8 +271,11 @@ def test_details(client: TestClient, ids: dict[str, int], root: Path) -> None:
     told = client.get(f"/api/images/{ids['Ferien ä']}").json()
     path = root / "Ferien ä.jpg"
     assert told.pop("modified")
+    version = told["version"]
+    assert version != client.get(f"/api/images/{ids['red']}").json()["version"]
     assert told == {
         "id": ids["Ferien ä"], "name": path.name, "path": str(path), "root": 1, "folder": "",
+        "version": version,
         "width": 640, "height": 480, "bytes": path.stat().st_size, "format": "JPEG",
         "camera": "Maker Model 1", "taken": "2021-07-14T12:30:00",
         "place": {"latitude": 48.21, "longitude": 16.37},
@@ -300,10 +303,18 @@ def test_thumbnails_are_upright(client: TestClient, ids: dict[str, int]) -> None
 
 
 def test_thumbnails_are_kept_by_browsers(client: TestClient, ids: dict[str, int]) -> None:
+    """For ever by the photo's version, which another photo or content never has."""
+    hit = client.get("/api/search?q=red&k=1").json()["hits"][0]
+    assert hit["version"] == client.get(f"/api/images/{ids['red']}").json()["version"]
+    for address in (f"/api/images/{ids['red']}/thumbnail?size=160",
+                    f"/api/images/{ids['red']}/file?as=jpeg"):  # fmt: skip
+        kept = client.get(f"{address}&of={hit['version']}").headers["cache-control"]
+        assert kept == "private, max-age=31536000, immutable"
+        for wrong in ("", "&of=", f"&of={'0' * 16}", f"&of={hit['version'][:8]}"):
+            asked_after = client.get(f"{address}{wrong}").headers["cache-control"]
+            assert asked_after == "private, no-cache"
     address = f"/api/images/{ids['red']}/thumbnail?size=160"
     first = client.get(address)
-    assert "immutable" in first.headers["cache-control"]
-    assert "private" in first.headers["cache-control"]
     again = client.get(address, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     other = client.get(f"/api/images/{ids['red']}/thumbnail?size=320")
@@ -413,7 +424,7 @@ def test_large_photos_come_as_smaller_jpegs(own: Any) -> None:
 
 def test_the_library(client: TestClient, library: Library, root: Path) -> None:
     told = client.get("/api/library").json()
-    assert told["name"] == library.folder.name
+    assert (told["name"], told["folder"]) == (library.folder.name, str(library.folder))
     assert told["images"] == len(library)
     assert told["roots"] == [{"number": 1, "name": root.name, "images": len(library)}]
     assert told["profile"] == "colours"
@@ -421,6 +432,21 @@ def test_the_library(client: TestClient, library: Library, root: Path) -> None:
     assert told["cameras"] == [{"name": "Maker Model 1", "images": 1}]
     assert told["years"] == [{"year": 2021, "images": 1}]
     assert told["updated"] == library.catalog.updated.isoformat(timespec="seconds")  # type: ignore[union-attr]
+
+
+def test_cameras_count_what_their_filter_finds(own: Any) -> None:
+    client, library, root = own
+    for number, model in enumerate(["iPhone 12", "iPhone 12", "iPhone 12 Pro", "IPHONE", "D750"]):
+        exif = Image.Exif()
+        exif[0x010F], exif[0x0110] = "Apple", model
+        square(root / f"camera-{number}.jpg", (number, 0, 0), exif=exif)
+    index(library, [root])
+    told = {one["name"]: one["images"] for one in client.get("/api/library").json()["cameras"]}
+    assert told == {
+        "Apple iPhone 12": 3, "Apple iPhone 12 Pro": 1, "Apple IPHONE": 4, "Apple D750": 1,
+    }  # fmt: skip
+    for name, count in told.items():
+        assert client.get("/api/search", params={"camera": name}).json()["among"] == count
 
 
 # -- a library that changes, is empty, missing or damaged -----------------------------------------

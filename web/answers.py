@@ -1,6 +1,6 @@
 """What the server answers, as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from db.records import Answer, Hit, ImageRecord, RootSummary, Tally
+from web.pictures import version_of
 from web.reader import Contents
+
+_VERSION = (
+    "Another where the photo's content is another: pictures that are asked for with it as `of` may "
+    "be kept for ever."
+)
 
 
 class Error(BaseModel):
@@ -30,6 +36,7 @@ class Photo(BaseModel):
     id: int
     name: str = Field(description="Of the file.")
     path: str | None = Field(None, description="For clients on the server's own computer.")
+    version: str = Field(description=_VERSION)
     relevance: float | None = Field(
         description="What people would judge of photo and text, from 0 to 1; null where the query "
         "is more than one text."
@@ -78,6 +85,7 @@ class Details(BaseModel):
     id: int
     name: str
     path: str | None = Field(None, description="For clients on the server's own computer.")
+    version: str = Field(description=_VERSION)
     root: int | None = Field(description="Number of the library's folder that it lies in.")
     folder: str = Field(description="Its folder below that one; empty for that one itself.")
     width: int
@@ -99,7 +107,7 @@ class Root(BaseModel):
 
 
 class Named(BaseModel):
-    """Photos that share a format or a camera."""
+    """A format or a camera, and how many photos the filter of that name lets through."""
 
     name: str
     images: int
@@ -116,6 +124,7 @@ class LibraryTold(BaseModel):
     """What the library holds."""
 
     name: str
+    folder: str | None = Field(None, description="For clients on the server's own computer.")
     images: int
     roots: list[Root]
     profile: str
@@ -125,8 +134,23 @@ class LibraryTold(BaseModel):
     updated: str | None
 
 
-def found(answer: Answer, *, judged: bool, following: int | None, local: bool) -> Found:
-    """An answer of the engine, with the paths that a client may know."""
+def found(
+    answer: Answer,
+    records: Mapping[int, ImageRecord],
+    *,
+    judged: bool,
+    following: int | None,
+    local: bool,
+) -> Found:
+    """An answer of the engine, with the paths that a client may know.
+
+    Args:
+        answer: The engine's.
+        records: Of its hits' photos, by their ids.
+        judged: Whether relevance was predicted.
+        following: The offset of the next page, if there is one.
+        local: Whether the client may know where files lie on this computer.
+    """
     spent = answer.milliseconds
     return Found(
         query=answer.query,
@@ -134,7 +158,7 @@ def found(answer: Answer, *, judged: bool, following: int | None, local: bool) -
         among=answer.among,
         candidates=answer.candidates,
         judged=judged,
-        hits=[_photo(hit, local=local) for hit in answer.hits],
+        hits=[_photo(hit, records.get(hit.id), local=local) for hit in answer.hits],
         next=following,
         milliseconds=Spent(
             encode=round(spent.encode, 2),
@@ -145,12 +169,13 @@ def found(answer: Answer, *, judged: bool, following: int | None, local: bool) -
     )
 
 
-def _photo(hit: Hit, *, local: bool) -> Photo:
+def _photo(hit: Hit, record: ImageRecord | None, *, local: bool) -> Photo:
     return Photo(
         rank=hit.rank,
         id=hit.id,
         name=legible(hit.path.name),
         **_where(hit.path, local=local),
+        version=version_of(record) if record else "",
         relevance=None if hit.relevance is None else round(hit.relevance, 4),
         similarity=None if hit.similarity is None else round(hit.similarity, 4),
         width=hit.width,
@@ -180,6 +205,7 @@ def details(
         id=record.id,
         name=legible(record.path.name),
         **_where(record.path, local=local),
+        version=version_of(record),
         root=number,
         folder="" if folder == "." else legible(folder),
         width=record.width,
@@ -193,15 +219,16 @@ def details(
     )
 
 
-def library(contents: Contents) -> LibraryTold:
-    """What a library holds."""
+def library(contents: Contents, *, local: bool) -> LibraryTold:
+    """What a library holds, with the paths that a client may know."""
     facets = contents.facets
 
     def named(tallies: tuple[Tally, ...]) -> list[Named]:
         return [Named(**tally._asdict()) for tally in tallies]
 
     return LibraryTold(
-        name=legible(contents.name),
+        name=legible(contents.folder.name),
+        **({"folder": legible(contents.folder)} if local else {}),
         images=sum(root.images for root in contents.roots),
         roots=[
             Root(number=number, name=legible(_called(root.path)), images=root.images)
@@ -209,10 +236,19 @@ def library(contents: Contents) -> LibraryTold:
         ],
         profile=contents.profile,
         formats=named(facets.formats),
-        cameras=named(facets.cameras),
+        cameras=named(_let_through(facets.cameras)),
         years=[Year(year=int(tally.name), images=tally.images) for tally in facets.years],
         updated=contents.updated,
     )
+
+
+def _let_through(cameras: Sequence[Tally]) -> tuple[Tally, ...]:
+    """As many photos of each as its filter finds, which takes a part of a name for the whole."""
+
+    def found(name: str) -> int:
+        return sum(one.images for one in cameras if name.casefold() in one.name.casefold())
+
+    return tuple(Tally(camera.name, found(camera.name)) for camera in cameras)
 
 
 def _called(root: Path) -> str:

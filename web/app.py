@@ -1,7 +1,7 @@
 """The gallery and its API as one application."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from db.errors import NothingFound, PixqueryError
-from db.records import Answer
+from db.records import Answer, ImageRecord
 from indexer.decode import decode
 from web import answers, reference
 from web.answers import described
@@ -33,7 +33,7 @@ from web.refusals import Refusal, malformed, refusal_of
 from web.uploads import MOST_PIXELS, Uploads
 
 STATIC = Path(__file__).parent / "static"
-_DAY = 24 * 3600
+_YEAR = 365 * 24 * 3600
 _LARGEST_ID = 2**63 - 1
 
 _log = logging.getLogger("pixquery.web")
@@ -184,6 +184,9 @@ def _number(image_id: int) -> int:
 
 _routes = APIRouter()
 _Searched = Annotated[Asked, Query()]
+_Version = Annotated[
+    str, Query(max_length=64, description="The photo's version: the picture may be kept then.")
+]
 _SEARCH_REFUSALS = described(
     _403="The library's stop-word policy refuses the query, or another site asks."
 )
@@ -239,7 +242,7 @@ async def _answer(
 ) -> answers.Found:
     site, local = _site(request), _local(request)
 
-    def work() -> tuple[Answer, bool]:
+    def work() -> tuple[Answer, Mapping[int, ImageRecord], bool]:
         library, pixels = site.reader.library, None
         if photo is not None:
             pixels = decode(
@@ -257,14 +260,15 @@ async def _answer(
             local=local,
         )
         answer = site.reader.ask(query, k=within.k, offset=within.offset)
-        return answer, query is not None and query.judged
+        records = library.catalog.records([hit.id for hit in answer.hits])
+        return answer, records, query is not None and query.judged
 
-    answer, judged = await site.searches.run(work)
+    answer, records, judged = await site.searches.run(work)
     request.app.state.meters.search(answer.milliseconds)
     more = len(answer.hits) == asked.k if asked.min_relevance else True
     end = asked.offset + asked.k
     following = end if more and end < answer.among else None
-    return answers.found(answer, judged=judged, following=following, local=local)
+    return answers.found(answer, records, judged=judged, following=following, local=local)
 
 
 _UNKNOWN = described(_404="There is no photo of this number.")
@@ -299,10 +303,13 @@ async def details(request: Request, image_id: int) -> answers.Details:
     },
 )
 async def small(
-    request: Request, image_id: int, size: Annotated[Side, Query()] = Side.MIDDLE
+    request: Request,
+    image_id: int,
+    size: Annotated[Side, Query()] = Side.MIDDLE,
+    of: _Version = "",
 ) -> Response:
     """A small picture of a photo; `size` is its longer side in pixels."""
-    return await _picture(request, image_id, size)
+    return await _picture(request, image_id, size, of)
 
 
 @_routes.get(
@@ -320,10 +327,11 @@ async def file(
     request: Request,
     image_id: int,
     shown_as: Annotated[Literal["jpeg"] | None, Query(alias="as")] = None,
+    of: _Version = "",
 ) -> Response:
     """A photo's own file, or with `as=jpeg` an upright JPEG of at most 2048 pixels."""
     if shown_as:
-        return await _picture(request, image_id, LARGE)
+        return await _picture(request, image_id, LARGE, of)
     site, headers = _site(request), request.headers
     original = await site.glances.run(partial(site.pictures.original, _number(image_id)))
     try:
@@ -336,30 +344,33 @@ async def file(
         raise
 
 
-async def _picture(request: Request, image_id: int, side: int) -> Response:
+async def _picture(request: Request, image_id: int, side: int, version: str) -> Response:
     site = _site(request)
     _number(image_id)
     picture = await site.glances.run(partial(site.pictures.kept, image_id, side))
     if picture is None:
         picture = await site.drawings.run(partial(site.pictures.picture, image_id, side))
-    headers = _caching(picture)
+    headers = _caching(picture, version)
     if picture.tag and picture.tag in request.headers.get("if-none-match", ""):
         return Response(None, 304, headers)
     return Response(picture.content, 200, headers, "image/jpeg")
 
 
-def _caching(picture: Picture) -> dict[str, str]:
+def _caching(picture: Picture, version: str) -> dict[str, str]:
     if not picture.lasting:
         return {"Cache-Control": "no-store"}
-    # Not longer, as the address stays when a photo is edited in its place.
-    return {"ETag": picture.tag, "Cache-Control": f"private, max-age={_DAY}, immutable"}
+    # An address without the version stays when a photo is edited in its place, and when another
+    # library is served from here: it is asked about each time.
+    kept = f"max-age={_YEAR}, immutable" if version == picture.version else "no-cache"
+    return {"ETag": picture.tag, "Cache-Control": f"private, {kept}"}
 
 
-@_routes.get("/api/library", response_model=answers.LibraryTold)
+@_routes.get("/api/library", response_model=answers.LibraryTold, response_model_exclude_unset=True)
 async def library(request: Request) -> answers.LibraryTold:
     """What the library holds, and what filters can choose among."""
     site = _site(request)
-    return answers.library(await site.glances.run(site.reader.contents))
+    contents = await site.glances.run(site.reader.contents)
+    return answers.library(contents, local=_local(request))
 
 
 @_routes.get("/healthz", response_model=answers.Health)

@@ -75,6 +75,8 @@ class Picture:
     """A JPEG."""
     tag: str
     """Differs where the photo's content or the picture's size does."""
+    version: str
+    """Of the photo, as the catalogue knows it."""
     lasting: bool
     """It is of the content that the catalogue knows: other content gets another tag."""
 
@@ -113,7 +115,9 @@ class Pictures:
         record = self._reader.photo(image_id)
         name = _name(record, side)
         content = self._kept.get(name)
-        return None if content is None else Picture(content, f'"{name}"', lasting=True)
+        if content is None:
+            return None
+        return Picture(content, f'"{name}"', version_of(record), lasting=True)
 
     def picture(self, image_id: int, side: int) -> Picture:
         """A photo's picture of this longer side, in pixels.
@@ -136,7 +140,12 @@ class Pictures:
         name = _name(record, side)
         if same:
             self._kept.put(name, small)
-        return Picture(small, f'"{name}"' if same else "", lasting=same)
+        return Picture(small, f'"{name}"' if same else "", version_of(record), lasting=same)
+
+
+def version_of(record: ImageRecord) -> str:
+    """What tells a photo's content from any other."""
+    return record.content.hex()[:16]
 
 
 def _name(record: ImageRecord, side: int) -> str:

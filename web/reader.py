@@ -23,7 +23,8 @@ _LONGEST_REST = 60
 class Contents(NamedTuple):
     """What a library holds, for whoever wants to choose among it."""
 
-    name: str
+    folder: Path
+    """The library's."""
     profile: str
     roots: tuple[RootSummary, ...]
     facets: Facets
@@ -131,7 +132,7 @@ class Reader:
             kept = self._contents = (
                 revision,
                 Contents(
-                    name=self._folder.name,
+                    folder=self._folder,
                     profile=library.profile.name,
                     roots=library.catalog.roots(),
                     facets=library.catalog.facets(),

@@ -45,6 +45,8 @@ let state = nothing();
 let results = null;
 /** What is being asked, to be told when something else is wanted. */
 let pending = null;
+/** Where the library lies, for those who may know. */
+let folder = "";
 /** Recent results by what was asked. */
 const kept = new Map();
 /** Photos of one's own by number; a reload forgets them. */
@@ -162,11 +164,15 @@ function settle(found, { glide = false } = {}) {
   byId("summary").textContent = found.hits.length ? summary(state, found.answer) : "";
   grid.show(found.hits, { glide: glide && !first && scrollY < innerHeight });
   if (glide && !first) scrollTo(0, 0);
-  if (!found.hits.length) notice.say(nothingFound(state, found.answer, WAYS));
+  if (!found.hits.length) sayNothing();
   offerMore();
   showLarge();
   tellSoon(found.hits.length ? spoken(state, found) : "");
   sayLost();
+}
+
+function sayNothing() {
+  notice.say(nothingFound(state, results.answer, WAYS, folder));
 }
 
 /** Says why there are no photos. */
@@ -329,7 +335,9 @@ async function learnLibrary() {
     const held = await library();
     asked.roots = held.roots;
     filters.offer(held);
+    folder = held.folder ?? "";
     drawChips();
+    if (!pending && results?.answer && !results.hits.length) sayNothing();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error; // the search tells of trouble, too
   }

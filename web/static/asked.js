@@ -39,7 +39,7 @@ export class Asked {
     const chips = this.state.like_id.map((id) => {
       const name = this.#nameOf(id);
       const rest = { ...this.state, like_id: this.state.like_id.filter((other) => other !== id) };
-      return this.#pictured(thumbnail(id, 160), `like ${name}`, rest);
+      return this.#pictured(thumbnail({ id }, 160), `like ${name}`, rest);
     });
     if (this.state.example) {
       const words = `like ${this.state.example}`;
@@ -172,8 +172,8 @@ export class Asked {
 
   #noFilters() {
     const rest = unfiltered(this.state);
-    return element("button.adder", { type: "button", on: { click: () => this.change(rest) } },
-      "no filters");
+    return element("button.unfilter", { type: "button", on: { click: () => this.change(rest) } },
+      "remove filters");
   }
 
   // -- one chip ------------------------------------------------------------------------------

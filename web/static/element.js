@@ -22,6 +22,11 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** A sentence as nodes, of which what stands between backticks is code. */
+export function coded(text) {
+  return text.split("`").map((piece, place) => (place % 2 ? element("code", {}, piece) : piece));
+}
+
 /** One of the page's own icons; it says nothing to a screen reader. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");

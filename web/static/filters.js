@@ -1,6 +1,6 @@
 // The panel of filters: what the library can be narrowed to, and what it is narrowed to now.
 
-import { FILTERS, filterCount, judged } from "./address.js";
+import { FILTERS, filterCount, judged, unfiltered } from "./address.js";
 import { byId, element } from "./element.js";
 import { LEAST_FITS, SHAPES, number } from "./words.js";
 
@@ -15,6 +15,7 @@ export class Filters {
     this.panel = panel;
     this.change = change;
     this.offer({ roots: [], formats: [], cameras: [], years: [] });
+    byId("filters-none").addEventListener("click", () => change(unfiltered(this.state)));
     panel.addEventListener("change", (event) => this.#changed(event.target.name));
     panel.addEventListener("input", (event) => this.#typed(event.target));
     panel.addEventListener("submit", (event) => {
@@ -29,7 +30,9 @@ export class Filters {
     const counted = ({ name, images }) => ({ value: name, words: `${name} (${number(images)})` });
     options(year, "any", [...library.years].reverse().map(({ year: name, images }) => counted({ name, images })));
     options(root, "all", library.roots.map((one) => ({ ...counted(one), value: one.number })));
-    options(camera, "any", library.cameras.map(counted));
+    options(camera, "any", library.cameras.map((one) => ({
+      ...counted({ ...one, name: kinds(one.name, library.cameras) }), value: one.name,
+    })));
     options(least, "any, best first", LEAST_FITS);
     byId("shapes").replaceChildren(choice("radio", "orientation", "", "any"),
       ...Object.entries(SHAPES).map(([value, words]) => choice("radio", "orientation", value, words)));
@@ -66,6 +69,7 @@ export class Filters {
     const mark = byId("filters-count");
     mark.hidden = count === 0;
     mark.textContent = count;
+    byId("filters-none").hidden = count === 0;
     byId("filters-open").setAttribute("aria-label", count ? `Filters, ${count} in use` : "Filters");
   }
 
@@ -98,6 +102,13 @@ export class Filters {
       default: return { [name]: fields[name].value.trim() };
     }
   }
+}
+
+/** A camera's name; where it is part of others' names, it finds their photos as well. */
+export function kinds(name, cameras) {
+  const part = name.toLowerCase();
+  const several = cameras.filter((other) => other.name.toLowerCase().includes(part)).length > 1;
+  return several ? `${name}, all kinds` : name;
 }
 
 function between(from, to) {

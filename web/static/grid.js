@@ -69,6 +69,7 @@ export class Grid {
     );
     const item = element("li.photo", {}, link, alike);
     item.dataset.id = hit.id;
+    link.dataset.name = hit.name;
     const picture = link.firstChild;
     picture.addEventListener("load", () => item.classList.add("loaded"));
     picture.addEventListener("error", () => retry(picture, item));
@@ -110,7 +111,7 @@ export class Grid {
     const { boxes, height: whole } = layOut(this.hits, this.width, height, gap);
     this.boxes = boxes;
     this.list.style.height = `${whole}px`;
-    this.hits.forEach((hit, place) => put(this.items.get(hit.id), boxes[place], hit.id));
+    this.hits.forEach((hit, place) => put(this.items.get(hit.id), boxes[place], hit));
   }
 
   /** Where the photos lie that can be seen now. */
@@ -187,13 +188,14 @@ function retry(picture, item) {
   setTimeout(() => { picture.src = picture.getAttribute("src"); }, PAUSE * 2 ** tried);
 }
 
-function put(item, box, id) {
+function put(item, box, hit) {
   for (const side of ["left", "top", "width", "height"]) item.style[side] = `${box[side]}px`;
   const picture = item.querySelector("img");
   const pixels = Math.max(box.width, box.height) * Math.min(devicePixelRatio, 2);
-  if (pixels > Number(picture.dataset.pixels ?? 0)) { // never a smaller one again
-    picture.dataset.pixels = pixels;
-    const source = thumbnail(id, pixels);
+  const edited = picture.dataset.version !== hit.version;
+  if (edited || pixels > Number(picture.dataset.pixels)) { // never a smaller one again
+    Object.assign(picture.dataset, { pixels, version: hit.version });
+    const source = thumbnail(hit, pixels);
     if (picture.getAttribute("src") !== source) picture.src = source;
   }
 }

@@ -1,6 +1,6 @@
 // What to say instead of photos, or above them: nothing found, trouble, an empty library.
 
-import { element, icon } from "./element.js";
+import { coded, element, icon } from "./element.js";
 
 export class Notice {
   /** @param {HTMLElement} section */
@@ -11,16 +11,18 @@ export class Notice {
   /**
    * Says something.
    *
-   * @param {{mark?: string, title: string, text?: string|Node, urgent?: boolean,
-   *   ways?: {words: string, go: Function}[]}} what ``ways`` are the ways out, as buttons
+   * @param {{mark?: string, title: string, text?: string, urgent?: boolean,
+   *   ways?: {words: string, go: Function}[]}} what ``ways`` are the ways out, as buttons; what
+   *   stands between backticks in the text is a command
    */
   say({ mark = "trouble", title, text = "", urgent = false, ways = [] }) {
     this.section.replaceChildren(
       icon(mark),
-      element("div", { role: urgent ? "alert" : "status" }, element("h2", {}, title), element("p", {}, text)),
+      element("div", { role: urgent ? "alert" : "status" }, element("h2", {}, title), element("p", {}, ...coded(text))),
       element("div.ways", {}, ...ways.map(({ words, go }) =>
         element("button", { type: "button", on: { click: go } }, words))),
     );
+    this.section.classList.remove("small");
     this.section.hidden = false;
   }
 

@@ -8,7 +8,7 @@ export function summary(state, answer) {
   const among = photos(answer.among);
   if (!describes(state)) return `${among}, newest first`;
   if (judged(state)) return `${poor(answer) ? "Nothing fits well. " : ""}Best of ${among} first`;
-  return `Most alike of ${among} first. This is likeness: how well photos fit is only told for a description alone.`;
+  return `Most alike of ${among} first. This is likeness, not how well they fit.`;
 }
 
 function poor({ hits: [best] }) {
@@ -43,14 +43,15 @@ export function standing(place, state, results) {
  * Why there are no photos, and the ways out.
  *
  * @param {Object} ways functions: noFilters, anyFit, again
+ * @param {string} folder the library's, where it may be known
  */
-export function nothingFound(state, answer, ways) {
+export function nothingFound(state, answer, ways, folder = "") {
   const filters = filterCount(state);
   if (!answer.among && !filters && !state.like_id.length) {
     return {
       mark: "empty",
       title: "No photos yet",
-      text: "Fill this library with `pixquery index ~/Pictures`, then look again.",
+      text: `Fill this library with \`pixquery index ~/Pictures${folder && ` --library ${quoted(folder)}`}\` and look again.`,
       ways: [{ words: "Look again", go: ways.again }],
     };
   }
@@ -69,6 +70,11 @@ export function nothingFound(state, answer, ways) {
     text: "Take one away above, or all of them.",
     ways: [{ words: "Remove all filters", go: ways.noFilters }],
   };
+}
+
+/** A path as shells take it. */
+function quoted(path) {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /**
@@ -93,6 +99,7 @@ export function trouble(error, state, ways) {
     413: { title: "That is too much", ways: [anew] },
     422: { mark: "lost", title: "This cannot be searched", ways: filterCount(state) ? [noFilters, anew] : [anew] },
     429: { title: "Many are searching just now", ways: [again] },
+    503: { mark: "empty", title: "The library is not ready", ways: [again] },
   }[error.status] ?? { title: "Something went wrong", ways: [again, anew] };
   return { urgent: true, text, ...said };
 }

@@ -31,10 +31,14 @@ export const library = () => ask("api/library");
 /** All that is known of a photo. */
 export const photo = (id, options) => ask(`api/images/${id}`, options);
 
-/** Where a photo's small picture lies, for a longest side in device pixels. */
-export function thumbnail(id, pixels) {
+/**
+ * Where a photo's small picture lies, for a longest side in device pixels.
+ *
+ * Browsers keep what they asked for with its version, and ask after the rest each time.
+ */
+export function thumbnail({ id, version }, pixels) {
   const size = [160, 320].find((least) => least >= pixels) ?? 640;
-  return `api/images/${id}/thumbnail?size=${size}`;
+  return `api/images/${id}/thumbnail?size=${size}${version ? `&of=${version}` : ""}`;
 }
 
 const SHOWN_BY_BROWSERS = new Set(["JPEG", "PNG", "GIF", "WebP", "BMP", "AVIF"]);
@@ -43,8 +47,8 @@ const SHOWN_BY_BROWSERS = new Set(["JPEG", "PNG", "GIF", "WebP", "BMP", "AVIF"])
 export const original = (id) => `api/images/${id}/file`;
 
 /** Where a photo lies in a format that browsers show. */
-export function shown({ id, format }) {
-  return SHOWN_BY_BROWSERS.has(format) ? original(id) : `${original(id)}?as=jpeg`;
+export function shown({ id, format, version }) {
+  return SHOWN_BY_BROWSERS.has(format) ? original(id) : `${original(id)}?as=jpeg&of=${version}`;
 }
 
 function upload(photo) {

@@ -4,6 +4,7 @@ import { byId, element, icon } from "./element.js";
 import { bars } from "./grid.js";
 import { original, photo, shown, thumbnail } from "./server.js";
 import { bytes, fit, moment, place, size } from "./words.js";
+import { Zoom } from "./zoom.js";
 
 const SWIPE = 60; // pixels, from which on a finger's way counts as meant
 
@@ -16,6 +17,7 @@ export class Viewer {
     this.how = how;
     this.dialog = byId("viewer");
     this.picture = byId("large");
+    this.zoom = new Zoom();
     this.id = null;
     byId("viewer-close").addEventListener("click", () => this.dialog.close());
     byId("viewer-alike").addEventListener("click", () => how.onAlike({ id: this.id, name: byId("viewer-name").textContent }));
@@ -69,6 +71,7 @@ export class Viewer {
   close() {
     this.asked?.abort();
     this.id = null;
+    this.zoom.hold(0);
     if (this.dialog.open) this.dialog.close();
     this.picture.removeAttribute("src");
   }
@@ -80,10 +83,12 @@ export class Viewer {
     byId("viewer-name").textContent = hit?.name ?? `Photo ${id}`;
     byId("facts").replaceChildren();
     byId("large-failed").hidden = true;
+    this.dialog.classList.remove("unknown");
     this.picture.hidden = false;
     this.picture.alt = hit?.name ?? "";
-    this.picture.src = thumbnail(id, 640);
+    this.picture.src = thumbnail(hit ?? { id }, 640);
     if (hit) this.#shape(hit);
+    this.zoom.hold(0);
     byId("viewer-original").href = original(id);
   }
 
@@ -99,15 +104,34 @@ export class Viewer {
     try {
       await large.decode();
     } catch {
-      return; // the small picture has to do
+      await this.#makeDo(signal);
+      return;
     }
-    if (!signal.aborted) this.picture.src = large.src;
+    if (signal.aborted) return;
+    this.picture.src = large.src;
+    this.zoom.hold(large.naturalWidth);
+  }
+
+  /** Where the photo itself does not come, the small picture has to do, if there is one. */
+  async #makeDo(signal) {
+    try {
+      await this.picture.decode();
+    } catch {
+      if (!signal.aborted) this.#say("The file of this photo is gone, was changed or is damaged: index its folder again.");
+    }
   }
 
   #fail(error) {
+    const unknown = error.status === 404;
+    this.dialog.classList.toggle("unknown", unknown);
+    this.#say(unknown ? "This photo is not in the library, or no longer." : error.message);
+  }
+
+  /** Says something in the photo's place. */
+  #say(words) {
     this.picture.hidden = true;
     byId("large-failed").hidden = false;
-    byId("large-failed").textContent = error.message;
+    byId("large-failed").textContent = words;
   }
 
   // -- details -------------------------------------------------------------------------------
@@ -162,7 +186,14 @@ export class Viewer {
 
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.zoom.step(event.key)) {
+      event.preventDefault();
+      return;
+    }
+    if (event.key === "Escape" && !this.zoom.on) return; // it closes the view
     const act = {
+      Escape: () => this.zoom.leave(),
+      z: () => this.zoom.toggle(),
       ArrowLeft: () => byId("previous").disabled || this.how.onTurn(-1),
       ArrowRight: () => byId("next").disabled || this.how.onTurn(1),
       i: () => this.#toggle(),
@@ -182,7 +213,7 @@ export class Viewer {
     stage.addEventListener("pointerdown", (event) => {
       if (event.pointerType === "mouse" || event.target.closest("button")) return;
       fingers.add(event.pointerId);
-      const zoomed = (visualViewport?.scale ?? 1) > 1.01;
+      const zoomed = this.zoom.on || (visualViewport?.scale ?? 1) > 1.01;
       from = fingers.size === 1 && !zoomed ? { x: event.clientX, y: event.clientY } : null;
     });
     stage.addEventListener("pointermove", (event) => {
