@@ -8,6 +8,7 @@
     ├── BadRoot             a folder to index is missing, unreadable or holds no photo
     ├── CannotServe         the server cannot listen at the address, or must not
     ├── DeviceUnusable      the device to encode on is not there, or computes wrongly
+    ├── DownloadFailed      a model of the hub cannot be had now, or not by this user
     ├── LibraryError
     │   ├── LibraryNotFound     no library at that place
     │   ├── LibraryLocked       another process is writing to it
@@ -21,7 +22,8 @@
     │   ├── ProfileNotFound     no profile of that name
     │   ├── ProfileDamaged      a file of it is missing or altered
     │   ├── ProfileMismatch     the library was made with another profile
-    │   └── ProfileUntrained    it has encoders and was never trained
+    │   ├── ProfileUntrained    it has encoders and was never trained
+    │   └── SourceUnusable      what a profile should be made of is no model, or damaged
     ├── QueryRefused        the stop-word policy refuses the query
     └── UnreadableImage     one photo cannot be used; the run goes on
 
@@ -52,6 +54,10 @@ class CannotServe(PixqueryError):
 
 class DeviceUnusable(PixqueryError):
     """The device to encode photos on is not there, or not to be relied on."""
+
+
+class DownloadFailed(PixqueryError):
+    """A model of the hub cannot be had: no network, no such model, no permission, no room."""
 
 
 class LibraryError(PixqueryError):
@@ -108,6 +114,10 @@ class ProfileMismatch(ProfileError):
 
 class ProfileUntrained(ProfileError):
     """A profile has encoders and no alignment yet, so that it cannot be searched with."""
+
+
+class SourceUnusable(ProfileError):
+    """What a profile should be made of is no model, or its files are damaged."""
 
 
 class QueryRefused(PixqueryError):

