@@ -1,6 +1,6 @@
 """A Hugging Face hub on this machine: it answers as huggingface.co does, and fails when told to.
 
-Large files are handed over to a second server on another port, as the real one does with its
+Large files are handed over to a second server of another name, as the real one does with its
 content network, so that what goes to the hub alone can be told apart.
 """
 
@@ -80,7 +80,8 @@ class Hub:
 
     def address(self, name: str = "hub") -> str:
         """Where a server listens."""
-        return f"http://127.0.0.1:{self.servers[name].server_address[1]}"
+        host = {"hub": "127.0.0.1", "store": "localhost"}[name]
+        return f"http://{host}:{self.servers[name].server_address[1]}"
 
     def publish(
         self, named: str, files: dict[str, bytes], *, commit: str = "", tags: tuple[str, ...] = ()

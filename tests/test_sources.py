@@ -33,6 +33,10 @@ ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 CARD = "---\nlicense: apache-2.0\ntags:\n- vision\n---\n# A model\n"
 STATE = {"layer.weight": torch.arange(6.0).reshape(2, 3), "layer.bias": torch.tensor([1.5, -2.0])}
 RESNET = "microsoft/resnet-18"
+CUT = int(2.6 * (1 << 20))
+"""Where connections end, in bytes."""
+KEPT = int(2.5 * (1 << 20))
+"""What is kept then: whole pieces of 256 KiB."""
 BERT = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -71,7 +75,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
     with hubs.running() as hub:
         template = hub.address() + "/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr(constants, "ENDPOINT", hub.address())
@@ -536,7 +540,7 @@ def cut_once(hub: Hub, *, stall: float = 0.0, reset: bool = False) -> None:
 
     def cut(asked: Asked) -> None:
         if asked.server == "store" and len(hub.asked("model.safetensors", "GET")) <= 2:
-            asked.cut, asked.stall, asked.reset = int(2.5 * (1 << 20)), stall, reset
+            asked.cut, asked.stall, asked.reset = CUT, stall, reset
 
     hub.fault = cut
 
@@ -558,10 +562,36 @@ def test_a_download_goes_on_where_it_was_cut(
     assert found.weights.read_bytes() == files["model.safetensors"]
     first, second = [a for a in hub.asked("model.safetensors", "GET") if a.server == "store"]
     assert "range" not in first.headers
-    assert second.headers["range"] == f"bytes={2 << 20}-", "whole pieces were kept"
-    assert sent(hub) == [int(2.5 * (1 << 20)), 2 << 20]
+    assert second.headers["range"] == f"bytes={KEPT}-", "whole pieces were kept"
+    assert sent(hub) == [CUT, (4 << 20) - KEPT]
     assert max(told) == 4 << 20
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_download_goes_on_for_as_long_as_something_comes(hub: Hub) -> None:
+    files = resnet(1)
+    hub.publish(RESNET, files)
+    lengths = [300_000, 300_000, 0]
+
+    def reset(asked: Asked) -> None:
+        if asked.server == "store" and lengths:
+            asked.cut, asked.reset = lengths.pop(0), True
+
+    hub.fault = reset
+    assert "the download of microsoft/resnet-18 from" in refused(RESNET, DownloadFailed)
+    assert find(RESNET).weights.read_bytes() == files["model.safetensors"]
+    asked = [a for a in hub.asked("model.safetensors", "GET") if a.server == "store"]
+    ranges = [a.headers.get("range") for a in asked]
+    assert ranges == [None, "bytes=262144-", "bytes=524288-", "bytes=524288-"]
+
+
+def test_what_is_too_long_is_begun_anew(hub: Hub, tmp_path: Path) -> None:
+    files = resnet()
+    hub.publish(RESNET, files)
+    blobs = tmp_path / "cache" / "models--microsoft--resnet-18" / "blobs"
+    digest = hashlib.sha256(files["model.safetensors"]).hexdigest()
+    lay(blobs, {f"{digest}.incomplete": files["model.safetensors"] + b"more"})
+    assert find(RESNET).weights.read_bytes() == files["model.safetensors"]
 
 
 @pytest.mark.slow
@@ -585,7 +615,7 @@ def test_a_later_try_goes_on_where_the_last_one_ended(hub: Hub) -> None:
         if asked.server == "store" and "range" in asked.headers:
             return hubs.error(503)
         if asked.server == "store":
-            asked.cut = int(2.5 * (1 << 20))
+            asked.cut = CUT
         return None
 
     hub.fault = fail
@@ -593,7 +623,7 @@ def test_a_later_try_goes_on_where_the_last_one_ended(hub: Hub) -> None:
     hub.fault = lambda asked: None
     hub.log.clear()
     assert find(RESNET).weights.read_bytes() == files["model.safetensors"]
-    assert sent(hub) == [2 << 20]
+    assert sent(hub) == [(4 << 20) - KEPT]
     assert not hub.asked("config.json"), "it was there"
 
 
@@ -867,9 +897,7 @@ def test_nothing_is_told_of_the_user(hub: Hub) -> None:
     hub.publish(RESNET, resnet())
     find(RESNET)
     for asked in hub.log:
-        assert asked.path.split("?")[0].startswith(
-            (f"/api/models/{RESNET}/", f"/{RESNET}/resolve/")
-        )
+        assert asked.path.startswith((f"/api/models/{RESNET}/revision/main", f"/{RESNET}/resolve/"))
         assert asked.method in {"GET", "HEAD"}
         assert not {"torch", "agent", "transformers"} & set(
             asked.headers["user-agent"].replace("/", " ").replace(";", " ").split()
