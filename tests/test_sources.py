@@ -320,6 +320,12 @@ def test_checkpoints_are_read(tmp_path: Path, document: object, zipped: bool) ->
     assert same(read_state(tmp_path / "a.pth"), STATE)
 
 
+def test_a_layer_may_be_called_module(tmp_path: Path) -> None:
+    state = {"module.weight": torch.ones(2), "head.weight": torch.zeros(2)}
+    (tmp_path / "a.pth").write_bytes(pickled(state))
+    assert same(read_state(tmp_path / "a.pth"), state)
+
+
 def sharded() -> dict[str, bytes]:
     """Weights in two files with their index."""
     from safetensors.torch import save
@@ -658,7 +664,7 @@ def test_a_slow_server_is_waited_for(hub: Hub, monkeypatch: pytest.MonkeyPatch) 
 def test_a_hub_that_says_nothing_is_left(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.3)
     awake = threading.Event()
-    hub.fault = lambda asked: (awake.wait(10), None)[1]
+    hub.fault = lambda asked: (awake.wait(3), None)[1]
     assert "stopped answering while microsoft/resnet-18 was" in refused(RESNET, DownloadFailed)
     awake.set()
 
@@ -769,10 +775,11 @@ def test_refusals_say_what_to_do(hub: Hub, answer: Answer, said: tuple[str, ...]
         assert part in sentence
 
 
-def test_gated_files_are_told_too(hub: Hub) -> None:
+@pytest.mark.parametrize("answer", [hubs.error(401, "GatedRepo"), hubs.error(403)])
+def test_gated_files_are_told_too(hub: Hub, answer: Answer) -> None:
     """The real hub shows everybody what a gated model holds."""
     hub.publish(RESNET, resnet())
-    hub.fault = lambda asked: hubs.error(401, "GatedRepo") if asked.file else None
+    hub.fault = lambda asked: answer if asked.file else None
     assert "accept them at" in refused(RESNET, DownloadFailed)
 
 
@@ -916,8 +923,9 @@ print(json.dumps(told, sort_keys=True))
 
 def test_the_environment_counts(hub: Hub, tmp_path: Path) -> None:
     """The variables that users of the hub know, as a process finds them at its start."""
-    files = resnet(2)
+    files = resnet(3)
     commit = hub.publish(RESNET, files)
+    cut_once(hub)
     home = tmp_path / "home"
 
     def run(**more: str) -> subprocess.CompletedProcess[str]:
