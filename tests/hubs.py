@@ -185,6 +185,7 @@ def _server(hub: Hub, name: str) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 20
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             headers = {key.lower(): value for key, value in self.headers.items()}
@@ -211,7 +212,7 @@ def _server(hub: Hub, name: str) -> ThreadingHTTPServer:
                 time.sleep(asked.stall)
                 self.close_connection = True
             if asked.reset:
-                time.sleep(0.2)  # what was written may arrive first
+                time.sleep(0.1)  # what was written may arrive first
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 self.connection.close()
