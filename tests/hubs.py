@@ -1,6 +1,6 @@
 """A Hugging Face hub on this machine: it answers as huggingface.co does, and fails when told to.
 
-Large files are handed over to a second server on another port, as the real one does with its
+Large files are handed over to a second server of another name, as the real one does with its
 content network, so that what goes to the hub alone can be told apart.
 """
 
@@ -80,7 +80,8 @@ class Hub:
 
     def address(self, name: str = "hub") -> str:
         """Where a server listens."""
-        return f"http://127.0.0.1:{self.servers[name].server_address[1]}"
+        host = {"hub": "127.0.0.1", "store": "localhost"}[name]
+        return f"http://{host}:{self.servers[name].server_address[1]}"
 
     def publish(
         self, named: str, files: dict[str, bytes], *, commit: str = "", tags: tuple[str, ...] = ()
@@ -184,6 +185,7 @@ def _server(hub: Hub, name: str) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 20
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             headers = {key.lower(): value for key, value in self.headers.items()}
@@ -210,7 +212,7 @@ def _server(hub: Hub, name: str) -> ThreadingHTTPServer:
                 time.sleep(asked.stall)
                 self.close_connection = True
             if asked.reset:
-                time.sleep(0.2)  # what was written may arrive first
+                time.sleep(0.1)  # what was written may arrive first
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 self.connection.close()

@@ -56,9 +56,8 @@ from trainer.sources import (
     sha256,
 )
 
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 """Bytes between two tidings of progress, and the most of a file that a cut costs."""
-_RESETS = 5
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_WAY = (ConnectError, ConnectTimeout, ProxyError, UnsupportedProtocol, OfflineModeIsEnabled)
 _LICENCE_TAG = "license:"
@@ -240,23 +239,24 @@ def _fetch_large(model: _Model, name: str, lfs: BlobLfsInfo, meter: Any) -> None
 
 
 def _go_on(part: Path, address: str, size: int, meter: Any) -> None:
-    """Fetches what a file lacks."""
+    """Fetches what a file lacks, for as long as something comes."""
     headers = build_hf_headers(headers={"accept-encoding": "identity"})  # parts of it can be had
-    for left in reversed(range(_RESETS)):
-        try:
-            with part.open("ab") as opened:
+    with part.open("ab") as opened:
+        while True:
+            done = opened.tell()
+            try:
                 http_get(
                     address,
                     opened,
-                    resume_size=opened.tell(),
+                    resume_size=done,
                     headers=headers,
                     expected_size=size,
                     tqdm_class=meter,
                 )
-            return
-        except ReadError:  # after every other kind of cut the library goes on
-            if not left:
-                raise
+                return
+            except ReadError:  # a reset; after every other kind of cut the library goes on
+                if opened.tell() <= done:
+                    raise
 
 
 def _meter(file: RepoSibling, progress: Progress) -> Any:
