@@ -137,11 +137,11 @@ def _measured(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _recalls(name: str, place: Path) -> dict[str, Any] | None:
-    """Recall on the development split; None where it is not at hand."""
+def _recalls(name: str, place: Path) -> dict[str, Any]:
+    """Recall on the development split; nothing where it is not at hand."""
     photos, queries = FLICKR8K / "images" / "dev", FLICKR8K / "test_queries.csv"
     if not (photos.is_dir() and queries.is_file()):
-        return None
+        return {}
     with Library.open(place, create=True, profile=name) as library:
         index(library, [photos])
         result, _ = evaluate(library, read_queries(queries), CANDIDATES)
