@@ -67,7 +67,9 @@ class OpenVinoImageEncoder:
     activations stay in the core's cache, which beats larger batches (``docs/performance.md``).
     """
 
-    def __init__(self, model: Path, *, size: int, dimension: int, threads: int = 0) -> None:
+    def __init__(
+        self, model: Path, *, size: int, dimension: int, threads: int = 0, exact: bool = False
+    ) -> None:
         """Compiles the model.
 
         Args:
@@ -75,6 +77,7 @@ class OpenVinoImageEncoder:
             size: Side of the square input, in pixels.
             dimension: Length of a vector.
             threads: Cores to use; 0 = all that this process may use.
+            exact: Compute in float32 even where the processor is faster with less.
         """
         self.size = size
         self.dimension = dimension
@@ -110,7 +113,15 @@ class OpenVinoImageEncoder:
 class OpenVinoTextEncoder:
     """Runs an ONNX sentence encoder on the CPU, its words split by ``tokenizers``."""
 
-    def __init__(self, model: Path, tokenizer: Path, *, dimension: int, max_tokens: int) -> None:
+    def __init__(
+        self,
+        model: Path,
+        tokenizer: Path,
+        *,
+        dimension: int,
+        max_tokens: int,
+        exact: bool = False,
+    ) -> None:
         """Compiles the model.
 
         Args:
@@ -118,12 +129,13 @@ class OpenVinoTextEncoder:
             tokenizer: A ``tokenizer.json``.
             dimension: Length of a vector.
             max_tokens: Longer texts are cut.
+            exact: Compute in float32 even where the processor is faster with less.
         """
         self.dimension = dimension
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding()
-        options = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": cache_option()}
+        options = {"PERFORMANCE_HINT": "LATENCY", **_options(exact=exact)}
         with _damage_told(model):
             self._model = ov.Core().compile_model(model, "CPU", options)
         self._one_at_a_time = Lock()
@@ -159,6 +171,11 @@ def _damage_told(model: Path) -> Iterator[None]:
         raise ProfileDamaged(
             f"the model file {model} cannot be used ({cause}): install the profile again"
         ) from error
+
+
+def _options(*, exact: bool) -> dict[str, str]:
+    precision = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
+    return {"CACHE_DIR": cache_option(), **precision}
 
 
 def _usable_cores() -> int:

@@ -21,7 +21,7 @@ from safetensors.numpy import save
 from db.errors import BadData, SourceUnusable
 from db.records import Floats, Pixels
 from engine.alignment import Alignment, unit
-from engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
+from engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
 from engine.profile import MANIFEST, SHIPPED
 from trainer import export
 from trainer.datasets import imagenet_names
@@ -47,6 +47,7 @@ _CALIBRATING = 300
 _CHECKED = 32
 """Photos and texts that go through both."""
 _PROBES = 256
+_LEAST = 0.999
 _LEAST_INT8 = 0.99
 _STEPS = 6
 _TEXTS = (
@@ -218,7 +219,9 @@ def _image_part(
     checked = pixels[:: max(1, len(pixels) // _CHECKED)][:_CHECKED]
     with torch.no_grad():
         true = np.concatenate([image(torch.from_numpy(one[None])).numpy() for one in checked])
-    encoder = OpenVinoImageEncoder(folder / "image.onnx", size=size, dimension=dimension)
+    encoder = OpenVinoImageEncoder(
+        folder / "image.onnx", size=size, dimension=dimension, exact=True
+    )
     agreement = {"image": _agreed(encoder.encode(checked), true, source, "photos")}
     models, left_out = {"float": "image.onnx"}, {}
     if not image.convolutional:
@@ -282,16 +285,16 @@ def _text_encoder(folder: Path, text: TextNetwork) -> OpenVinoTextEncoder:
         folder / "tokenizer.json",
         dimension=text.dimension,
         max_tokens=text.pieces.most,
+        exact=True,
     )
 
 
 def _agreed(found: Floats, true: Floats, source: Source, what: str) -> dict[str, float]:
-    least = 0.99 if has_bfloat16() else 0.999  # such a processor computes with eight bits
     cosines = _cosines(found, true)
-    if not cosines.min() >= least:
+    if not cosines.min() >= _LEAST:
         raise SourceUnusable(
             f"what was made of {source.named} gives {what} other vectors than the original: the "
-            f"lowest cosine between them is {cosines.min():.4f}, and {least} is asked for; choose "
+            f"lowest cosine between them is {cosines.min():.4f}, and {_LEAST} is asked for; choose "
             "another model"
         )
     return _told(cosines)

@@ -384,9 +384,8 @@ def _classes(profile: Profile) -> tuple[Floats, list[tuple[str, str]]]:
     """What the image encoder's own classifier knows: float32[c, d], and two ways to name each."""
     if _is_shipped(profile, "image", IMAGE_SOURCE):
         names, weights = imagenet_names(), ImageModel().classifier
-    elif "classes" in profile.manifest["image"]:
+    elif names := profile.manifest["image"].get("classes", {}).get("names", []):
         held = profile.manifest["image"]["classes"]
-        names = held["names"]
         weights = load_file(profile.folder / held["file"])["weight"].astype(np.float32)
     else:
         names, weights = [], np.empty((0, profile.dimension), np.float32)
