@@ -8,6 +8,7 @@ middle of the colour cube to the origin. So the eight corners of the cube have c
 import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -343,6 +344,36 @@ def snapshot() -> Snapshot:
         assert text == file.read_text("utf-8")
 
     return compare
+
+
+# -- data to train on ---------------------------------------------------------------------------
+
+PHOTOS = sorted((REPOSITORY / "examples" / "images").glob("*.jpg"))[:12]
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny data set of the example photos, rated by whether text and photo belong together."""
+    folder = tmp_path_factory.mktemp("data")
+    captions = ["image,query_id,query_text"]
+    ratings, crowd = [], []
+    for kind in ("train", "rated", "dev"):
+        (folder / "images" / kind).mkdir(parents=True)
+        for photo in PHOTOS:
+            shutil.copy(photo, folder / "images" / kind)
+    for place, photo in enumerate(PHOTOS):
+        text = "a child in the snow" if place == 0 else f"thing number {place} of {place * 37}"
+        captions.append(f"{photo.name},{photo.name}#0,{text}")
+        for distance, other in enumerate(PHOTOS):
+            grade = 4 if other == photo else 1 + (distance % 2)
+            ratings.append(f"{other.name}\t{photo.name}#0\t{grade}\t{grade}\t{grade}")
+            yes = 3 if other == photo else distance % 2
+            crowd.append(f"{other.name}\t{photo.name}#0\t{yes / 3:.3f}\t{yes}\t{3 - yes}")
+    for kind in ("train", "rated", "dev"):
+        (folder / f"captions_{kind}.csv").write_text("\n".join(captions) + "\n")
+    (folder / "ExpertAnnotations.tsv").write_text("\n".join(ratings) + "\n")
+    (folder / "CrowdAnnotations.tsv").write_text("\n".join(crowd) + "\n")
+    return folder
 
 
 # -- a real library ---------------------------------------------------------------------------

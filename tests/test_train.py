@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, REPOSITORY, SIZE
+from conftest import COLOURS, PHOTOS, SIZE
 from safetensors.numpy import save
 
 from db.errors import BadData
@@ -20,8 +20,6 @@ from indexer.decode import decode
 
 align = pytest.importorskip("trainer.align", reason="PyTorch comes with the extra `train`")
 training = pytest.importorskip("trainer.train", reason="PyTorch comes with the extra `train`")
-
-PHOTOS = sorted((REPOSITORY / "examples" / "images").glob("*.jpg"))[:12]
 
 
 def load(file: Path) -> Pixels:
@@ -139,31 +137,6 @@ def test_likeness_spreads_the_target() -> None:
     # The way back, from the one photo to the one text, costs nothing either way.
     assert hard == pytest.approx(-log_softmax[0] / 2, abs=1e-5)
     assert soft == pytest.approx(-(log_softmax[0] + log_softmax[1]) / 4, abs=1e-3)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny data set of the example photos, rated by whether text and photo belong together."""
-    folder = tmp_path_factory.mktemp("data")
-    captions = ["image,query_id,query_text"]
-    ratings, crowd = [], []
-    for kind in ("train", "rated", "dev"):
-        (folder / "images" / kind).mkdir(parents=True)
-        for photo in PHOTOS:
-            shutil.copy(photo, folder / "images" / kind)
-    for place, photo in enumerate(PHOTOS):
-        text = "a child in the snow" if place == 0 else f"thing number {place} of {place * 37}"
-        captions.append(f"{photo.name},{photo.name}#0,{text}")
-        for distance, other in enumerate(PHOTOS):
-            grade = 4 if other == photo else 1 + (distance % 2)
-            ratings.append(f"{other.name}\t{photo.name}#0\t{grade}\t{grade}\t{grade}")
-            yes = 3 if other == photo else distance % 2
-            crowd.append(f"{other.name}\t{photo.name}#0\t{yes / 3:.3f}\t{yes}\t{3 - yes}")
-    for kind in ("train", "rated", "dev"):
-        (folder / f"captions_{kind}.csv").write_text("\n".join(captions) + "\n")
-    (folder / "ExpertAnnotations.tsv").write_text("\n".join(ratings) + "\n")
-    (folder / "CrowdAnnotations.tsv").write_text("\n".join(crowd) + "\n")
-    return folder
 
 
 RECIPE = align.Recipe(
