@@ -222,7 +222,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "__init__": "house", "errors": "cli", "records": "catalog", "encoders": "profile",
         "features": "relevance", "align": "train", "finetune": "train", "rerank": "study",
         "hub": "sources", "plots": "report", "words": "sheet", "resnet": "networks",
-        "wordpieces": "networks", **dict.fromkeys(WEB, "web"),
+        "runtime": "profile", "wordpieces": "networks", **dict.fromkeys(WEB, "web"),
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert (REPOSITORY / "tests" / f"test_{stem}.py").is_file()

@@ -165,7 +165,8 @@ def test_timm_tells_its_own_preparation(folder: Path) -> None:
 def vit(folder: Path) -> Any:
     from transformers import ViTConfig, ViTForImageClassification
 
-    sizes: dict[str, Any] = {**checkpoints.VISION, "num_labels": 3}
+    named = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
+    sizes: dict[str, Any] = {**checkpoints.VISION, **named}
     return checkpoints.shaken(ViTForImageClassification(ViTConfig(**sizes)))
 
 
