@@ -9,9 +9,9 @@ import click
 
 from commands.loading import extra, photo_loader, some_photos
 from commands.options import shared
-from commands.printing import megabytes, print_json
+from commands.printing import megabytes, print_json, say
 from commands.progress import progress_bar
-from db.errors import BadData
+from db.errors import BadData, ProfileError
 
 if TYPE_CHECKING:
     from db.records import Pixels
@@ -36,7 +36,11 @@ def models_list(library: Path, as_json: bool) -> None:
 
     rows: list[dict[str, Any]] = []
     for name in names():
-        profile = load_profile(name)
+        try:
+            profile = load_profile(name)
+        except ProfileError as error:
+            say(f"pixquery: {error}")
+            continue
         aligned = "alignment" in profile.manifest
         rows.append(
             {

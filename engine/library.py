@@ -125,9 +125,9 @@ class Library:
                 catalog.close()
                 raise ProfileMismatch(
                     f"the library {place} was made with the profile {made_with}, not "
-                    f"{models.reference}: leave out --profile, or choose another library "
-                    "with --library DIR, or encode all photos anew with "
-                    f"`pixquery index FOLDER --rebuild --profile {profile}`"
+                    f"{models.reference}: leave out --profile, or choose another library with "
+                    "--library DIR, or go over to it with `pixquery index --rebuild --profile "
+                    f"{shlex.quote(str(profile))} --library {shlex.quote(str(place))}`"
                 )
         return cls(place, catalog, models)
 
@@ -544,6 +544,12 @@ class Library:
         if index is not None and in_step:
             return index
         self._check_own()
+        if len(self.catalog) and not len(self.catalog.vector_ids(self.profile.encoder)):
+            raise ProfileMismatch(
+                f"no photo of the library {self.folder} was encoded with what the profile "
+                f"{self.profile.name} is now: encode them anew with "
+                f"`pixquery index --library {shlex.quote(str(self.folder))}`"
+            )
         with suppress(LibraryLocked, StorageFailed), self.writing():
             held = self._index
             self.publish()

@@ -226,6 +226,24 @@ def test_photos_out_of_reach_keep_a_library_from_switching(
         assert library.verify() == []
 
 
+def test_a_profile_that_was_made_anew_of_other_models_finds_nothing_false(
+    place: Path, squares: Path, colours: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    profile = shutil.copytree(colours, tmp_path / "profile")
+    with Library.open(place, profile=str(profile), switch=True) as library:
+        index(library, [squares], Options(rebuild=True))
+    manifest = json.loads((profile / MANIFEST).read_text())
+    manifest["image"]["source_sha256"] = "f" * 64
+    (profile / MANIFEST).write_text(json.dumps(manifest))
+    told = invoke("query", "red", "--library", place)
+    assert told.exit_code == 1
+    assert f"pixquery index --library {place}" in told.stderr
+    assert parsed(invoke("index", "--library", place, "--json"))["updated"] == 8
+    with Library.open(place) as library:
+        assert found(library) == RIGHT
+        assert library.verify() == []
+
+
 # -- whatever happens --------------------------------------------------------------------------
 
 
