@@ -86,7 +86,8 @@ class Library:
             create: Make a new one where there is none.
             profile: Name or folder; none means the library's own, or the shipped one when new.
             switch: Open it with another ``profile`` than its own all the same, to index it with
-                ``rebuild``; it answers nothing until that one is its own.
+                ``rebuild``; it answers nothing until that one is its own. No ``profile`` means the
+                one that an interrupted run began with.
 
         Raises:
             LibraryNotFound: There is none, and ``create`` is false.
@@ -116,7 +117,8 @@ class Library:
         else:
             catalog = Catalog(file)
             made_with = catalog.setting("profile")
-            models = load_profile(profile or made_with or DEFAULT)
+            begun = catalog.setting("switching") if switch else ""
+            models = load_profile(profile or begun or made_with or DEFAULT)
             models.refuse_untrained()
             if not made_with and create:  # whoever made it was stopped before it could say
                 made_with = models.reference

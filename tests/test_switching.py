@@ -90,7 +90,7 @@ def test_an_interrupted_switch_answers_as_before_and_is_gone_on_with(
         assert (info.switching, info.encoded) == (str(turned), 4)
         assert library.verify() == []
     done = Stop(100)
-    with Library.open(place, profile=str(turned), switch=True) as library:
+    with Library.open(place, switch=True) as library:  # which profile is not to be said again
         report = index(library, [squares], Options(rebuild=True, progress=done))
         assert (report.lacking, report.updated, done.totals) == (0, 4, {4})
         assert found(library) == RIGHT
