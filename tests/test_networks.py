@@ -119,6 +119,17 @@ def test_resnet18_as_torchvision_saves_it(plain: Any, tmp_path: Path) -> None:
     assert exported == pytest.approx(pooled, abs=1e-4, rel=1e-4)
 
 
+def test_weights_in_half_precision_are_the_same_network(folder: Path) -> None:
+    theirs = checkpoints.resnet(folder)
+    theirs.half().save_pretrained(folder)
+    found = networks.image_network(of(folder))
+    pixels = noise(2, checkpoints.SIDE)
+    with torch.no_grad():
+        photos = prepared(pixels, OWN_MEAN, OWN_DEVIATION)
+        wanted = theirs.float().resnet(photos).pooler_output.flatten(1).numpy()
+    assert vectors(found, torch.from_numpy(pixels)) == pytest.approx(wanted, abs=1e-4, rel=1e-4)
+
+
 @pytest.mark.parametrize("layer_type", ["basic", "bottleneck"])
 def test_resnets_as_transformers_save_them(layer_type: str, folder: Path) -> None:
     theirs = checkpoints.resnet(folder, layer_type=layer_type)
@@ -319,6 +330,13 @@ def test_clip_is_as_transformers_has_it(ends: int | None, folder: Path) -> None:
     assert ours(found.text, TEXTS) == pytest.approx(unit(read), abs=1e-5)
     the_end = int(given["input_ids"].max())
     assert ours(found.text, TEXTS, fill=the_end) == pytest.approx(unit(read), abs=1e-5)
+    if ends is not None:
+        longest = given["input_ids"].shape[1]
+        exported = run(
+            export.text_onnx(found.text, longest),
+            ids=given["input_ids"].numpy(), mask=given["attention_mask"].numpy(),
+        )  # fmt: skip
+        assert exported == pytest.approx(unit(read), abs=1e-4)
     assert found.logit_scale == pytest.approx(np.exp(theirs.logit_scale.item()), rel=1e-5)
     assert found.logit_bias is None
 
@@ -461,6 +479,13 @@ def test_resnets_that_are_not_plain(
             state[name] = torch.zeros(shape)
     torch.save(state, tmp_path / "net.pth")
     assert words in told(networks.image_network, tmp_path / "net.pth")
+
+
+def test_timm_says_nothing_of_use(folder: Path) -> None:
+    torch.save(checkpoints.PlainResNet18(4).state_dict(), folder / "pytorch_model.bin")
+    odd = {"architecture": "resnet18", "pretrained_cfg": {"mean": 3}}
+    checkpoints.write_json(folder / "config.json", odd)
+    assert "has an odd one" in told(networks.image_network, folder)
 
 
 def test_photos_of_another_size_than_the_network_takes(folder: Path) -> None:

@@ -7,6 +7,7 @@ otherwise than a model's makers did: the whole photo is squashed to a square, an
 off (``docs/profiles.md``).
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -241,21 +242,26 @@ def _plain_resnet(source: Source, state: Mapping[str, Tensor]) -> ImageNetwork:
     found = ImageNetwork(network, _timm(source), network.name, _POOLINGS["mean"])
     last = state.get("fc.weight")
     if last is not None and last.shape[1] == found.dimension:
-        found.classes = _classes(np.asarray(last.numpy(), np.float32), [])
+        found.classes = _classes(np.asarray(last.float().numpy(), np.float32), [])
     found.convolutional = True
     return found
 
 
 def _timm(source: Source) -> Preparation:
     """As timm's configuration says; without one as torchvision's first weights want it."""
-    told = read_json(source.folder / "config.json").get("pretrained_cfg") or {}
-    return Preparation(
-        int(told.get("input_size", (3, IMAGENET.size, IMAGENET.size))[-1]),
-        str(told.get("interpolation", IMAGENET.interpolation)),
-        IMAGENET.scale,
-        tuple(told.get("mean", IMAGENET.mean)),
-        tuple(told.get("std", IMAGENET.deviation)),
-    )
+    file = source.folder / "config.json"
+    told = read_json(file).get("pretrained_cfg") or {}
+    try:
+        interpolation = str(told.get("interpolation", IMAGENET.interpolation))
+        return Preparation(
+            int(told.get("input_size", (3, IMAGENET.size, IMAGENET.size))[-1]),
+            interpolation if interpolation in _INTERPOLATIONS else "bicubic",
+            IMAGENET.scale,
+            tuple(map(float, told.get("mean", IMAGENET.mean))),
+            tuple(map(float, told.get("std", IMAGENET.deviation))),
+        )
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise _odd(file, error) from error
 
 
 def _classes(weight: Floats, told: Sequence[str]) -> Classes | None:
@@ -297,10 +303,14 @@ def _preparation(source: Source) -> Preparation:
             tuple(map(float, told["image_std"])) if normal else (1.0,) * 3,
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise SourceUnusable(
-            f"{source.folder / 'preprocessor_config.json'} lacks an entry or has an odd one "
-            f"({type(error).__name__}: {error}): get it again, or choose another model"
-        ) from error
+        raise _odd(source.folder / "preprocessor_config.json", error) from error
+
+
+def _odd(file: Path, error: Exception) -> SourceUnusable:
+    return SourceUnusable(
+        f"{file} lacks an entry or has an odd one ({type(error).__name__}: {error}): get it again, "
+        "or choose another model"
+    )
 
 
 def _side(told: Mapping[str, Any]) -> int:
@@ -436,10 +446,8 @@ def joint_networks(source: Source) -> Joint:
         words = _FilledTexts(model, pieces.most, pieces.pad)
         how = f"filled up to {pieces.most} pieces, projected, length 1"
     else:
-        # A fill that ends texts would be taken for the end, where the text's vector is read.
-        pad = getattr(config.text_config, "pad_token_id", None) or 0
-        ends = getattr(config.text_config, "eos_token_id", None)
-        pieces = Pieces(pieces.tokenizer, pieces.most, 0 if pad in (ends, 2) else pad)
+        # CLIP's own fill is the piece that ends texts, and where that stands the vector is read.
+        pieces = Pieces(pieces.tokenizer, pieces.most, _fill(model))
         words = _Texts(model)
         how = "as the model pools them, projected, length 1"
     with _sizes_told(source, preparation.size):
@@ -454,6 +462,12 @@ def joint_networks(source: Source) -> Joint:
         float(model.logit_scale.detach().exp()),
         None if bias is None else float(bias.detach()),
     )
+
+
+def _fill(model: nn.Module) -> int:
+    """The id that a network itself takes for none; 0, which ends no text, where it knows none."""
+    kept = (part.padding_idx for part in model.modules() if isinstance(part, nn.Embedding))
+    return next((place for place in kept if place is not None), 0)
 
 
 class _Photos(nn.Module):
@@ -549,7 +563,12 @@ def _kind(source: Source, config: Any) -> Any:
         raise SourceUnusable(
             f"{source.named} is a {config.model_type} model, which encodes nothing: choose another"
         )
-    return MODEL_MAPPING[type(config)]
+    return _first(MODEL_MAPPING[type(config)])
+
+
+def _first(kinds: Any) -> Any:
+    """Of several classes for one configuration the usual one."""
+    return kinds[0] if isinstance(kinds, tuple) else kinds
 
 
 def _load(
@@ -563,7 +582,7 @@ def _load(
 
     kind = _kind(source, config)
     if classifier:
-        kind = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING.get(type(config), kind)
+        kind = _first(MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING.get(type(config), kind))
     try:
         with quiet():
             model, told = kind.from_pretrained(
@@ -621,15 +640,14 @@ def _sizes_told(source: Source, size: int) -> Iterator[None]:
 
 
 def _list(file: Path) -> list[dict[str, Any]]:
-    import json
-
     if not file.is_file():
         return []
     try:
         found = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SourceUnusable(f"the file {file} is no JSON ({error}): get it again") from error
-    return [step for step in found if isinstance(step, dict) and {"type", "path"} <= step.keys()]
+    steps = found if isinstance(found, list) else []
+    return [step for step in steps if isinstance(step, dict) and {"type", "path"} <= step.keys()]
 
 
 def _short(error: Exception) -> str:

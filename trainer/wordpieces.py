@@ -82,9 +82,9 @@ def read_pieces(source: Source, config: Any, positions: int | None) -> Pieces:
         pieces = _of_siglip(source, told, positions)
     else:
         pieces = _rewritten(source, config, positions)
-    rows = config.get_text_config().vocab_size
+    rows = getattr(config.get_text_config(), "vocab_size", None)
     known = Tokenizer.from_str(pieces.tokenizer).get_vocab_size()
-    if known > rows:
+    if rows is not None and known > rows:
         raise SourceUnusable(
             f"the vocabulary of {source.named} has {known} pieces, and the network knows {rows}: "
             "get both again from one place"
