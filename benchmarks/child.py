@@ -23,6 +23,8 @@ import cli  # noqa: E402
 import commands.index  # noqa: E402
 import commands.library  # noqa: E402
 import commands.query  # noqa: E402, F401
+import db.filters  # noqa: E402
+import db.salvage  # noqa: E402, F401
 import engine.encoders  # noqa: E402
 import engine.vectors  # noqa: E402
 import indexer.decode  # noqa: E402, F401

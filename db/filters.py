@@ -1,4 +1,4 @@
-"""A filter as conditions on the catalogue's table of photos."""
+"""A filter as a condition on the catalogue's table of photos."""
 
 import os
 import re
@@ -10,9 +10,11 @@ from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from db.records import Filter, Period
 from db.schema import images
+from db.values import bounds, written
 
 _EARTH = 6371.0088
 """Mean radius, kilometres."""
@@ -24,11 +26,22 @@ _ORIENTATIONS = {
 }
 
 
-def conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
-    """What must hold for a photo to pass; :func:`prepare` teaches SQLite the functions."""
+def condition(where: Filter) -> tuple[str, dict[str, object]]:
+    """SQL of what must hold for a photo to pass, and the values that it names.
+
+    Args:
+        where: What is asked. :func:`prepare` teaches SQLite the functions.
+    """
+    compiled = sa.and_(sa.true(), *_conditions(where)).compile(
+        dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
+    )
+    return str(compiled), compiled.params
+
+
+def _conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if where.roots:
-        found.append(sa.or_(*(under(images.c.path, root) for root in where.roots)))
+        found.append(sa.or_(*(_under(root) for root in where.roots)))
     if where.paths:
         found.append(sa.or_(*(_fits(glob) for glob in where.paths)))
     if where.taken is not None:
@@ -56,7 +69,7 @@ def conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Teaches a connection the functions that :func:`conditions` asks for."""
+    """Teaches a connection the functions that :func:`condition` asks for."""
     for name, arguments, function in (
         ("pixquery_fits", 2, _path_fits),
         ("pixquery_holds", 2, _holds),
@@ -65,17 +78,10 @@ def prepare(connection: sqlite3.Connection) -> None:
         connection.create_function(name, arguments, function, deterministic=True)
 
 
-def under(column: sa.Column[bytes], root: Path) -> sa.ColumnElement[bool]:
-    """Whether a path is a root's own or lies below it."""
+def _under(root: Path) -> sa.ColumnElement[bool]:
     whole, inside, beyond = bounds(root)
-    return sa.or_(column == whole, sa.and_(column >= inside, column < beyond))
-
-
-def bounds(root: Path) -> tuple[bytes, bytes, bytes]:
-    """A root's own path, and between which others lies all that is in it."""
-    whole = os.fsencode(root)
-    inside = whole if whole.endswith(b"/") else whole + os.fsencode(os.sep)
-    return whole, inside, inside[:-1] + bytes([inside[-1] + 1])
+    path = images.c.path
+    return sa.or_(path == whole, sa.and_(path >= inside, path < beyond))
 
 
 def _fits(glob: str) -> sa.ColumnElement[bool]:
@@ -85,14 +91,10 @@ def _fits(glob: str) -> sa.ColumnElement[bool]:
 def _within(column: sa.Column[object], period: Period) -> list[sa.ColumnElement[bool]]:
     """The column is a time without a zone, or nanoseconds since the epoch."""
     begin, end = period
-    if column is images.c.mtime_ns:
-        return [
-            *([] if begin is None else [column >= _nanoseconds(begin)]),
-            *([] if end is None else [column < _nanoseconds(end)]),
-        ]
+    told = _nanoseconds if column is images.c.mtime_ns else written
     return [
-        *([] if begin is None else [column >= begin]),
-        *([] if end is None else [column < end]),
+        *([] if begin is None else [column >= told(begin)]),
+        *([] if end is None else [column < told(end)]),
     ]
 
 

@@ -17,8 +17,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from db.catalog import Catalog
+from db.checksums import SEALED, digest
 from db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, StorageFailed
-from db.schema import NEWEST, coming, digest, images, roots, settings, skipped, vectors
+from db.migrations import NEWEST
+from db.schema import coming, images, roots, settings, skipped, vectors
 
 _Row = Mapping[str, Any]
 
@@ -147,8 +149,7 @@ def _sound_rows(connection: sqlite3.Connection, table: sa.Table) -> Iterator[_Ro
 
 
 def _is_sound(table: sa.Table, row: _Row) -> bool:
-    columns = [c.name for c in table.columns if c.name not in ("checksum", "root_id")]
-    return bool(digest(*(row[name] for name in columns)) == row["checksum"])
+    return bool(digest(*(row[name] for name in SEALED[table.name])) == row["checksum"])
 
 
 def _rows(connection: sqlite3.Connection, table: sa.Table) -> Iterator[_Row]:

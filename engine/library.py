@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.catalog import Catalog, damaged
+from db.catalog import Catalog
+from db.connections import damaged
 from db.errors import (
     BadData,
     LibraryDamaged,
@@ -39,7 +40,6 @@ from db.records import (
     ImageRecord,
     LibraryInfo,
 )
-from db.salvage import salvage
 from engine.duplicates import THRESHOLD, duplicates
 from engine.profile import DEFAULT, Profile, load_profile
 from engine.search import ALL, Query, Ranking, newest, rank, search
@@ -142,6 +142,8 @@ class Library:
             LibraryLocked: Another process writes to the library.
             StorageFailed: There is no room to mend it.
         """
+        from db.salvage import salvage  # few libraries are ever mended
+
         place = Path(folder).expanduser().absolute()
         with _lock(place):
             salvage(place / CATALOGUE)
@@ -470,6 +472,8 @@ class Library:
         problems = self.catalog.problems()
         left = problems
         if repair and problems:
+            from db.salvage import salvage
+
             salvage(self.catalog.file)
             left = self.catalog.problems()
         findings = [Finding(f"catalogue: {p}", repaired=p not in left) for p in problems]

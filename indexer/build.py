@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 import xxhash
 
-from db.catalog import RawVectors
 from db.errors import BadRoot, UnreadableImage
+from db.reading import RawVectors
 from db.records import FileState, ImageRecord, IndexReport, KnownFile, Skipped, Vanished
 from engine.library import Library
 from indexer.scan import Changes, Scan, compare, out_of_reach, scan_roots

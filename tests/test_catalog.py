@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -274,6 +275,39 @@ def test_roots(catalog: Catalog) -> None:
     outer = catalog.add_root(Path("/r"))
     assert [(root.path, root.images) for root in catalog.roots()] == [(Path("/r"), 1)]
     assert catalog.add_root(Path("/r/ab")) == outer
+
+
+def test_threads_share_a_catalogue(catalog: Catalog) -> None:
+    """Each reads one state: as many photos as vectors, however many are written meanwhile."""
+    root = catalog.add_root(Path("/r"))
+    paths = [f"/r/{number}" for number in range(60)]
+
+    def write() -> None:
+        for path in paths:
+            catalog.put(root, [photo(path)], raw(1), ENCODER)
+
+    def read(_: int) -> list[int]:
+        found: list[int] = []
+        while not found or found[-1] < len(paths):
+            records = list(catalog.records(range(1, len(paths) + 1)).values())
+            assert len({record.path for record in records}) == len(records)
+            assert len(catalog.vector_ids(ENCODER)) >= len(records)
+            found.append(len(records))
+        return found
+
+    with ThreadPoolExecutor(5) as pool:
+        writing = pool.submit(write)
+        for found in pool.map(read, range(4)):
+            assert found == sorted(found)
+        writing.result()
+
+
+def test_a_failed_change_leaves_the_catalogue_usable(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/r"))
+    with pytest.raises(OverflowError):  # no number of bytes is that large
+        catalog.put(root, [photo("/r/a", size=2**64)], raw(1), ENCODER)
+    (image_id,) = catalog.put(root, [photo("/r/a")], raw(1), ENCODER)
+    assert set(catalog.records([image_id])) == {image_id}
 
 
 def test_a_new_catalogue_was_never_updated(catalog: Catalog) -> None:

@@ -10,6 +10,7 @@ import pytest
 from conftest import COLOURS, Invoke, parsed, square
 
 from db.catalog import Catalog
+from db.checksums import digest
 from db.errors import (
     LibraryDamaged,
     LibraryNotFound,
@@ -18,7 +19,7 @@ from db.errors import (
     ProfileNotFound,
     StorageFailed,
 )
-from db.schema import MIGRATIONS, digest
+from db.migrations import MIGRATIONS
 from engine import Library
 from engine.library import CATALOGUE
 from engine.profile import MANIFEST

@@ -1,45 +1,61 @@
 """Tables of a new catalogue, and catalogues of other versions."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 
 from db.catalog import Catalog
+from db.checksums import SEALED, digest
 from db.errors import LibraryTooNew
+from db.migrations import MIGRATIONS, migrate
 from db.records import FileState, ImageRecord, Skipped
-from db.schema import CHECKED, MIGRATIONS, coming, digest, metadata, migrate
+from db.schema import metadata
 
 NEWEST = len(MIGRATIONS) + 1
 
 
-def connected(file: Path) -> sa.Connection:
-    engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
-    return engine.connect()
+@contextmanager
+def connected(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection whose transaction is kept."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        yield connection
 
 
 def version(file: Path) -> int:
     with connected(file) as connection:
-        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def test_a_new_file_gets_all_tables_and_the_newest_version(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
-    with connected(file) as connection, connection.begin():
+    with connected(file) as connection:
         migrate(connection, "here")
     assert version(file) == NEWEST
     with connected(file) as connection:
-        assert set(sa.inspect(connection).get_table_names()) >= set(metadata.tables)
+        made = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    assert made >= set(metadata.tables)
+
+
+def test_checksums_are_made_of_all_columns_but_the_root() -> None:
+    columns = {
+        table.name: tuple(c.name for c in table.columns if c.name not in ("root_id", "checksum"))
+        for table in metadata.sorted_tables
+        if "checksum" in table.columns
+    }
+    assert columns == SEALED
+    assert set(metadata.tables) - set(SEALED) == {"generations"}
 
 
 def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     for _ in range(2):
-        with connected(file) as connection, connection.begin():
+        with connected(file) as connection:
             migrate(connection, "here")
     assert version(file) == NEWEST
 
@@ -80,9 +96,8 @@ def test_an_older_catalogue_gets_checksums_and_loses_nothing(tmp_path: Path) -> 
         for column in ("format", "camera", "latitude", "longitude"):
             raw.execute(f"ALTER TABLE images DROP COLUMN {column}")
         raw.execute("DROP TABLE coming")
-        for table in CHECKED:
-            if table is not coming:
-                raw.execute(f"ALTER TABLE {table.name} DROP COLUMN checksum")
+        for table in SEALED.keys() - {"coming"}:
+            raw.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
         raw.execute("DROP INDEX ix_vectors_encoder")
         raw.execute("PRAGMA user_version = 1")
     raw.close()

@@ -1,0 +1,100 @@
+"""The numbered steps that bring an older catalogue up to date."""
+
+import sqlite3
+from collections.abc import Callable
+
+from db.checksums import prepare
+from db.errors import LibraryTooNew
+
+
+def _add_checksums(connection: sqlite3.Connection) -> None:
+    """Version 2: rows know whether they are as they were written."""
+    prepare(connection)
+    for table, columns in (
+        ("settings", "name, value"),
+        ("roots", "id, path"),
+        ("images", "id, path, size, mtime_ns, content, width, height, taken"),
+        ("vectors", "image_id, encoder, revision, raw"),
+    ):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum BLOB NOT NULL DEFAULT (x'')")
+        connection.execute(f"UPDATE {table} SET checksum = pixquery_digest({columns})")
+    connection.execute("CREATE INDEX ix_vectors_encoder ON vectors (encoder)")
+
+
+def _add_details(connection: sqlite3.Connection) -> None:
+    """Version 3: what filters ask for, and checksums of skipped files.
+
+    The next indexing fills in the former, and looks at skipped files once more.
+    """
+    prepare(connection)
+    before = "id, path, size, mtime_ns, content, width, height, taken"
+    for column in (
+        "format TEXT NOT NULL DEFAULT ''",
+        "camera TEXT NOT NULL DEFAULT ''",
+        "latitude FLOAT",
+        "longitude FLOAT",
+    ):
+        connection.execute(f"ALTER TABLE images ADD COLUMN {column}")
+    after = before.replace("taken", "format, taken, camera, latitude, longitude")
+    connection.execute(
+        f"UPDATE images SET checksum = pixquery_digest({after}) "
+        f"WHERE checksum = pixquery_digest({before})"  # else damage would pass for sound
+    )
+    connection.execute("DELETE FROM skipped")
+    connection.execute("ALTER TABLE skipped ADD COLUMN checksum BLOB NOT NULL DEFAULT (x'')")
+
+
+def _add_coming(connection: sqlite3.Connection) -> None:
+    """Version 4: vectors of another profile beside those that answer."""
+    connection.execute(
+        "CREATE TABLE coming (image_id INTEGER NOT NULL, encoder TEXT NOT NULL, "
+        "revision INTEGER NOT NULL, raw BLOB NOT NULL, checksum BLOB DEFAULT (x'') NOT NULL, "
+        "PRIMARY KEY (image_id), "
+        "FOREIGN KEY(image_id) REFERENCES images (id) ON DELETE CASCADE)"
+    )
+    for column in ("encoder", "revision"):
+        connection.execute(f"CREATE INDEX ix_coming_{column} ON coming ({column})")
+
+
+_Step = Callable[[sqlite3.Connection], None]
+MIGRATIONS: tuple[_Step, ...] = (_add_checksums, _add_details, _add_coming)
+"""Step i brings a catalogue from version i + 1 to i + 2. Released steps never change."""
+
+
+NEWEST = len(MIGRATIONS) + 1
+
+
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether the catalogue is of the newest version."""
+    return _version(connection) == NEWEST
+
+
+def migrate(connection: sqlite3.Connection, place: str) -> None:
+    """Creates the tables of a new catalogue, or brings an older one up to date.
+
+    Args:
+        connection: Inside a transaction that the caller commits: all steps or none.
+        place: The library's folder, for the error message.
+
+    Raises:
+        LibraryTooNew: The catalogue's version is not known to this pixquery.
+    """
+    version = _version(connection)
+    if version > NEWEST:
+        raise LibraryTooNew(
+            f"the library {place} has catalogue version {version}, and this pixquery knows up to "
+            f"{NEWEST}: update pixquery, or choose another library with --library DIR"
+        )
+    if version == 0:
+        from db.schema import create  # SQLAlchemy: most catalogues are there already
+
+        create(connection)
+    else:
+        for step in MIGRATIONS[version - 1 :]:
+            step(connection)
+    if version < NEWEST:
+        connection.execute(f"PRAGMA user_version = {NEWEST}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
