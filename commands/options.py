@@ -70,9 +70,10 @@ def filter_of(library: Library, asked: dict[str, Any]) -> Filter:
         text = asked.pop(name)
         return None if text is None else read(text)
 
-    known = library.catalog.roots()
+    roots = asked.pop("roots")
+    known = library.catalog.roots() if roots else ()  # each is counted
     return Filter(
-        roots=tuple(wording.root_among(root, known) for root in asked.pop("roots")),
+        roots=tuple(wording.root_among(root, known) for root in roots),
         paths=asked.pop("paths_like"),
         taken=understood("taken", wording.period),
         modified=understood("modified", wording.period),

@@ -146,6 +146,8 @@ class Profile:
         Compiled code does most of it, so that it costs no time while this thread imports. What
         fails there fails again, and is told, when it is used.
         """
+        # Imported here: two threads that import take turns, and the models would wait longer.
+        import engine.encoders  # noqa: F401
 
         def load() -> None:
             with suppress(ProfileDamaged):
