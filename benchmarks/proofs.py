@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -379,7 +379,8 @@ class Children:
         pid = int(self._answer()["pid"])
         begin = monotonic()
         if kill_after is not None and not self._answers_within(kill_after):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended in this very moment
+                os.kill(pid, signal.SIGKILL)
         status = int(self._answer()["status"])
         return Ended(status, monotonic() - begin, log.read_text("utf-8", "replace"))
 

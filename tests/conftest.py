@@ -346,6 +346,17 @@ def snapshot() -> Snapshot:
     return compare
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Networks this small take ten times as long in PyTorch when threads wait for each other."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 # -- data to train on ---------------------------------------------------------------------------
 
 PHOTOS = sorted((REPOSITORY / "examples" / "images").glob("*.jpg"))[:12]

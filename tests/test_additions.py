@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ checkpoints = pytest.importorskip("checkpoints")
 additions = pytest.importorskip("trainer.additions")
 
 Wanted = additions.Wanted
+pytestmark = pytest.mark.usefixtures("one_thread")
 EXAMPLES = sorted((REPOSITORY / "examples" / "images").iterdir())[:14]
 
 
@@ -38,14 +38,6 @@ def many(size: int, interpolation: str) -> Pixels:
 
 def none(size: int, interpolation: str) -> Pixels:
     return np.empty((0, size, size, 3), np.uint8)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _as_it_was() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,7 @@ OWN_MEAN, OWN_DEVIATION = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
 Build = Callable[[Path], Any]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _as_it_was() -> Iterator[None]:
-    """One thread: networks this small only wait for others."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -24,15 +24,13 @@ BALLOON = "p15"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def profiles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of added profiles; small networks take ten times as long in several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def profiles(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of added profiles."""
+    del one_thread
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("profiles")
         patch.setenv("PIXQUERY_PROFILES", str(folder))
         yield folder
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from indexer.decode import decode
 
 align = pytest.importorskip("trainer.align", reason="PyTorch comes with the extra `train`")
 training = pytest.importorskip("trainer.train", reason="PyTorch comes with the extra `train`")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def load(file: Path) -> Pixels:
@@ -34,17 +34,6 @@ def two_views(count: int, seed: int) -> tuple[Floats, Floats]:
     photos = hidden @ mixing.normal(size=(6, 20)) + 3
     texts = hidden @ mixing.normal(size=(6, 10)) + 0.01 * rng.normal(size=(count, 10))
     return photos.astype(np.float32), texts.astype(np.float32)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Steps this small take ten times as long when threads wait for each other."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
