@@ -16,8 +16,8 @@ import numpy as np
 from db.errors import DeviceUnusable
 from db.records import Floats, Pixels
 from engine.alignment import unit
-from engine.encoders import ImageEncoder, OpenVinoImageEncoder, cache_option
-from engine.runtime import ov
+from engine.encoders import ImageEncoder, OpenVinoImageEncoder
+from engine.runtime import compiled, ov
 
 AUTO, CPU, CUDA, GPU, NPU = "auto", "cpu", "cuda", "gpu", "npu"
 DEVICES = (AUTO, CPU, CUDA, GPU, NPU)
@@ -135,10 +135,9 @@ class BatchImageEncoder:
         """Compiles the model for a device, by OpenVINO's name for it."""
         self.size = size
         self.dimension = dimension
-        core = ov.Core()
-        network = core.read_model(model)
+        network = ov.Core().read_model(model)
         network.reshape([_BATCH, size, size, 3])
-        self._model = core.compile_model(network, device, {"CACHE_DIR": cache_option()})
+        self._model = compiled(model, device, {}, network)
 
     def encode(self, pixels: Pixels) -> Floats:
         """Encodes uint8[n, size, size, 3] into float32[n, dimension]."""

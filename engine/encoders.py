@@ -12,12 +12,11 @@ from threading import Lock
 from typing import Protocol
 
 import numpy as np
-from platformdirs import user_cache_path
 from tokenizers import Tokenizer
 
 from db.errors import ProfileDamaged
 from db.records import Floats, Pixels
-from engine.runtime import ov
+from engine.runtime import compiled, ov
 
 
 class ImageEncoder(Protocol):
@@ -49,12 +48,6 @@ class TextEncoder(Protocol):
         ...
 
 
-def cache_folder() -> Path:
-    """Where compiled models are kept: ``$PIXQUERY_CACHE``, else the user's cache folder."""
-    chosen = os.environ.get("PIXQUERY_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("pixquery", appauthor=False)
-
-
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX)."""
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -82,16 +75,11 @@ class OpenVinoImageEncoder:
         self.size = size
         self.dimension = dimension
         cores = threads or _usable_cores()
-        core = ov.Core()
-        options = {
-            "NUM_STREAMS": cores,
-            "INFERENCE_NUM_THREADS": cores,
-            "CACHE_DIR": cache_option(),
-        }
+        options = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, **_options(exact=exact)}
         with _damage_told(model):
-            network = core.read_model(model)
+            network = ov.Core().read_model(model)
             network.reshape([1, size, size, 3])
-            self._model = core.compile_model(network, "CPU", options)
+            self._model = compiled(model, "CPU", options, network)
         self._queue = ov.AsyncInferQueue(self._model, cores)
         self._one_at_a_time = Lock()
 
@@ -137,7 +125,7 @@ class OpenVinoTextEncoder:
         self._tokenizer.enable_padding()
         options = {"PERFORMANCE_HINT": "LATENCY", **_options(exact=exact)}
         with _damage_told(model):
-            self._model = ov.Core().compile_model(model, "CPU", options)
+            self._model = compiled(model, "CPU", options)
         self._one_at_a_time = Lock()
 
     def pieces(self, texts: Sequence[str]) -> list[list[int]]:
@@ -173,22 +161,11 @@ def _damage_told(model: Path) -> Iterator[None]:
         ) from error
 
 
-def _options(*, exact: bool) -> dict[str, str]:
-    precision = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
-    return {"CACHE_DIR": cache_option(), **precision}
+def _options(*, exact: bool) -> dict[str, str | int]:
+    return {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
 
 
 def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def cache_option() -> str:
-    """What OpenVINO is told of the cache folder, which is made where it is missing."""
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return ""  # a cache that cannot be kept costs half a second, not the answer
-    return str(folder)

@@ -1,20 +1,23 @@
 """Profiles: found by name or folder, checked against their manifests, loaded when used."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, SIZE, centred
+from conftest import COLOURS, REPOSITORY, SIZE, centred
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from db.errors import ProfileDamaged, ProfileNotFound
-from engine.encoders import cache_folder
 from engine.profile import DEFAULT, MANIFEST, Profile, load_profile, names
 from engine.relevance import Logistic, Similarity
+from engine.runtime import cache_folder
 
 words = st.lists(
     st.sampled_from([*COLOURS, "unheard", "of", "RED", "?!"]), min_size=1, max_size=10
@@ -161,3 +164,39 @@ def test_a_damaged_manifest_entry_is_told(copy: Path) -> None:
     (copy / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ProfileDamaged, match="manifest"):
         _ = load_profile(str(copy)).images
+
+
+def test_programs_that_begin_together_share_an_empty_cache(colours: Path, tmp_path: Path) -> None:
+    """OpenVINO alone reads what another has half written, and ends with SIGBUS."""
+    code = (
+        "import sys; from engine.profile import load_profile; "
+        "profile = load_profile(sys.argv[1]); "
+        "print(profile.texts.encode(['red']).tolist(), len(profile.images.encode("
+        "__import__('numpy').zeros((1, 8, 8, 3), 'u1'))))"
+    )
+    environment = {**os.environ, "PIXQUERY_CACHE": str(tmp_path / "cache")}
+    for _ in range(3):
+        programs = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, str(colours)],
+                cwd=REPOSITORY, env=environment, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )
+            for _ in range(6)
+        ]  # fmt: skip
+        said = [program.communicate() for program in programs]
+        assert [program.returncode for program in programs] == [0] * 6, said
+        assert {out for out, _ in said} == {"[[1.0, 0.0, 0.0]] 1\n"}
+        kept = sorted(path.name for path in (tmp_path / "cache").iterdir())
+        assert len(kept) == 2  # one for each model, nothing half made
+        assert not any(name.startswith(".") for name in kept)
+
+
+def test_a_damaged_cache_is_made_anew(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIXQUERY_CACHE", str(copy.parent / "cache"))
+    right = load_profile(str(copy)).texts.encode(["red"])
+    (place,) = (copy.parent / "cache").iterdir()
+    for blob in place.iterdir():
+        blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
+    profile = Profile(copy, load_profile(str(copy)).manifest)
+    np.testing.assert_array_equal(profile.texts.encode(["red"]), right)

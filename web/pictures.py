@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from db.errors import UnreadableImage
 from db.records import ImageRecord, RootSummary
-from engine.encoders import cache_folder
+from engine.runtime import cache_folder
 from indexer.build import fingerprint
 from indexer.decode import thumbnail
 from web.reader import Reader
