@@ -117,6 +117,9 @@ class Library:
         else:
             catalog = Catalog(file)
             made_with = catalog.setting("profile")
+            if not made_with and catalog.roots():
+                catalog.close()
+                raise damaged(file, "it does not tell its profile")
             begun = catalog.setting("switching") if switch else ""
             models = load_profile(profile or begun or made_with or DEFAULT)
             models.refuse_untrained()

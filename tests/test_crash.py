@@ -94,6 +94,13 @@ def test_damaged_files_are_noticed_and_mended(tmp_path: Path) -> None:
     assert damage_soak.prove(tmp_path, range(8), seed=7)["failures"] == []
 
 
+@pytest.mark.usefixtures("faults")
+def test_a_catalogue_cut_off_before_its_profile_is_mended_from_the_log(tmp_path: Path) -> None:
+    found = damage_soak.prove(tmp_path, [176], seed=1)
+    assert found["catalogue.sqlite: noticed"] == 1
+    assert found["failures"] == []
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("faults")
 def test_1000_damaged_files_are_noticed_and_mended(tmp_path: Path) -> None:

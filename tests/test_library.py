@@ -164,6 +164,14 @@ def test_a_newer_library_is_refused(place: Path) -> None:
         Library.open(place)
 
 
+def test_a_catalogue_that_does_not_tell_its_profile_is_damaged(place: Path) -> None:
+    with sqlite3.connect(place / CATALOGUE) as catalogue:
+        catalogue.execute("DELETE FROM settings WHERE name = 'profile'")
+    catalogue.close()
+    with pytest.raises(LibraryDamaged, match="profile.*verify --repair"):
+        Library.open(place)
+
+
 def test_another_profile_is_refused_with_the_way_out(
     place: Path, colours: Path, tints: Path
 ) -> None:
