@@ -168,7 +168,7 @@ def test_a_catalogue_that_does_not_tell_its_profile_is_damaged(place: Path) -> N
     with sqlite3.connect(place / CATALOGUE) as catalogue:
         catalogue.execute("DELETE FROM settings WHERE name = 'profile'")
     catalogue.close()
-    with pytest.raises(LibraryDamaged, match="profile.*verify --repair"):
+    with pytest.raises(LibraryDamaged, match=r"profile.*verify --repair"):
         Library.open(place)
 
 
