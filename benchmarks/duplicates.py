@@ -139,7 +139,7 @@ def _encoded(profile: Profile, contents: Iterator[bytes]) -> Floats:
     """float32[n, d], rounded as the catalogue keeps them."""
     found, waiting = [], []
     for content in contents:
-        waiting.append(decode(content, profile.size).pixels)
+        waiting.append(decode(content, profile.size, interpolation=profile.interpolation).pixels)
         if len(waiting) == ENCODED_AT_ONCE:
             found.append(profile.images.encode(np.stack(waiting)))
             waiting = []

@@ -152,15 +152,18 @@ def _gain(
     }
 
 
-def _load(size: int) -> Callable[[Path], Pixels]:
-    return lambda file: decode(file.read_bytes(), size).pixels
+def _load(profile: Profile) -> Callable[[Path], Pixels]:
+    def load(file: Path) -> Pixels:
+        return decode(file.read_bytes(), profile.size, interpolation=profile.interpolation).pixels
+
+    return load
 
 
 def _aligned(profile: Profile, pairs: Judged, folder: Path) -> tuple[Floats, Floats]:
     """The aligned text and photo of every pair, float32[n, a] each."""
     names, photo_of = np.unique(pairs.images, return_inverse=True)
     say(f"encoding {len(names)} photos")
-    load = _load(profile.size)
+    load = _load(profile)
     raw = [
         profile.images.encode(
             np.stack([load(needed(folder / name)) for name in names[start : start + BATCH]])
@@ -183,7 +186,7 @@ def _checks(profile: Profile, pairs: Judged, predicted: Values, folder: Path) ->
     scored = score(
         [Pair(folder / pairs.images[row], pairs.texts[row]) for row in rows],
         profile,
-        _load(profile.size),
+        _load(profile),
     )
     told = np.array([relevance for _, _, relevance in scored])
     return {

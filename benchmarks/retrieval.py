@@ -172,14 +172,19 @@ def _encoded(profile: Profile, photos: Sequence[Path]) -> dict[str, Floats]:
     }
     parts: dict[str, list[Floats]] = {name: [] for name in encoders}
     for start in range(0, len(photos), BATCH):
-        pixels = _pixels(photos[start : start + BATCH], profile.size)
+        pixels = _pixels(photos[start : start + BATCH], profile)
         for name, encoder in encoders.items():
             parts[name].append(encoder.encode(pixels))
     return {name: np.concatenate(some) for name, some in parts.items()}
 
 
-def _pixels(photos: Sequence[Path], size: int) -> Pixels:
-    return np.stack([decode(photo.read_bytes(), size).pixels for photo in photos])
+def _pixels(photos: Sequence[Path], profile: Profile) -> Pixels:
+    return np.stack(
+        [
+            decode(photo.read_bytes(), profile.size, interpolation=profile.interpolation).pixels
+            for photo in photos
+        ]
+    )
 
 
 def _recall(photos: Floats, texts: Floats, right: NDArray[np.int64]) -> dict[str, float]:
@@ -220,7 +225,7 @@ def _against_torch(
     words: list[Floats] = []
     with torch.inference_mode():
         for start in range(0, len(photos), BATCH):
-            pixels = torch.from_numpy(_pixels(photos[start : start + BATCH], profile.size))
+            pixels = torch.from_numpy(_pixels(photos[start : start + BATCH], profile))
             raw.append(image_model(pixels).numpy())
         for start in range(0, len(texts), BATCH):
             tokens = tokenizer.encode_batch(list(texts[start : start + BATCH]))

@@ -67,7 +67,8 @@ def _library(folder: Path, photos: Sequence[Path]) -> Library:
 def _answers(folder: Path, photos: Sequence[Path]) -> dict[str, Strip]:
     with _library(folder, photos) as library:
         example = EXAMPLES / "p18.jpg"
-        pixels = decode(example.read_bytes(), library.profile.size).pixels
+        profile, content = library.profile, example.read_bytes()
+        pixels = decode(content, profile.size, interpolation=profile.interpolation).pixels
         (mountain,) = library.search("snow on a mountain peak", k=1).hits
         asked = {
             "text": Query("snow on a mountain peak", k=5),

@@ -6,10 +6,12 @@ a device.
 
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from conftest import COLOURS, SIZE, Invoke
 
+from commands.index import index
 from db.errors import DeviceUnusable
 from db.records import Floats, Pixels
 from engine.devices import (
@@ -89,6 +91,12 @@ def test_a_device_that_is_not_there_is_told(model: Path, squares: Path, invoke: 
     assert f"there is no device {ABSENT[0]}" in done.stderr
     again = invoke("index", squares, "--library", squares.parent / "l", "--device", "cpu")
     assert again.exit_code == 0
+
+
+def test_the_command_offers_every_device() -> None:
+    (option,) = (option for option in index.params if option.name == "device")
+    assert isinstance(option.type, click.Choice)
+    assert tuple(option.type.choices) == DEVICES
 
 
 @pytest.mark.skipif(bool(present()), reason="this computer has another device")
