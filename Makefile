@@ -23,9 +23,9 @@ $(VENV)/.base: setup.cfg pyproject.toml | $(BIN)/python
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements-dev.txt setup.cfg pyproject.toml | $(BIN)/python
 	@echo "installing what tests and training need into $(VENV) (about 2 GB, once)"
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@ $(VENV)/.base
 
 demo: $(VENV)/.base
@@ -52,16 +52,16 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/index_throughput.py
-	$(BIN)/python benchmarks/rescan.py
-	$(BIN)/python benchmarks/query_latency.py
-	$(BIN)/python benchmarks/index_ladder.py
-	$(BIN)/python benchmarks/duplicates_cost.py
-	$(BIN)/python benchmarks/serve_load.py
-	$(BIN)/python benchmarks/retrieval.py
-	$(BIN)/python benchmarks/relevance_agreement.py
-	$(BIN)/python benchmarks/minus.py
-	$(BIN)/python benchmarks/install_size.py
+	$(BIN)/python -m benchmarks.index_throughput
+	$(BIN)/python -m benchmarks.rescan
+	$(BIN)/python -m benchmarks.query_latency
+	$(BIN)/python -m benchmarks.index_ladder
+	$(BIN)/python -m benchmarks.duplicates_cost
+	$(BIN)/python -m benchmarks.serve_load
+	$(BIN)/python -m benchmarks.retrieval
+	$(BIN)/python -m benchmarks.relevance_agreement
+	$(BIN)/python -m benchmarks.minus
+	$(BIN)/python -m benchmarks.install_size
 
 clean:
 	rm -rf $(VENV) $(DEMO)

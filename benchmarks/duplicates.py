@@ -9,7 +9,6 @@ picture, to be looked at: a set of photos may hold real near copies.
 import argparse
 import io
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +16,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance
-from setting import FLICKR8K, OBJECTS, machine, photos_in, say, shown, tell, versions
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from db.records import Floats
-from engine.alignment import unit
-from engine.profile import Profile, load_profile
-from indexer.decode import decode
+from benchmarks.setting import FLICKR8K, OBJECTS, machine, photos_in, say, shown, tell, versions
+from pixquery.db.records import Floats
+from pixquery.engine.alignment import unit
+from pixquery.engine.profile import Profile, load_profile
+from pixquery.indexer.decode import decode
 
 THRESHOLDS = [0.7, 0.75, 0.8, 0.82, 0.84, 0.86, 0.88, 0.9, 0.92, 0.94, 0.96, 0.98]
 ENCODED_AT_ONCE = 32

@@ -6,14 +6,15 @@ little noise. Each size is written, published and asked in a process of its own.
 
 import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-from setting import (
+
+from benchmarks import made
+from benchmarks.setting import (
     EXAMPLES,
     FLICKR8K,
     apart,
@@ -25,13 +26,8 @@ from setting import (
     tell,
     versions,
 )
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import made
-
-from db.records import FileState, Floats, ImageRecord
-from engine import Library
+from pixquery import Library
+from pixquery.db.records import FileState, Floats, ImageRecord
 
 SHARE = 20
 """One copy for so many photos."""

@@ -6,7 +6,6 @@ photos, each in a process of its own.
 
 import argparse
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,9 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from setting import (
+
+from benchmarks import made
+from benchmarks.setting import (
     EXAMPLES,
     FLICKR8K,
     apart,
@@ -28,14 +29,9 @@ from setting import (
     tell,
     versions,
 )
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import made
-
-from db.records import Floats
-from engine import Library
-from engine.profile import load_profile
+from pixquery import Library
+from pixquery.db.records import Floats
+from pixquery.engine.profile import load_profile
 
 DEPTH = 100
 ADDED = 1000

@@ -18,7 +18,8 @@ from time import perf_counter
 from typing import Any
 
 from PIL import Image
-from setting import ROOT, machine, say, tell, versions
+
+from benchmarks.setting import ROOT, machine, say, tell, versions
 
 A_FOLDER = 500
 """Files in each folder, as a camera makes them."""

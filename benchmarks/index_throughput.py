@@ -27,9 +27,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from setting import (
+
+from benchmarks.setting import (
     EXAMPLES,
     OBJECTS,
+    ROOT,
     digest,
     first_of,
     machine,
@@ -42,14 +44,11 @@ from setting import (
     usable_cores,
     versions,
 )
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from db.records import Floats, Pixels
-from engine import Library
-from engine.profile import SHIPPED, load_profile
-from indexer.build import index
-from indexer.decode import decode
+from pixquery import Library
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.profile import SHIPPED, load_profile
+from pixquery.indexer.build import index
+from pixquery.indexer.decode import decode
 
 PROFILE = "lite2-minilm"
 SIZE = 260
@@ -137,7 +136,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _takes_int8() -> bool:
-    from engine.encoders import has_bfloat16
+    from pixquery.engine.encoders import has_bfloat16
 
     return "int8" in load_profile(PROFILE).manifest["image"]["models"] and not has_bfloat16()
 
@@ -253,9 +252,9 @@ def _vectors(folder: Path, name: str) -> Path:
 def _run(name: str, folder: Path, take: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as place:
         out = Path(place) / "figures.json"
-        command = [sys.executable, str(Path(__file__).resolve()), "--worker", name]
+        command = [sys.executable, "-m", "benchmarks.index_throughput", "--worker", name]
         command += ["--folder", str(folder), "--take", str(take), "--out", str(out)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         found: dict[str, Any] = json.loads(out.read_text("utf-8"))
         return found
 
@@ -330,7 +329,7 @@ def _naive(files: list[Path], place: Path) -> tuple[float, Floats]:
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    from trainer.export import ImageModel
+    from pixquery.trainer.export import ImageModel
 
     del place
 

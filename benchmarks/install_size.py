@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from setting import ROOT, say, tell
+from benchmarks.setting import ROOT, say, tell
 
 INSTALLERS = {"pip", "setuptools", "wheel"}
 TAKEN = ("cli.py", "commands", "db", "engine", "indexer", "trainer", "web", "setup.cfg",

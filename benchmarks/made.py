@@ -3,7 +3,6 @@
 They are written through the catalogue and published as indexing would.
 """
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,14 +10,12 @@ from random import Random
 
 import faiss
 import numpy as np
-from setting import shown
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from db.records import FileState, Floats, Ids, ImageRecord
-from engine import Library
-from indexer.build import index
-from trainer.datasets import read_captions
+from benchmarks.setting import shown
+from pixquery import Library
+from pixquery.db.records import FileState, Floats, Ids, ImageRecord
+from pixquery.indexer.build import index
+from pixquery.trainer.datasets import read_captions
 
 WRITTEN_AT_ONCE = 4096
 

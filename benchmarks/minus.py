@@ -7,7 +7,6 @@ and for two other ways of weighing.
 
 import argparse
 import re
-import sys
 import tempfile
 from collections.abc import Callable
 from itertools import permutations
@@ -15,16 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from setting import FLICKR8K, machine, say, tell, versions
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from db.records import Floats, Ids
-from engine import Library
-from engine.relevance import Logistic
-from indexer.build import index
-from trainer.datasets import read_captions
-from trainer.metrics import Values
+from benchmarks.setting import FLICKR8K, machine, say, tell, versions
+from pixquery import Library
+from pixquery.db.records import Floats, Ids
+from pixquery.engine.relevance import Logistic
+from pixquery.indexer.build import index
+from pixquery.trainer.datasets import read_captions
+from pixquery.trainer.metrics import Values
 
 WORDS = [
     "dog", "snow", "grass", "water", "beach", "ball", "bike", "street", "crowd", "mountain", "rock",

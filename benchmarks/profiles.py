@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -21,10 +20,10 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from setting import (
+
+from benchmarks.setting import (
     EXAMPLES,
     FLICKR8K,
-    ROOT,
     apart,
     first_of,
     machine,
@@ -34,17 +33,13 @@ from setting import (
     tell,
     versions,
 )
-
-sys.path.insert(0, str(ROOT / "tests"))
-sys.path.insert(0, str(ROOT))
-
-from db.records import Pixels
-from engine import Library
-from engine.profile import load_profile, names
-from indexer.build import index
-from indexer.decode import decode
-from trainer.datasets import read_queries
-from trainer.evaluate import evaluate
+from pixquery import Library
+from pixquery.db.records import Pixels
+from pixquery.engine.profile import load_profile, names
+from pixquery.indexer.build import index
+from pixquery.indexer.decode import decode
+from pixquery.trainer.datasets import read_queries
+from pixquery.trainer.evaluate import evaluate
 
 COUNT = 96
 """Photos and texts that are timed."""
@@ -210,7 +205,7 @@ def _random_profiles(place: Path) -> list[tuple[str, Path]]:
 
 
 def _added(kind: str, place: Path, out: Path) -> dict[str, Any]:
-    from trainer.additions import Wanted, add
+    from pixquery.trainer.additions import Wanted, add
 
     files = photos_in(first_of(FLICKR8K / "images" / "dev", EXAMPLES))[:120]
 

@@ -20,7 +20,9 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # as the command line does, before NumPy is imported
 
 import numpy as np
-from setting import (
+
+from benchmarks import made
+from benchmarks.setting import (
     EXAMPLES,
     FLICKR8K,
     ROOT,
@@ -33,13 +35,8 @@ from setting import (
     tell,
     versions,
 )
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import made
-
-from db.records import Floats
-from engine import Library, Query
+from pixquery import Library, Query
+from pixquery.db.records import Floats
 
 COLD_QUERY = "man on bicycle"
 CANDIDATES = 200

@@ -7,29 +7,26 @@ photo and its own caption are left out of the figures, as published ones do.
 
 import argparse
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from setting import FLICKR8K, machine, needed, say, shown, tell, versions
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from db.records import Floats, Pair, Pixels
-from engine.features import pair_features
-from engine.policy import SHIPPED, Policy
-from engine.profile import DEFAULT, Profile, load_profile
-from engine.relevance import Logistic
-from indexer.decode import decode
-from trainer import study
-from trainer.datasets import read_captions, read_crowd_ratings, read_expert_ratings
-from trainer.evaluate import score
-from trainer.metrics import bootstrap, rmse, tau_c
-from trainer.ratings import Judged, Values, aggregate, judged
-from trainer.study import ALIGNED, ALONE, NONE, TWO_WAY, HeldOut
+from benchmarks.setting import FLICKR8K, machine, needed, say, shown, tell, versions
+from pixquery.db.records import Floats, Pair, Pixels
+from pixquery.engine.features import pair_features
+from pixquery.engine.policy import SHIPPED, Policy
+from pixquery.engine.profile import DEFAULT, Profile, load_profile
+from pixquery.engine.relevance import Logistic
+from pixquery.indexer.decode import decode
+from pixquery.trainer import study
+from pixquery.trainer.datasets import read_captions, read_crowd_ratings, read_expert_ratings
+from pixquery.trainer.evaluate import score
+from pixquery.trainer.metrics import bootstrap, rmse, tau_c
+from pixquery.trainer.ratings import Judged, Values, aggregate, judged
+from pixquery.trainer.study import ALIGNED, ALONE, NONE, TWO_WAY, HeldOut
 
 BATCH = 64
 CHECKED = 8

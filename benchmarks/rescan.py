@@ -24,14 +24,12 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 import xxhash
 from PIL import Image
-from setting import ROOT, machine, peak_memory, say, tell, versions
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from db.records import FileState, ImageRecord
-from engine import Library
-from indexer.build import index
-from indexer.scan import scan
+from benchmarks.setting import ROOT, machine, peak_memory, say, tell, versions
+from pixquery import Library
+from pixquery.db.records import FileState, ImageRecord
+from pixquery.indexer.build import index
+from pixquery.indexer.scan import scan
 
 A_FOLDER = 500
 """Files in each folder, as a camera makes them."""

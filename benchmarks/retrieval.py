@@ -8,7 +8,6 @@ beside PyTorch at full precision.
 import argparse
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,19 +15,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from setting import FLICKR8K, OBJECTS, machine, photos_in, say, shown, tell, versions
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from db.records import Evaluation, Floats, Pixels, TestQuery
-from engine import Library
-from engine.alignment import unit
-from engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
-from engine.profile import DEFAULT, Profile, load_profile
-from indexer.build import index
-from indexer.decode import decode
-from trainer.datasets import read_queries
-from trainer.evaluate import evaluate
+from benchmarks.setting import FLICKR8K, OBJECTS, machine, photos_in, say, shown, tell, versions
+from pixquery import Library
+from pixquery.db.records import Evaluation, Floats, Pixels, TestQuery
+from pixquery.engine.alignment import unit
+from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
+from pixquery.engine.profile import DEFAULT, Profile, load_profile
+from pixquery.indexer.build import index
+from pixquery.indexer.decode import decode
+from pixquery.trainer.datasets import read_queries
+from pixquery.trainer.evaluate import evaluate
 
 BATCH = 64
 CANDIDATES = 200
@@ -210,7 +207,13 @@ def _against_torch(
     import torch
     from tokenizers import Tokenizer
 
-    from trainer.export import IMAGE_SOURCE, TEXT_SOURCE, ImageModel, TextModel, export_text
+    from pixquery.trainer.export import (
+        IMAGE_SOURCE,
+        TEXT_SOURCE,
+        ImageModel,
+        TextModel,
+        export_text,
+    )
 
     sources = [profile.manifest[part]["source_sha256"] for part in ("image", "text")]
     if sources != [IMAGE_SOURCE["sha256"], TEXT_SOURCE["sha256"]]:

@@ -7,21 +7,18 @@ pictures (CC BY-SA, see examples/README.md) are left out.
 import argparse
 import io
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
-from setting import EXAMPLES, ROOT, say, tell
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from db.records import Filter, ImageRecord
-from engine import Library, Part, Query
-from indexer.build import index
-from indexer.decode import decode, thumbnail
-from web.words import fit
+from benchmarks.setting import EXAMPLES, ROOT, say, tell
+from pixquery import Library, Part, Query
+from pixquery.db.records import Filter, ImageRecord
+from pixquery.indexer.build import index
+from pixquery.indexer.decode import decode, thumbnail
+from pixquery.web.words import fit
 
 SHARE_ALIKE = ("p11", "p15")
 HEIGHT, GAP, LABEL = 150, 12, 26

@@ -29,7 +29,8 @@ from urllib.parse import urlencode
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # as the command line does, before NumPy is imported
 
-from setting import (
+from benchmarks import made
+from benchmarks.setting import (
     EXAMPLES,
     FLICKR8K,
     ROOT,
@@ -41,12 +42,7 @@ from setting import (
     tell,
     versions,
 )
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import made
-
-from engine import Library, Query
+from pixquery import Library, Query
 
 HITS = 40
 """A page of the gallery."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.options import filter_of, filtered, shared, why_none_asked
-from commands.printing import counted, megabytes, near, print_json, print_paths, shown
-from commands.progress import progress_bar
-from db.errors import NothingFound
+from pixquery.commands.options import filter_of, filtered, shared, why_none_asked
+from pixquery.commands.printing import counted, megabytes, near, print_json, print_paths, shown
+from pixquery.commands.progress import progress_bar
+from pixquery.db.errors import NothingFound
 
 if TYPE_CHECKING:
-    from db.records import Copy, Duplicates, ImageRecord
+    from pixquery.db.records import Copy, Duplicates, ImageRecord
 
 
 @click.command(
@@ -47,7 +47,7 @@ def duplicates(
     Nothing is deleted. Look at near copies before you delete them: photos of one burst can be as
     like.
     """
-    from engine import Library
+    from pixquery.engine.library import Library
 
     with Library.open(library) as opened:
         where = filter_of(opened, asked)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.loading import one_thread_for_small_sums
-from commands.options import shared
-from commands.printing import print_json, rounded, say
-from commands.progress import progress_bar
+from pixquery.commands.loading import one_thread_for_small_sums
+from pixquery.commands.options import shared
+from pixquery.commands.printing import print_json, rounded, say
+from pixquery.commands.progress import progress_bar
 
 if TYPE_CHECKING:
-    from db.records import Evaluation
-    from trainer.evaluate import Graded
+    from pixquery.db.records import Evaluation
+    from pixquery.trainer.evaluate import Graded
 
 
 @click.command(
@@ -50,10 +50,10 @@ def evaluate(
     judged.
     """
     one_thread_for_small_sums()
-    from engine import Library
-    from trainer.datasets import read_judgements, read_queries
-    from trainer.evaluate import evaluate as measure
-    from trainer.evaluate import evaluate_graded, write_measures, write_ranks
+    from pixquery.engine.library import Library
+    from pixquery.trainer.datasets import read_judgements, read_queries
+    from pixquery.trainer.evaluate import evaluate as measure
+    from pixquery.trainer.evaluate import evaluate_graded, write_measures, write_ranks
 
     asked = read_queries(queries, sep)
     judged = read_judgements(judgements) if judgements is not None else None

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.loading import extra
-from commands.printing import clean, counted, iso, near, rounded, say, shown
-from commands.progress import progress_bar
-from db.errors import NothingFound, NoViewer
+from pixquery.commands.loading import extra
+from pixquery.commands.printing import clean, counted, iso, near, rounded, say, shown
+from pixquery.commands.progress import progress_bar
+from pixquery.db.errors import NothingFound, NoViewer
 
 if TYPE_CHECKING:
-    from db.records import Answer, Hit
+    from pixquery.db.records import Answer, Hit
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:
@@ -99,9 +99,9 @@ def show_pictures(answer: Answer) -> None:
         from textual_image.renderable import Image  # asks the terminal
     from rich.console import Console
 
-    from db.errors import UnreadableImage
-    from indexer.decode import thumbnail
-    from web.words import fit
+    from pixquery.db.errors import UnreadableImage
+    from pixquery.indexer.decode import thumbnail
+    from pixquery.web.words import fit
 
     console = Console()
     for hit in answer.hits:
@@ -124,7 +124,7 @@ _PICTURE, _ROWS = 640, 12
 
 def write_sheet(answer: Answer, file: Path) -> None:
     """Writes the hits as a page of pictures."""
-    from web.sheet import contact_sheet
+    from pixquery.web.sheet import contact_sheet
 
     with progress_bar("Drawing", "photos") as progress:
         page = contact_sheet(answer, progress)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands import INTERRUPTED
-from commands.loading import extra
-from commands.options import shared
-from commands.printing import counted, print_json, say, shown
-from commands.progress import progress_bar
+from pixquery.commands import INTERRUPTED
+from pixquery.commands.loading import extra
+from pixquery.commands.options import shared
+from pixquery.commands.printing import counted, print_json, say, shown
+from pixquery.commands.progress import progress_bar
 
 if TYPE_CHECKING:
-    from db.records import IndexReport
-    from engine import Library
-    from indexer.build import Options
+    from pixquery.db.records import IndexReport
+    from pixquery.engine.library import Library
+    from pixquery.indexer.build import Options
 
 
 @click.command(epilog="Example:  pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg'")
@@ -67,11 +67,10 @@ def index(
     Hidden and system folders are passed over, and what the --exclude globs or a file
     .pixqueryignore (gitignore's syntax, in any folder) name. A file with several names counts once.
     """
-    from engine import Library
-    from engine.library import CATALOGUE
-    from indexer.build import Options
-    from indexer.build import index as build
-    from indexer.scan import scan_roots
+    from pixquery.engine.library import CATALOGUE, Library
+    from pixquery.indexer.build import Options
+    from pixquery.indexer.build import index as build
+    from pixquery.indexer.scan import scan_roots
 
     if watch:
         with extra("watch"):
@@ -115,7 +114,7 @@ def _watch(
     library: Library, paths: Sequence[Path], options: Options, last: IndexReport, *, as_json: bool
 ) -> IndexReport:
     """Tells of every pass that did or found something, until Ctrl-C."""
-    from indexer.watch import keep_in_step
+    from pixquery.indexer.watch import keep_in_step
 
     say("watching; Ctrl-C ends it")
     try:

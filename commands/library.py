@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.options import shared
-from commands.printing import clean, iso, megabytes, print_json, say, shown
-from commands.progress import progress_bar
+from pixquery.commands.options import shared
+from pixquery.commands.printing import clean, iso, megabytes, print_json, say, shown
+from pixquery.commands.progress import progress_bar
 
 if TYPE_CHECKING:
-    from db.records import LibraryInfo
+    from pixquery.db.records import LibraryInfo
 
 
 @click.command()
 @shared
 def info(library: Path, as_json: bool) -> None:
     """Tell what the library holds."""
-    from engine import Library
+    from pixquery.engine.library import Library
 
     with Library.open(library) as opened:
         found = opened.info()
@@ -72,9 +72,9 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
 
     Exit code 1 when something is wrong and was not mended.
     """
-    from db.errors import LibraryDamaged
-    from db.records import Finding
-    from engine import Library
+    from pixquery.db.errors import LibraryDamaged
+    from pixquery.db.records import Finding
+    from pixquery.engine.library import Library
 
     beyond = []
     try:
@@ -88,7 +88,7 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
     with opened:
         findings = [*beyond, *opened.verify(repair=repair)]
         if repair and findings:
-            from indexer.build import index as build
+            from pixquery.indexer.build import index as build
 
             roots = [root.path for root in opened.catalog.roots() if root.path.is_dir()]
             if roots:
@@ -114,8 +114,8 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
 
 
 def _reindex(opened: Any, roots: list[Path], progress: Any, build: Any) -> None:
-    from db.errors import BadRoot
-    from indexer.build import Options
+    from pixquery.db.errors import BadRoot
+    from pixquery.indexer.build import Options
 
     try:
         build(opened, roots, Options(progress=progress))

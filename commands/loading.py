@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.printing import shown
-from db.errors import BadRoot, MissingExtra
+from pixquery.commands.printing import shown
+from pixquery.db.errors import BadRoot, MissingExtra
 
 if TYPE_CHECKING:
-    from db.records import Pixels
+    from pixquery.db.records import Pixels
 
 
 def one_thread_for_small_sums() -> None:
@@ -42,7 +42,7 @@ def some_photos(folder: Path, most: int) -> list[Path]:
     Raises:
         BadRoot: It is no folder, or holds none.
     """
-    from indexer.scan import roots_of, scan
+    from pixquery.indexer.scan import roots_of, scan
 
     files = sorted(scan(roots_of([folder])[0]).files)
     if not files:
@@ -52,8 +52,8 @@ def some_photos(folder: Path, most: int) -> list[Path]:
 
 def photo_loader(size: int, interpolation: str) -> Callable[[Path], Pixels]:
     """Reads photos as an encoder wants them; errors name the photo."""
-    from db.errors import UnreadableImage
-    from indexer.decode import decode
+    from pixquery.db.errors import UnreadableImage
+    from pixquery.indexer.decode import decode
 
     def load(path: Path) -> Pixels:
         try:

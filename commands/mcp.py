@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from commands.loading import extra, one_thread_for_small_sums
-from commands.options import shared
-from commands.printing import print_json
+from pixquery.commands.loading import extra, one_thread_for_small_sums
+from pixquery.commands.options import shared
+from pixquery.commands.printing import print_json
 
 
 @click.command(epilog="Example:  pixquery mcp --library ~/pixquery --json")
@@ -29,8 +29,8 @@ def mcp(library: Path, as_json: bool) -> None:
         return
     one_thread_for_small_sums()
     with extra("mcp"):
-        from web.assistants import serve
-    from engine import Library
+        from pixquery.web.assistants import serve
+    from pixquery.engine.library import Library
 
     with Library.open(library) as opened:
         opened.profile.warm()

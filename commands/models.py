@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.loading import extra, photo_loader, some_photos
-from commands.options import shared
-from commands.printing import megabytes, print_json, say
-from commands.progress import progress_bar
-from db.errors import BadData, ProfileError
+from pixquery.commands.loading import extra, photo_loader, some_photos
+from pixquery.commands.options import shared
+from pixquery.commands.printing import megabytes, print_json, say
+from pixquery.commands.progress import progress_bar
+from pixquery.db.errors import BadData, ProfileError
 
 if TYPE_CHECKING:
-    from db.records import Pixels
+    from pixquery.db.records import Pixels
 
 _EXAMPLES = Path(__file__).parent.parent / "examples" / "images"
 _MOST_PHOTOS = 300
@@ -32,7 +32,7 @@ def models() -> None:
 def models_list(library: Path, as_json: bool) -> None:
     """List the profiles at hand."""
     del library
-    from engine.profile import DEFAULT, load_profile, names
+    from pixquery.engine.profile import DEFAULT, load_profile, names
 
     rows: list[dict[str, Any]] = []
     for name in names():
@@ -105,10 +105,10 @@ def models_add(
     is made is checked against the original before it is kept; no code of a model is ever run.
     """
     del library
-    from engine.profile import profiles_folder
+    from pixquery.engine.profile import profiles_folder
 
     with extra("train"):
-        from trainer.additions import Wanted, add
+        from pixquery.trainer.additions import Wanted, add
 
     place = photos or _EXAMPLES
     if not place.is_dir() and photos is None:
@@ -176,7 +176,7 @@ def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None
     import numpy as np
 
     with extra("train"):
-        from trainer.export import INTERPOLATION, SIZE, export
+        from pixquery.trainer.export import INTERPOLATION, SIZE, export
 
     load = photo_loader(SIZE, INTERPOLATION)
     export(out, np.stack([load(file) for file in some_photos(photos, _MOST_PHOTOS)]))

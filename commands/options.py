@@ -11,8 +11,8 @@ import click
 from platformdirs import user_data_path
 
 if TYPE_CHECKING:
-    from db.records import Filter
-    from engine import Library
+    from pixquery.db.records import Filter
+    from pixquery.engine.library import Library
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -63,8 +63,8 @@ def filtered(command: Command) -> Command:
 
 def filter_of(library: Library, asked: dict[str, Any]) -> Filter:
     """The filter that the options of `filtered` say; they leave ``asked``."""
-    from db.records import Filter
-    from engine import wording
+    from pixquery.db.records import Filter
+    from pixquery.engine import wording
 
     def understood(name: str, read: Callable[[str], Any]) -> Any:
         text = asked.pop(name)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from commands.options import shared
-from commands.printing import print_json, shown
+from pixquery.commands.options import shared
+from pixquery.commands.printing import print_json, shown
 
 
 @click.command(epilog="Example:  pixquery policy on")
@@ -19,7 +19,7 @@ def policy(state: str, library: Path, as_json: bool) -> None:
     `on` puts the list stop-words.txt into the library's folder, where you may edit it; `off` leaves
     it there; `show` tells which of the two it is. It is off until you switch it on.
     """
-    from engine import Library
+    from pixquery.engine.library import Library
 
     with Library.open(library) as opened:
         if state != "show":

@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.hits import answer_json, hit_json, open_hit, show_hits, show_pictures, write_sheet
-from commands.loading import one_thread_for_small_sums, photo_loader
-from commands.options import filter_of, filtered, shared, why_none_asked
-from commands.printing import clean, print_json, print_paths
-from db.errors import NothingFound
+from pixquery.commands.hits import (
+    answer_json,
+    hit_json,
+    open_hit,
+    show_hits,
+    show_pictures,
+    write_sheet,
+)
+from pixquery.commands.loading import one_thread_for_small_sums, photo_loader
+from pixquery.commands.options import filter_of, filtered, shared, why_none_asked
+from pixquery.commands.printing import clean, print_json, print_paths
+from pixquery.db.errors import NothingFound
 
 if TYPE_CHECKING:
-    from db.records import Answer
-    from engine import Library, Part, Query
+    from pixquery.db.records import Answer
+    from pixquery.engine.library import Library
+    from pixquery.engine.search import Part, Query
 
 
 @click.command(
@@ -74,10 +82,11 @@ def query(
     if pictures and not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise click.UsageError("--pictures needs a terminal: --sheet FILE.html writes a page")
     one_thread_for_small_sums()
-    from engine.profile import load_profile
+    from pixquery.engine.profile import load_profile
 
     load_profile().warm()  # nearly every library uses the shipped profile
-    from engine import Library, Query
+    from pixquery.engine.library import Library
+    from pixquery.engine.search import Query
 
     with Library.open(library) as opened:
         question = Query(where=filter_of(opened, asked), parts=_parts(opened, asked), **asked)
@@ -104,8 +113,8 @@ def query(
 
 def _parts(library: Library, asked: dict[str, Any]) -> tuple[Part, ...]:
     """What --plus, --minus, --like and --like-id say; they leave ``asked``."""
-    from engine import Part
-    from engine.wording import weighted
+    from pixquery.engine.search import Part
+    from pixquery.engine.wording import weighted
 
     parts = []
     for option, sign in (("plus", 1), ("minus", -1)):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from commands.loading import photo_loader
-from commands.options import shared
-from commands.printing import print_json
-from commands.progress import progress_bar
+from pixquery.commands.loading import photo_loader
+from pixquery.commands.options import shared
+from pixquery.commands.printing import print_json
+from pixquery.commands.progress import progress_bar
 
 
 @click.command(epilog="Example:  pixquery score pairs.csv > scored.csv")
@@ -25,10 +25,10 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
     Image paths are looked for from the current folder, then from the file's own. The library need
     not hold the photos.
     """
-    from engine.library import CATALOGUE, Library
-    from engine.profile import load_profile
-    from trainer.datasets import read_pairs
-    from trainer.evaluate import score as judge
+    from pixquery.engine.library import CATALOGUE, Library
+    from pixquery.engine.profile import load_profile
+    from pixquery.trainer.datasets import read_pairs
+    from pixquery.trainer.evaluate import score as judge
 
     asked = read_pairs(pairs)
     if profile is None and (library / CATALOGUE).is_file():

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from commands.loading import extra, one_thread_for_small_sums
-from commands.options import shared
-from commands.printing import print_json, say, shown
+from pixquery.commands.loading import extra, one_thread_for_small_sums
+from pixquery.commands.options import shared
+from pixquery.commands.printing import print_json, say, shown
 
 
 @click.command(
@@ -37,8 +37,8 @@ def serve(host: str, port: int, token: str, opens: bool, library: Path, as_json:
     """
     one_thread_for_small_sums()
     with extra("web"):
-        from web.serving import entrance
-        from web.serving import serve as run
+        from pixquery.web.serving import entrance
+        from pixquery.web.serving import serve as run
 
     def ready(url: str) -> None:
         if as_json:

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from commands.loading import extra, photo_loader
-from commands.options import shared
-from commands.printing import print_json
-from commands.progress import progress_bar
+from pixquery.commands.loading import extra, photo_loader
+from pixquery.commands.options import shared
+from pixquery.commands.printing import print_json
+from pixquery.commands.progress import progress_bar
 
 
 @click.command(epilog="Examples:  pixquery train ./flickr8k --out ./my-profile;  "
@@ -46,12 +46,12 @@ def train(
     relevance is learned.
     """
     del library  # every command takes the option; training needs none
-    from engine.profile import load_profile
+    from pixquery.engine.profile import load_profile
 
     with extra("train"):
-        from trainer.datasets import parse_scale
-        from trainer.train import Options
-        from trainer.train import train as learn
+        from pixquery.trainer.datasets import parse_scale
+        from pixquery.trainer.train import Options
+        from pixquery.trainer.train import train as learn
 
     models = load_profile(profile) if profile else load_profile()
     chosen["scale"] = parse_scale(chosen["scale"])

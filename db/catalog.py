@@ -7,12 +7,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from db.checksums import SEALED, computed, digest, sound
-from db.connections import damaged
-from db.migrations import is_current, migrate
-from db.reading import RawVectors, Reading, get, marks, parts
-from db.records import FileState, Generation, ImageRecord, Skipped
-from db.values import UNDER, bounds, written
+from pixquery.db.checksums import SEALED, computed, digest, sound
+from pixquery.db.connections import damaged
+from pixquery.db.migrations import is_current, migrate
+from pixquery.db.reading import RawVectors, Reading, get, marks, parts
+from pixquery.db.records import FileState, Generation, ImageRecord, Skipped
+from pixquery.db.values import UNDER, bounds, written
 
 
 class Catalog(Reading):

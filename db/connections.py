@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
-from db.checksums import prepare
-from db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
+from pixquery.db.checksums import prepare
+from pixquery.db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
 
 
 class Connections:

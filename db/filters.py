@@ -12,9 +12,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from db.records import Filter, Period
-from db.schema import images
-from db.values import bounds, written
+from pixquery.db.records import Filter, Period
+from pixquery.db.schema import images
+from pixquery.db.values import bounds, written
 
 _EARTH = 6371.0088
 """Mean radius, kilometres."""

@@ -5,17 +5,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from db.errors import MissingExtra
+from pixquery.db.errors import MissingExtra
 
 if TYPE_CHECKING:
     from pandas import DataFrame as DataFrame  # the others know pandas by this file alone
 
-    from db.records import Answer, Duplicates, ImageRecord
+    from pixquery.db.records import Answer, Duplicates, ImageRecord
 
 
 def of_answer(answer: "Answer") -> "DataFrame":
     """A row a hit, by rank; columns as the fields of a hit."""
-    from db.records import Hit
+    from pixquery.db.records import Hit
 
     names = [field.name for field in fields(Hit)]
     rows = ([_plain(getattr(hit, name)) for name in names] for hit in answer.hits)

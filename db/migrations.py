@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Callable
 
-from db.checksums import prepare
-from db.errors import LibraryTooNew
+from pixquery.db.checksums import prepare
+from pixquery.db.errors import LibraryTooNew
 
 
 def _add_checksums(connection: sqlite3.Connection) -> None:
@@ -86,7 +86,7 @@ def migrate(connection: sqlite3.Connection, place: str) -> None:
             f"{NEWEST}: update pixquery, or choose another library with --library DIR"
         )
     if version == 0:
-        from db.schema import create  # SQLAlchemy: most catalogues are there already
+        from pixquery.db.schema import create  # SQLAlchemy: most catalogues are there already
 
         create(connection)
     else:

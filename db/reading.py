@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from db.checksums import SEALED, digest, sound
-from db.connections import Connections, damaged
-from db.errors import LibraryDamaged
-from db.records import (
+from pixquery.db.checksums import SEALED, digest, sound
+from pixquery.db.connections import Connections, damaged
+from pixquery.db.errors import LibraryDamaged
+from pixquery.db.records import (
     Facets,
     FileState,
     Filter,
@@ -25,7 +25,7 @@ from db.records import (
     RootSummary,
     Tally,
 )
-from db.values import UNDER, bounds
+from pixquery.db.values import UNDER, bounds
 
 RawVectors = NDArray[np.float16]
 _Value = TypeVar("_Value")
@@ -216,7 +216,10 @@ class Reading:
         """Rows of a statement that takes the filter's condition."""
         if not where:
             return self._rows(statement.format("1"))
-        from db.filters import condition, prepare  # SQLAlchemy: it takes longer than a query does
+        from pixquery.db.filters import (  # SQLAlchemy: it takes longer than a query does
+            condition,
+            prepare,
+        )
 
         passes, values = condition(where)
         with self._read() as connection:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from db.frames import DataFrame
+    from pixquery.db.frames import DataFrame
 
 Floats: TypeAlias = NDArray[np.float32]
 Ids: TypeAlias = NDArray[np.int64]
@@ -188,7 +188,7 @@ class Answer:
         Raises:
             MissingExtra: pandas is not installed.
         """
-        from db import frames
+        from pixquery.db import frames
 
         return frames.of_answer(self)
 
@@ -240,7 +240,7 @@ class Duplicates:
         Raises:
             MissingExtra: pandas is not installed.
         """
-        from db import frames
+        from pixquery.db import frames
 
         return frames.of_duplicates(self)
 

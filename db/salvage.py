@@ -16,11 +16,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db.catalog import Catalog
-from db.checksums import SEALED, digest
-from db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, StorageFailed
-from db.migrations import NEWEST
-from db.schema import coming, images, roots, settings, skipped, vectors
+from pixquery.db.catalog import Catalog
+from pixquery.db.checksums import SEALED, digest
+from pixquery.db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, StorageFailed
+from pixquery.db.migrations import NEWEST
+from pixquery.db.schema import coming, images, roots, settings, skipped, vectors
 
 _Row = Mapping[str, Any]
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from db.errors import ProfileDamaged
-from db.records import Floats
+from pixquery.db.errors import ProfileDamaged
+from pixquery.db.records import Floats
 
 
 class Alignment:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from db.errors import DeviceUnusable
-from db.records import Floats, Pixels
-from engine.alignment import unit
-from engine.encoders import ImageEncoder, OpenVinoImageEncoder
-from engine.runtime import compiled, ov
+from pixquery.db.errors import DeviceUnusable
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.alignment import unit
+from pixquery.engine.encoders import ImageEncoder, OpenVinoImageEncoder
+from pixquery.engine.runtime import compiled, ov
 
 AUTO, CPU, CUDA, GPU, NPU = "auto", "cpu", "cuda", "gpu", "npu"
 DEVICES = (AUTO, CPU, CUDA, GPU, NPU)

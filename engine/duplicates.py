@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from db.catalog import Catalog
-from db.errors import BadQuery
-from db.records import Copy, Duplicates, Filter, Floats, Group, Ids
-from engine.alignment import unit
+from pixquery.db.catalog import Catalog
+from pixquery.db.errors import BadQuery
+from pixquery.db.records import Copy, Duplicates, Filter, Floats, Group, Ids
+from pixquery.engine.alignment import unit
 
 if TYPE_CHECKING:  # FAISS is loaded by whoever opens an index
-    from engine.vectors import VectorIndex
+    from pixquery.engine.vectors import VectorIndex
 
 THRESHOLD = 0.9
 """Likeness of near copies: different photos do not reach it, frames of one burst may."""

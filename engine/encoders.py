@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 from tokenizers import Tokenizer
 
-from db.errors import ProfileDamaged
-from db.records import Floats, Pixels
-from engine.runtime import compiled, ov
+from pixquery.db.errors import ProfileDamaged
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.runtime import compiled, ov
 
 
 class ImageEncoder(Protocol):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from db.records import Floats, Ids
+from pixquery.db.records import Floats, Ids
 
 NAMES = (
     "similarity",

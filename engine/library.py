@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.catalog import Catalog
-from db.connections import damaged
-from db.errors import (
+from pixquery.db.catalog import Catalog
+from pixquery.db.connections import damaged
+from pixquery.db.errors import (
     BadData,
     LibraryDamaged,
     LibraryLocked,
@@ -30,7 +30,7 @@ from db.errors import (
     QueryRefused,
     StorageFailed,
 )
-from db.records import (
+from pixquery.db.records import (
     Answer,
     Duplicates,
     Filter,
@@ -40,14 +40,14 @@ from db.records import (
     ImageRecord,
     LibraryInfo,
 )
-from engine.duplicates import THRESHOLD, duplicates
-from engine.profile import DEFAULT, Profile, load_profile
-from engine.search import ALL, Query, Ranking, newest, rank, search
+from pixquery.engine.duplicates import THRESHOLD, duplicates
+from pixquery.engine.profile import DEFAULT, Profile, load_profile
+from pixquery.engine.search import ALL, Query, Ranking, newest, rank, search
 
 if TYPE_CHECKING:  # FAISS is loaded with the first index: bringing a library up to date needs none
-    from db.frames import DataFrame
-    from engine.policy import Policy
-    from engine.vectors import VectorIndex
+    from pixquery.db.frames import DataFrame
+    from pixquery.engine.policy import Policy
+    from pixquery.engine.vectors import VectorIndex
 
 CATALOGUE = "catalogue.sqlite"
 
@@ -145,7 +145,7 @@ class Library:
             LibraryLocked: Another process writes to the library.
             StorageFailed: There is no room to mend it.
         """
-        from db.salvage import salvage  # few libraries are ever mended
+        from pixquery.db.salvage import salvage  # few libraries are ever mended
 
         place = Path(folder).expanduser().absolute()
         with _lock(place):
@@ -179,7 +179,7 @@ class Library:
         Raises:
             MissingExtra: pandas is not installed.
         """
-        from db import frames
+        from pixquery.db import frames
 
         return frames.of_photos(self)
 
@@ -289,7 +289,7 @@ class Library:
     @property
     def stop_words(self) -> Path:
         """The list of stop words: the library's own, or the shipped one where it has none."""
-        from engine.policy import SHIPPED, STOP_WORDS
+        from pixquery.engine.policy import SHIPPED, STOP_WORDS
 
         own = self.folder / STOP_WORDS
         return own if self.policed or own.exists() else SHIPPED
@@ -300,7 +300,7 @@ class Library:
         Raises:
             BadData: The list cannot be used; the message names file, line and the way out.
         """
-        from engine.policy import Policy  # a query without a policy does without
+        from pixquery.engine.policy import Policy  # a query without a policy does without
 
         try:
             return Policy.load(self.stop_words)
@@ -322,7 +322,7 @@ class Library:
             LibraryLocked: Another process writes.
             StorageFailed: The list or the setting cannot be written.
         """
-        from engine.policy import SHIPPED, STOP_WORDS
+        from pixquery.engine.policy import SHIPPED, STOP_WORDS
 
         with self.writing():
             own = self.folder / STOP_WORDS
@@ -475,7 +475,7 @@ class Library:
         problems = self.catalog.problems()
         left = problems
         if repair and problems:
-            from db.salvage import salvage
+            from pixquery.db.salvage import salvage
 
             salvage(self.catalog.file)
             left = self.catalog.problems()
@@ -571,7 +571,7 @@ class Library:
     def _loaded(
         self, published: Generation | None, *, writable: bool = False
     ) -> "VectorIndex | None":
-        from engine.vectors import VectorIndex
+        from pixquery.engine.vectors import VectorIndex
 
         if published is None or published.space != self._space:
             return None
@@ -598,7 +598,7 @@ class Library:
 
     def _built(self) -> "VectorIndex":
         """An index of all photos, from their raw vectors."""
-        from engine.vectors import VectorIndex
+        from pixquery.engine.vectors import VectorIndex
 
         encoder, alignment = self.profile.encoder, self.profile.alignment
         aligned = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from db.errors import BadData
+from pixquery.db.errors import BadData
 
 STOP_WORDS = "stop-words.txt"
 """The list's name in a library's folder."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
-from db.errors import ProfileDamaged, ProfileNotFound, ProfileUntrained
-from engine.alignment import Alignment
-from engine.relevance import Logistic, Relevance, Similarity
+from pixquery.db.errors import ProfileDamaged, ProfileNotFound, ProfileUntrained
+from pixquery.engine.alignment import Alignment
+from pixquery.engine.relevance import Logistic, Relevance, Similarity
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model: many commands need none
-    from engine.encoders import ImageEncoder, TextEncoder
+    from pixquery.engine.encoders import ImageEncoder, TextEncoder
 
 DEFAULT = "lite2-minilm"
 MANIFEST = "manifest.json"
@@ -70,7 +70,7 @@ class Profile:
     @cached_property
     def images(self) -> "ImageEncoder":
         """The image encoder, at the precision this processor runs fastest."""
-        from engine.encoders import has_bfloat16
+        from pixquery.engine.encoders import has_bfloat16
 
         models = self.manifest["image"]["models"]
         return self._image_encoder("float" if "int8" not in models or has_bfloat16() else "int8")
@@ -81,7 +81,7 @@ class Profile:
         Raises:
             DeviceUnusable: It is not there, or cannot be relied on.
         """
-        from engine.devices import image_encoder_on
+        from pixquery.engine.devices import image_encoder_on
 
         model = self._file(self.manifest["image"]["models"]["float"])
         found = image_encoder_on(device, model, size=self.size, dimension=self.dimension)
@@ -92,7 +92,7 @@ class Profile:
         return [self._image_encoder(precision) for precision in self.manifest["image"]["models"]]
 
     def _image_encoder(self, precision: str) -> "ImageEncoder":
-        from engine.encoders import OpenVinoImageEncoder
+        from pixquery.engine.encoders import OpenVinoImageEncoder
 
         model = self._file(self.manifest["image"]["models"][precision])
         return OpenVinoImageEncoder(model, size=self.size, dimension=self.dimension)
@@ -105,7 +105,7 @@ class Profile:
 
     @cached_property
     def _texts(self) -> "TextEncoder":
-        from engine.encoders import OpenVinoTextEncoder
+        from pixquery.engine.encoders import OpenVinoTextEncoder
 
         text = self.manifest["text"]
         return OpenVinoTextEncoder(

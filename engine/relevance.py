@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from db.errors import ProfileDamaged
-from db.records import Floats
-from engine.features import NAMES, Landmarks, pair_features
+from pixquery.db.errors import ProfileDamaged
+from pixquery.db.records import Floats
+from pixquery.engine.features import NAMES, Landmarks, pair_features
 
 
 class Relevance(Protocol):

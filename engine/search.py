@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.catalog import Catalog
-from db.errors import BadQuery
-from db.records import Answer, Filter, Floats, Hit, Ids, ImageRecord, Milliseconds, Pixels
-from engine.alignment import unit
+from pixquery.db.catalog import Catalog
+from pixquery.db.errors import BadQuery
+from pixquery.db.records import Answer, Filter, Floats, Hit, Ids, ImageRecord, Milliseconds, Pixels
+from pixquery.engine.alignment import unit
 
 if TYPE_CHECKING:  # FAISS is loaded by whoever opens an index
-    from engine.profile import Profile
-    from engine.vectors import VectorIndex
+    from pixquery.engine.profile import Profile
+    from pixquery.engine.vectors import VectorIndex
 
 LONGEST_QUERY = 1000
 """In characters, of each text."""

@@ -18,8 +18,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from db.errors import LibraryDamaged, StorageFailed
-from db.records import Floats, Ids
+from pixquery.db.errors import LibraryDamaged, StorageFailed
+from pixquery.db.records import Floats, Ids
 
 EXACT_LIMIT = 20_000
 """Up to this many vectors search is exact: about 1 ms for 256 dimensions on two cores."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from db.errors import BadQuery
-from db.records import Near, Period, Place, RootSummary
+from pixquery.db.errors import BadQuery
+from pixquery.db.records import Near, Period, Place, RootSummary
 
 NEARBY = 10.0
 """Kilometres around a place that is named without a distance."""

@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 import xxhash
 
-from db.errors import BadRoot, UnreadableImage
-from db.reading import RawVectors
-from db.records import FileState, ImageRecord, IndexReport, KnownFile, Skipped, Vanished
-from engine.library import Library
-from indexer.scan import Changes, Scan, compare, out_of_reach, scan_roots
+from pixquery.db.errors import BadRoot, UnreadableImage
+from pixquery.db.reading import RawVectors
+from pixquery.db.records import FileState, ImageRecord, IndexReport, KnownFile, Skipped, Vanished
+from pixquery.engine.library import Library
+from pixquery.indexer.scan import Changes, Scan, compare, out_of_reach, scan_roots
 
 if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
-    from engine.encoders import ImageEncoder
-    from indexer.decode import Photo
+    from pixquery.engine.encoders import ImageEncoder
+    from pixquery.indexer.decode import Photo
 
 BATCH = 32
 
@@ -202,7 +202,7 @@ def _readable_now(known: Mapping[str, KnownFile]) -> set[str]:
     unusable = {path: file.reason for path, file in known.items() if file.reason}
     if not unusable:
         return set()
-    from indexer.formats import readable_now
+    from pixquery.indexer.formats import readable_now
 
     return {path for path, reason in unusable.items() if readable_now(reason)}
 
@@ -309,8 +309,8 @@ class _Run:
         return waiting.popleft().result()
 
     def _read(self, path: Path, state: FileState, before: KnownFile | None) -> _Read:
-        from indexer.decode import decode
-        from indexer.limits import MAX_BYTES
+        from pixquery.indexer.decode import decode
+        from pixquery.indexer.limits import MAX_BYTES
 
         try:
             state, content = _content(path)
@@ -484,7 +484,7 @@ def _content(path: Path) -> tuple[FileState, bytes]:
     Raises:
         OSError: It cannot be read, is no ordinary file, or changed meanwhile.
     """
-    from indexer.limits import MAX_BYTES
+    from pixquery.indexer.limits import MAX_BYTES
 
     with open(path, "rb", opener=_without_waiting) as file:
         before = os.fstat(file.fileno())

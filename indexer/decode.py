@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
-from db.errors import UnreadableImage
-from db.records import Pixels, Place
-from indexer.formats import ORIENTATION, kind_of, open_photo, unopened
-from indexer.limits import MAX_PIXELS, needed, room, stored
+from pixquery.db.errors import UnreadableImage
+from pixquery.db.records import Pixels, Place
+from pixquery.indexer.formats import ORIENTATION, kind_of, open_photo, unopened
+from pixquery.indexer.limits import MAX_PIXELS, needed, room, stored
 
 _Size: TypeAlias = tuple[int, int]
 """Width and height, in pixels."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import AvifImagePlugin, Image, ImageFile, features
 
-from db.errors import UnreadableImage
+from pixquery.db.errors import UnreadableImage
 
 _NOT_A_PHOTO = (
     "not a JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF, JPEG XL or camera RAW image, "

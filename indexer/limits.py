@@ -9,7 +9,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from db.errors import UnreadableImage
+from pixquery.db.errors import UnreadableImage
 
 MAX_PIXELS = 256_000_000
 """More is refused before decoding; the largest phone cameras make 200 megapixels."""

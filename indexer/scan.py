@@ -13,9 +13,9 @@ from fnmatch import translate
 from operator import attrgetter
 from pathlib import Path
 
-from db.errors import BadRoot
-from db.records import FileState, KnownFile, Skipped
-from indexer.ignore import IGNORE_FILE, Rules
+from pixquery.db.errors import BadRoot
+from pixquery.db.records import FileState, KnownFile, Skipped
+from pixquery.indexer.ignore import IGNORE_FILE, Rules
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff",

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import watchfiles
 
-from db.errors import BadRoot, LibraryLocked, StorageFailed
-from db.records import IndexReport
-from engine.library import Library
-from indexer.build import Options, index
-from indexer.ignore import IGNORE_FILE
-from indexer.scan import SUFFIXES, is_hidden, roots_of, scan
+from pixquery.db.errors import BadRoot, LibraryLocked, StorageFailed
+from pixquery.db.records import IndexReport
+from pixquery.engine.library import Library
+from pixquery.indexer.build import Options, index
+from pixquery.indexer.ignore import IGNORE_FILE
+from pixquery.indexer.scan import SUFFIXES, is_hidden, roots_of, scan
 
 QUIET = 500
 """Milliseconds without a change before a pass begins: a photo is written in many steps."""

@@ -24,11 +24,11 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 from safetensors.numpy import save_file
 
-from cli import main
-from db.catalog import Catalog
-from engine.library import CATALOGUE, Library
-from engine.profile import MANIFEST, Profile, load_profile
-from indexer.scan import Scan
+from pixquery.commands.entry import main
+from pixquery.db.catalog import Catalog
+from pixquery.engine.library import CATALOGUE, Library
+from pixquery.engine.profile import MANIFEST, Profile, load_profile
+from pixquery.indexer.scan import Scan
 
 # Where tests run in the background Ctrl-C is ignored, also by the programs that they start and send
 # it to.

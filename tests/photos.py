@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from db.records import Pixels
+from pixquery.db.records import Pixels
 
 SAMPLES = Path(__file__).parent / "samples"
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 
-from db.errors import BadData, ProfileUntrained, SourceUnusable
-from db.records import Floats, Pixels
-from engine.profile import MANIFEST, load_profile
-from indexer.decode import decode
+from pixquery.db.errors import BadData, ProfileUntrained, SourceUnusable
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.profile import MANIFEST, load_profile
+from pixquery.indexer.decode import decode
+from tests.conftest import REPOSITORY
 
 torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `train`")
 pytest.importorskip("transformers", reason="transformers comes with the extra `train`")
 checkpoints = pytest.importorskip("checkpoints")
-additions = pytest.importorskip("trainer.additions")
+additions = pytest.importorskip("pixquery.trainer.additions")
 
 Wanted = additions.Wanted
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -161,8 +161,8 @@ def test_what_a_classifier_knows_is_kept(pair: tuple[Path, dict[str, Any]], plac
 
 
 def test_the_encoder_is_its_weights_and_its_preparation(place: Path, tmp_path: Path) -> None:
-    from trainer.networks import image_network
-    from trainer.sources import find
+    from pixquery.trainer.networks import image_network
+    from pixquery.trainer.sources import find
 
     def digest(folder: Path) -> str:
         source = find(str(folder))
@@ -224,8 +224,8 @@ def test_with_few_photos_none_is_taken_off(
 ) -> None:
     from safetensors.numpy import load_file
 
-    from trainer.networks import joint_networks
-    from trainer.sources import find
+    from pixquery.trainer.networks import joint_networks
+    from pixquery.trainer.sources import find
 
     copy = Path(shutil.copytree(together[0], tmp_path / "copy"))
     joint = joint_networks(find(str(place / "both")))

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from db.errors import ProfileDamaged
-from db.records import Floats
-from engine.alignment import Alignment, unit
+from pixquery.db.errors import ProfileDamaged
+from pixquery.db.records import Floats
+from pixquery.engine.alignment import Alignment, unit
 
 
 def tensors(layers: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

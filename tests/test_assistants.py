@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY, Invoke, parsed, square
 from PIL import Image
+
+from tests.conftest import REPOSITORY, Invoke, parsed, square
 
 pytest.importorskip("mcp", reason="the extra mcp is not installed")
 

@@ -14,7 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import (
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pixquery import Library, Query
+from pixquery.db.catalog import Catalog
+from pixquery.db.errors import BadRoot, LibraryLocked
+from pixquery.db.records import IndexReport
+from pixquery.engine.library import CATALOGUE
+from pixquery.engine.profile import Profile
+from pixquery.indexer.build import Options, index
+from tests.conftest import (
     COLOURS,
     REPOSITORY,
     Invoke,
@@ -23,18 +35,6 @@ from conftest import (
     parsed,
     square,
 )
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from PIL import Image
-
-from db.catalog import Catalog
-from db.errors import BadRoot, LibraryLocked
-from db.records import IndexReport
-from engine import Library, Query
-from engine.library import CATALOGUE
-from engine.profile import Profile
-from indexer.build import Options, index
 
 Contents = set[tuple[str, bytes, bytes]]
 
@@ -878,7 +878,7 @@ def test_a_second_writer_is_sent_away_and_readers_are_not(
 ) -> None:
     library.search("red")
     program = (
-        "import sys; from engine import Library\n"
+        "import sys; from pixquery import Library\n"
         "with Library.open(sys.argv[1]) as library, library.writing():\n"
         "    print('held', flush=True); input()\n"
     )

@@ -13,9 +13,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from db.catalog import Catalog
-from db.errors import LibraryDamaged, StorageFailed
-from db.records import FileState, Generation, ImageRecord, Place, Skipped
+from pixquery.db.catalog import Catalog
+from pixquery.db.errors import LibraryDamaged, StorageFailed
+from pixquery.db.records import FileState, Generation, ImageRecord, Place, Skipped
 
 ENCODER = "this"
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 import pytest
-from conftest import COLOURS, REPOSITORY, Invoke, Snapshot, Spawn, parsed, square
 from PIL import Image
 
-from cli import main
+from pixquery.commands.entry import main
+from tests.conftest import COLOURS, REPOSITORY, Invoke, Snapshot, Spawn, parsed, square
 
 
 @pytest.fixture

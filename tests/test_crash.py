@@ -13,15 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import contention_soak
-import crash_soak
-import damage_soak
-import fault_soak
 import pytest
-from conftest import REPOSITORY
-from proofs import RUNGS, Children, NoFaults, Photos, Workplace, compiled_faults, refusal
 
-from engine.library import CATALOGUE
+from pixquery.engine.library import CATALOGUE
+from tests.conftest import REPOSITORY
+from tests.proofs import contention_soak, crash_soak, damage_soak, fault_soak
+from tests.proofs.material import (
+    RUNGS,
+    Children,
+    NoFaults,
+    Photos,
+    Workplace,
+    compiled_faults,
+    refusal,
+)
 
 NOBODY = 65534
 

@@ -5,14 +5,13 @@ import io
 from pathlib import Path
 
 import pytest
-from conftest import square
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from db.errors import BadData
-from db.records import Pair, TestQuery
-from trainer.datasets import (
+from pixquery.db.errors import BadData
+from pixquery.db.records import Pair, TestQuery
+from pixquery.trainer.datasets import (
     Caption,
     CrowdRating,
     ExpertRating,
@@ -28,7 +27,8 @@ from trainer.datasets import (
     read_rated_pairs,
     read_ratings,
 )
-from trainer.ratings import grades_of, targets_of
+from pixquery.trainer.ratings import grades_of, targets_of
+from tests.conftest import square
 
 
 @pytest.fixture

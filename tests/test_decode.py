@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import photos
 import pytest
-from conftest import REPOSITORY, SUFFIXES
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from photos import SAMPLES, UPRIGHT, corners, encoded, oriented, quarters, transcoded
 from PIL import Image, ImageCms, ImageOps
 
-from db.errors import UnreadableImage
-from engine.profile import load_profile
-from indexer.decode import Photo, decode, thumbnail
+from pixquery.db.errors import UnreadableImage
+from pixquery.engine.profile import load_profile
+from pixquery.indexer.decode import Photo, decode, thumbnail
+from tests import photos
+from tests.conftest import REPOSITORY, SUFFIXES
+from tests.photos import SAMPLES, UPRIGHT, corners, encoded, oriented, quarters, transcoded
 
 SIZE = 32
 FORMATS = {".jpg": "JPEG", ".png": "PNG", ".gif": "GIF", ".webp": "WEBP", ".bmp": "BMP",

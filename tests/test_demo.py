@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import Library
-from indexer.build import index
+from pixquery import Library
+from pixquery.indexer.build import index
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "images"

@@ -9,12 +9,11 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-from conftest import COLOURS, SIZE, Invoke
 
-from commands.index import index
-from db.errors import DeviceUnusable
-from db.records import Floats, Pixels
-from engine.devices import (
+from pixquery.commands.index import index
+from pixquery.db.errors import DeviceUnusable
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.devices import (
     AUTO,
     CPU,
     DEVICES,
@@ -24,8 +23,9 @@ from engine.devices import (
     image_encoder_on,
     present,
 )
-from engine.encoders import ImageEncoder
-from engine.profile import load_profile
+from pixquery.engine.encoders import ImageEncoder
+from pixquery.engine.profile import load_profile
+from tests.conftest import COLOURS, SIZE, Invoke
 
 ABSENT = [device for device in DEVICES if device not in (AUTO, CPU, *present())]
 

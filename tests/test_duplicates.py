@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, Invoke, NewLibrary, Snapshot, parsed, square
 from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-import engine.duplicates
-from db.errors import BadQuery
-from db.records import Duplicates, FileState, Filter, Floats, ImageRecord
-from engine import Library
-from engine.duplicates import THRESHOLD
-from indexer.build import index
+import pixquery.engine.duplicates
+from pixquery import Library
+from pixquery.db.errors import BadQuery
+from pixquery.db.records import Duplicates, FileState, Filter, Floats, ImageRecord
+from pixquery.engine.duplicates import THRESHOLD
+from pixquery.indexer.build import index
+from tests.conftest import REPOSITORY, Invoke, NewLibrary, Snapshot, parsed, square
 
 Photos = list[tuple[int, int, int, int, int]]
 """Content, width, height, bytes and time of each."""
@@ -112,8 +112,8 @@ def test_groups_are_those_of_brute_force(
     raw = np.clip(centres[rng.integers(4, size=12)] + rng.normal(0, 0.1, (12, 3)), 0, 1)
     wanted = by_hand(photos, raw.astype(np.float32), threshold)
     with pytest.MonkeyPatch.context() as patch, new_library() as library:
-        patch.setattr(engine.duplicates, "_AT_ONCE", at_once)
-        patch.setattr(engine.duplicates, "_COMPARED_AT_ONCE", at_once)
+        patch.setattr(pixquery.engine.duplicates, "_AT_ONCE", at_once)
+        patch.setattr(pixquery.engine.duplicates, "_COMPARED_AT_ONCE", at_once)
         put(library, photos, raw.astype(np.float32))
         found = library.duplicates(threshold)
         assert numbers(found) == wanted
@@ -290,7 +290,7 @@ def test_no_duplicates_are_3_and_a_sentence(
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a thing of POSIX")
 def test_duplicates_on_a_terminal(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from commands.duplicates import show_duplicates
+    from pixquery.commands.duplicates import show_duplicates
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, Invoke, NewLibrary, centred, parsed, square, write_profile
 from safetensors.numpy import load_file, save_file
 
-from db.errors import BadData, UnreadableImage
-from db.records import Pair, Pixels, TestQuery
-from engine import Library
-from engine.profile import Profile
-from indexer.build import index
-from indexer.decode import decode
-from trainer.datasets import Judgement, read_queries
-from trainer.evaluate import evaluate, evaluate_graded, score, write_measures, write_ranks
-from trainer.metrics import RETRIEVAL, Ranks
+from pixquery import Library
+from pixquery.db.errors import BadData, UnreadableImage
+from pixquery.db.records import Pair, Pixels, TestQuery
+from pixquery.engine.profile import Profile
+from pixquery.indexer.build import index
+from pixquery.indexer.decode import decode
+from pixquery.trainer.datasets import Judgement, read_queries
+from pixquery.trainer.evaluate import evaluate, evaluate_graded, score, write_measures, write_ranks
+from pixquery.trainer.metrics import RETRIEVAL, Ranks
+from tests.conftest import COLOURS, Invoke, NewLibrary, centred, parsed, square, write_profile
 
 
 @pytest.fixture

@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 
-from db.errors import ProfileDamaged
-from db.records import Floats, Pixels
-from engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
-from engine.profile import MANIFEST, Profile, load_profile
-from indexer.decode import decode
+from pixquery.db.errors import ProfileDamaged
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
+from pixquery.engine.profile import MANIFEST, Profile, load_profile
+from pixquery.indexer.decode import decode
+from tests.conftest import REPOSITORY
 
 torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `train`")
-export = pytest.importorskip("trainer.export", reason="the exporter needs the extra `train`")
+export = pytest.importorskip(
+    "pixquery.trainer.export", reason="the exporter needs the extra `train`"
+)
 
 PHOTOS = sorted((REPOSITORY / "examples" / "images").iterdir())[:16]
 SENTENCES = [

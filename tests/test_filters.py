@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from db.catalog import Catalog
-from db.records import FileState, Filter, ImageRecord, Near, Period, Place
+from pixquery.db.catalog import Catalog
+from pixquery.db.records import FileState, Filter, ImageRecord, Near, Period, Place
 
 ROOTS = (Path("/a"), Path("/a b"))
 _DAYS = [datetime(2020, 1, 1) + timedelta(days=91 * step, hours=step) for step in range(20)]

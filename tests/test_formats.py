@@ -7,16 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import photos
 import pytest
-from conftest import REPOSITORY, Invoke, parsed
-from photos import SAMPLES, UPRIGHT, corners, encoded, jxl_claiming, quarters
 from PIL import Image
 
-from db.errors import UnreadableImage
-from indexer.decode import decode
-from indexer.formats import kind_of, readable_now
-from indexer.scan import SUFFIXES
+from pixquery.db.errors import UnreadableImage
+from pixquery.indexer.decode import decode
+from pixquery.indexer.formats import kind_of, readable_now
+from pixquery.indexer.scan import SUFFIXES
+from tests import photos
+from tests.conftest import REPOSITORY, Invoke, parsed
+from tests.photos import SAMPLES, UPRIGHT, corners, encoded, jxl_claiming, quarters
 
 SIZE = 32
 HEIC, DNG = SAMPLES / "quarters-1.heic", SAMPLES / "quarters.dng"
@@ -117,7 +117,7 @@ _WITHOUT = """
 import sys
 for name in ("pi_heif", "pillow_jxl", "rawpy"):
     sys.modules[name] = None  # as if it were not installed
-from cli import main
+from pixquery.commands.entry import main
 main()
 """
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, NewLibrary, square
 
-import engine
-from db.errors import MissingExtra
-from db.records import FileState, ImageRecord, Place
-from engine import Library, Query
-from indexer.build import index
+import pixquery
+from pixquery import Library, Query
+from pixquery.db.errors import MissingExtra
+from pixquery.db.records import FileState, ImageRecord, Place
+from pixquery.indexer.build import index
+from tests.conftest import COLOURS, NewLibrary, square
 
 pandas = pytest.importorskip("pandas")
 
@@ -39,7 +39,7 @@ def test_hits_as_a_table(library: Library) -> None:
 
 
 def test_what_is_not_predicted_is_no_number(library: Library) -> None:
-    from engine import Part
+    from pixquery import Part
 
     table = library.search(Query(parts=(Part("red"), Part("blue")))).to_pandas()
     assert table["relevance"].isna().all()
@@ -97,9 +97,9 @@ def test_without_pandas_there_is_a_sentence(
 
 
 def test_the_package_gives_what_it_names() -> None:
-    for name in engine.__all__:
-        assert getattr(engine, name).__name__ == name
-    assert dir(engine) == sorted(engine.__all__)
+    for name in pixquery.__all__:
+        assert getattr(pixquery, name).__name__ == name
+    assert dir(pixquery) == sorted(pixquery.__all__)
     with pytest.raises(AttributeError):
-        engine.Nonsense  # noqa: B018
-    assert (Path(engine.__file__).parent / "py.typed").is_file()
+        pixquery.Nonsense  # noqa: B018
+    assert (Path(pixquery.__file__).parent / "py.typed").is_file()

@@ -6,17 +6,18 @@ import sys
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY
+
+from tests.conftest import REPOSITORY
 
 FORMATS = ["JPEG", "PNG", "GIF", "WebP", "BMP", "TIFF", "AVIF", "HEIC", "JPEG XL", "camera RAW"]
 FORBIDDEN = ("crashed", "escaped", "hung", "too_large")
 
 
 def fuzzed(*words: str) -> dict[str, Any]:
-    script = REPOSITORY / "benchmarks" / "fuzz_decode.py"
     done = subprocess.run(
-        [sys.executable, str(script), *words], capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-m", "tests.proofs.fuzz_decode", *words],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.stdout, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)["formats"]
     for name, told in found.items():

@@ -21,7 +21,6 @@ from urllib.request import urlopen
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import COLOURS, REPOSITORY, square
 from PIL import Image
 from playwright.sync_api import (
     Browser,
@@ -34,6 +33,8 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+
+from tests.conftest import COLOURS, REPOSITORY, square
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(
@@ -116,8 +117,8 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 def library_of(colours: Path, folder: Path, *roots: Path, policed: bool = False) -> Path:
     """A library of the colour profile."""
-    from engine import Library
-    from indexer.build import index
+    from pixquery import Library
+    from pixquery.indexer.build import index
 
     with Library.open(folder, create=True, profile=str(colours)) as library:
         if roots:

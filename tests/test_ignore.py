@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import names, plant
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from indexer.ignore import IGNORE_FILE, Rules
-from indexer.scan import scan
+from pixquery.indexer.ignore import IGNORE_FILE, Rules
+from pixquery.indexer.scan import scan
+from tests.conftest import names, plant
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, Invoke, parsed, square
 
-from db.catalog import Catalog
-from db.checksums import digest
-from db.errors import (
+from pixquery import Library
+from pixquery.db.catalog import Catalog
+from pixquery.db.checksums import digest
+from pixquery.db.errors import (
     LibraryDamaged,
     LibraryNotFound,
     LibraryTooNew,
@@ -19,11 +19,11 @@ from db.errors import (
     ProfileNotFound,
     StorageFailed,
 )
-from db.migrations import MIGRATIONS
-from engine import Library
-from engine.library import CATALOGUE
-from engine.profile import MANIFEST
-from indexer.build import index
+from pixquery.db.migrations import MIGRATIONS
+from pixquery.engine.library import CATALOGUE
+from pixquery.engine.profile import MANIFEST
+from pixquery.indexer.build import index
+from tests.conftest import COLOURS, Invoke, parsed, square
 
 
 @pytest.fixture

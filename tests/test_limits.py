@@ -11,13 +11,13 @@ import zlib
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
-from photos import SAMPLES, encoded, jxl_claiming, patched, png_claiming, quarters
 from PIL import Image
 
-from db.errors import UnreadableImage
-from indexer.decode import decode
-from indexer.limits import MAX_PIXELS, Room
+from pixquery.db.errors import UnreadableImage
+from pixquery.indexer.decode import decode
+from pixquery.indexer.limits import MAX_PIXELS, Room
+from tests.conftest import REPOSITORY
+from tests.photos import SAMPLES, encoded, jxl_claiming, patched, png_claiming, quarters
 
 SIZE = 32
 PIXELS = r"[\d,]+ x [\d,]+ pixels are more than the 256 megapixels"
@@ -26,8 +26,8 @@ MEMORY = r"pixels of this format take more than the 900 MB"
 _RUN = """
 import json, sys, time
 from pathlib import Path
-from db.errors import UnreadableImage
-from indexer.decode import decode
+from pixquery.db.errors import UnreadableImage
+from pixquery.indexer.decode import decode
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import PHOTOS, Invoke, Spawn, parsed
-from hubs import Model, running
 
-from cli import main
+from pixquery.commands.entry import main
+from tests.conftest import PHOTOS, Invoke, Spawn, parsed
+from tests.hubs import Model, running
 
 pytest.importorskip("torch", reason="PyTorch comes with the extra `train`")
 checkpoints = pytest.importorskip("checkpoints")

@@ -10,14 +10,14 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Invoke, NewLibrary, Spawn, parsed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.errors import BadData, LibraryLocked, QueryRefused
-from engine import Library
-from engine.policy import SHIPPED, STOP_WORDS, Policy
-from indexer.build import index
+from pixquery import Library
+from pixquery.db.errors import BadData, LibraryLocked, QueryRefused
+from pixquery.engine.policy import SHIPPED, STOP_WORDS, Policy
+from pixquery.indexer.build import index
+from tests.conftest import REPOSITORY, Invoke, NewLibrary, Spawn, parsed
 
 CHILDREN = Policy.load(SHIPPED)
 
@@ -489,19 +489,21 @@ def modules_after(code: str, *words: str | Path) -> set[str]:
 
 
 def test_the_stemmer_is_loaded_when_a_text_is_held_against_words() -> None:
-    idle = "from engine.policy import *; p = Policy.load(SHIPPED); Policy(()).matches('kid')"
+    idle = (
+        "from pixquery.engine.policy import *; p = Policy.load(SHIPPED); Policy(()).matches('kid')"
+    )
     assert "snowballstemmer" not in modules_after(idle)
     assert "snowballstemmer" in modules_after(f"{idle}; p.matches('kid')")
 
 
 def test_a_query_without_a_policy_pays_nothing(library: Library) -> None:
     ask = (
-        "import sys; from engine import Library\n"
+        "import sys; from pixquery import Library\n"
         "with Library.open(sys.argv[1]) as l: l.search('red')"
     )
     without = modules_after(ask, library.folder)
-    assert "engine.library" in without
-    assert not without & {"engine.policy", "snowballstemmer"}
+    assert "pixquery.engine.library" in without
+    assert not without & {"pixquery.engine.policy", "snowballstemmer"}
 
 
 def test_the_list_is_installed_with_the_package() -> None:

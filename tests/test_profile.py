@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, REPOSITORY, SIZE, centred
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from db.errors import ProfileDamaged, ProfileNotFound
-from engine.profile import DEFAULT, MANIFEST, Profile, load_profile, names
-from engine.relevance import Logistic, Similarity
-from engine.runtime import cache_folder
+from pixquery.db.errors import ProfileDamaged, ProfileNotFound
+from pixquery.engine.profile import DEFAULT, MANIFEST, Profile, load_profile, names
+from pixquery.engine.relevance import Logistic, Similarity
+from pixquery.engine.runtime import cache_folder
+from tests.conftest import COLOURS, REPOSITORY, SIZE, centred
 
 words = st.lists(
     st.sampled_from([*COLOURS, "unheard", "of", "RED", "?!"]), min_size=1, max_size=10
@@ -169,7 +169,7 @@ def test_a_damaged_manifest_entry_is_told(copy: Path) -> None:
 def test_programs_that_begin_together_share_an_empty_cache(colours: Path, tmp_path: Path) -> None:
     """OpenVINO alone reads what another has half written, and ends with SIGBUS."""
     code = (
-        "import sys; from engine.profile import load_profile; "
+        "import sys; from pixquery.engine.profile import load_profile; "
         "profile = load_profile(sys.argv[1]); "
         "print(profile.texts.encode(['red']).tolist(), len(profile.images.encode("
         "__import__('numpy').zeros((1, 8, 8, 3), 'u1'))))"

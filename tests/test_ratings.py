@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from db.errors import BadData, MissingExtra
-from trainer.datasets import (
+from pixquery.db.errors import BadData, MissingExtra
+from pixquery.trainer.datasets import (
     Caption,
     CrowdRating,
     ExpertRating,
@@ -21,8 +21,8 @@ from trainer.datasets import (
     read_crowd_ratings,
     read_expert_ratings,
 )
-from trainer.metrics import rmse
-from trainer.ratings import (
+from pixquery.trainer.metrics import rmse
+from pixquery.trainer.ratings import (
     AGGREGATIONS,
     CROWD_PRECISION,
     NO_YES_WEIGHT,

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from db.records import Floats
-from engine.alignment import unit
-from engine.features import NAMES, Landmarks, pair_features
-from engine.relevance import Logistic
+from pixquery.db.records import Floats
+from pixquery.engine.alignment import unit
+from pixquery.engine.features import NAMES, Landmarks, pair_features
+from pixquery.engine.relevance import Logistic
 
 regressors = pytest.importorskip(
-    "trainer.regressors", reason="SciPy and scikit-learn come with the extra `train`"
+    "pixquery.trainer.regressors", reason="SciPy and scikit-learn come with the extra `train`"
 )
 
 

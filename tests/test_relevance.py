@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from db.errors import ProfileDamaged
-from db.records import Floats
-from engine.alignment import unit
-from engine.features import CROWD, KIN, NAMES, PEAK, Landmarks, pair_features
-from engine.relevance import Logistic, Similarity
+from pixquery.db.errors import ProfileDamaged
+from pixquery.db.records import Floats
+from pixquery.engine.alignment import unit
+from pixquery.engine.features import CROWD, KIN, NAMES, PEAK, Landmarks, pair_features
+from pixquery.engine.relevance import Logistic, Similarity
 
 
 def rows(seed: int, count: int, dimension: int = 5) -> Floats:

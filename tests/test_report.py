@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 
-from trainer.report import write_report
+from pixquery.trainer.report import write_report
+from tests.conftest import REPOSITORY
 
 pytest.importorskip("matplotlib", reason="matplotlib comes with `train`")
 
@@ -415,7 +415,8 @@ def test_colours_follow_the_page(page: Page) -> None:
 
 def test_the_same_study_gives_the_same_bytes(page: Page, tmp_path: Path) -> None:
     code = (
-        "import json, sys; from pathlib import Path; from trainer.report import write_report; "
+        "import json, sys; from pathlib import Path; "
+        "from pixquery.trainer.report import write_report; "
         "write_report(Path(sys.argv[1]), json.load(sys.stdin))"
     )
     subprocess.run(

@@ -6,15 +6,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import COLOURS, Invoke, parsed
-from proofs import Photos
 
-from db.catalog import Catalog
-from db.errors import LibraryDamaged
-from db.salvage import salvage
-from engine import Library
-from engine.library import CATALOGUE
-from indexer.build import index
+from pixquery import Library
+from pixquery.db.catalog import Catalog
+from pixquery.db.errors import LibraryDamaged
+from pixquery.db.salvage import salvage
+from pixquery.engine.library import CATALOGUE
+from pixquery.indexer.build import index
+from tests.conftest import COLOURS, Invoke, parsed
+from tests.proofs.material import Photos
 
 
 @pytest.fixture

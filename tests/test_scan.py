@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import names, plant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.errors import BadRoot
-from db.records import FileState, KnownFile, Skipped
-from indexer.scan import (
+from pixquery.db.errors import BadRoot
+from pixquery.db.records import FileState, KnownFile, Skipped
+from pixquery.indexer.scan import (
     MANY,
     SUFFIXES,
     Scan,
@@ -21,6 +20,7 @@ from indexer.scan import (
     scan,
     scan_roots,
 )
+from tests.conftest import names, plant
 
 
 def test_photos_are_known_by_their_suffix_in_any_case(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.catalog import Catalog
-from db.checksums import SEALED, digest
-from db.errors import LibraryTooNew
-from db.migrations import MIGRATIONS, migrate
-from db.records import FileState, ImageRecord, Skipped
-from db.schema import metadata
+from pixquery.db.catalog import Catalog
+from pixquery.db.checksums import SEALED, digest
+from pixquery.db.errors import LibraryTooNew
+from pixquery.db.migrations import MIGRATIONS, migrate
+from pixquery.db.records import FileState, ImageRecord, Skipped
+from pixquery.db.schema import metadata
 
 NEWEST = len(MIGRATIONS) + 1
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import COLOURS, NewLibrary, centred, square
 
-from db.errors import BadQuery, NothingFound
-from db.records import Floats, Milliseconds, Period
-from engine import Filter, Library, Part, Query
-from engine.profile import Profile
-from engine.search import LONGEST_QUERY, Ranking, search
-from indexer.build import index
+from pixquery import Filter, Library, Part, Query
+from pixquery.db.errors import BadQuery, NothingFound
+from pixquery.db.records import Floats, Milliseconds, Period
+from pixquery.engine.profile import Profile
+from pixquery.engine.search import LONGEST_QUERY, Ranking, search
+from pixquery.indexer.build import index
+from tests.conftest import COLOURS, NewLibrary, centred, square
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Invoke, square
 from PIL import Image
+
+from tests.conftest import REPOSITORY, Invoke, square
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals are a thing of POSIX")
 

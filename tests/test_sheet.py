@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from conftest import REPOSITORY, Invoke, square
 from PIL import Image
 
-from db.records import Answer, Hit, Milliseconds
-from web.sheet import SIDE, contact_sheet
-from web.words import fit, photos
+from pixquery.db.records import Answer, Hit, Milliseconds
+from pixquery.web.sheet import SIDE, contact_sheet
+from pixquery.web.words import fit, photos
+from tests.conftest import REPOSITORY, Invoke, square
 
 
 def answer(*paths: Path, query: str = "a red square", first: int = 1, among: int = 9) -> Answer:

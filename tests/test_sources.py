@@ -16,17 +16,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import hubs
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY
-from hubs import Answer, Asked, Hub
 from huggingface_hub import close_session, constants
 from safetensors.torch import save_file
 
-from db.errors import DownloadFailed, ProfileError, SourceUnusable
-from trainer.sources import Source, find, read_state
+from pixquery.db.errors import DownloadFailed, ProfileError, SourceUnusable
+from pixquery.trainer.sources import Source, find, read_state
+from tests import hubs
+from tests.conftest import REPOSITORY
+from tests.hubs import Answer, Asked, Hub
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 """SHA-256 of the three letters abc, as FIPS 180-4 gives it."""
@@ -275,7 +275,7 @@ def test_local_models_need_neither_network_nor_the_hub_s_library(folder: Path) -
         "def look(event, args):\n"
         "    if event.startswith('socket.'): raise SystemExit(event)\n"
         "sys.addaudithook(look)\n"
-        "from trainer.sources import find\n"
+        "from pixquery.trainer.sources import find\n"
         "print(find(sys.argv[1]).checksums['model.safetensors'])\n"
         "assert 'huggingface_hub' not in sys.modules and 'torch' not in sys.modules\n"
     )
@@ -914,7 +914,7 @@ def test_nothing_is_told_of_the_user(hub: Hub) -> None:
 
 _FIND = """
 import json, sys
-from trainer.sources import find
+from pixquery.trainer.sources import find
 found = find(sys.argv[1])
 told = [str(found.folder), found.revision, found.licence, dict(found.checksums)]
 print(json.dumps(told, sort_keys=True))

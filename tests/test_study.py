@@ -5,13 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from db.errors import BadData
-from db.records import Floats
-from engine.alignment import unit
+from pixquery.db.errors import BadData
+from pixquery.db.records import Floats
+from pixquery.engine.alignment import unit
 
-study = pytest.importorskip("trainer.study", reason="scikit-learn comes with the extra `train`")
-rerank = pytest.importorskip("trainer.rerank", reason="SciPy comes with the extra `train`")
-ratings = pytest.importorskip("trainer.ratings")
+study = pytest.importorskip(
+    "pixquery.trainer.study", reason="scikit-learn comes with the extra `train`"
+)
+rerank = pytest.importorskip("pixquery.trainer.rerank", reason="SciPy comes with the extra `train`")
+ratings = pytest.importorskip("pixquery.trainer.ratings")
 
 PHOTOS = 60
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, Invoke, parsed, square, write_profile
-from proofs import RUNGS, Children, NoFaults, Workplace, compiled_faults
 from safetensors.numpy import load_file, save_file
 
-from db.errors import ProfileMismatch
-from engine import Library
-from engine.profile import MANIFEST
-from indexer.build import Options, index
+from pixquery import Library
+from pixquery.db.errors import ProfileMismatch
+from pixquery.engine.profile import MANIFEST
+from pixquery.indexer.build import Options, index
+from tests.conftest import COLOURS, Invoke, parsed, square, write_profile
+from tests.proofs.material import RUNGS, Children, NoFaults, Workplace, compiled_faults
 
 KILL = 0
 HALF_A_WRITE = -1

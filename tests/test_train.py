@@ -8,17 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, PHOTOS, SIZE
 from safetensors.numpy import save
 
-from db.errors import BadData
-from db.records import Floats, Pixels
-from engine.alignment import Alignment, unit
-from engine.profile import MANIFEST, load_profile
-from indexer.decode import decode
+from pixquery.db.errors import BadData
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.alignment import Alignment, unit
+from pixquery.engine.profile import MANIFEST, load_profile
+from pixquery.indexer.decode import decode
+from tests.conftest import COLOURS, PHOTOS, SIZE
 
-align = pytest.importorskip("trainer.align", reason="PyTorch comes with the extra `train`")
-training = pytest.importorskip("trainer.train", reason="PyTorch comes with the extra `train`")
+align = pytest.importorskip("pixquery.trainer.align", reason="PyTorch comes with the extra `train`")
+training = pytest.importorskip(
+    "pixquery.trainer.train", reason="PyTorch comes with the extra `train`"
+)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

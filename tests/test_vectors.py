@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-import engine.vectors
-from db.errors import LibraryDamaged, StorageFailed
-from db.records import Floats, Ids
-from engine.vectors import EXACT_LIMIT, VectorIndex
+import pixquery.engine.vectors
+from pixquery.db.errors import LibraryDamaged, StorageFailed
+from pixquery.db.records import Floats, Ids
+from pixquery.engine.vectors import EXACT_LIMIT, VectorIndex
+from tests.conftest import REPOSITORY
 
 DIMENSION = 6
 
@@ -62,7 +62,7 @@ class Machine(RuleBasedStateMachine):
         ids = np.random.default_rng(seed).choice(10_000, count, replace=False).astype(np.int64)
         vectors = unit_rows(seed, count)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(engine.vectors, "EXACT_LIMIT", self.limit)
+            patch.setattr(pixquery.engine.vectors, "EXACT_LIMIT", self.limit)
             self.index = built(ids, vectors, np.eye(DIMENSION, dtype=np.float32))
         self.held = dict(zip(ids.tolist(), vectors, strict=True))
 
@@ -350,7 +350,7 @@ def test_a_search_among_some_equals_brute_force(
     ids = rng.choice(5_000, count, replace=False).astype(np.int64)
     vectors = unit_rows(seed, count)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine.vectors, "EXACT_LIMIT", limit)
+        patch.setattr(pixquery.engine.vectors, "EXACT_LIMIT", limit)
         index = built(ids, vectors, np.eye(DIMENSION, dtype=np.float32))
     some = np.sort(ids[rng.random(count) < share])
     among = np.union1d(some, rng.choice(6_000, 5).astype(np.int64))
@@ -370,7 +370,7 @@ def test_a_search_among_some_equals_brute_force(
 def test_all_that_lie_within_a_cosine_are_found(
     limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.vectors, "EXACT_LIMIT", limit)
+    monkeypatch.setattr(pixquery.engine.vectors, "EXACT_LIMIT", limit)
     vectors = clustered(5, 3000, 16)
     ids = np.arange(7, 3007, dtype=np.int64)
     index = built(ids, vectors, vectors[:200])

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Invoke, NewLibrary, Spawn, square
 
-from db.errors import BadRoot
-from db.records import IndexReport
-from engine import Library
-from indexer.build import Options, index
-from indexer.ignore import IGNORE_FILE
-from indexer.watch import keep_in_step
+from pixquery import Library
+from pixquery.db.errors import BadRoot
+from pixquery.db.records import IndexReport
+from pixquery.indexer.build import Options, index
+from pixquery.indexer.ignore import IGNORE_FILE
+from pixquery.indexer.watch import keep_in_step
+from tests.conftest import REPOSITORY, Invoke, NewLibrary, Spawn, square
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as POSIX has it")
 
@@ -193,7 +193,7 @@ def test_a_pass_waits_for_another_writer(root: Path, new_library: NewLibrary) ->
     library = new_library()
     index(library, [root])
     program = (
-        "import sys, time; from pathlib import Path; from engine import Library\n"
+        "import sys, time; from pathlib import Path; from pixquery import Library\n"
         "with Library.open(sys.argv[1]) as library, library.writing():\n"
         "    print('held', flush=True); time.sleep(3)\n"
         "    print('left', flush=True)\n"
@@ -225,7 +225,7 @@ def test_json_tells_of_each_pass(root: Path, tmp_path: Path, colours: Path) -> N
 
 def test_a_missing_package_is_named(root: Path, tmp_path: Path, invoke: Invoke) -> None:
     program = (
-        "import sys; sys.modules['watchfiles'] = None; from cli import main\n"
+        "import sys; sys.modules['watchfiles'] = None; from pixquery.commands.entry import main\n"
         "sys.exit(main(sys.argv[1:]))"
     )
     done = subprocess.run(

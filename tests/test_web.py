@@ -15,14 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import photos
 import pytest
 import schemathesis
 import uvicorn
-from conftest import COLOURS, REPOSITORY, Invoke, NewLibrary, square
 from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
-from photos import UPRIGHT, corners, encoded, oriented, quarters
 from PIL import Image
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
@@ -34,20 +31,23 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
-from db.errors import LibraryDamaged, QueryRefused
-from engine import Filter, Library, Query
-from engine.profile import Profile
-from indexer.build import index
-from web import serving
-from web.app import application
-from web.batches import MOST, Batches, SharedProfile
-from web.gate import Gate
-from web.guard import Rules, is_loopback
-from web.pictures import Kept, Pictures
-from web.reader import Reader
-from web.refusals import Refusal, refusal_of
-from web.serving import Impatient
-from web.uploads import LARGEST
+from pixquery import Filter, Library, Query
+from pixquery.db.errors import LibraryDamaged, QueryRefused
+from pixquery.engine.profile import Profile
+from pixquery.indexer.build import index
+from pixquery.web import serving
+from pixquery.web.app import application
+from pixquery.web.batches import MOST, Batches, SharedProfile
+from pixquery.web.gate import Gate
+from pixquery.web.guard import Rules, is_loopback
+from pixquery.web.pictures import Kept, Pictures
+from pixquery.web.reader import Reader
+from pixquery.web.refusals import Refusal, refusal_of
+from pixquery.web.serving import Impatient
+from pixquery.web.uploads import LARGEST
+from tests import photos
+from tests.conftest import COLOURS, REPOSITORY, Invoke, NewLibrary, square
+from tests.photos import UPRIGHT, corners, encoded, oriented, quarters
 
 HERE = "http://127.0.0.1:8000"
 TOKEN = "a long word that nobody guesses"
@@ -493,7 +493,7 @@ def test_a_library_that_is_made_anew_is_opened_anew(
         index(library, [tmp_path / "photos"])
     with client_of(Reader(place, look_again=0)) as client:
         assert client.get("/api/search?q=red").json()["profile"] == "colours"
-        from indexer.build import Options
+        from pixquery.indexer.build import Options
 
         with Library.open(place, profile=str(tints), create=True, switch=True) as library:
             index(library, [], Options(rebuild=True))
@@ -568,7 +568,7 @@ def test_a_folder_that_became_a_link_elsewhere(own: Any, tmp_path: Path) -> None
 def test_photos_that_were_indexed_through_links_are_shown(
     new_library: NewLibrary, tmp_path: Path
 ) -> None:
-    from indexer.build import Options
+    from pixquery.indexer.build import Options
 
     square(tmp_path / "elsewhere" / "red.png", "red")
     (tmp_path / "mine").mkdir()
@@ -1293,19 +1293,19 @@ import json, sys
 from starlette.testclient import TestClient
 import cli, web.serving
 from pathlib import Path
-from web.app import application
-from web.guard import Rules
-from web.reader import Reader
+from pixquery.web.app import application
+from pixquery.web.guard import Rules
+from pixquery.web.reader import Reader
 app = application(Reader(Path(sys.argv[1])), Rules())
 with TestClient(app, "http://127.0.0.1") as client:
     assert client.get("/api/search?q=red").json()["hits"]
     assert client.get("/docs").status_code == 200
-print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+print(json.dumps(sorted({name.removeprefix("pixquery.").split(".")[0] for name in sys.modules})))
 """
 
 
 def test_serving_is_light(folder: Path) -> None:
-    from test_house import HEAVY
+    from tests.test_house import HEAVY
 
     done = subprocess.run(
         [sys.executable, "-c", _LIGHT, str(folder)],

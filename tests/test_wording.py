@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import BadQuery
-from db.records import Near, Period, Place, RootSummary
-from engine import wording
+from pixquery import wording
+from pixquery.db.errors import BadQuery
+from pixquery.db.records import Near, Period, Place, RootSummary
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from safetensors.numpy import save
 
-from db.errors import BadData, SourceUnusable
-from db.records import Floats, Pixels
-from engine.alignment import Alignment, unit
-from engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
-from engine.profile import MANIFEST, SHIPPED
-from trainer import export
-from trainer.datasets import imagenet_names
-from trainer.networks import (
+from pixquery.db.errors import BadData, SourceUnusable
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.alignment import Alignment, unit
+from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
+from pixquery.engine.profile import MANIFEST, SHIPPED
+from pixquery.trainer import export
+from pixquery.trainer.datasets import imagenet_names
+from pixquery.trainer.networks import (
     ImageNetwork,
     Joint,
     TextNetwork,
@@ -33,7 +33,7 @@ from trainer.networks import (
     joint_networks,
     text_network,
 )
-from trainer.sources import Source, find
+from pixquery.trainer.sources import Source, find
 
 Photos = Callable[[int, str], Pixels]
 """Side of a square in pixels and Pillow's name of an interpolation -> real photos, squashed whole:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from db.records import Floats, Ids
-from engine.alignment import unit
+from pixquery.db.records import Floats, Ids
+from pixquery.engine.alignment import unit
 
 Tensors = dict[str, NDArray[Any]]
 """float32, int8 for the memory."""

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from db.errors import BadData
-from db.records import Pair, TestQuery
+from pixquery.db.errors import BadData
+from pixquery.db.records import Pair, TestQuery
 
 _Row = TypeVar("_Row")
 _Record = tuple[int, list[str]]

@@ -8,12 +8,12 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from db.errors import BadData
-from db.records import Evaluation, Ids, ImageRecord, Pair, Pixels, TestQuery
-from engine.library import Library
-from engine.profile import Profile
-from trainer.datasets import Judgement
-from trainer.metrics import GRADED, RETRIEVAL, Ranks, Values, interval
+from pixquery.db.errors import BadData
+from pixquery.db.records import Evaluation, Ids, ImageRecord, Pair, Pixels, TestQuery
+from pixquery.engine.library import Library
+from pixquery.engine.profile import Profile
+from pixquery.trainer.datasets import Judgement
+from pixquery.trainer.metrics import GRADED, RETRIEVAL, Ranks, Values, interval
 
 Progress = Callable[[int, int], object]
 

@@ -27,9 +27,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from db.errors import BadData, ProfileDamaged
-from db.records import Floats, Pixels
-from engine.profile import MANIFEST
+from pixquery.db.errors import BadData, ProfileDamaged
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.profile import MANIFEST
 
 NAME = "lite2-minilm"
 SIZE = 260

@@ -39,8 +39,8 @@ from huggingface_hub.file_download import http_get, repo_folder_name
 from huggingface_hub.hf_api import BlobLfsInfo, RepoSibling
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
-from db.errors import DownloadFailed, SourceUnusable
-from trainer.sources import (
+from pixquery.db.errors import DownloadFailed, SourceUnusable
+from pixquery.trainer.sources import (
     ABOUT,
     COMMAND,
     CONFIG,

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from db.errors import SourceUnusable
-from db.records import Floats
-from trainer.datasets import imagenet_names
-from trainer.resnet import ResNet, is_resnet
-from trainer.sources import Source, read_state
-from trainer.wordpieces import Pieces, quiet, read_json, read_pieces
+from pixquery.db.errors import SourceUnusable
+from pixquery.db.records import Floats
+from pixquery.trainer.datasets import imagenet_names
+from pixquery.trainer.resnet import ResNet, is_resnet
+from pixquery.trainer.sources import Source, read_state
+from pixquery.trainer.wordpieces import Pieces, quiet, read_json, read_pieces
 
 _INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """Pillow's, in its order."""

@@ -16,10 +16,10 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
-from db.records import Floats
-from engine.alignment import unit
-from engine.features import NAMES, Landmarks
-from engine.relevance import logistic
+from pixquery.db.records import Floats
+from pixquery.engine.alignment import unit
+from pixquery.engine.features import NAMES, Landmarks
+from pixquery.engine.relevance import logistic
 
 CROWDING_WEIGHT = 0.15
 """How much of a photo's crowding is taken off its similarity.

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from db.records import Floats, Ids
-from engine.relevance import Relevance
-from trainer.metrics import RETRIEVAL, Ranks, Values, interval, ndcg
-from trainer.ratings import Judged, aggregate
+from pixquery.db.records import Floats, Ids
+from pixquery.engine.relevance import Relevance
+from pixquery.trainer.metrics import RETRIEVAL, Ranks, Values, interval, ndcg
+from pixquery.trainer.ratings import Judged, aggregate
 
 MEASURES = ("recall@1", "recall@5", "recall@10", "ndcg@10")
 

@@ -9,7 +9,7 @@ from itertools import count
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from db.errors import SourceUnusable
+from pixquery.db.errors import SourceUnusable
 
 _DEPTHS: dict[tuple[int, ...], int] = {
     (2, 2, 2, 2, 2): 18,

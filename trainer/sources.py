@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
-from db.errors import SourceUnusable
+from pixquery.db.errors import SourceUnusable
 
 if TYPE_CHECKING:  # loaded with the first weights: files are found, or not, in a blink
     from torch import Tensor
@@ -92,7 +92,7 @@ def find(named: str, *, revision: str = "", progress: Progress = _unheard) -> So
             return of_disk(named, place)
     if not _ID.fullmatch(named):
         raise no_model(named)
-    from trainer import hub  # what lies on the disk is found without its library
+    from pixquery.trainer import hub  # what lies on the disk is found without its library
 
     return hub.fetch(named, revision, progress)
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupShuffleSplit
 
-from db.errors import BadData
-from db.records import Floats
-from trainer.metrics import bootstrap, mae, rmse, spearman, tau_b, tau_c
-from trainer.ratings import Judged, Mask, aggregate, fused
-from trainer.regressors import (
+from pixquery.db.errors import BadData
+from pixquery.db.records import Floats
+from pixquery.trainer.metrics import bootstrap, mae, rmse, spearman, tau_b, tau_c
+from pixquery.trainer.ratings import Judged, Mask, aggregate, fused
+from pixquery.trainer.regressors import (
     Fit,
     Network,
     Predict,
@@ -31,7 +31,7 @@ from trainer.regressors import (
     mean_of,
     similarity_only,
 )
-from trainer.splits import two_way
+from pixquery.trainer.splits import two_way
 
 EXPERTS, BOTH = "experts", "experts and crowd"
 TWO_WAY, BY_PHOTO = "two-way", "by photo"

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save
 
-from db.errors import BadData
-from db.records import Floats, Ids, Pixels
-from engine.alignment import Alignment
-from engine.encoders import ImageEncoder, OpenVinoTextEncoder, TextEncoder
-from engine.features import Landmarks, pair_features
-from engine.policy import SHIPPED, Policy
-from engine.profile import Profile
-from engine.relevance import Logistic
-from trainer import study
-from trainer.align import (
+from pixquery.db.errors import BadData
+from pixquery.db.records import Floats, Ids, Pixels
+from pixquery.engine.alignment import Alignment
+from pixquery.engine.encoders import ImageEncoder, OpenVinoTextEncoder, TextEncoder
+from pixquery.engine.features import Landmarks, pair_features
+from pixquery.engine.policy import SHIPPED, Policy
+from pixquery.engine.profile import Profile
+from pixquery.engine.relevance import Logistic
+from pixquery.trainer import study
+from pixquery.trainer.align import (
     Captioned,
     Prototypes,
     Recipe,
@@ -37,7 +37,7 @@ from trainer.align import (
     prototypes_of,
     remember,
 )
-from trainer.datasets import (
+from pixquery.trainer.datasets import (
     Caption,
     imagenet_names,
     read_captions,
@@ -45,7 +45,7 @@ from trainer.datasets import (
     read_expert_ratings,
     read_ratings,
 )
-from trainer.export import (
+from pixquery.trainer.export import (
     IMAGE_SOURCE,
     TEXT_SOURCE,
     ImageModel,
@@ -54,11 +54,19 @@ from trainer.export import (
     moved_when_done,
     write_manifest,
 )
-from trainer.finetune import TextRecipe, fine_tune
-from trainer.ratings import Judged, Mask, Values, aggregate, judged, judged_by_user, summary
-from trainer.regressors import Calibration, Fitted, calibrate, fit_landmarks
-from trainer.report import write_report
-from trainer.rerank import compared, means, ranks_of, rated_queries
+from pixquery.trainer.finetune import TextRecipe, fine_tune
+from pixquery.trainer.ratings import (
+    Judged,
+    Mask,
+    Values,
+    aggregate,
+    judged,
+    judged_by_user,
+    summary,
+)
+from pixquery.trainer.regressors import Calibration, Fitted, calibrate, fit_landmarks
+from pixquery.trainer.report import write_report
+from pixquery.trainer.rerank import compared, means, ranks_of, rated_queries
 
 Load = Callable[[Path], Pixels]
 Progress = Callable[[int, int], object]

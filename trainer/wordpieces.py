@@ -15,8 +15,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from db.errors import SourceUnusable
-from trainer.sources import Source
+from pixquery.db.errors import SourceUnusable
+from pixquery.trainer.sources import Source
 
 LONGEST = 256
 """Pieces of a text at most, whatever a model could take: people ask with a few words."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from db.records import Answer, Hit, ImageRecord, RootSummary, Tally
-from web.pictures import version_of
-from web.reader import Contents
+from pixquery.db.records import Answer, Hit, ImageRecord, RootSummary, Tally
+from pixquery.web.pictures import version_of
+from pixquery.web.reader import Contents
 
 _VERSION = (
     "Another where the photo's content is another: pictures that are asked for with it as `of` may "

@@ -17,20 +17,20 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from db.errors import NothingFound, PixqueryError
-from db.records import Answer, ImageRecord
-from indexer.decode import decode
-from web import answers, reference
-from web.answers import described
-from web.gate import Gate
-from web.guard import Guard, Rules, refused
-from web.meters import Meters
-from web.pictures import LARGE, MEDIA_TYPES, Picture, Pictures, Side
-from web.questions import Asked
-from web.ranges import FileResponse
-from web.reader import Reader
-from web.refusals import Refusal, malformed, refusal_of
-from web.uploads import MOST_PIXELS, Uploads
+from pixquery.db.errors import NothingFound, PixqueryError
+from pixquery.db.records import Answer, ImageRecord
+from pixquery.indexer.decode import decode
+from pixquery.web import answers, reference
+from pixquery.web.answers import described
+from pixquery.web.gate import Gate
+from pixquery.web.guard import Guard, Rules, refused
+from pixquery.web.meters import Meters
+from pixquery.web.pictures import LARGE, MEDIA_TYPES, Picture, Pictures, Side
+from pixquery.web.questions import Asked
+from pixquery.web.ranges import FileResponse
+from pixquery.web.reader import Reader
+from pixquery.web.refusals import Refusal, malformed, refusal_of
+from pixquery.web.uploads import MOST_PIXELS, Uploads
 
 STATIC = Path(__file__).parent / "static"
 _YEAR = 365 * 24 * 3600

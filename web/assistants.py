@@ -14,12 +14,14 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
 from pydantic import Field
 
-from db.errors import PixqueryError, UnreadableImage
-from db.records import Answer, Filter, Hit, ImageRecord
-from engine import Library, Part, Query, wording
-from indexer.decode import thumbnail
-from web.sheet import as_data
-from web.words import fit, photos
+from pixquery.db.errors import PixqueryError, UnreadableImage
+from pixquery.db.records import Answer, Filter, Hit, ImageRecord
+from pixquery.engine import wording
+from pixquery.engine.library import Library
+from pixquery.engine.search import Part, Query
+from pixquery.indexer.decode import thumbnail
+from pixquery.web.sheet import as_data
+from pixquery.web.words import fit, photos
 
 MOST_HITS = 30
 SMALL, LARGE = 384, 1024

@@ -6,9 +6,9 @@ from threading import Condition
 
 import numpy as np
 
-from db.records import Floats
-from engine.encoders import TextEncoder
-from engine.profile import Profile
+from pixquery.db.records import Floats
+from pixquery.engine.encoders import TextEncoder
+from pixquery.engine.profile import Profile
 
 MOST = 8
 """Texts a batch: on two cores a text costs half as much as alone, and in larger ones no less."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from web.refusals import busy
+from pixquery.web.refusals import busy
 
 _Result = TypeVar("_Result")
 

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.refusals import Refusal
+from pixquery.web.refusals import Refusal
 
 _COOKIE = "pixquery"
 _COOKIE_SECONDS = 30 * 24 * 3600

@@ -15,13 +15,13 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from db.errors import UnreadableImage
-from db.records import ImageRecord, RootSummary
-from engine.runtime import cache_folder
-from indexer.build import fingerprint
-from indexer.decode import thumbnail
-from web.reader import Reader
-from web.refusals import Refusal
+from pixquery.db.errors import UnreadableImage
+from pixquery.db.records import ImageRecord, RootSummary
+from pixquery.engine.runtime import cache_folder
+from pixquery.indexer.build import fingerprint
+from pixquery.indexer.decode import thumbnail
+from pixquery.web.reader import Reader
+from pixquery.web.refusals import Refusal
 
 
 class Side(IntEnum):

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from db.errors import BadQuery
-from db.records import Filter, Pixels, RootSummary
-from engine import Part, Query, wording
-from engine.search import LONGEST_QUERY
+from pixquery.db.errors import BadQuery
+from pixquery.db.records import Filter, Pixels, RootSummary
+from pixquery.engine import wording
+from pixquery.engine.search import LONGEST_QUERY, Part, Query
 
 MOST_HITS = 200
 _LONGEST_TEXT = LONGEST_QUERY + 20

@@ -12,8 +12,8 @@ from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from web.pictures import Original
-from web.refusals import Refusal
+from pixquery.web.pictures import Original
+from pixquery.web.refusals import Refusal
 
 _AT_ONCE = 1 << 18
 _PATIENCE = 60.0

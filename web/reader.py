@@ -6,11 +6,11 @@ from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
-from db.errors import LibraryNotFound
-from db.records import Answer, Facets, ImageRecord, RootSummary
-from engine import Library, Query
-from engine.library import CATALOGUE
-from web.batches import SharedProfile
+from pixquery.db.errors import LibraryNotFound
+from pixquery.db.records import Answer, Facets, ImageRecord, RootSummary
+from pixquery.engine.library import CATALOGUE, Library
+from pixquery.engine.search import Query
+from pixquery.web.batches import SharedProfile
 
 _LOOK_AGAIN = 1.0
 """Seconds between two looks at what other processes have written."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db.errors import (
+from pixquery.db.errors import (
     BadQuery,
     LibraryLocked,
     LibraryNotFound,

@@ -13,10 +13,10 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from db.errors import CannotServe, PixqueryError
-from web.app import application
-from web.guard import Rules, is_loopback
-from web.reader import Reader
+from pixquery.db.errors import CannotServe, PixqueryError
+from pixquery.web.app import application
+from pixquery.web.guard import Rules, is_loopback
+from pixquery.web.reader import Reader
 
 _log = logging.getLogger("pixquery.web")
 _CONNECTIONS = 500

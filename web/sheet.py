@@ -10,10 +10,10 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from db.errors import UnreadableImage
-from db.records import Answer, Hit
-from indexer.decode import thumbnail
-from web.words import fit, photos
+from pixquery.db.errors import UnreadableImage
+from pixquery.db.records import Answer, Hit
+from pixquery.indexer.decode import thumbnail
+from pixquery.web.words import fit, photos
 
 SIDE = 640
 """Longer side of a thumbnail, in pixels: sharp at the height of a row on a dense screen."""

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from web.refusals import Refusal, busy
+from pixquery.web.refusals import Refusal, busy
 
 LARGEST = 25 * 10**6
 """Bytes."""

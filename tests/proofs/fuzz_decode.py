@@ -28,9 +28,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from setting import EXAMPLES, ROOT, machine, peak_memory, say, tell, versions
-
-sys.path.insert(0, str(ROOT))
+from benchmarks.setting import EXAMPLES, ROOT, machine, peak_memory, say, tell, versions
 
 LIMIT_SECONDS = 5.0
 LIMIT_MB = 1000.0
@@ -193,8 +191,8 @@ def _mend_png(content: bytearray) -> None:
 
 def work(format_: str, begin: int, end: int, seed: int) -> None:
     """Decodes damaged photos, a line before and a line after each."""
-    from db.errors import UnreadableImage
-    from indexer.decode import decode
+    from pixquery.db.errors import UnreadableImage
+    from pixquery.indexer.decode import decode
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
@@ -293,10 +291,11 @@ def fuzz(format_: str, files: int, seed: int, deadline: float) -> Found:
 
 def _run(format_: str, begin: int, end: int, seed: int) -> Iterator[tuple[int, dict[str, Any]]]:
     """One child's files; it ends early where a file is the child's end."""
-    words = [sys.executable, "-W", "error", __file__, "--child", format_, str(begin), str(end)]
+    words = [sys.executable, "-W", "error", "-m", "tests.proofs.fuzz_decode", "--child", format_]
     child = subprocess.Popen(
-        [*words, "--seed", str(seed)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+        [*words, str(begin), str(end), "--seed", str(seed)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     assert child.stdout is not None
     number, buffer = None, b""
     try:

@@ -20,22 +20,18 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-for _folder in (ROOT, ROOT / "tests"):
-    if str(_folder) not in sys.path:
-        sys.path.insert(0, str(_folder))
+import numpy as np
 
-import numpy as np  # noqa: E402
-from conftest import COLOURS as COLOURS  # noqa: E402
-from conftest import centred as centred  # noqa: E402
-from conftest import square as square  # noqa: E402
-from conftest import write_profile  # noqa: E402
-
-import engine.vectors  # noqa: E402
-from engine import Library, Query  # noqa: E402
-from engine.library import CATALOGUE  # noqa: E402
-from indexer.build import Options, index  # noqa: E402
-from indexer.scan import compare, scan_roots  # noqa: E402
+import pixquery.engine.vectors
+from benchmarks.setting import ROOT as ROOT
+from pixquery import Library, Query
+from pixquery.engine.library import CATALOGUE
+from pixquery.indexer.build import Options, index
+from pixquery.indexer.scan import compare, scan_roots
+from tests.conftest import COLOURS as COLOURS
+from tests.conftest import centred as centred
+from tests.conftest import square as square
+from tests.conftest import write_profile
 
 Limits = Mapping[str, int]
 
@@ -43,7 +39,7 @@ RUNGS: dict[str, Limits] = {
     "exact": {"EXACT_LIMIT": 1_000_000},
     "inverted": {"EXACT_LIMIT": 40},
 }
-"""Each rung of the ladder, by the sizes at which `engine.vectors` changes rungs."""
+"""Each rung of the ladder, by the sizes at which `pixquery.engine.vectors` changes rungs."""
 
 BATCH = 8
 """Photos a transaction: many transactions in a short run."""
@@ -215,14 +211,14 @@ def untrue(state: State) -> list[str]:
 @contextmanager
 def rung(limits: Limits) -> Iterator[None]:
     """Lets this process, too, change rungs at other sizes."""
-    before = {name: getattr(engine.vectors, name) for name in limits}
+    before = {name: getattr(pixquery.engine.vectors, name) for name in limits}
     for name, value in limits.items():
-        setattr(engine.vectors, name, value)
+        setattr(pixquery.engine.vectors, name, value)
     try:
         yield
     finally:
         for name, value in before.items():
-            setattr(engine.vectors, name, value)
+            setattr(pixquery.engine.vectors, name, value)
 
 
 @dataclass(slots=True)
@@ -351,7 +347,8 @@ class Children:
         if faults is not None:
             environment["LD_PRELOAD"] = str(faults)
         self._server = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("child.py"))],
+            [sys.executable, "-m", "tests.proofs.child"],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -399,7 +396,7 @@ class Children:
 
 
 def compiled_faults(folder: Path) -> Path:
-    """Compiles benchmarks/faults.c.
+    """Compiles tests/proofs/faults.c.
 
     Raises:
         NoFaults: The system has no compiler, or is another than the code is for.

@@ -19,12 +19,11 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from proofs import CLOSE, ROOT, RUNGS, Workplace, centred, differences, rung, square
-from setting import machine, say, tell, versions
-
-from db.errors import LibraryLocked, LibraryNotFound, PixqueryError
-from engine import Library, Query
-from indexer.build import Options, index
+from benchmarks.setting import machine, say, tell, versions
+from pixquery import Library, Query
+from pixquery.db.errors import LibraryLocked, LibraryNotFound, PixqueryError
+from pixquery.indexer.build import Options, index
+from tests.proofs.material import CLOSE, ROOT, RUNGS, Workplace, centred, differences, rung, square
 
 GROUP = 6
 GROUPS = 24
@@ -73,8 +72,8 @@ def prove(folder: Path, seconds: float, *, writers: int, readers: int, on: str) 
         _come(photos, group, chance)
     started = [
         subprocess.Popen(
-            [sys.executable, __file__, "--be", role, "--folder", str(folder), "--rung", on,
-             "--seconds", str(seconds)],
+            [sys.executable, "-m", "tests.proofs.contention_soak", "--be", role,
+             "--folder", str(folder), "--rung", on, "--seconds", str(seconds)],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         for role in ["writer"] * writers + ["reader"] * readers

@@ -25,7 +25,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from proofs import (
+from benchmarks.setting import machine, say, tell, versions
+from pixquery.db.errors import PixqueryError
+from pixquery.engine.library import CATALOGUE
+from tests.proofs.material import (
     Children,
     Limits,
     NoFaults,
@@ -37,10 +40,6 @@ from proofs import (
     refusal,
     untrue,
 )
-from setting import machine, say, tell, versions
-
-from db.errors import PixqueryError
-from engine.library import CATALOGUE
 
 ERRORS = {
     "ENOSPC": (errno.ENOSPC, False),

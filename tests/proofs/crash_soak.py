@@ -25,7 +25,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from proofs import (
+from benchmarks.setting import machine, say, tell, versions
+from pixquery.db.errors import PixqueryError
+from pixquery.engine.library import CATALOGUE
+from tests.proofs.material import (
     BATCH,
     RUNGS,
     Children,
@@ -37,10 +40,6 @@ from proofs import (
     differences,
     untrue,
 )
-from setting import machine, say, tell, versions
-
-from db.errors import PixqueryError
-from engine.library import CATALOGUE
 
 PHOTOS = 70
 CHANGES = 25

@@ -13,24 +13,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
 # All that is loaded late otherwise: a user without rights could perhaps not read it any more.
-import filelock  # noqa: E402, F401
+import filelock  # noqa: F401
 
-import cli  # noqa: E402
-import commands.index  # noqa: E402
-import commands.library  # noqa: E402
-import commands.query  # noqa: E402, F401
-import db.filters  # noqa: E402
-import db.salvage  # noqa: E402, F401
-import engine.encoders  # noqa: E402
-import engine.vectors  # noqa: E402
-import indexer.decode  # noqa: E402, F401
-from db.errors import LibraryLocked, PixqueryError  # noqa: E402
-from engine import Library, Query  # noqa: E402
-from indexer.build import Options, index  # noqa: E402
+import pixquery.commands.index
+import pixquery.commands.library
+import pixquery.commands.query
+import pixquery.db.filters
+import pixquery.db.salvage
+import pixquery.engine.encoders
+import pixquery.engine.vectors
+import pixquery.indexer.decode
+from pixquery import Library, Query
+from pixquery.commands.entry import main as command_line
+from pixquery.db.errors import LibraryLocked, PixqueryError
+from pixquery.indexer.build import Options, index
 
 
 def main() -> None:
@@ -61,7 +58,7 @@ def _be_child(asked: dict[str, Any]) -> None:
             os.setgid(asked["user"])
             os.setuid(asked["user"])
         for name, value in asked.get("limits", {}).items():
-            setattr(engine.vectors, name, value)
+            setattr(pixquery.engine.vectors, name, value)
         if "fault" in asked:
             _arm(**asked["fault"])
         status = _COMMANDS[asked["do"]](asked)
@@ -78,7 +75,7 @@ def _be_child(asked: dict[str, Any]) -> None:
 
 
 def _arm(folder: str, at: int, error: int, lasting: bool, journal: str = "") -> None:
-    """Arms benchmarks/faults.c, which this process was started with."""
+    """Arms tests/proofs/faults.c, which this process was started with."""
     handle = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if journal else -1
     arm = ctypes.CDLL(None).faults_arm
     arm(os.fsencode(folder), ctypes.c_long(at), error, int(lasting), handle)
@@ -86,7 +83,7 @@ def _arm(folder: str, at: int, error: int, lasting: bool, journal: str = "") -> 
 
 def _command_line(asked: dict[str, Any]) -> int:
     """A command as a user types it."""
-    cli.main(asked["words"], prog_name="pixquery")
+    command_line(asked["words"], prog_name="pixquery")
     return 0
 
 

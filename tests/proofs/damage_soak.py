@@ -29,7 +29,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from proofs import (
+from benchmarks.setting import machine, say, tell, versions
+from pixquery.db.errors import PixqueryError
+from pixquery.engine.library import CATALOGUE
+from tests.proofs.material import (
     BATCH,
     CLOSE,
     COLOURS,
@@ -45,10 +48,6 @@ from proofs import (
     differences,
     refusal,
 )
-from setting import machine, say, tell, versions
-
-from db.errors import PixqueryError
-from engine.library import CATALOGUE
 
 PHOTOS = 60
 

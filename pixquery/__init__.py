@@ -1,0 +1,149 @@
+"""Search your own photos by describing them.
+
+::
+
+    from pixquery import Library, index
+
+    with Library.open("~/pixquery", create=True) as library:
+        index(library, ["~/Pictures"])
+        for hit in library.search("man on bicycle", k=10).hits:
+            print(hit.rank, hit.relevance, hit.path)
+
+The names in ``__all__`` are the stable interface; everything below may change from one version to
+the next. ``docs/python.md`` is the guide.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pixquery.db.errors import (
+    BadData,
+    BadQuery,
+    BadRoot,
+    CannotServe,
+    DeviceUnusable,
+    DownloadFailed,
+    LibraryDamaged,
+    LibraryError,
+    LibraryLocked,
+    LibraryNotFound,
+    LibraryTooNew,
+    MissingExtra,
+    NothingFound,
+    NoViewer,
+    PixqueryError,
+    ProfileDamaged,
+    ProfileError,
+    ProfileMismatch,
+    ProfileNotFound,
+    ProfileUntrained,
+    QueryRefused,
+    SourceUnusable,
+    StorageFailed,
+    UnreadableImage,
+)
+
+if TYPE_CHECKING:
+    from pixquery.db.records import (
+        Answer,
+        Copy,
+        Duplicates,
+        Filter,
+        Finding,
+        Group,
+        Hit,
+        ImageRecord,
+        IndexReport,
+        LibraryInfo,
+        Milliseconds,
+        Near,
+        Period,
+        Place,
+        RootSummary,
+    )
+    from pixquery.engine import wording
+    from pixquery.engine.library import Library
+    from pixquery.engine.search import Part, Query
+    from pixquery.indexer.build import Options, index
+    from pixquery.indexer.decode import decode
+
+_MODULES = {
+    "db.records": (
+        "Answer", "Copy", "Duplicates", "Filter", "Finding", "Group", "Hit", "ImageRecord",
+        "IndexReport", "LibraryInfo", "Milliseconds", "Near", "Period", "Place", "RootSummary",
+    ),
+    "engine.library": ("Library",),
+    "engine.search": ("Part", "Query"),
+    "indexer.build": ("Options", "index"),
+    "indexer.decode": ("decode",),
+}  # fmt: skip
+"""What is imported on first use, so that `import pixquery` costs nothing."""
+
+__all__ = [
+    "Answer",
+    "BadData",
+    "BadQuery",
+    "BadRoot",
+    "CannotServe",
+    "Copy",
+    "DeviceUnusable",
+    "DownloadFailed",
+    "Duplicates",
+    "Filter",
+    "Finding",
+    "Group",
+    "Hit",
+    "ImageRecord",
+    "IndexReport",
+    "Library",
+    "LibraryDamaged",
+    "LibraryError",
+    "LibraryInfo",
+    "LibraryLocked",
+    "LibraryNotFound",
+    "LibraryTooNew",
+    "Milliseconds",
+    "MissingExtra",
+    "Near",
+    "NoViewer",
+    "NothingFound",
+    "Options",
+    "Part",
+    "Period",
+    "PixqueryError",
+    "Place",
+    "ProfileDamaged",
+    "ProfileError",
+    "ProfileMismatch",
+    "ProfileNotFound",
+    "ProfileUntrained",
+    "Query",
+    "QueryRefused",
+    "RootSummary",
+    "SourceUnusable",
+    "StorageFailed",
+    "UnreadableImage",
+    "decode",
+    "index",
+    "wording",
+]
+
+_HERE = Path(__file__).parent
+if not (_HERE / "engine").is_dir():
+    # In a clone the rooms are links to the folders beside this package. Git on Windows checks links
+    # out as small text files unless told otherwise: then the folders are found beside it.
+    __path__.append(str(_HERE.parent))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "wording":
+        return import_module("pixquery.engine.wording")
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"pixquery.{module}"), name)
+    raise AttributeError(f"module 'pixquery' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The long proofs: kills, faults, damage, contention, hostile files. `make soak` runs them."""
