@@ -20,8 +20,8 @@ from pixquery import Library
 from pixquery.db.records import Floats, Ids
 from pixquery.engine.relevance import Logistic
 from pixquery.indexer.build import index
-from pixquery.trainer.datasets import read_captions
-from pixquery.trainer.metrics import Values
+from pixquery.trainer.learning.datasets import read_captions
+from pixquery.trainer.measuring.metrics import Values
 
 WORDS = [
     "dog", "snow", "grass", "water", "beach", "ball", "bike", "street", "crowd", "mountain", "rock",

@@ -38,8 +38,8 @@ from pixquery.db.records import Pixels
 from pixquery.engine.profile import load_profile, names
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
-from pixquery.trainer.datasets import read_queries
-from pixquery.trainer.evaluate import evaluate
+from pixquery.trainer.learning.datasets import read_queries
+from pixquery.trainer.measuring.evaluate import evaluate
 
 COUNT = 96
 """Photos and texts that are timed."""
@@ -205,7 +205,7 @@ def _random_profiles(place: Path) -> list[tuple[str, Path]]:
 
 
 def _added(kind: str, place: Path, out: Path) -> dict[str, Any]:
-    from pixquery.trainer.additions import Wanted, add
+    from pixquery.trainer.adopting.additions import Wanted, add
 
     files = photos_in(first_of(FLICKR8K / "images" / "dev", EXAMPLES))[:120]
 
@@ -225,7 +225,7 @@ def _added(kind: str, place: Path, out: Path) -> dict[str, Any]:
 
 
 def _save_resnet18(folder: Path) -> None:
-    import checkpoints
+    from tests import checkpoints
 
     folder.mkdir(parents=True)
     checkpoints.resnet(folder, width=64)
@@ -233,8 +233,9 @@ def _save_resnet18(folder: Path) -> None:
 
 
 def _save_distilbert(folder: Path) -> None:
-    import checkpoints
     from transformers import DistilBertConfig, DistilBertModel
+
+    from tests import checkpoints
 
     folder.mkdir(parents=True)
     DistilBertModel(DistilBertConfig()).save_pretrained(folder)
@@ -242,8 +243,9 @@ def _save_distilbert(folder: Path) -> None:
 
 
 def _save_clip(folder: Path) -> None:
-    import checkpoints
     from transformers import CLIPConfig, CLIPModel
+
+    from tests import checkpoints
 
     folder.mkdir(parents=True)
     checkpoints.clip(folder)  # its tokenizer, and the ids that mark the end
@@ -254,8 +256,9 @@ def _save_clip(folder: Path) -> None:
 
 
 def _save_siglip(folder: Path) -> None:
-    import checkpoints
     from transformers import SiglipConfig, SiglipModel
+
+    from tests import checkpoints
 
     folder.mkdir(parents=True)
     checkpoints.siglip(folder)

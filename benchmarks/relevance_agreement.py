@@ -15,18 +15,23 @@ from typing import Any
 import numpy as np
 
 from benchmarks.setting import FLICKR8K, machine, needed, say, shown, tell, versions
-from pixquery.db.records import Floats, Pair, Pixels
+from pixquery.db.records import Floats, Pixels
 from pixquery.engine.features import pair_features
 from pixquery.engine.policy import SHIPPED, Policy
 from pixquery.engine.profile import DEFAULT, Profile, load_profile
 from pixquery.engine.relevance import Logistic
 from pixquery.indexer.decode import decode
-from pixquery.trainer import study
-from pixquery.trainer.datasets import read_captions, read_crowd_ratings, read_expert_ratings
-from pixquery.trainer.evaluate import score
-from pixquery.trainer.metrics import bootstrap, rmse, tau_c
-from pixquery.trainer.ratings import Judged, Values, aggregate, judged
-from pixquery.trainer.study import ALIGNED, ALONE, NONE, TWO_WAY, HeldOut
+from pixquery.trainer.learning import study
+from pixquery.trainer.learning.datasets import (
+    read_captions,
+    read_crowd_ratings,
+    read_expert_ratings,
+)
+from pixquery.trainer.learning.ratings import Judged, Values, aggregate, judged
+from pixquery.trainer.learning.study import ALIGNED, ALONE, NONE, TWO_WAY, HeldOut
+from pixquery.trainer.measuring.evaluate import score
+from pixquery.trainer.measuring.metrics import bootstrap, rmse, tau_c
+from pixquery.trainer.measuring.records import Pair
 
 BATCH = 64
 CHECKED = 8

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from benchmarks.setting import FLICKR8K, OBJECTS, machine, photos_in, say, shown, tell, versions
 from pixquery import Library
-from pixquery.db.records import Evaluation, Floats, Pixels, TestQuery
+from pixquery.db.records import Floats, Pixels
 from pixquery.engine.alignment import unit
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
 from pixquery.engine.profile import DEFAULT, Profile, load_profile
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
-from pixquery.trainer.datasets import read_queries
-from pixquery.trainer.evaluate import evaluate
+from pixquery.trainer.learning.datasets import read_queries
+from pixquery.trainer.measuring.evaluate import evaluate
+from pixquery.trainer.measuring.records import Evaluation, TestQuery
 
 BATCH = 64
 CANDIDATES = 200

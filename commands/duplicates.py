@@ -14,7 +14,8 @@ from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound
 
 if TYPE_CHECKING:
-    from pixquery.db.records import Copy, Duplicates, ImageRecord
+    from pixquery.db.records import ImageRecord
+    from pixquery.engine.answers import Copy, Duplicates
 
 
 @click.command(

@@ -18,7 +18,7 @@ from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
 
 if TYPE_CHECKING:
-    from pixquery.db.records import Answer, Hit
+    from pixquery.engine.answers import Answer, Hit
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from pixquery.commands.printing import counted, print_json, say, shown
 from pixquery.commands.progress import progress_bar
 
 if TYPE_CHECKING:
-    from pixquery.db.records import IndexReport
     from pixquery.engine.library import Library
     from pixquery.indexer.build import Options
+    from pixquery.indexer.report import IndexReport
 
 
 @click.command(epilog="Example:  pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg'")

@@ -14,7 +14,7 @@ from pixquery.commands.printing import clean, iso, megabytes, print_json, say, s
 from pixquery.commands.progress import progress_bar
 
 if TYPE_CHECKING:
-    from pixquery.db.records import LibraryInfo
+    from pixquery.engine.answers import LibraryInfo
 
 
 @click.command()
@@ -73,7 +73,7 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
     Exit code 1 when something is wrong and was not mended.
     """
     from pixquery.db.errors import LibraryDamaged
-    from pixquery.db.records import Finding
+    from pixquery.engine.checkup import Finding
     from pixquery.engine.library import Library
 
     beyond = []

@@ -37,10 +37,13 @@ def mcp(library: Path, as_json: bool) -> None:
         serve(opened)
 
 
-_CLI = Path(__file__).absolute().parent.parent / "cli.py"
+_CLI = Path(__file__).resolve().parent.parent / "cli.py"
+"""Only in a clone."""
 
 
 def _how_started() -> list[str]:
     """How another program starts this one, from wherever it runs."""
     installed = shutil.which("pixquery")
-    return [installed] if installed else [sys.executable, str(_CLI)]
+    if installed:
+        return [installed]
+    return [sys.executable, *([str(_CLI)] if _CLI.is_file() else ["-m", "pixquery"])]

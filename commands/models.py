@@ -16,7 +16,7 @@ from pixquery.db.errors import BadData, ProfileError
 if TYPE_CHECKING:
     from pixquery.db.records import Pixels
 
-_EXAMPLES = Path(__file__).parent.parent / "examples" / "images"
+_EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "images"
 _MOST_PHOTOS = 300
 _A_FILE = 1000
 """Bytes; no profile is made in so many steps."""
@@ -108,7 +108,7 @@ def models_add(
     from pixquery.engine.profile import profiles_folder
 
     with extra("train"):
-        from pixquery.trainer.additions import Wanted, add
+        from pixquery.trainer.adopting.additions import Wanted, add
 
     place = photos or _EXAMPLES
     if not place.is_dir() and photos is None:

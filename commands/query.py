@@ -23,7 +23,7 @@ from pixquery.commands.printing import clean, print_json, print_paths
 from pixquery.db.errors import NothingFound
 
 if TYPE_CHECKING:
-    from pixquery.db.records import Answer
+    from pixquery.engine.answers import Answer
     from pixquery.engine.library import Library
     from pixquery.engine.search import Part, Query
 

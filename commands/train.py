@@ -49,9 +49,9 @@ def train(
     from pixquery.engine.profile import load_profile
 
     with extra("train"):
-        from pixquery.trainer.datasets import parse_scale
-        from pixquery.trainer.train import Options
-        from pixquery.trainer.train import train as learn
+        from pixquery.trainer.learning.datasets import parse_scale
+        from pixquery.trainer.learning.train import Options
+        from pixquery.trainer.learning.train import train as learn
 
     models = load_profile(profile) if profile else load_profile()
     chosen["scale"] = parse_scale(chosen["scale"])

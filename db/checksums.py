@@ -3,7 +3,9 @@
 Rows that answers depend on carry a checksum of their other columns, which :func:`sound` compares.
 """
 
+import hashlib
 import sqlite3
+from pathlib import Path
 
 import xxhash
 
@@ -44,3 +46,13 @@ def sound(table: str) -> str:
 def prepare(connection: sqlite3.Connection) -> None:
     """Teaches a connection the function that :func:`computed` asks for."""
     connection.create_function("pixquery_digest", -1, digest, deterministic=True)
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -4,7 +4,7 @@ The image side is one linear map, the text side a small multilayer perceptron; b
 sphere. A *memory* may follow: photos that captions are known of. A new photo is described by the
 captions of those it is like (a kernel average, Nadaraya and Watson 1964; in the shape of attention,
 Vaswani et al. 2017, arXiv:1706.03762), which are compared with the text as sentences are. How all
-is fitted is told in ``trainer/align.py``.
+is fitted is told in ``trainer/learning/align.py``.
 """
 
 import hashlib

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadQuery
-from pixquery.db.records import Copy, Duplicates, Filter, Floats, Group, Ids
+from pixquery.db.records import Filter, Floats, Ids
 from pixquery.engine.alignment import unit
+from pixquery.engine.answers import Copy, Duplicates, Group
 
 if TYPE_CHECKING:  # FAISS is loaded by whoever opens an index
     from pixquery.engine.vectors import VectorIndex

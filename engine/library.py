@@ -30,22 +30,15 @@ from pixquery.db.errors import (
     QueryRefused,
     StorageFailed,
 )
-from pixquery.db.records import (
-    Answer,
-    Duplicates,
-    Filter,
-    Finding,
-    Generation,
-    Ids,
-    ImageRecord,
-    LibraryInfo,
-)
+from pixquery.db.records import Filter, Generation, Ids, ImageRecord
+from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
+from pixquery.engine.checkup import Finding
 from pixquery.engine.duplicates import THRESHOLD, duplicates
 from pixquery.engine.profile import DEFAULT, Profile, load_profile
 from pixquery.engine.search import ALL, Query, Ranking, newest, rank, search
 
 if TYPE_CHECKING:  # FAISS is loaded with the first index: bringing a library up to date needs none
-    from pixquery.db.frames import DataFrame
+    from pixquery.engine.frames import DataFrame
     from pixquery.engine.policy import Policy
     from pixquery.engine.vectors import VectorIndex
 
@@ -179,7 +172,7 @@ class Library:
         Raises:
             MissingExtra: pandas is not installed.
         """
-        from pixquery.db import frames
+        from pixquery.engine import frames
 
         return frames.of_photos(self)
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadQuery
-from pixquery.db.records import Answer, Filter, Floats, Hit, Ids, ImageRecord, Milliseconds, Pixels
+from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels
 from pixquery.engine.alignment import unit
+from pixquery.engine.answers import Answer, Hit, Milliseconds
 
 if TYPE_CHECKING:  # FAISS is loaded by whoever opens an index
     from pixquery.engine.profile import Profile

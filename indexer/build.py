@@ -27,8 +27,9 @@ import xxhash
 
 from pixquery.db.errors import BadRoot, UnreadableImage
 from pixquery.db.reading import RawVectors
-from pixquery.db.records import FileState, ImageRecord, IndexReport, KnownFile, Skipped, Vanished
+from pixquery.db.records import FileState, ImageRecord, KnownFile, Skipped
 from pixquery.engine.library import Library
+from pixquery.indexer.report import IndexReport, Vanished
 from pixquery.indexer.scan import Changes, Scan, compare, out_of_reach, scan_roots
 
 if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new

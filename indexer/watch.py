@@ -12,10 +12,10 @@ from pathlib import Path
 import watchfiles
 
 from pixquery.db.errors import BadRoot, LibraryLocked, StorageFailed
-from pixquery.db.records import IndexReport
 from pixquery.engine.library import Library
 from pixquery.indexer.build import Options, index
 from pixquery.indexer.ignore import IGNORE_FILE
+from pixquery.indexer.report import IndexReport
 from pixquery.indexer.scan import SUFFIXES, is_hidden, roots_of, scan
 
 QUIET = 500

@@ -45,38 +45,35 @@ from pixquery.db.errors import (
 )
 
 if TYPE_CHECKING:
-    from pixquery.db.records import (
+    from pixquery.db.records import Filter, ImageRecord, Near, Period, Place, RootSummary
+    from pixquery.engine import wording
+    from pixquery.engine.answers import (
         Answer,
         Copy,
         Duplicates,
-        Filter,
-        Finding,
         Group,
         Hit,
-        ImageRecord,
-        IndexReport,
         LibraryInfo,
         Milliseconds,
-        Near,
-        Period,
-        Place,
-        RootSummary,
     )
-    from pixquery.engine import wording
+    from pixquery.engine.checkup import Finding
     from pixquery.engine.library import Library
     from pixquery.engine.search import Part, Query
     from pixquery.indexer.build import Options, index
     from pixquery.indexer.decode import decode
+    from pixquery.indexer.report import IndexReport
 
 _MODULES = {
-    "db.records": (
-        "Answer", "Copy", "Duplicates", "Filter", "Finding", "Group", "Hit", "ImageRecord",
-        "IndexReport", "LibraryInfo", "Milliseconds", "Near", "Period", "Place", "RootSummary",
+    "db.records": ("Filter", "ImageRecord", "Near", "Period", "Place", "RootSummary"),
+    "engine.answers": (
+        "Answer", "Copy", "Duplicates", "Group", "Hit", "LibraryInfo", "Milliseconds",
     ),
+    "engine.checkup": ("Finding",),
     "engine.library": ("Library",),
     "engine.search": ("Part", "Query"),
     "indexer.build": ("Options", "index"),
     "indexer.decode": ("decode",),
+    "indexer.report": ("IndexReport",),
 }  # fmt: skip
 """What is imported on first use, so that `import pixquery` costs nothing."""
 

@@ -22,10 +22,10 @@ from PIL import Image
 from pixquery import Library, Query
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadRoot, LibraryLocked
-from pixquery.db.records import IndexReport
 from pixquery.engine.library import CATALOGUE
 from pixquery.engine.profile import Profile
 from pixquery.indexer.build import Options, index
+from pixquery.indexer.report import IndexReport
 from tests.conftest import (
     COLOURS,
     REPOSITORY,

@@ -10,8 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pixquery.db.errors import BadData
-from pixquery.db.records import Pair, TestQuery
-from pixquery.trainer.datasets import (
+from pixquery.trainer.learning.datasets import (
     Caption,
     CrowdRating,
     ExpertRating,
@@ -27,7 +26,8 @@ from pixquery.trainer.datasets import (
     read_rated_pairs,
     read_ratings,
 )
-from pixquery.trainer.ratings import grades_of, targets_of
+from pixquery.trainer.learning.ratings import grades_of, targets_of
+from pixquery.trainer.measuring.records import Pair, TestQuery
 from tests.conftest import square
 
 

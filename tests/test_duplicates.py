@@ -16,7 +16,8 @@ from PIL import Image, ImageEnhance
 import pixquery.engine.duplicates
 from pixquery import Library
 from pixquery.db.errors import BadQuery
-from pixquery.db.records import Duplicates, FileState, Filter, Floats, ImageRecord
+from pixquery.db.records import FileState, Filter, Floats, ImageRecord
+from pixquery.engine.answers import Duplicates
 from pixquery.engine.duplicates import THRESHOLD
 from pixquery.indexer.build import index
 from tests.conftest import REPOSITORY, Invoke, NewLibrary, Snapshot, parsed, square

@@ -12,13 +12,20 @@ from safetensors.numpy import load_file, save_file
 
 from pixquery import Library
 from pixquery.db.errors import BadData, UnreadableImage
-from pixquery.db.records import Pair, Pixels, TestQuery
+from pixquery.db.records import Pixels
 from pixquery.engine.profile import Profile
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
-from pixquery.trainer.datasets import Judgement, read_queries
-from pixquery.trainer.evaluate import evaluate, evaluate_graded, score, write_measures, write_ranks
-from pixquery.trainer.metrics import RETRIEVAL, Ranks
+from pixquery.trainer.learning.datasets import Judgement, read_queries
+from pixquery.trainer.measuring.evaluate import (
+    evaluate,
+    evaluate_graded,
+    score,
+    write_measures,
+    write_ranks,
+)
+from pixquery.trainer.measuring.metrics import RETRIEVAL, Ranks
+from pixquery.trainer.measuring.records import Pair, TestQuery
 from tests.conftest import COLOURS, Invoke, NewLibrary, centred, parsed, square, write_profile
 
 

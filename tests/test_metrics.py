@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pixquery.trainer.metrics import (
+from pixquery.trainer.measuring.metrics import (
     GRADED,
     RETRIEVAL,
     Values,

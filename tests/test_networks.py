@@ -20,8 +20,8 @@ pytest.importorskip("transformers", reason="transformers comes with the extra `t
 runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `dev`")
 checkpoints = pytest.importorskip("checkpoints")
 export = pytest.importorskip("pixquery.trainer.export")
-networks = pytest.importorskip("pixquery.trainer.networks")
-sources = pytest.importorskip("pixquery.trainer.sources")
+networks = pytest.importorskip("pixquery.trainer.adopting.networks")
+sources = pytest.importorskip("pixquery.trainer.adopting.sources")
 
 TEXTS = ["man on bicycle", "Red BALLOON!", "a", "the dog's photo, of snow", "dog " * 60, "café 空"]
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -537,8 +537,8 @@ def test_neither_torchvision_nor_timm_is_imported(folder: Path, tmp_path: Path) 
     checkpoints.clip(tmp_path / "clip")
     script = (
         "import sys\n"
-        "from pixquery.trainer.networks import image_network, joint_networks\n"
-        "from pixquery.trainer.sources import find\n"
+        "from pixquery.trainer.adopting.networks import image_network, joint_networks\n"
+        "from pixquery.trainer.adopting.sources import find\n"
         "image_network(find(sys.argv[1])), joint_networks(find(sys.argv[2]))\n"
         "print({'torchvision', 'timm', 'sentencepiece'} & set(sys.modules))\n"
     )

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pixquery.db.errors import BadData, MissingExtra
-from pixquery.trainer.datasets import (
+from pixquery.trainer.learning.datasets import (
     Caption,
     CrowdRating,
     ExpertRating,
@@ -21,8 +21,7 @@ from pixquery.trainer.datasets import (
     read_crowd_ratings,
     read_expert_ratings,
 )
-from pixquery.trainer.metrics import rmse
-from pixquery.trainer.ratings import (
+from pixquery.trainer.learning.ratings import (
     AGGREGATIONS,
     CROWD_PRECISION,
     NO_YES_WEIGHT,
@@ -44,6 +43,7 @@ from pixquery.trainer.ratings import (
     summary,
     targets_of,
 )
+from pixquery.trainer.measuring.metrics import rmse
 
 NAN = np.nan
 SHROUT_FLEISS = np.array(

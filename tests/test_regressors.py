@@ -9,7 +9,8 @@ from pixquery.engine.features import NAMES, Landmarks, pair_features
 from pixquery.engine.relevance import Logistic
 
 regressors = pytest.importorskip(
-    "pixquery.trainer.regressors", reason="SciPy and scikit-learn come with the extra `train`"
+    "pixquery.trainer.learning.regressors",
+    reason="needs the extra `train`",
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixquery.trainer.report import write_report
+from pixquery.trainer.learning.report import write_report
 from tests.conftest import REPOSITORY
 
 pytest.importorskip("matplotlib", reason="matplotlib comes with `train`")
@@ -416,7 +416,7 @@ def test_colours_follow_the_page(page: Page) -> None:
 def test_the_same_study_gives_the_same_bytes(page: Page, tmp_path: Path) -> None:
     code = (
         "import json, sys; from pathlib import Path; "
-        "from pixquery.trainer.report import write_report; "
+        "from pixquery.trainer.learning.report import write_report; "
         "write_report(Path(sys.argv[1]), json.load(sys.stdin))"
     )
     subprocess.run(

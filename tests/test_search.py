@@ -13,7 +13,8 @@ import pytest
 
 from pixquery import Filter, Library, Part, Query
 from pixquery.db.errors import BadQuery, NothingFound
-from pixquery.db.records import Floats, Milliseconds, Period
+from pixquery.db.records import Floats, Period
+from pixquery.engine.answers import Milliseconds
 from pixquery.engine.profile import Profile
 from pixquery.engine.search import LONGEST_QUERY, Ranking, search
 from pixquery.indexer.build import index

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from PIL import Image
 
-from pixquery.db.records import Answer, Hit, Milliseconds
+from pixquery.engine.answers import Answer, Hit, Milliseconds
 from pixquery.web.sheet import SIDE, contact_sheet
 from pixquery.web.words import fit, photos
 from tests.conftest import REPOSITORY, Invoke, square

@@ -23,7 +23,7 @@ from huggingface_hub import close_session, constants
 from safetensors.torch import save_file
 
 from pixquery.db.errors import DownloadFailed, ProfileError, SourceUnusable
-from pixquery.trainer.sources import Source, find, read_state
+from pixquery.trainer.adopting.sources import Source, find, read_state
 from tests import hubs
 from tests.conftest import REPOSITORY
 from tests.hubs import Answer, Asked, Hub
@@ -275,7 +275,7 @@ def test_local_models_need_neither_network_nor_the_hub_s_library(folder: Path) -
         "def look(event, args):\n"
         "    if event.startswith('socket.'): raise SystemExit(event)\n"
         "sys.addaudithook(look)\n"
-        "from pixquery.trainer.sources import find\n"
+        "from pixquery.trainer.adopting.sources import find\n"
         "print(find(sys.argv[1]).checksums['model.safetensors'])\n"
         "assert 'huggingface_hub' not in sys.modules and 'torch' not in sys.modules\n"
     )
@@ -914,7 +914,7 @@ def test_nothing_is_told_of_the_user(hub: Hub) -> None:
 
 _FIND = """
 import json, sys
-from pixquery.trainer.sources import find
+from pixquery.trainer.adopting.sources import find
 found = find(sys.argv[1])
 told = [str(found.folder), found.revision, found.licence, dict(found.checksums)]
 print(json.dumps(told, sort_keys=True))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixquery.trainer.splits import two_way
+from pixquery.trainer.learning.splits import two_way
 
 _names = st.sampled_from([f"photo{number}" for number in range(12)])
 _pairs = st.lists(st.tuples(_names, _names), min_size=1, max_size=60)

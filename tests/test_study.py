@@ -10,10 +10,10 @@ from pixquery.db.records import Floats
 from pixquery.engine.alignment import unit
 
 study = pytest.importorskip(
-    "pixquery.trainer.study", reason="scikit-learn comes with the extra `train`"
+    "pixquery.trainer.learning.study", reason="scikit-learn comes with the extra `train`"
 )
-rerank = pytest.importorskip("pixquery.trainer.rerank", reason="SciPy comes with the extra `train`")
-ratings = pytest.importorskip("pixquery.trainer.ratings")
+rerank = pytest.importorskip("pixquery.trainer.learning.rerank", reason="needs the extra `train`")
+ratings = pytest.importorskip("pixquery.trainer.learning.ratings")
 
 PHOTOS = 60
 

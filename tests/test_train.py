@@ -17,10 +17,8 @@ from pixquery.engine.profile import MANIFEST, load_profile
 from pixquery.indexer.decode import decode
 from tests.conftest import COLOURS, PHOTOS, SIZE
 
-align = pytest.importorskip("pixquery.trainer.align", reason="PyTorch comes with the extra `train`")
-training = pytest.importorskip(
-    "pixquery.trainer.train", reason="PyTorch comes with the extra `train`"
-)
+align = pytest.importorskip("pixquery.trainer.learning.align", reason="needs the extra `train`")
+training = pytest.importorskip("pixquery.trainer.learning.train", reason="needs the extra `train`")
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

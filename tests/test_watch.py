@@ -14,9 +14,9 @@ import pytest
 
 from pixquery import Library
 from pixquery.db.errors import BadRoot
-from pixquery.db.records import IndexReport
 from pixquery.indexer.build import Options, index
 from pixquery.indexer.ignore import IGNORE_FILE
+from pixquery.indexer.report import IndexReport
 from pixquery.indexer.watch import keep_in_step
 from tests.conftest import REPOSITORY, Invoke, NewLibrary, Spawn, square
 

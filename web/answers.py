@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from pixquery.db.records import Answer, Hit, ImageRecord, RootSummary, Tally
+from pixquery.db.records import ImageRecord, RootSummary, Tally
+from pixquery.engine.answers import Answer, Hit
 from pixquery.web.pictures import version_of
 from pixquery.web.reader import Contents
 

@@ -18,7 +18,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pixquery.db.errors import NothingFound, PixqueryError
-from pixquery.db.records import Answer, ImageRecord
+from pixquery.db.records import ImageRecord
+from pixquery.engine.answers import Answer
 from pixquery.indexer.decode import decode
 from pixquery.web import answers, reference
 from pixquery.web.answers import described

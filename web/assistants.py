@@ -15,8 +15,9 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, T
 from pydantic import Field
 
 from pixquery.db.errors import PixqueryError, UnreadableImage
-from pixquery.db.records import Answer, Filter, Hit, ImageRecord
+from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine import wording
+from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.library import Library
 from pixquery.engine.search import Part, Query
 from pixquery.indexer.decode import thumbnail

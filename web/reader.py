@@ -7,7 +7,8 @@ from time import monotonic
 from typing import NamedTuple
 
 from pixquery.db.errors import LibraryNotFound
-from pixquery.db.records import Answer, Facets, ImageRecord, RootSummary
+from pixquery.db.records import Facets, ImageRecord, RootSummary
+from pixquery.engine.answers import Answer
 from pixquery.engine.library import CATALOGUE, Library
 from pixquery.engine.search import Query
 from pixquery.web.batches import SharedProfile

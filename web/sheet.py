@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from pixquery.db.errors import UnreadableImage
-from pixquery.db.records import Answer, Hit
+from pixquery.engine.answers import Answer, Hit
 from pixquery.indexer.decode import thumbnail
 from pixquery.web.words import fit, photos
 

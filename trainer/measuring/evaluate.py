@@ -9,11 +9,12 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from pixquery.db.errors import BadData
-from pixquery.db.records import Evaluation, Ids, ImageRecord, Pair, Pixels, TestQuery
+from pixquery.db.records import Ids, ImageRecord, Pixels
 from pixquery.engine.library import Library
 from pixquery.engine.profile import Profile
-from pixquery.trainer.datasets import Judgement
-from pixquery.trainer.metrics import GRADED, RETRIEVAL, Ranks, Values, interval
+from pixquery.trainer.learning.datasets import Judgement
+from pixquery.trainer.measuring.metrics import GRADED, RETRIEVAL, Ranks, Values, interval
+from pixquery.trainer.measuring.records import Evaluation, Pair, TestQuery
 
 Progress = Callable[[int, int], object]
 

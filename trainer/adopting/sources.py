@@ -92,7 +92,7 @@ def find(named: str, *, revision: str = "", progress: Progress = _unheard) -> So
             return of_disk(named, place)
     if not _ID.fullmatch(named):
         raise no_model(named)
-    from pixquery.trainer import hub  # what lies on the disk is found without its library
+    from pixquery.trainer.adopting import hub  # what lies on the disk is found without its library
 
     return hub.fetch(named, revision, progress)
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixquery.trainer.align import Captioned, Prototypes, Recipe, Spread, Towers, info_nce
 from pixquery.trainer.export import TextModel
+from pixquery.trainer.learning.align import Captioned, Prototypes, Recipe, Spread, Towers, info_nce
 
 Pieces = Callable[[Sequence[str]], list[list[int]]]
 """Texts -> the ids of each one's word pieces."""

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixquery.db.errors import BadData, MissingExtra
-from pixquery.trainer.datasets import Caption, CrowdRating, ExpertRating, Rating
-from pixquery.trainer.metrics import rmse, tau_c
+from pixquery.trainer.learning.datasets import Caption, CrowdRating, ExpertRating, Rating
+from pixquery.trainer.measuring.metrics import rmse, tau_c
 
 Grades = NDArray[np.float64]
 """float64[n, j]: up to j people's grades of n pairs; NaN where fewer judged."""

@@ -24,8 +24,17 @@ from pixquery.engine.features import Landmarks, pair_features
 from pixquery.engine.policy import SHIPPED, Policy
 from pixquery.engine.profile import Profile
 from pixquery.engine.relevance import Logistic
-from pixquery.trainer import study
-from pixquery.trainer.align import (
+from pixquery.trainer.export import (
+    IMAGE_SOURCE,
+    TEXT_SOURCE,
+    ImageModel,
+    TextModel,
+    export_text,
+    moved_when_done,
+    write_manifest,
+)
+from pixquery.trainer.learning import study
+from pixquery.trainer.learning.align import (
     Captioned,
     Prototypes,
     Recipe,
@@ -37,7 +46,7 @@ from pixquery.trainer.align import (
     prototypes_of,
     remember,
 )
-from pixquery.trainer.datasets import (
+from pixquery.trainer.learning.datasets import (
     Caption,
     imagenet_names,
     read_captions,
@@ -45,17 +54,8 @@ from pixquery.trainer.datasets import (
     read_expert_ratings,
     read_ratings,
 )
-from pixquery.trainer.export import (
-    IMAGE_SOURCE,
-    TEXT_SOURCE,
-    ImageModel,
-    TextModel,
-    export_text,
-    moved_when_done,
-    write_manifest,
-)
-from pixquery.trainer.finetune import TextRecipe, fine_tune
-from pixquery.trainer.ratings import (
+from pixquery.trainer.learning.finetune import TextRecipe, fine_tune
+from pixquery.trainer.learning.ratings import (
     Judged,
     Mask,
     Values,
@@ -64,9 +64,9 @@ from pixquery.trainer.ratings import (
     judged_by_user,
     summary,
 )
-from pixquery.trainer.regressors import Calibration, Fitted, calibrate, fit_landmarks
-from pixquery.trainer.report import write_report
-from pixquery.trainer.rerank import compared, means, ranks_of, rated_queries
+from pixquery.trainer.learning.regressors import Calibration, Fitted, calibrate, fit_landmarks
+from pixquery.trainer.learning.report import write_report
+from pixquery.trainer.learning.rerank import compared, means, ranks_of, rated_queries
 
 Load = Callable[[Path], Pixels]
 Progress = Callable[[int, int], object]

@@ -10,12 +10,13 @@ from pixquery.db.errors import MissingExtra
 if TYPE_CHECKING:
     from pandas import DataFrame as DataFrame  # the others know pandas by this file alone
 
-    from pixquery.db.records import Answer, Duplicates, ImageRecord
+    from pixquery.db.records import ImageRecord
+    from pixquery.engine.answers import Answer, Duplicates
 
 
 def of_answer(answer: "Answer") -> "DataFrame":
     """A row a hit, by rank; columns as the fields of a hit."""
-    from pixquery.db.records import Hit
+    from pixquery.engine.answers import Hit
 
     names = [field.name for field in fields(Hit)]
     rows = ([_plain(getattr(hit, name)) for name in names] for hit in answer.hits)

@@ -16,9 +16,8 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from pixquery.db.errors import BadData
 from pixquery.db.records import Floats
-from pixquery.trainer.metrics import bootstrap, mae, rmse, spearman, tau_b, tau_c
-from pixquery.trainer.ratings import Judged, Mask, aggregate, fused
-from pixquery.trainer.regressors import (
+from pixquery.trainer.learning.ratings import Judged, Mask, aggregate, fused
+from pixquery.trainer.learning.regressors import (
     Fit,
     Network,
     Predict,
@@ -31,7 +30,8 @@ from pixquery.trainer.regressors import (
     mean_of,
     similarity_only,
 )
-from pixquery.trainer.splits import two_way
+from pixquery.trainer.learning.splits import two_way
+from pixquery.trainer.measuring.metrics import bootstrap, mae, rmse, spearman, tau_b, tau_c
 
 EXPERTS, BOTH = "experts", "experts and crowd"
 TWO_WAY, BY_PHOTO = "two-way", "by photo"

@@ -21,10 +21,10 @@ from torch.nn import functional
 
 from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Floats
-from pixquery.trainer.datasets import imagenet_names
-from pixquery.trainer.resnet import ResNet, is_resnet
-from pixquery.trainer.sources import Source, read_state
-from pixquery.trainer.wordpieces import Pieces, quiet, read_json, read_pieces
+from pixquery.trainer.adopting.resnet import ResNet, is_resnet
+from pixquery.trainer.adopting.sources import Source, read_state
+from pixquery.trainer.adopting.wordpieces import Pieces, quiet, read_json, read_pieces
+from pixquery.trainer.learning.datasets import imagenet_names
 
 _INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """Pillow's, in its order."""

@@ -24,8 +24,7 @@ from pixquery.engine.alignment import Alignment, unit
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
 from pixquery.engine.profile import MANIFEST, SHIPPED
 from pixquery.trainer import export
-from pixquery.trainer.datasets import imagenet_names
-from pixquery.trainer.networks import (
+from pixquery.trainer.adopting.networks import (
     ImageNetwork,
     Joint,
     TextNetwork,
@@ -33,7 +32,8 @@ from pixquery.trainer.networks import (
     joint_networks,
     text_network,
 )
-from pixquery.trainer.sources import Source, find
+from pixquery.trainer.adopting.sources import Source, find
+from pixquery.trainer.learning.datasets import imagenet_names
 
 Photos = Callable[[int, str], Pixels]
 """Side of a square in pixels and Pillow's name of an interpolation -> real photos, squashed whole:

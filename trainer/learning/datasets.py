@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pixquery.db.errors import BadData
-from pixquery.db.records import Pair, TestQuery
+from pixquery.trainer.measuring.records import Pair, TestQuery
 
 _Row = TypeVar("_Row")
 _Record = tuple[int, list[str]]

@@ -40,7 +40,7 @@ from huggingface_hub.hf_api import BlobLfsInfo, RepoSibling
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from pixquery.db.errors import DownloadFailed, SourceUnusable
-from pixquery.trainer.sources import (
+from pixquery.trainer.adopting.sources import (
     ABOUT,
     COMMAND,
     CONFIG,

@@ -16,7 +16,7 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from pixquery.db.errors import SourceUnusable
-from pixquery.trainer.sources import Source
+from pixquery.trainer.adopting.sources import Source
 
 LONGEST = 256
 """Pieces of a text at most, whatever a model could take: people ask with a few words."""

@@ -7,8 +7,8 @@ import numpy as np
 
 from pixquery.db.records import Floats, Ids
 from pixquery.engine.relevance import Relevance
-from pixquery.trainer.metrics import RETRIEVAL, Ranks, Values, interval, ndcg
-from pixquery.trainer.ratings import Judged, aggregate
+from pixquery.trainer.learning.ratings import Judged, aggregate
+from pixquery.trainer.measuring.metrics import RETRIEVAL, Ranks, Values, interval, ndcg
 
 MEASURES = ("recall@1", "recall@5", "recall@10", "ndcg@10")
 

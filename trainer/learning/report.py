@@ -17,8 +17,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from pixquery.trainer import plots
-from pixquery.trainer.study import CONCATENATED, TWO_WAY
+from pixquery.trainer.learning import plots
+from pixquery.trainer.learning.study import CONCATENATED, TWO_WAY
 
 Study = Mapping[str, Any]
 _Row = Mapping[str, Any]

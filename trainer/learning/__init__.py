@@ -1,0 +1,1 @@
+"""From captions and people's ratings to a profile."""

@@ -1,0 +1,1 @@
+"""How well a library answers: queries, judgements, measures."""
