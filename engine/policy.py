@@ -3,11 +3,12 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from pixquery.db.errors import BadData
+from pixquery.db.errors import BadData, QueryRefused, StorageFailed
+from pixquery.db.quoting import quoted
 
 STOP_WORDS = "stop-words.txt"
 """The list's name in a library's folder."""
@@ -108,6 +109,67 @@ class Policy:
     def _longest(self) -> int:
         """In letters; longer words cannot be inflections of any in the list."""
         return max(len(_joined(word)) for word in self.words) + _LONGEST_ENDING
+
+
+# -- a library's policy -------------------------------------------------------------------------
+
+
+def policy_of(library: Path, file: Path) -> Policy:
+    """The words of a library's list.
+
+    Args:
+        library: The library's folder, for the error message.
+        file: The list.
+
+    Raises:
+        BadData: The list cannot be used; the message names the file, the line and a remedy.
+    """
+    try:
+        return Policy.load(file)
+    except BadData as error:
+        raise BadData(
+            f"{error}: correct it, or delete it and run `pixquery policy on --library "
+            f"{quoted(library)}` for the shipped one, or switch the policy off with "
+            f"`pixquery policy off --library {quoted(library)}`"
+        ) from error
+
+
+def add_list(library: Path) -> None:
+    """Copies the shipped list into a library that has none, for its user to edit.
+
+    Raises:
+        StorageFailed: It cannot be written; then no part of it is there.
+    """
+    file = library / STOP_WORDS
+    if file.exists():
+        return
+    beside = file.with_name(f"{file.name}.new")
+    try:
+        beside.write_bytes(SHIPPED.read_bytes())
+        beside.replace(file)
+    except OSError as error:
+        raise StorageFailed(
+            f"{file} cannot be written ({error.strerror}): make room or fix the permissions"
+        ) from error
+
+
+def refuse(texts: Iterable[str], policy: Policy, library: Path) -> None:
+    """Refuses texts that contain a stop word.
+
+    Raises:
+        QueryRefused: They do.
+    """
+    stop_words = list(dict.fromkeys(word for text in texts for word in policy.matches(text)))
+    if stop_words:
+        words = ", ".join(map(repr, stop_words))
+        raise QueryRefused(
+            f"the library's stop-word policy refuses this query for {words}: use other words, "
+            f"edit {library / STOP_WORDS}, or switch the policy off with "
+            f"`pixquery policy off --library {quoted(library)}`"
+        )
+
+
+# -- reading a text as the eye does ---------------------------------------------------------------
 
 
 def folded(text: str) -> str:

@@ -45,7 +45,7 @@ ONE_ROOM = {
     "pillow_jxl": {"indexer/formats.py"},
     "rawpy": {"indexer/formats.py"},
     "xxhash": {"indexer/build.py", "db/checksums.py"},
-    "filelock": {"engine/library.py", "trainer/adopting/hub.py"},
+    "filelock": {"engine/lock.py", "trainer/adopting/hub.py"},
     "huggingface_hub": {"trainer/adopting/hub.py", "trainer/adopting/networks.py"},
     "httpx2": {"trainer/adopting/hub.py"},
     "torch": {"trainer"},
@@ -230,6 +230,7 @@ def test_every_room_has_its_test(file: Path) -> None:
     neighbours = {
         "__init__": "house", "errors": "cli", "records": "catalog", "encoders": "profile",
         "connections": "catalog", "reading": "catalog", "values": "filters",
+        "raw_vectors": "catalog", "checkup": "library", "index_file": "library", "lock": "library",
         "checksums": "schema", "migrations": "schema",
         "features": "relevance", "align": "train", "finetune": "train", "rerank": "study",
         "hub": "sources", "plots": "report", "words": "sheet", "resnet": "networks",
