@@ -10,12 +10,13 @@ from pathlib import Path
 from pixquery.db.checksums import SEALED, computed, digest, sound
 from pixquery.db.connections import damaged
 from pixquery.db.migrations import is_current, migrate
-from pixquery.db.reading import RawVectors, Reading, get, marks, parts
+from pixquery.db.raw_vectors import RawVectors, VectorReading
+from pixquery.db.reading import get, marks, parts
 from pixquery.db.records import FileState, Generation, ImageRecord, Skipped
 from pixquery.db.values import UNDER, bounds, written
 
 
-class Catalog(Reading):
+class Catalog(VectorReading):
     """One library's SQLite file: roots, photos, raw encoder vectors and index generations.
 
     Every method is one transaction. A writer must hold the library's lock; readers need nothing.
