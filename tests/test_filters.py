@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pixquery.db.catalog import Catalog
+from pixquery.db.filters import path_fits
 from pixquery.db.records import FileState, Filter, ImageRecord, Near, Period, Place
+from pixquery.db.values import bounds
 
 ROOTS = (Path("/a"), Path("/a b"))
 _DAYS = [datetime(2020, 1, 1) + timedelta(days=91 * step, hours=step) for step in range(20)]
@@ -238,3 +240,51 @@ def test_the_newest_are_ordered_across_camera_and_file_times() -> None:
     newest = catalog.newest(Filter(), limit=3)
     assert [record.path.name for record in newest] == ["new", "middle", "old"]
     catalog.close()
+
+
+# -- paths as Windows writes them ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("folder", "below", "elsewhere"),
+    [
+        ("D:\\", ["D:\\a.jpg", "D:\\2019\\b.jpg"], ["C:\\a.jpg", "E:\\a.jpg", "D:"]),
+        ("D:\\photos", ["D:\\photos\\a.jpg", "D:\\photos\\x\\b"], ["D:\\photos2\\a", "D:\\photo"]),
+        ("\\\\nas\\share\\", ["\\\\nas\\share\\a.jpg"], ["\\\\nas\\shared\\a.jpg"]),
+    ],
+)
+def test_the_range_below_a_windows_folder(
+    folder: str, below: list[str], elsewhere: list[str]
+) -> None:
+    path, first, end = bounds(PureWindowsPath(folder))
+    assert path == folder.encode()
+    assert all(first <= each.encode() < end for each in below)
+    assert not any(first <= each.encode() < end for each in elsewhere)
+
+
+@pytest.mark.parametrize("folder", ["/", "/photos", "/photos\\"])
+def test_the_range_below_a_posix_folder(folder: str) -> None:
+    path, first, end = bounds(PurePosixPath(folder))
+    assert path == folder.encode()
+    assert first <= folder.rstrip("/").encode() + b"/a.jpg" < end
+    assert not first <= folder.encode() + b"2" < end or folder == "/"
+
+
+@pytest.mark.parametrize(
+    ("glob", "fits"),
+    [
+        ("*/2019/*", True),
+        ("*\\2019\\*", True),
+        ("D:/*.jpg", True),
+        ("IMG_?.jpg", True),
+        ("*/2020/*", False),
+        ("*.png", False),
+    ],
+)
+def test_globs_match_windows_paths_with_either_slash(glob: str, fits: bool) -> None:
+    assert path_fits("D:\\photos\\2019\\IMG_1.jpg", glob, separator="\\") is fits
+
+
+def test_on_posix_a_backslash_is_part_of_a_name() -> None:
+    assert path_fits("/photos/a\\b.jpg", "a\\b.jpg", separator="/")
+    assert not path_fits("/photos/a/b.jpg", "a\\b.jpg", separator="/")

@@ -281,8 +281,8 @@ def test_a_list_is_read_as_written(
         (b"kid\n-\n", "line 2: '-' is not one word"),
         (b"kid\nb\xffy\n", "line 2: this is not UTF-8"),
         (b"\x00\x01\x02", "line 1: "),
-        (b"", "holds no word"),
-        (b"# kid\n\n", "holds no word"),
+        (b"", "contains no word"),
+        (b"# kid\n\n", "contains no word"),
         (b"1\n" * 12, "line 10: '1' is not one word of letters; and 2 more"),
     ],
 )

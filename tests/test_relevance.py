@@ -133,7 +133,7 @@ def test_a_missing_tensor_is_told(lacking: str, tmp_path: Path) -> None:
 
 def test_a_regressor_of_other_features_is_told(tmp_path: Path) -> None:
     file = saved(tmp_path / "r", weights=np.zeros(3, np.float32))
-    with pytest.raises(ProfileDamaged, match="weighs 3 features"):
+    with pytest.raises(ProfileDamaged, match="trained on 3 features"):
         Logistic.load(file)
 
 

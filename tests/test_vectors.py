@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given
@@ -144,7 +145,7 @@ def test_letting_go_of_an_inverted_file_does_no_harm() -> None:
     program = """
 import gc
 import numpy as np
-import engine.vectors as v
+import pixquery.engine.vectors as v
 ids = np.arange(v.EXACT_LIMIT + 1)
 rows = np.random.default_rng(0).normal(size=(len(ids), 4)).astype(np.float32)
 rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -162,6 +163,17 @@ for _ in range(3):
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_search_leaves_the_threads_of_its_caller_alone() -> None:
+    index = built(np.arange(3, dtype=np.int64), unit_rows(0, 3), np.eye(6, dtype=np.float32))
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(2)
+    try:
+        index.search(unit_rows(1, 1), 2)
+        assert faiss.omp_get_max_threads() == 2
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def test_a_folder_must_be_one_of_the_library() -> None:
     roots = [RootSummary(Path("/photos/2020"), 3)]
     for place in ("/photos/2020", "/photos/2020/may", "/photos"):
         assert wording.root_among(Path(place), roots) == Path(place)
-    with pytest.raises(BadQuery, match="/music is none of the library's: they are /photos/2020"):
+    with pytest.raises(BadQuery, match=r"/music is not in the library: .* /photos/2020"):
         wording.root_among(Path("/music"), roots)
     with pytest.raises(BadQuery, match="none yet"):
         wording.root_among(Path("/music"), [])
