@@ -1,4 +1,4 @@
-"""Filters, against what plain Python says of the same photos."""
+"""Filters compared with plain Python on the same photos."""
 
 import time
 from collections import Counter
@@ -42,8 +42,8 @@ def _photo(number: int, rng: np.random.Generator) -> ImageRecord:
     )
 
 
-class Held(NamedTuple):
-    """A catalogue, and the photos that were put into it."""
+class Filled(NamedTuple):
+    """A catalogue and its photos."""
 
     catalog: Catalog
     records: list[ImageRecord]
@@ -53,21 +53,21 @@ class Held(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def held() -> Iterator[Held]:
-    """A catalogue of 120 photos, and the photos."""
+def filled() -> Iterator[Filled]:
+    """A catalogue of 120 photos."""
     rng = np.random.default_rng(5)
     records = [_photo(number, rng) for number in range(120)]
     catalog = Catalog(Path(":memory:"))
     roots = [catalog.add_root(root) for root in ROOTS]
     for place, root in enumerate(roots):
-        some = records[place :: len(roots)]
-        catalog.put(root, some, np.zeros((len(some), 3), np.float16), "this")
-    yield Held(catalog, records)
+        inside = records[place :: len(roots)]
+        catalog.put(root, inside, np.zeros((len(inside), 3), np.float16), "this")
+    yield Filled(catalog, records)
     catalog.close()
 
 
-def passes(record: ImageRecord, where: Filter) -> bool:
-    """The meaning of a filter, said once more and otherwise."""
+def matches(record: ImageRecord, where: Filter) -> bool:
+    """Whether a photo matches a filter, in plain Python."""
     path = str(record.path)
     file_time = datetime.fromtimestamp(record.state.mtime_ns / 1e9)
     shape = np.sign(record.width - record.height)
@@ -149,9 +149,9 @@ _filters = st.builds(
 
 @given(where=_filters)
 @hypothesis_settings(max_examples=1000)
-def test_a_filter_lets_through_what_plain_python_would(where: Filter, held: Held) -> None:
-    catalog, records = held
-    names = {record.path for record in records if passes(record, where)}
+def test_a_filter_matches_what_plain_python_does(where: Filter, filled: Filled) -> None:
+    catalog, records = filled
+    names = {record.path for record in records if matches(record, where)}
     found = catalog.records(catalog.matching(where).tolist())
     assert {record.path for record in found.values()} == names
     newest = catalog.newest(where, limit=1000)
@@ -166,27 +166,27 @@ def newness(record: ImageRecord) -> tuple[datetime, int]:
     return moment.replace(microsecond=0), record.id
 
 
-def test_an_empty_filter_says_so() -> None:
+def test_an_empty_filter_is_false() -> None:
     assert not Filter()
     assert Filter(min_width=1)
 
 
-def test_facets_count_what_filters_find(held: Held) -> None:
-    facets = held.catalog.facets()
-    formats = Counter(record.format for record in held.records)
-    cameras = Counter(record.camera for record in held.records if record.camera)
-    years = Counter(str(record.taken.year) for record in held.records if record.taken)
+def test_facets_count_what_filters_find(filled: Filled) -> None:
+    facets = filled.catalog.facets()
+    formats = Counter(record.format for record in filled.records)
+    cameras = Counter(record.camera for record in filled.records if record.camera)
+    years = Counter(str(record.taken.year) for record in filled.records if record.taken)
     assert dict(facets.formats) == formats
     assert dict(facets.cameras) == cameras
     assert dict(facets.years) == years
     assert [tally.name for tally in facets.years] == sorted(years, reverse=True)
     assert [tally.images for tally in facets.formats] == sorted(formats.values(), reverse=True)
     for name, images in facets.formats:
-        assert len(held.catalog.matching(Filter(formats=(name,)))) == images
+        assert len(filled.catalog.matching(Filter(formats=(name,)))) == images
 
 
-def test_distances_are_those_of_an_atlas(held: Held) -> None:
-    """Vienna to Salzburg is 251 kilometres as the crow flies; the date line is no wall."""
+def test_distances_agree_with_an_atlas(filled: Filled) -> None:
+    """Vienna to Salzburg is 251 kilometres as the crow flies; the date line makes no difference."""
     catalog = Catalog(Path(":memory:"))
     root = catalog.add_root(Path("/r"))
     record = _photo(0, np.random.default_rng(0))
@@ -205,7 +205,7 @@ def test_distances_are_those_of_an_atlas(held: Held) -> None:
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the system has one time zone")
-def test_file_times_are_on_the_clock_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_times_use_the_clock_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
