@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from pixquery.commands.options import shared
 from pixquery.commands.printing import clean, iso, megabytes, print_json, say, shown
 from pixquery.commands.progress import progress_bar
+from pixquery.db.quoting import quoted
 
 if TYPE_CHECKING:
     from pixquery.engine.answers import LibraryInfo
@@ -41,7 +41,7 @@ def info(library: Path, as_json: bool) -> None:
     if found.switching:
         click.echo(
             f"unfinished {found.encoded:,} of {found.images:,} photos are encoded anew; go on with "
-            f"`pixquery index --rebuild --profile {shlex.quote(found.switching)}`"
+            f"`pixquery index --rebuild --profile {quoted(found.switching)}`"
         )
 
 

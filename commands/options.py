@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from platformdirs import user_data_path
+
+from pixquery.db.quoting import quoted
 
 if TYPE_CHECKING:
     from pixquery.db.records import Filter
@@ -91,7 +92,7 @@ def why_none_asked(held: int, library: Path) -> str:
     if not held:
         return (
             f"the library {library} holds no photos yet: add some with "
-            f"`pixquery index FOLDER --library {shlex.quote(str(library))}`"
+            f"`pixquery index FOLDER --library {quoted(library)}`"
         )
     return (
         f"none of the library's {held:,} photos passes the filters: leave one out or widen it "

@@ -26,7 +26,7 @@ import numpy as np
 import xxhash
 
 from pixquery.db.errors import BadRoot, UnreadableImage
-from pixquery.db.reading import RawVectors
+from pixquery.db.raw_vectors import RawVectors
 from pixquery.db.records import FileState, ImageRecord, KnownFile, Skipped
 from pixquery.engine.library import Library
 from pixquery.indexer.report import IndexReport, Vanished
@@ -54,7 +54,7 @@ class Options:
     progress: Callable[[int, int], object] = lambda done, total: None
     """Called with the number of files done and the number to do."""
     device: str = "auto"
-    """Where photos are encoded, one of ``engine.devices.DEVICES``."""
+    """The device that encodes photos; see :func:`pixquery.engine.devices.image_encoder_on`."""
     follow_links: bool = False
     """Follow symbolic links."""
     prune: bool = False

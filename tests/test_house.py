@@ -368,3 +368,37 @@ def test_what_takes_long_to_import_waits_until_it_is_used(
     square(squares / "new.png", (1, 2, 3))
     assert "sqlalchemy" not in loaded(library, "index", squares)
     assert "sqlalchemy" in loaded(library, "query", "red", "--min-width", "1")
+
+
+# -- what imports leave alone -------------------------------------------------------------------
+
+_IMPORT_ALL = """
+import importlib, json, sys
+import faiss
+def seen():
+    return eval(sys.argv[1])
+before = seen()
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+print(json.dumps([repr(before), repr(seen())]))
+"""
+OBSERVATIONS = {
+    "FAISS's threads": "faiss.omp_get_max_threads()",
+    "modules that must not be imported": "[n for n, m in sys.modules.items() if m is None]",
+}
+"""What is looked at before and after every module of the package is imported."""
+
+
+@pytest.mark.parametrize("name", OBSERVATIONS)
+def test_imports_change_nothing_in_the_process(name: str) -> None:
+    modules = [
+        "pixquery." + name_of(file).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for file in FILES
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORT_ALL, OBSERVATIONS[name], *modules],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    before, after = json.loads(done.stdout)
+    assert after == before

@@ -7,7 +7,6 @@ The same study gives the same bytes.
 
 import json
 import math
-import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from pixquery.db.quoting import quoted
 from pixquery.trainer.learning import plots
 from pixquery.trainer.learning.study import CONCATENATED, TWO_WAY
 
@@ -377,7 +377,7 @@ def _reranking(study: Study) -> _Content:
 
 def _use(study: Study) -> _Content:
     out = study.get("out")
-    return {"folder": shlex.quote(str(out))} if out else {}
+    return {"folder": quoted(out)} if out else {}
 
 
 # -- reading a study --------------------------------------------------------------------------
