@@ -16,16 +16,17 @@ from pixquery.db.records import Pixels
 from pixquery.engine.profile import Profile
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
-from pixquery.trainer.learning.datasets import Judgement, read_queries
 from pixquery.trainer.measuring.evaluate import (
     evaluate,
     evaluate_graded,
-    score,
     write_measures,
     write_ranks,
 )
+from pixquery.trainer.measuring.judgements import Judgement
 from pixquery.trainer.measuring.metrics import RETRIEVAL, Ranks
-from pixquery.trainer.measuring.records import Pair, TestQuery
+from pixquery.trainer.measuring.pairs import Pair
+from pixquery.trainer.measuring.queries import TestQuery, read_queries
+from pixquery.trainer.measuring.score import score
 from tests.conftest import COLOURS, Invoke, NewLibrary, centred, parsed, square, write_profile
 
 

@@ -1,20 +1,37 @@
-"""Batch evaluation: how a library ranks known photos, and how a profile judges given pairs."""
+"""Batch evaluation: asks a library many queries and measures where it ranks known photos."""
 
 import csv
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from pixquery.db.errors import BadData
-from pixquery.db.records import Ids, ImageRecord, Pixels
+from pixquery.db.records import Ids, ImageRecord
 from pixquery.engine.library import Library
-from pixquery.engine.profile import Profile
-from pixquery.trainer.learning.datasets import Judgement
+from pixquery.trainer.measuring.judgements import Judgement
 from pixquery.trainer.measuring.metrics import GRADED, RETRIEVAL, Ranks, Values, interval
-from pixquery.trainer.measuring.records import Evaluation, Pair, TestQuery
+from pixquery.trainer.measuring.queries import TestQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How well a library answers a file of queries, prefilter alone beside re-ranked."""
+
+    queries: int
+    images: int
+    profile: str
+    first_stage: Mapping[str, float]
+    reranked: Mapping[str, float]
+    ci95: Mapping[str, Mapping[str, tuple[float, float]]]
+    p50: float
+    """Median time of one query, milliseconds."""
+    p95: float
+    unmatched: tuple[str, ...] = field(default=())
+    """Relevant photos that the library does not hold; their queries count as unanswered."""
+
 
 Progress = Callable[[int, int], object]
 
@@ -224,47 +241,6 @@ def write_measures(file: Path, graded: Graded) -> None:
         for place, query in enumerate(graded.queries):
             cells = [f"{values[place]:.6g}" for values in columns.values()]
             writer.writerow([query.id, query.text, *cells])
-
-
-def score(
-    pairs: Sequence[Pair],
-    profile: Profile,
-    load: Callable[[Path], Pixels],
-    progress: Progress = lambda done, total: None,
-) -> list[tuple[Pair, float, float]]:
-    """Similarity and relevance of given pairs.
-
-    Args:
-        pairs: What to judge.
-        profile: Whose models to use.
-        load: Reads a photo as uint8[size, size, 3].
-        progress: Called with the number of photos done and the number to do.
-
-    Returns:
-        Each pair with its similarity in [-1, 1] and its relevance in [0, 1].
-
-    Raises:
-        UnreadableImage: A photo cannot be used.
-    """
-    files = sorted({pair.image for pair in pairs})
-    texts = sorted({pair.text for pair in pairs})
-    encoded = []
-    for start in range(0, len(files), 32):
-        pixels = np.stack([load(file) for file in files[start : start + 32]])
-        encoded.append(profile.images.encode(pixels))
-        progress(min(start + 32, len(files)), len(files))
-    aligned = profile.alignment.images(np.concatenate(encoded))
-    asked = profile.alignment.texts(profile.texts.encode(texts))
-    photo_of = {file: row for row, file in enumerate(files)}
-    text_of = {text: row for row, text in enumerate(texts)}
-    photos = aligned[[photo_of[pair.image] for pair in pairs]]
-    queries = asked[[text_of[pair.text] for pair in pairs]]
-    similarities = np.einsum("na,na->n", queries, photos)
-    relevances = profile.relevance.score(queries, photos)
-    return [
-        (pair, float(similarity), float(relevance))
-        for pair, similarity, relevance in zip(pairs, similarities, relevances, strict=True)
-    ]
 
 
 def _rank(ordered: Ids, relevant: frozenset[int]) -> float:
