@@ -63,7 +63,7 @@ def test_the_only_weights_of_a_folder_are_taken(tmp_path: Path, name: str) -> No
         ({}, "neither config.json nor weights"),
         ({"a.jpg": b"photo", "b.jpg": b"photo"}, "neither config.json nor weights"),
         ({"config.json": b"{}", "model.onnx": b"x"}, "no weights: put the model's model.saf"),
-        ({"model.safetensors": b"x"}, "lacks config.json"),
+        ({"model.safetensors": b"x"}, "has no config.json"),
         ({"resnet18.pth": b"x"}, "give FOLDER/resnet18.pth if it is torchvision's"),
         ({"config.json": b"{}", "a.pth": b"x", "b.pt": b"x"}, "several files of weights (a.pth, b"),
         ({"config.json": b"{}", "model.safetensors": b""}, "model.safetensors is empty"),
@@ -72,7 +72,7 @@ def test_the_only_weights_of_a_folder_are_taken(tmp_path: Path, name: str) -> No
                 "config.json": b"{}",
                 "model.safetensors": b"version https://git-lfs.github.com/spec/v1",
             },
-            "type `git lfs pull` in FOLDER",
+            "run `git lfs pull` in FOLDER",
         ),
         ({"config.json": b"{}", "model.safetensors.index.json": b"[]"}, "no index of weights"),
         (
@@ -80,7 +80,7 @@ def test_the_only_weights_of_a_folder_are_taken(tmp_path: Path, name: str) -> No
                 "config.json": b"{}",
                 "model.safetensors.index.json": b'{"weight_map": {"a": "../a.safetensors"}}',
             },
-            "no part of weights beside it",
+            "no part of the weights beside it",
         ),
     ],
 )

@@ -63,7 +63,7 @@ def test_local_models_need_neither_network_nor_the_hub_s_library(folder: Path) -
         "def look(event, args):\n"
         "    if event.startswith('socket.'): raise SystemExit(event)\n"
         "sys.addaudithook(look)\n"
-        "from pixquery.trainer.adopting.sources import find\n"
+        "from pixquery.trainer.adopting.find import find\n"
         "print(find(sys.argv[1]).checksums['model.safetensors'])\n"
         "assert 'huggingface_hub' not in sys.modules and 'torch' not in sys.modules\n"
     )

@@ -190,7 +190,9 @@ def test_a_download_that_stalls_for_good_is_left(hub: Hub, monkeypatch: pytest.M
             asked.cut, asked.stall = 1000, 1.0
 
     hub.fault = stall
-    assert "stopped answering while microsoft/resnet-18 was" in refused(RESNET, DownloadFailed)
+    assert "stopped answering during the download of microsoft/resnet-18" in refused(
+        RESNET, DownloadFailed
+    )
 
 
 def test_a_later_try_goes_on_where_the_last_one_ended(hub: Hub) -> None:
@@ -205,7 +207,7 @@ def test_a_later_try_goes_on_where_the_last_one_ended(hub: Hub) -> None:
         return None
 
     hub.fault = fail
-    assert "what was fetched is kept" in refused(RESNET, DownloadFailed)
+    assert "what was downloaded is kept" in refused(RESNET, DownloadFailed)
     hub.fault = lambda asked: None
     hub.log.clear()
     assert find(RESNET).weights.read_bytes() == files["model.safetensors"]
@@ -245,7 +247,9 @@ def test_a_hub_that_says_nothing_is_left(hub: Hub, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.3)
     awake = threading.Event()
     hub.fault = lambda asked: (awake.wait(3), None)[1]
-    assert "stopped answering while microsoft/resnet-18 was" in refused(RESNET, DownloadFailed)
+    assert "stopped answering during the download of microsoft/resnet-18" in refused(
+        RESNET, DownloadFailed
+    )
     awake.set()
 
 

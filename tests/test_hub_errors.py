@@ -19,9 +19,9 @@ from tests.published import RESNET, refused, resnet, silence
         (hubs.error(401, "GatedRepo"), ("terms", "HF_TOKEN", "URL/microsoft/resnet-18", "URL/set")),
         (hubs.error(403, "GatedRepo"), ("terms", "HF_TOKEN", "URL/microsoft/resnet-18")),
         (hubs.error(403), ("terms", "HF_TOKEN")),
-        (hubs.error(401, "RepoNotFound"), ("knows no model microsoft/resnet-18", "private")),
-        (hubs.error(404, "RepoNotFound"), ("knows no model microsoft/resnet-18", "private")),
-        (hubs.error(404), ("knows no model microsoft/resnet-18", "private")),
+        (hubs.error(401, "RepoNotFound"), ("has no model microsoft/resnet-18", "private")),
+        (hubs.error(404, "RepoNotFound"), ("has no model microsoft/resnet-18", "private")),
+        (hubs.error(404), ("has no model microsoft/resnet-18", "private")),
         (
             hubs.error(401, "", "Invalid credentials in Authorization header"),
             ("does not accept your token", "HF_TOKEN"),
@@ -50,7 +50,7 @@ def test_gated_files_are_told_too(hub: Hub, answer: Answer) -> None:
 
 
 def test_a_missing_model_is_told(hub: Hub) -> None:
-    assert "knows no model microsoft/resnet-18" in refused(RESNET, DownloadFailed)
+    assert "has no model microsoft/resnet-18" in refused(RESNET, DownloadFailed)
 
 
 def test_a_missing_revision_is_told(hub: Hub) -> None:
@@ -73,7 +73,7 @@ def test_too_large_a_model_is_not_begun(hub: Hub) -> None:
     hub.publish(RESNET, resnet())
     hub.claims["model.safetensors"] = {"size": 10**15}
     said = refused(RESNET, DownloadFailed)
-    assert "takes 1,000,000,000 MB" in said
+    assert "needs 1,000,000,000 MB" in said
     assert "HF_HOME" in said
     assert not [asked for asked in hub.log if asked.file]
 
@@ -98,7 +98,7 @@ def test_a_cache_that_cannot_be_made_is_told(
     hub.publish(RESNET, resnet())
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "cache"))
-    assert "set HF_HOME to a folder that may be written" in refused(RESNET, DownloadFailed)
+    assert "set HF_HOME to a writable folder" in refused(RESNET, DownloadFailed)
 
 
 @pytest.mark.parametrize("offline", [False, True])

@@ -89,7 +89,7 @@ def test_the_least_error_wins_among_the_deployable(pairs: Judged) -> None:
 
 def test_too_little_to_learn_from_is_told(pairs: Judged) -> None:
     alike = pairs.keep(pairs.grades[:, 0] == 0)
-    with pytest.raises(BadData, match="judged alike"):
+    with pytest.raises(BadData, match="have the same judgement"):
         check_groups(alike)
     one = pairs.keep(np.array([i == "3.jpg" for i in pairs.images]))
     with pytest.raises(BadData, match="1 photos"):

@@ -119,7 +119,7 @@ def test_pairs_judged_alike_teach_nothing(data: Path, tmp_path: Path) -> None:
     lines = (copy / "ExpertAnnotations.tsv").read_text().splitlines()
     alike = ["\t".join([*line.split("\t")[:2], "2", "2", "2"]) for line in lines]
     (copy / "ExpertAnnotations.tsv").write_text("\n".join(alike) + "\n")
-    with pytest.raises(BadData, match="judged alike"):
+    with pytest.raises(BadData, match="have the same judgement"):
         train(copy, tmp_path / "out", load_profile(), load)
 
 

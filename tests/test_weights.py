@@ -87,7 +87,9 @@ def test_code_in_weights_never_runs(tmp_path: Path, name: str, form: str) -> Non
     with pytest.raises(SourceUnusable) as caught:
         read_state(tmp_path / name)
     said = str(caught.value)
-    assert ("no weights of PyTorch's" if form == "pickle 4" else "mkdir to be run, and no") in said
+    assert (
+        "no PyTorch weights" if form == "pickle 4" else "mkdir, and pixquery never runs"
+    ) in said
     assert "\n" not in said
     assert find(str(tmp_path / name)).checksums.keys() == {name}, "finding reads no weights"
     assert not (tmp_path / "ran").exists()
@@ -114,12 +116,12 @@ def test_damaged_checkpoints_are_refused_or_read_whole(tmp_path: Path, zipped: b
         ("a.safetensors", b"abc", "damaged, or no"),
         ("a.safetensors", b"", "is empty"),
         ("a.pth", b"", "is empty"),
-        ("a.pth", b"<html>Please log in</html>", "no weights of PyTorch's"),
+        ("a.pth", b"<html>Please log in</html>", "no PyTorch weights"),
         ("a.pth", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ("a.pth", pickled([1, 2]), "no tensors by name"),
         ("a.pth", pickled({"epoch": 3}), "no tensors by name"),
         ("a.pth", pickled(torch.zeros(3)), "no tensors by name"),
-        ("a.pth", pickled(torch.nn.Linear(2, 2)), "Linear to be run"),
+        ("a.pth", pickled(torch.nn.Linear(2, 2)), "asks to run torch.nn.modules.linear.Linear"),
     ],
 )
 def test_other_files_are_no_weights(tmp_path: Path, name: str, data: bytes, said: str) -> None:

@@ -1,17 +1,10 @@
 """Fits the alignment: maps under which a photo lies near the captions people wrote for it.
 
 Symmetric InfoNCE (van den Oord et al. 2018, arXiv:1807.03748; Radford et al. 2021,
-arXiv:2103.00020) on frozen encoders. A caption describes other photos a little, too: how much is
-known from the captions of those, and a share of the target is spread accordingly. A second loss of
-its own teaches the names of things that captions of everyday scenes do not mention: each class of
-the image encoder's classifier is a pseudo-photo (its *prototype*) whose text is the class's name.
-
-Several members may be trained from different seeds and merged into one map: side by side they make
-a longer vector, whose principal components keep all that matters in a fraction of the length.
-
-Last comes the memory: the photos and classes learned from, each with the mean of its texts. Whether
-a text describes a photo is then also asked of the captions of the photos that this one is like, and
-how alike two captions are the sentence encoder knows far better than any map from photos.
+arXiv:2103.00020) on frozen encoders. A caption also describes other photos to some degree, which
+their own captions show, and a share of the target is spread accordingly. A second loss teaches the
+names of things that captions of everyday scenes do not mention: each class of the image encoder's
+classifier is a pseudo-photo (its *prototype*) whose text is the class's name.
 """
 
 from collections.abc import Callable
@@ -40,8 +33,8 @@ def fit(
 
     Args:
         data: What to learn from.
-        prototypes: Classes to know besides.
-        recipe: How.
+        prototypes: Classes to learn the names of.
+        recipe: How to fit it.
         seed: The same seed gives the same alignment on the same machine.
         progress: Called after each epoch of each member with its mean loss.
 
@@ -64,21 +57,21 @@ def adapt(
     seed: int = 0,
     progress: Callable[[float], object] = lambda loss: None,
 ) -> Tensors:
-    """Fits the alignment of encoders that share a space already, beginning from that space.
+    """Fits the alignment of encoders that already share a space, starting from that space.
 
-    Both sides get a linear map that begins as the one they have; what is learned of it decays
-    towards that, so that little data changes little.
+    Each side gets a linear map that starts as the one it has. Weight decay pulls the map back
+    towards its start, so little data changes little.
 
     Args:
         own: ``image.weight``, ``image.bias``, ``text.0.weight`` and ``text.0.bias``, square.
-        scale: By which the encoders were trained to multiply cosines.
+        scale: The factor of cosines that the encoders were trained with.
         data: What to learn from.
-        recipe: How; dropout and widths are no matter here.
+        recipe: How to fit it; dropout and widths have no effect here.
         seed: The same seed gives the same alignment on the same machine.
         progress: Called after each epoch with its mean loss.
 
     Returns:
-        The same tensors, learned.
+        The same tensors after training.
     """
     torch.manual_seed(seed)
     maps = Maps(own, scale)
@@ -88,7 +81,7 @@ def adapt(
 
 
 _GENTLE = 1e-4
-"""Learning rate of maps that begin well."""
+"""The learning rate of maps that start well."""
 
 
 def fit_member(
@@ -155,13 +148,13 @@ def _train(
                 ),
             )
             if recipe.prototype_weight and classes:
-                some = torch.randperm(classes)[: recipe.prototype_batch]
-                named = class_texts[some, torch.randint(ways, (len(some),))]
+                drawn = torch.randperm(classes)[: recipe.prototype_batch]
+                named = class_texts[drawn, torch.randint(ways, (len(drawn),))]
                 loss = loss + recipe.prototype_weight * info_nce(
-                    towers.images(class_photos[some]),
+                    towers.images(class_photos[drawn]),
                     towers.texts(named),
                     towers.prototypes_scale,
-                    some,
+                    drawn,
                 )
             optimizer.zero_grad()
             torch.autograd.backward(loss)

@@ -19,8 +19,8 @@ class Captioned:
     photo_of: Ids
     """int64[m]: the photo of each caption."""
     meanings: Floats
-    """float32[m, s]: the captions as a sentence encoder sees them that was not fitted to photos;
-    cosines between them say how far a caption suits another photo."""
+    """float32[m, s]: the captions by a sentence encoder that was not fitted to photos; their
+    cosines say how well a caption suits another photo."""
 
     def photo_meanings(self) -> Floats:
         """float32[n, s]: the mean of the unit meanings of each photo's captions."""

@@ -14,7 +14,7 @@ class Caption:
     id: str
     """``<photo it was written for>#<number>``"""
     image: str
-    """The photo it was written for; in a file of rated pairs the one it was shown with."""
+    """The photo that it was written for; in a file of rated pairs, the one it was shown with."""
     text: str
 
 

@@ -22,7 +22,7 @@ TWO_WAY, BY_PHOTO = "two-way", "by photo"
 NONE, CONCATENATED, ALIGNED, PRODUCT = "none", "concatenated", "aligned", "product and text"
 ALONE = "similarity alone"
 MUCH_OVERLAP = 300
-"""Pairs that experts and crowd both judged, with which every fold can map one onto the other."""
+"""How many pairs both must have judged, so that every fold can map the crowd to the experts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +35,22 @@ class Contender:
     fit: Fit
     splits: tuple[str, ...] = (TWO_WAY,)
     deployable: bool = False
-    """Whether a query can use it without training's packages."""
+    """Whether a query can use it without the packages that training needs."""
 
 
 def contenders(judged: Judged, *, seed: int = 0, few: bool = False) -> list[Contender]:
-    """Who takes part: the classic recipe on both splits, and what does better on the one.
+    """The regressors that compete: the classic recipe on both splits, better ones on one.
 
     Args:
         judged: The pairs.
-        seed: Of whatever is drawn.
+        seed: For everything that is random.
         few: Leave out the networks that take longest and cannot be deployed.
     """
     network, trees = Network(seed=seed), Trees(seed=seed)
     small = Network(width=64, dropout=0.1, epochs=40, seed=seed)
     blend = mean_of(fit_logistic_as_fit, *(replace(small, seed=seed + m) for m in range(3)))
     both = (TWO_WAY, BY_PHOTO)
-    found = [
+    competitors = [
         Contender("constant", NONE, EXPERTS, constant),
         Contender("linear", CONCATENATED, EXPERTS, fit_linear, both),
         Contender("CatBoost", CONCATENATED, EXPERTS, trees, both),
@@ -62,15 +62,15 @@ def contenders(judged: Judged, *, seed: int = 0, few: bool = False) -> list[Cont
         Contender("logistic", ALIGNED, EXPERTS, fit_logistic_as_fit, deployable=True),
     ]
     if not few:
-        found.append(Contender("logistic and networks", ALIGNED, EXPERTS, blend))
+        competitors.append(Contender("logistic and networks", ALIGNED, EXPERTS, blend))
     if (judged.expert & judged.crowd).sum() >= MUCH_OVERLAP:
-        found.append(
+        competitors.append(
             Contender("logistic, crowd", ALIGNED, BOTH, fit_logistic_as_fit, deployable=True)
         )
         if not few:
             wide = Network(width=128, epochs=8, seed=seed)
-            found.append(Contender("network, crowd", PRODUCT, BOTH, wide))
-    return found
+            competitors.append(Contender("network, crowd", PRODUCT, BOTH, wide))
+    return competitors
 
 
 def fit_logistic_as_fit(features: Floats, targets: Values, weights: Values) -> Predict:

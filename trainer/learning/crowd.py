@@ -17,21 +17,21 @@ from pixquery.trainer.learning.splits import Mask
 from pixquery.trainer.measuring.metrics import Values
 
 CROWD_PRECISION = 0.2
-"""Of a mapped crowd share, where the mean of three experts has 1.
+"""The precision of a mapped crowd share, relative to the mean of three experts.
 
-Precision is the inverse of the error's variance. The experts' mean has the noise floor's, 0.078
-squared; a mapped share is 0.186 from the experts' mean, of which the floor is a part: 0.186 squared
-less 0.078 squared is 4.7 times as much (Flickr8k, README of the data; 4.8 on the part given here).
+Precision is the inverse of the error's variance. The error of the experts' mean is the noise floor,
+0.078; a mapped share is off by 0.186, which includes that floor, so its own variance is 0.186
+squared less 0.078 squared: 4.7 times as large (Flickr8k, README of the data; 4.8 on this part).
 """
 NO_YES_WEIGHT = 0.14
-"""Of a pair that only the crowd judged and nobody said yes to, beside other crowd pairs.
+"""The weight of a pair that only the crowd judged and nobody said yes to, among crowd pairs.
 
-88 % of the crowd's pairs are such; so weighed, all of them together count as much as the other
-12 %. They also deserve less trust: the map knows zeros from pairs that were given to experts, which
-describe their photos better than the crowd's other pairs do.
+88 % of the crowd's pairs are like that; with this weight they count together as much as the other
+12 %. They also deserve less trust: the map knows zeros only from pairs that experts judged as well,
+which describe their photos better than the crowd's other pairs do.
 """
 MIN_OVERLAP = 10
-"""Pairs that both judged, without which there is no map."""
+"""How many pairs both must have judged for a map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class CrowdMap:
     shares: Values
     """float64[m], rising."""
     grades: Values
-    """float64[m] in [0, 1], at those shares; straight between them, level beyond."""
+    """float64[m] in [0, 1], at those shares; linear between them, constant beyond."""
 
     @classmethod
     def fit(cls, share: Values, votes: NDArray[np.int64], expert: Values) -> "CrowdMap":
-        """Isotonic regression, each share with the weight of its votes.
+        """Isotonic regression, each share weighted by its votes.
 
         Args:
             share: float64[n] of "yes", in [0, 1].
@@ -54,37 +54,37 @@ class CrowdMap:
         """
         from sklearn.isotonic import IsotonicRegression
 
-        found = IsotonicRegression(y_min=0, y_max=1).fit(share, expert, sample_weight=votes)
+        fitted = IsotonicRegression(y_min=0, y_max=1).fit(share, expert, sample_weight=votes)
         return cls(
-            np.asarray(found.X_thresholds_, np.float64), np.asarray(found.y_thresholds_, np.float64)
+            np.asarray(fitted.X_thresholds_, np.float64),
+            np.asarray(fitted.y_thresholds_, np.float64),
         )
 
     def apply(self, share: Values) -> Values:
-        """float64[n] in [0, 1]; NaN stays NaN."""
+        """Maps shares float64[n] to grades float64[n] in [0, 1]; NaN stays NaN."""
         return np.asarray(np.interp(share, self.shares, self.grades), np.float64)
 
 
 def fused(judged: Judged, training: Mask, *, how: str = "mean") -> tuple[Values, Values]:
-    """What to learn and how much each pair counts, from experts and crowd.
+    """Training targets and weights from experts and crowd.
 
-    For training only: the yardstick of held-out pairs is what the experts said, ``aggregate``.
-    Targets of the crowd's own pairs are high, because the map is learnt from pairs that were good
-    enough for both (experts' mean 0.43, elsewhere 0.09): order gains by them, level does not, so
-    that predictions want a calibration on experts' pairs afterwards.
+    For training only: held-out pairs are measured against the experts alone (``aggregate``).
+    Targets of the crowd's own pairs are too high, because the map is learned from pairs that were
+    good enough for both (experts' mean 0.43, elsewhere 0.09). They improve the order of predictions
+    but not their level, so calibrate predictions on the experts' pairs afterwards.
 
     Args:
         judged: n pairs.
         training: bool[n]: the crowd's map is fitted on these rows alone.
-        how: One of ``AGGREGATIONS``, of the experts' grades.
+        how: One of ``AGGREGATIONS``, for the experts' grades.
 
     Returns:
-        Targets float64[n] in [0, 1] and weights float64[n], 1 where experts judged alone: more
-        where both did, ``CROWD_PRECISION`` where only the crowd, and of that ``NO_YES_WEIGHT``
-        where nobody said yes. Both for all rows, held-out ones through the training rows' map.
+        Targets float64[n] in [0, 1] and weights float64[n]: 1 where experts judged alone, more
+        where both did, ``CROWD_PRECISION`` where only the crowd did, times ``NO_YES_WEIGHT``
+        where nobody said yes. Held-out rows are included; they use the training rows' map.
 
     Raises:
-        BadData: There is no such aggregation, or too few training pairs have both judgements to
-            map those that the crowd alone judged.
+        BadData: There is no such aggregation, or too few training pairs were judged by both.
     """
     targets = aggregate(judged.grades, how)
     weights = np.ones(len(targets))
@@ -102,10 +102,15 @@ def fused(judged: Judged, training: Mask, *, how: str = "mean") -> tuple[Values,
 
 
 def crowd_map(judged: Judged, expert: Values, rows: Mask) -> CrowdMap:
+    """The map fitted to some rows.
+
+    Raises:
+        BadData: There are fewer than ``MIN_OVERLAP`` of them.
+    """
     if rows.sum() < MIN_OVERLAP:
         raise BadData(
-            f"the crowd's shares cannot be put onto the experts' scale: only {rows.sum()} training "
-            f"pairs were judged by both, and {MIN_OVERLAP} are needed: rate more of the crowd's "
-            "pairs, or leave the crowd's file out"
+            f"the crowd's shares cannot be mapped to the experts' scale: only {rows.sum()} "
+            f"training pairs were judged by both, and {MIN_OVERLAP} are needed: rate more of the "
+            "crowd's pairs, or remove the crowd's file"
         )
     return CrowdMap.fit(judged.share[rows], judged.votes[rows], expert[rows])

@@ -1,4 +1,9 @@
-"""Draws a plot as an SVG element that takes the colours of the page."""
+"""Draws a plot as an SVG element that uses the colours of the page.
+
+The page defines `--ink`, `--soft`, `--faint`, `--accent` and `--paper`, so that a plot is legible in
+light mode, in dark mode and on paper. Its texts are escaped and remain texts, and no two plots share
+an id. The same figures give the same bytes.
+"""
 
 import io
 import re
@@ -13,7 +18,7 @@ if TYPE_CHECKING:  # comes with the extra `train`, and takes its time to load
 
 
 INK, SOFT, FAINT, ACCENT, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
-"""Stand-ins: Matplotlib takes no CSS variables."""
+"""Placeholders, because Matplotlib accepts no CSS variables."""
 _COLOURS = {
     INK: "var(--ink)",
     SOFT: "var(--soft)",
@@ -32,7 +37,7 @@ HOLLOW: dict[str, Any] = {
 FILLED: dict[str, Any] = {"color": ACCENT, "markersize": 6, "linewidth": 1.8, "zorder": 4}
 _LOOK: dict[Any, Any] = {
     "font.size": 11,
-    "text.parse_math": False,  # a name may hold a $
+    "text.parse_math": False,  # a name may contain a $
     "text.color": INK,
     "axes.edgecolor": SOFT,
     "axes.labelcolor": SOFT,
@@ -52,36 +57,38 @@ _LOOK: dict[Any, Any] = {
     "ytick.major.size": 0,
     "ytick.minor.size": 0,
     "xtick.major.pad": 6,
-    "svg.fonttype": "none",  # text stays text
+    "svg.fonttype": "none",  # text remains text
 }
 
 
 def svg_of(
-    name: str, told: str, draw: Callable[["Axes"], None], size: tuple[float, float] = (340, 230)
+    name: str, label: str, draw: Callable[["Axes"], None], size: tuple[float, float] = (340, 230)
 ) -> str:
     """Draws a plot.
 
     Args:
-        name: Of the plot, in the page's ids.
-        told: What it shows, for who cannot see it.
+        name: The prefix of the plot's ids.
+        label: What the plot shows, for people who cannot see it.
         draw: Draws into axes.
-        size: Width and height in the page's pixels, where it is not shrunk.
+        size: Width and height in pixels of the page, before it is scaled down.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has it
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing"
+        )  # the browser has those glyphs
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({**_LOOK, "svg.hashsalt": name})
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), layout="constrained")
         draw(figure.subplots())
         svg = _element(figure, name)
-    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(told)}"', 1)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
 
 
 def _element(figure: "Figure", name: str) -> str:
-    """The figure as an element of the page, with ids that no other figure has."""
+    """The figure as an SVG element whose ids no other figure has."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
@@ -92,6 +99,6 @@ def _element(figure: "Figure", name: str) -> str:
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'xlink:href="#', f'href="#{name}-', svg)
     svg = re.sub(r"url\(#", f"url(#{name}-", svg)
-    for stand_in, colour in _COLOURS.items():
-        svg = svg.replace(stand_in, colour)
+    for placeholder, colour in _COLOURS.items():
+        svg = svg.replace(placeholder, colour)
     return re.sub(r"\n\s*\n", "\n", svg).strip()

@@ -20,30 +20,32 @@ def cost(
     contender: Contender,
     judged: Judged,
     features: Mapping[str, Floats],
-    left: Mask,
+    kept: Mask,
     *,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """What leaving pairs out costs: the same contender with all pairs, and with those left."""
+    """What leaving pairs out costs: the same contender with all pairs, and with those kept."""
     rows = []
-    for name, kept in (("all rated pairs", np.ones_like(left)), ("those left", left)):
-        some = judged.keep(kept)
-        columns = {contender.features: features[contender.features][kept]}
-        row = measured(hold_out(contender, some, columns, TWO_WAY, seed=seed), some, seed=seed)
+    for name, mask in (("all rated pairs", np.ones_like(kept)), ("those left", kept)):
+        pairs = judged.keep(mask)
+        columns = {contender.features: features[contender.features][mask]}
+        row = measured(hold_out(contender, pairs, columns, TWO_WAY, seed=seed), pairs, seed=seed)
         rows.append({"rows": name} | {m: row[m] for m in ("rmse", "tau_c_expert", "tau_b_crowd")})
     return rows
 
 
-def measured(found: HeldOut, judged: Judged, *, seed: int = 0, draws: int = 200) -> dict[str, Any]:
-    """A row of the report: agreement with people, with 95 % intervals over whole photos.
+def measured(
+    held_out: HeldOut, judged: Judged, *, seed: int = 0, draws: int = 200
+) -> dict[str, Any]:
+    """A row of the report: agreement with people, with 95 % intervals from draws of whole photos.
 
-    Pairs of a photo and its own caption are left out against the experts, as CLIPScore does
-    (Hessel et al. 2021, arXiv:2104.08718), and kept against the crowd.
+    Pairs of a photo and its own caption do not count against the experts, as in CLIPScore
+    (Hessel et al. 2021, arXiv:2104.08718); against the crowd they do.
     """
-    _, groups = np.unique(np.array(judged.images)[found.rows], return_inverse=True)
-    of_experts = judged.expert[found.rows] & ~judged.own[found.rows]
-    of_crowd = judged.crowd[found.rows]
-    grades = judged.grades[found.rows]
+    _, groups = np.unique(np.array(judged.images)[held_out.rows], return_inverse=True)
+    of_experts = judged.expert[held_out.rows] & ~judged.own[held_out.rows]
+    of_crowd = judged.crowd[held_out.rows]
+    grades = judged.grades[held_out.rows]
     row: dict[str, Any] = {}
     intervals: dict[str, Any] = {}
 
@@ -51,32 +53,32 @@ def measured(found: HeldOut, judged: Judged, *, seed: int = 0, draws: int = 200)
         if not kept.any():
             row[name] = intervals[name] = None
             return
-        predicted, said = found.predicted[kept], judgements[kept]
+        predicted, actual = held_out.predicted[kept], judgements[kept]
         _, own = np.unique(groups[kept], return_inverse=True)
-        row[name] = round(measure(predicted, said), 4)
-        low, high = bootstrap(measure, predicted, said, groups=own, seed=seed, draws=draws)
+        row[name] = round(measure(predicted, actual), 4)
+        low, high = bootstrap(measure, predicted, actual, groups=own, seed=seed, draws=draws)
         intervals[name] = [round(low, 4), round(high, 4)]
 
     means = np.full(len(grades), np.nan)
-    means[judged.expert[found.rows]] = aggregate(grades[judged.expert[found.rows]], "mean")
+    means[judged.expert[held_out.rows]] = aggregate(grades[judged.expert[held_out.rows]], "mean")
     for name, measure in (("rmse", rmse), ("mae", mae), ("spearman", spearman)):
         take(name, measure, of_experts, means)
     take("tau_c_expert", tau_c, of_experts, grades)
-    take("tau_b_crowd", tau_b, of_crowd, judged.share[found.rows])
+    take("tau_b_crowd", tau_b, of_crowd, judged.share[held_out.rows])
     return {
-        "name": found.contender.name,
-        "features": found.contender.features,
-        "rows": found.contender.rows,
-        "split": found.split,
+        "name": held_out.contender.name,
+        "features": held_out.contender.features,
+        "rows": held_out.contender.rows,
+        "split": held_out.split,
         **row,
         "ci95": intervals,
-        "folds": found.folds,
-        "seconds": round(found.seconds, 1),
+        "folds": held_out.folds,
+        "seconds": round(held_out.seconds, 1),
     }
 
 
 def leak_check(judged: Judged, name: str, *, seed: int = 0) -> dict[str, Any]:
-    """How much of a split's held-out pairs training has seen half of."""
+    """How many of a split's held-out photos and captions training has seen."""
     photos, sources = np.array(judged.images), np.array(judged.sources)
     figures = []
     for clear, held_out in splits(judged, name, seed=seed):
@@ -100,12 +102,12 @@ def leak_check(judged: Judged, name: str, *, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def errors(found: HeldOut, judged: Judged) -> list[dict[str, Any]]:
-    """How far predictions are off at each level of the experts' mean, own pairs left out."""
-    predicted, said, _ = of_experts(found, judged)
+def errors(held_out: HeldOut, judged: Judged) -> list[dict[str, Any]]:
+    """Errors at each level of the experts' mean, without pairs of a photo and its own caption."""
+    predicted, expert_means, _ = of_experts(held_out, judged)
     rows = []
-    for level in np.unique(said):
-        off = (predicted - said)[said == level]
+    for level in np.unique(expert_means):
+        off = (predicted - expert_means)[expert_means == level]
         rows.append(
             {
                 "grade": round(float(level), 3),
@@ -117,14 +119,14 @@ def errors(found: HeldOut, judged: Judged) -> list[dict[str, Any]]:
     return rows
 
 
-def reliability(found: HeldOut, judged: Judged, *, bins: int = 10) -> list[dict[str, Any]]:
-    """What was judged of pairs predicted alike: held-out pairs in equally wide bins."""
-    predicted, said, _ = of_experts(found, judged)
+def reliability(held_out: HeldOut, judged: Judged, *, bins: int = 10) -> list[dict[str, Any]]:
+    """Mean prediction and mean judgement of held-out pairs, in equally wide bins."""
+    predicted, expert_means, _ = of_experts(held_out, judged)
     place = np.minimum((predicted * bins).astype(int), bins - 1)
     return [
         {
             "predicted": round(float(predicted[place == b].mean()), 4),
-            "judged": round(float(said[place == b].mean()), 4),
+            "judged": round(float(expert_means[place == b].mean()), 4),
             "pairs": int((place == b).sum()),
         }
         for b in range(bins)
@@ -132,15 +134,15 @@ def reliability(found: HeldOut, judged: Judged, *, bins: int = 10) -> list[dict[
     ]
 
 
-def worst(found: HeldOut, judged: Judged) -> list[dict[str, Any]]:
-    """The pairs furthest from what the experts said."""
-    predicted, said, rows = of_experts(found, judged)
-    order = np.argsort(-np.abs(predicted - said), kind="stable")[:_WORST]
+def worst(held_out: HeldOut, judged: Judged) -> list[dict[str, Any]]:
+    """The pairs whose predictions are farthest from the experts' mean."""
+    predicted, expert_means, rows = of_experts(held_out, judged)
+    order = np.argsort(-np.abs(predicted - expert_means), kind="stable")[:_WORST]
     return [
         {
             "image": judged.images[rows[place]],
             "text": judged.texts[rows[place]],
-            "judged": round(float(said[place]), 3),
+            "judged": round(float(expert_means[place]), 3),
             "predicted": round(float(predicted[place]), 3),
         }
         for place in order

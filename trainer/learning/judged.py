@@ -23,20 +23,20 @@ from pixquery.trainer.measuring.metrics import Values
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """n rated pairs as columns; one row is a photo and a text."""
+    """n rated pairs as columns; each row is a photo and a text."""
 
     images: tuple[str, ...]
     texts: tuple[str, ...]
     sources: tuple[str, ...]
-    """What a split keeps apart beside the photo: the photo that the caption was written for; where
-    texts are a user's, the text."""
+    """What a split keeps apart, besides the photo: the photo that the caption was written for, or
+    the text itself for a user's ratings."""
     grades: Grades
-    """float64[n, 3] in [0, 1], of the experts; NaN rows where none judged. For a user's ratings
+    """float64[n, 3] in [0, 1]: the experts' grades; NaN where none judged. For a user's ratings
     float64[n, 1], aggregated."""
     share: Values
-    """float64[n] of the crowd's "yes"; NaN where no crowd judged."""
+    """float64[n]: the crowd's share of "yes"; NaN where no crowd judged."""
     votes: NDArray[np.int64]
-    """int64[n] of the crowd; 0 where none judged."""
+    """int64[n]: how many of the crowd judged."""
     own: Mask
     """bool[n]: the caption was written for this very photo."""
 
@@ -52,44 +52,44 @@ class Judged:
 
     def keep(self, rows: Mask) -> "Judged":
         """The pairs whose row is true in bool[n]."""
-        places = np.flatnonzero(rows)
+        numbers = np.flatnonzero(rows)
 
-        def some(column: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(column[place] for place in places)
+        def kept(column: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(column[number] for number in numbers)
 
         return Judged(
-            images=some(self.images),
-            texts=some(self.texts),
-            sources=some(self.sources),
-            grades=self.grades[places],
-            share=self.share[places],
-            votes=self.votes[places],
-            own=self.own[places],
+            images=kept(self.images),
+            texts=kept(self.texts),
+            sources=kept(self.sources),
+            grades=self.grades[numbers],
+            share=self.share[numbers],
+            votes=self.votes[numbers],
+            own=self.own[numbers],
         )
 
 
 def judged(
     experts: Sequence[ExpertRating], crowd: Sequence[CrowdRating], captions: Sequence[Caption]
 ) -> Judged:
-    """Brings together what experts and a crowd said of the same pairs.
+    """Joins the ratings of experts and of a crowd, pair by pair.
 
     Args:
         experts: Each pair once.
-        crowd: Each pair once; perhaps none.
+        crowd: Each pair once; may be empty.
         captions: The texts of all captions that were rated.
 
     Returns:
-        The experts' pairs in their order, then those of the crowd alone in theirs.
+        The experts' pairs in their order, then the pairs that only the crowd judged in theirs.
 
     Raises:
         BadData: A rated caption has no text.
     """
     text_of = {caption.id: caption.text for caption in captions}
     rated: list[ExpertRating | CrowdRating] = [*experts, *crowd]
-    lost = sorted({rating.caption for rating in rated} - text_of.keys())
-    if lost:
+    missing = sorted({rating.caption for rating in rated} - text_of.keys())
+    if missing:
         raise BadData(
-            f"{len(lost)} rated captions have no text, for example {lost[0]}: "
+            f"{len(missing)} rated captions have no text, for example {missing[0]}: "
             "add them to the file of captions"
         )
     row_of: dict[tuple[str, str], int] = {}
@@ -99,9 +99,9 @@ def judged(
     share, votes = np.full(len(row_of), np.nan), np.zeros(len(row_of), np.int64)
     for expert in experts:
         grades[row_of[expert.image, expert.caption]] = (np.array(expert.grades) - 1) / 3
-    for many in crowd:
-        row = row_of[many.image, many.caption]
-        share[row], votes[row] = many.share, many.yes + many.no
+    for votes_of in crowd:
+        row = row_of[votes_of.image, votes_of.caption]
+        share[row], votes[row] = votes_of.share, votes_of.yes + votes_of.no
     images, ids = [image for image, _ in row_of], [caption for _, caption in row_of]
     sources = [caption.partition("#")[0] for caption in ids]
     return Judged(
@@ -118,15 +118,15 @@ def judged(
 def judged_by_user(
     ratings: Sequence[Rating], aggregation: str, scale: tuple[float, float]
 ) -> Judged:
-    """A user's ratings, one row a pair in the order of their first lines.
+    """A user's ratings, one row a pair, in the order of the pairs' first lines.
 
     Args:
         ratings: All within the scale.
         aggregation: One of ``AGGREGATIONS`` or ``WORKER_METHODS``.
-        scale: Lowest and highest rating: 0 and 1 of the grades.
+        scale: Lowest and highest rating; they become the grades 0 and 1.
 
     Raises:
-        BadData: There is no such aggregation, or the ratings do not allow for it.
+        BadData: There is no such aggregation, or it cannot work with these ratings.
         MissingExtra: It needs a package that is not installed.
     """
     low, high = scale

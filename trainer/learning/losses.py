@@ -9,10 +9,10 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a share of the target is spread over other photos."""
+    """How to spread a share of the target over other photos."""
 
     likeness: Tensor
-    """float32[b, c]: how well each text suits each photo, by its captions' cosines."""
+    """float32[b, c]: how well each text suits each photo, by cosines with its captions."""
     weight: float
     temperature: float
 
@@ -24,15 +24,15 @@ def info_nce(
     group: Tensor,
     spread: Spread | None = None,
 ) -> Tensor:
-    """Symmetric InfoNCE; other pairs of the same group are neither right nor wrong.
+    """Symmetric InfoNCE; other pairs in the same group count neither as right nor as wrong.
 
     Args:
         images: float32[c, a], unit rows; the first b belong to the texts, the others are only
-            there to be told apart from.
+            wrong answers.
         texts: float32[b, a], unit rows.
         log_scale: The logarithm of the inverse temperature.
-        group: int64[c]: what each photo belongs to.
-        spread: Of the captions' targets; none means all on the one right photo.
+        group: int64[c]: the group of each photo.
+        spread: Of the captions' targets; None puts all of it on the right photo.
     """
     count = len(texts)
     right = torch.arange(count)

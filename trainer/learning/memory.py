@@ -19,10 +19,10 @@ def remember(tensors: Tensors, data: Captioned, prototypes: Prototypes, recipe: 
     """Adds the memory to an alignment.
 
     Args:
-        tensors: Of `merge`.
+        tensors: From `merge`.
         data: The photos to remember, and the vectors of their captions.
-        prototypes: Classes to remember, so that things no caption mentions find their names.
-        recipe: Its ``memory_`` values.
+        prototypes: Classes to remember, so that things that no caption mentions find their names.
+        recipe: Its ``memory_`` values apply.
 
     Returns:
         All tensors that :class:`engine.alignment.Alignment` reads.
@@ -52,5 +52,5 @@ def remember(tensors: Tensors, data: Captioned, prototypes: Prototypes, recipe: 
 
 
 def _bytes(rows: Floats) -> NDArray[np.int8]:
-    """Unit rows as int8, one factor for all: a quarter of the size, cosines kept to 0.001."""
+    """Unit rows as int8 with one common factor: a quarter of the size, cosines within 0.001."""
     return np.asarray(np.round(rows * (127 / np.abs(rows).max())), np.int8)

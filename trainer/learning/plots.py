@@ -1,9 +1,4 @@
-"""The study's plots: SVG elements for a page whose colours they take.
-
-The page says what `--ink`, `--soft`, `--faint`, `--accent` and `--paper` are, so that a plot reads
-in light, in dark and on paper. Each plot tells its figures to who cannot see it, its texts are
-escaped and stay texts, and no two share an id. The same figures give the same bytes.
-"""
+"""The study's plots. Each one has a label with its figures, for people who cannot see it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,20 +21,20 @@ from pixquery.trainer.learning.drawing import (
 
 Rows = Sequence[Mapping[str, Any]]
 Levels = Sequence[tuple[float, float]]
-"""Each with how many pairs have it."""
+"""Levels, each with the number of pairs that have it."""
 _MANY = 40
-"""More than these can be neither told one by one nor told apart."""
+"""More figures than these are neither listed one by one nor drawn as single bars."""
 _LONGEST_LABEL = 58
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A regressor's figure, on two-way folds where nothing else is said."""
+    """A regressor's figure, on two-way folds unless another split is named."""
 
     label: str
     value: float
     interval: Sequence[float]
-    """Its two ends, or none."""
+    """Its two ends, or empty."""
     by_photo: float | None
     chosen: bool
 
@@ -58,19 +53,19 @@ def grades(counts: Sequence[tuple[str, float]]) -> str:
 
 def means(levels: Levels) -> str:
     """How many pairs have each mean judgement."""
-    told = f"Bar chart: how many pairs have each mean judgement. {_in_words(levels)}."
-    return svg_of("means", told, lambda axes: _bars(axes, levels, "judgement"))
+    words = f"Bar chart: how many pairs have each mean judgement. {_in_words(levels)}."
+    return svg_of("means", words, lambda axes: _bars(axes, levels, "judgement"))
 
 
 def shares(levels: Levels) -> str:
-    """How many pairs have each share of the crowd's yes, on a logarithmic scale."""
-    told = f"Bar chart, logarithmic: the crowd's shares of yes. {_in_words(levels)}."
-    return svg_of("shares", told, lambda axes: _bars(axes, levels, "share of yes", log=True))
+    """How many pairs have each share of the crowd's "yes", on a logarithmic scale."""
+    words = f"Bar chart, logarithmic: the crowd's shares of yes. {_in_words(levels)}."
+    return svg_of("shares", words, lambda axes: _bars(axes, levels, "share of yes", log=True))
 
 
 def overlap(rows: Rows) -> str:
-    """What the crowd said at each judgement of the experts (hollow), and its map (filled)."""
-    told = _in_words((row["expert"], f"{row['yes']:.2f} to {row['mapped']:.2f}") for row in rows)
+    """The crowd's share of "yes" at each judgement of the experts (hollow), mapped (filled)."""
+    words = _in_words((row["expert"], f"{row['yes']:.2f} to {row['mapped']:.2f}") for row in rows)
 
     def draw(axes: "Axes") -> None:
         _unit_square(axes, "judgement of the experts", "crowd")
@@ -79,7 +74,7 @@ def overlap(rows: Rows) -> str:
     return svg_of(
         "overlap",
         "Line chart: the crowd's share of yes and its mapped value at each judgement of the "
-        f"experts. {told}.",
+        f"experts. {words}.",
         draw,
         (400, 330),
     )
@@ -88,15 +83,15 @@ def overlap(rows: Rows) -> str:
 def dots(
     key: str, measure: str, dots: Sequence[Dot], references: Iterable[tuple[str, float]]
 ) -> str:
-    """One row a regressor, its name above its dot, so that the plot stays narrow.
+    """One row for each regressor, its name above its dot, so that the plot stays narrow.
 
     Args:
-        key: The measure, as ids have it.
-        measure: And as people read it.
+        key: The measure's name in ids.
+        measure: The measure's name for people.
         dots: The regressors, from the top.
-        references: Vertical lines with their names.
+        references: Names and positions of vertical lines.
     """
-    told = _in_words((dot.label, f"{dot.value:.3f}") for dot in dots)
+    words = _in_words((dot.label, f"{dot.value:.3f}") for dot in dots)
 
     def draw(axes: "Axes") -> None:
         axes.grid(axis="x")
@@ -111,7 +106,7 @@ def dots(
 
     return svg_of(
         f"dots-{key}",
-        f"Dot plot of {measure} on two-way folds, best first by RMSE. {told}.",
+        f"Dot plot of {measure} on two-way folds, best first by RMSE. {words}.",
         draw,
         (340, 60 + 36 * len(dots)),
     )
@@ -119,7 +114,7 @@ def dots(
 
 def errors(rows: Rows) -> str:
     """RMSE (hollow) and bias (filled) at each judgement."""
-    told = _in_words(
+    words = _in_words(
         (f"{row['grade']:.2f}", f"RMSE {row['rmse']:.2f}, bias {row['bias']:+.2f}") for row in rows
     )
 
@@ -130,13 +125,13 @@ def errors(rows: Rows) -> str:
         _only_across(axes)
 
     return svg_of(
-        "errors", f"Line chart: RMSE and bias at each judgement. {told}.", draw, (400, 300)
+        "errors", f"Line chart: RMSE and bias at each judgement. {words}.", draw, (400, 300)
     )
 
 
 def calibration(rows: Rows) -> str:
-    """What people judged of pairs predicted alike; the larger a dot, the more pairs."""
-    told = _in_words((f"{row['predicted']:.2f}", f"{row['judged']:.2f}") for row in rows)
+    """The mean judgement of pairs with similar predictions; larger dots mean more pairs."""
+    words = _in_words((f"{row['predicted']:.2f}", f"{row['judged']:.2f}") for row in rows)
 
     def draw(axes: "Axes") -> None:
         _unit_square(axes, "predicted", "judged")
@@ -148,14 +143,14 @@ def calibration(rows: Rows) -> str:
 
     return svg_of(
         "calibration",
-        f"Reliability diagram: mean judgement by predicted relevance. {told}.",
+        f"Reliability diagram: mean judgement by predicted relevance. {words}.",
         draw,
         (400, 330),
     )
 
 
 def curve(name: str, points: Sequence[tuple[float, float]]) -> str:
-    """A figure at the steps of the alignment's learning."""
+    """A figure at each step of training the alignment."""
     (first, start), (last, end) = points[0], points[-1]
 
     def draw(axes: "Axes") -> None:
@@ -167,7 +162,7 @@ def curve(name: str, points: Sequence[tuple[float, float]]) -> str:
 
     return svg_of(
         f"curve-{name}",
-        f"Line chart: {name} while the alignment learned, from {start:.3f} at step {first:g} to "
+        f"Line chart: {name} during the training of the alignment, from {start:.3f} at step {first:g} to "
         f"{end:.3f} at step {last:g}.",
         draw,
         (400, 250),
@@ -175,7 +170,7 @@ def curve(name: str, points: Sequence[tuple[float, float]]) -> str:
 
 
 def _bars(axes: "Axes", levels: Levels, label: str, *, log: bool = False) -> None:
-    """Bars at the levels; binned where there are many."""
+    """Bars at the levels, binned if there are many."""
     places, counts = np.array(levels, float).T
     width = 0.025
     if len(places) > _MANY:
@@ -243,11 +238,11 @@ def _dot(axes: "Axes", place: int, dot: Dot) -> None:
 
 
 def _in_words(items: Iterable[tuple[Any, Any]]) -> str:
-    """The figures in words; of many, the ends."""
-    told = [
+    """The figures in words; of many, only the first and the last."""
+    words = [
         f"{name:g}: {value}" if isinstance(name, float) else f"{name}: {value}"
         for name, value in items
     ]
-    if len(told) > _MANY:
-        return f"{len(told)} levels, from {told[0]} to {told[-1]}"
-    return "; ".join(told)
+    if len(words) > _MANY:
+        return f"{len(words)} levels, from {words[0]} to {words[-1]}"
+    return "; ".join(words)

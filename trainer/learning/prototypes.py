@@ -9,7 +9,7 @@ from pixquery.db.records import Floats
 
 @dataclass(frozen=True, slots=True)
 class Prototypes:
-    """Pseudo-photos of classes, and texts that name them."""
+    """Pseudo-photos of c classes, and the texts that name them."""
 
     photos: Floats
     """float32[c, d]"""
@@ -18,14 +18,14 @@ class Prototypes:
 
 
 def prototypes_of(classifier: Floats, photos: Floats) -> Floats:
-    """Pseudo-photos from the rows of a classifier's last layer.
+    """Makes pseudo-photos from the rows of a classifier's last layer.
 
     Args:
-        classifier: float32[c, d], one row of weights a class.
-        photos: float32[n, d], real photos' vectors: they say where photos lie and how far apart.
+        classifier: float32[c, d], the weights of each class.
+        photos: float32[n, d], vectors of real photos: they show where photos lie and how far apart.
 
     Returns:
-        float32[c, d]: each class's direction, at the mean distance around the mean photo.
+        float32[c, d]: each class's direction from the mean photo, at the mean distance of photos.
     """
     if not len(classifier):
         return classifier

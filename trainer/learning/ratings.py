@@ -1,4 +1,4 @@
-"""Ratings: how well a text describes a photo, as experts, a crowd, or the user's raters say."""
+"""Ratings: how well a text describes a photo, by experts, a crowd, or a user's own raters."""
 
 import math
 import re
@@ -18,12 +18,12 @@ from pixquery.trainer.measuring.tables import (
 )
 
 _ROUNDING = 0.005
-"""A share of "yes" may be written with two decimals."""
+"""Shares of "yes" may be rounded to two decimals."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpertRating:
-    """Three people's grades of one pair, 1 = not described at all to 4 = described."""
+    """Three people's grades of one pair, from 1 (does not describe the photo) to 4 (does)."""
 
     image: str
     caption: str
@@ -37,12 +37,12 @@ class ExpertRating:
 
 @dataclass(frozen=True, slots=True)
 class CrowdRating:
-    """How many people of a crowd said that a caption describes a photo."""
+    """How many people in a crowd said that a caption describes a photo."""
 
     image: str
     caption: str
     share: float
-    """Of "yes", in [0, 1]."""
+    """The share of "yes", in [0, 1]."""
     yes: int
     no: int
 
@@ -57,24 +57,24 @@ class Rating:
     """One line of a user's own ratings."""
 
     image: str
-    """Path as the file gives it: absolute, or from the file's folder."""
+    """The path in the file: absolute, or relative to the file's folder."""
     text: str
     rating: float
     """On the user's scale."""
     worker: str
-    """Who judged; empty where the file has no such column."""
+    """Who judged; empty if the file has no such column."""
     line: int
 
 
 def parse_scale(text: str) -> tuple[float, float]:
-    """Lowest and highest rating of a scale written as ``1..5``.
+    """The lowest and the highest rating of a scale written as ``1..5``.
 
     Raises:
-        BadData: It is written otherwise, or does not rise.
+        BadData: It is written in another way, or does not rise.
     """
     number = r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*"
-    found = re.fullmatch(rf"{number}\.\.{number}", text)
-    low, high = (float(end) for end in found.groups()) if found else (0.0, 0.0)
+    match = re.fullmatch(rf"{number}\.\.{number}", text)
+    low, high = (float(end) for end in match.groups()) if match else (0.0, 0.0)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise BadData(
             f"a scale names the lowest and the highest rating, like 1..5 or 0..1; {text!r} does not"
@@ -86,7 +86,7 @@ def read_expert_ratings(file: Path) -> list[ExpertRating]:
     """Reads tab-separated lines of photo, caption id and three grades, without a header.
 
     Raises:
-        BadData: The file is missing or has bad lines, among them pairs that stand there twice.
+        BadData: The file is missing or has bad lines, such as a pair that is rated twice.
     """
 
     def rating(row: Sequence[str], _: int) -> ExpertRating:
@@ -99,21 +99,21 @@ def read_expert_ratings(file: Path) -> list[ExpertRating]:
 
 
 def read_crowd_ratings(file: Path) -> list[CrowdRating]:
-    """Reads tab-separated lines of photo, caption id, share of "yes", its number and that of "no".
+    """Reads tab-separated lines of photo, caption id, share of "yes", count of "yes" and of "no".
 
-    The shares that come out are those of the numbers, unrounded.
+    The shares returned are computed from the counts, unrounded.
 
     Raises:
-        BadData: The file is missing or has bad lines, among them shares that are not those of the
-            numbers and pairs that stand there twice.
+        BadData: The file is missing or has bad lines, such as a share that contradicts the counts
+            or a pair that is rated twice.
     """
 
     def rating(row: Sequence[str], _: int) -> CrowdRating:
-        told, yes, no = number_in(row[2], "share"), whole_number(row[3]), whole_number(row[4])
+        stated, yes, no = number_in(row[2], "share"), whole_number(row[3]), whole_number(row[4])
         if yes + no == 0:
             raise ValueError("nobody voted")
         share = yes / (yes + no)
-        if abs(told - share) > _ROUNDING:
+        if abs(stated - share) > _ROUNDING:
             raise ValueError(f"{yes} yes and {no} no are a share of {share:.3f}, not {row[2]}")
         return CrowdRating(filled(row[0]), filled(row[1]), share, yes, no)
 
@@ -121,19 +121,19 @@ def read_crowd_ratings(file: Path) -> list[CrowdRating]:
 
 
 def read_ratings(file: Path, scale: tuple[float, float]) -> list[Rating]:
-    """Reads a user's ratings: columns ``image``, ``text``, ``rating`` and perhaps ``worker``.
+    """Reads a user's ratings: columns ``image``, ``text``, ``rating`` and optionally ``worker``.
 
     Args:
-        file: Image paths are looked for from its folder.
+        file: Image paths are relative to its folder.
         scale: Lowest and highest rating.
 
     Raises:
-        BadData: The file is missing, lacks a column, or has bad lines: ratings outside the scale,
-            missing photos, pairs that stand there twice (of one worker, where workers are named).
+        BadData: The file is missing, lacks a column, or has bad lines: a rating outside the
+            scale, a missing photo, a pair that is rated twice (by the same worker, if named).
     """
     low, high = scale
 
-    @cache  # a photo stands in many lines
+    @cache  # many lines name the same photo
     def is_there(image: str) -> bool:
         return is_file(file.parent / image)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How an alignment is fitted; the values were chosen on the development split."""
+    """How to fit an alignment; the defaults were chosen on the development split."""
 
     epochs: int = 25
     batch: int = 1024
@@ -13,21 +13,21 @@ class Recipe:
     weight_decay: float = 0.01
     hidden: int = 1024
     width: int = 1024
-    """Of one member's space."""
+    """Dimension of one member's space."""
     image_dropout: float = 0.5
     text_dropout: float = 0.35
     soft_weight: float = 0.4
-    """Share of the target that is spread over the photos that a caption also suits."""
+    """The share of the target that is spread over other photos that a caption suits."""
     soft_temperature: float = 0.1
     prototype_weight: float = 0.75
     prototype_batch: int = 256
     members: int = 1
-    """More find a little more, and each takes as long again."""
+    """More members find slightly more; each takes as long again."""
     dimension: int = 256
-    """Of the merged space."""
+    """Dimension of the merged space."""
     memory_temperature: float = 0.06
-    """Of the softmax over cosines: how far beyond the most alike photos is looked."""
+    """Temperature of the softmax over cosines: how far to look beyond the most similar photos."""
     memory_weight: float = 0.5
-    """Of what the memory says, beside the direct comparison."""
+    """Weight of the memory relative to the direct comparison."""
     memory_dimension: int = 384
-    """Of the space with memory."""
+    """Dimension of the space with memory."""

@@ -1,8 +1,8 @@
-"""The study as one HTML file to read, and as JSON for programs.
+"""Writes the study as one HTML file for people, and as JSON for programs.
 
-The page needs nothing but itself and runs no script. Its words stand in ``report.html`` beside this
-file, its look in ``report.css``; whatever comes from the data (names, captions, words) is escaped.
-The same study gives the same bytes.
+The page is self-contained and runs no script. Its text is in ``report.html`` beside this file, its
+style in ``report.css``. Everything that comes from the data (names, captions, words) is escaped. The
+same study gives the same bytes.
 """
 
 import json
@@ -22,9 +22,9 @@ def write_report(out: Path, study: Study) -> None:
     """Writes ``report.json`` and ``report.html``.
 
     Args:
-        out: The folder to write to; it is made where it is missing.
-        study: What was measured, as `train --json` prints it. Parts that are missing or null are
-            left out of the page, or named in a sentence.
+        out: The folder to write to; it is created if it is missing.
+        study: The results, as `train --json` prints them. Parts that are missing or null are left
+            out of the page, or a sentence says that they are missing.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -48,7 +48,7 @@ def _page(study: Study) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON knows: no NumPy, no paths, and null for what is not a number."""
+    """The value in JSON's types: no NumPy, no paths, and null for what is not a finite number."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -61,7 +61,7 @@ def _plain(value: Any) -> Any:
 
 
 def _visible(value: Any) -> Any:
-    """The same with texts that can stand in a page: stray bytes and controls as escapes."""
+    """The value with texts fit for a page: stray bytes and control characters are escaped."""
     if isinstance(value, dict):
         return {_visible(key): _visible(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -73,7 +73,7 @@ def _visible(value: Any) -> Any:
 
 
 def _odd(character: str) -> bool:
-    """Controls, characters that are none, and those that turn the direction of text around."""
+    """Whether a character is a control, no character at all, or changes the direction of text."""
     kind = unicodedata.category(character)
     turning = unicodedata.bidirectional(character) in _TURNING
     return kind == "Cc" or turning or ord(character) & 0xFFFE == 0xFFFE

@@ -45,6 +45,7 @@ from pixquery.trainer.learning.results import (
 
 
 def headline(study: Study) -> Iterator[Fact]:
+    """The chosen regressor's main figures, with what to compare them with."""
     best = chosen_row(study)
     if best is None:
         return
@@ -89,14 +90,14 @@ def _data(study: Study) -> Content:
 
 
 def _lacks(study: Study) -> str:
-    """What a study of a user's own ratings does without, in words."""
+    """What a study of a user's own ratings lacks, in words."""
     crowd = part_of(study, "pairs").get("crowd") or part_of(study, "ratings").get("crowd_shares")
     parts = {
         "no crowd": crowd,
         "no fitted alignment": study.get("alignment"),
         "no comparison of rankings": study.get("reranking"),
     }
-    lacks = ", ".join(name for name, there in parts.items() if not there)
+    lacks = ", ".join(name for name, part in parts.items() if not part)
     return " and ".join(lacks.rsplit(", ", 1))
 
 
@@ -117,9 +118,17 @@ def _ratings(study: Study) -> Content:
 
 _AGREEMENT = (
     ("alpha", "Krippendorff alpha", "1 is perfect agreement, 0 what chance would give"),
-    ("icc_single", "ICC of one judge", "how much of a single grade is the pair, not the judge"),
-    ("icc_mean", "ICC of the mean", "the same for the judges\u2019 mean, which is learned from"),
-    ("noise_floor", "Noise floor", "RMSE of a perfect predictor; less would mean a leak"),
+    (
+        "icc_single",
+        "ICC of one judge",
+        "how much of a single grade comes from the pair, not the judge",
+    ),
+    (
+        "icc_mean",
+        "ICC of the mean",
+        "the same for the judges\u2019 mean, which regressors learn from",
+    ),
+    ("noise_floor", "Noise floor", "RMSE of a perfect predictor; a lower one would mean a leak"),
     ("human_ceiling", "Human ceiling", "τc of one expert against the mean of the others"),
 )
 
@@ -127,16 +136,16 @@ _AGREEMENT = (
 def _agreement(study: Study) -> Content:
     ratings = part_of(study, "ratings")
     every = part_of(ratings, "all_pairs")
-    left, before = ({**part, "human_ceiling": ceiling(part)} for part in (ratings, every))
+    kept, before = ({**part, "human_ceiling": ceiling(part)} for part in (ratings, every))
     overlap = rows_with(ratings.get("overlap"), "expert", "yes", "mapped")
     content = {
         "facts": [
-            Fact(name, number(left[key]), note)
+            Fact(name, number(kept[key]), note)
             for key, name, note in _AGREEMENT
-            if known(left.get(key))
+            if known(kept.get(key))
         ],
         "all_pairs": [
-            line_of(name, number(left.get(key)), number(before[key]))
+            line_of(name, number(kept.get(key)), number(before[key]))
             for key, name, _ in _AGREEMENT
             if known(before.get(key))
         ],
@@ -178,7 +187,7 @@ def _regressors(study: Study) -> Content:
 
 
 def _compared(rows: Sequence[Row], study: Study) -> Content:
-    """Regressors, and beneath them what their figures are to be seen against."""
+    """Regressors, and below them the figures to compare them with."""
     ratings, constant, chosen = part_of(study, "ratings"), constant_row(study), chosen_row(study)
     measures = measures_of([*rows, constant])
     alike = Counter(identity(row) for row in rows)
@@ -210,7 +219,7 @@ def _compared(rows: Sequence[Row], study: Study) -> Content:
 
 
 def _dots(study: Study) -> Iterator[tuple[str, str, str]]:
-    """A plot for each measure that decides, with the measure's name and its better end."""
+    """A plot for each important measure, with its name and which end is better."""
     rows = sorted(filter(is_two_way, competitors(study)), key=by_split_and_error)
     by_photo = {identity(row): row for row in competitors(study) if not is_two_way(row)}
     ratings, chosen = part_of(study, "ratings"), chosen_row(study)
@@ -262,16 +271,16 @@ def _worst(study: Study) -> Content:
 
 
 def _alignment(study: Study) -> Content:
-    found = part_of(study, "alignment")
-    before, after = part_of(found, "before"), part_of(found, "after")
+    results = part_of(study, "alignment")
+    before, after = part_of(results, "before"), part_of(results, "after")
     recalls = [name for name in after if before and name.startswith("recall")]
     curves = []
     for name in ("loss", "recall@10"):
-        points = [(row["step"], row[name]) for row in rows_with(found.get("curve"), "step", name)]
+        points = [(row["step"], row[name]) for row in rows_with(results.get("curve"), "step", name)]
         if len(points) > 1:
             curves.append((plots.curve(name, points), name.capitalize()))
-    return found and {
-        "split": found.get("split"),
+    return results and {
+        "split": results.get("split"),
         "gains": [gain_line(name, before.get(name), after[name]) for name in recalls],
         "facts": [Fact(name, number(value)) for name, value in after.items()],
         "curves": curves,
@@ -279,16 +288,16 @@ def _alignment(study: Study) -> Content:
 
 
 def _reranking(study: Study) -> Content:
-    found = part_of(study, "reranking")
-    if not found.get("first_stage") or not found.get("reranked"):
+    results = part_of(study, "reranking")
+    if not results.get("first_stage") or not results.get("reranked"):
         return {}
     gains = []
-    for part, of in ((found, ""), (part_of(found, "rated"), ", rated candidates")):
+    for part, of in ((results, ""), (part_of(results, "rated"), ", rated candidates")):
         first, second, bounds = (part_of(part, k) for k in ("first_stage", "reranked", "gain_ci95"))
         gains += [
             gain_line(name + of, first[name], second.get(name), bounds.get(name)) for name in first
         ]
-    queries = found.get("queries")
+    queries = results.get("queries")
     return {"queries": number(queries, COUNT) if queries else "", "gains": gains}
 
 
@@ -310,4 +319,4 @@ SECTIONS = (
     ("reranking", "Before and after re-ranking", _reranking),
     ("use", "How to use the profile", _use),
 )
-"""Each section's id, title and builder, in the order of the page; an empty one is left out."""
+"""Each section's id, title and builder, in the order of the page; an empty one is kept out."""

@@ -1,8 +1,8 @@
 """The study of regressors: each judged on pairs that it has not seen, two ways of splitting.
 
-The split by photo is the classic recipe's and leaks: nearly every caption of a held-out pair was
-seen in training with another photo. It is shown so that a reader sees what it promises; the
-two-way split alone decides.
+The split by photo is the classic recipe's, and it leaks: training has seen nearly every caption of
+the held-out pairs with another photo. The report shows what it promises; only the two-way split
+decides.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,58 +29,58 @@ from pixquery.trainer.measuring.metrics import Values, rmse
 _PHOTO_SPLITS = 5
 _LEAST_GROUPS = 3
 _MANY = 50
-"""Photos, from which on five groups of them are large enough."""
+"""From so many photos on, five groups of them are large enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """A contender's predictions of pairs it has not seen."""
+    """A contender's predictions for pairs that it has not seen."""
 
     contender: Contender
     split: str
     rows: NDArray[np.int64]
-    """int64[m]: which pairs; one may come several times in a split by photo."""
+    """int64[m]: the numbers of the pairs; a split by photo may repeat one."""
     predicted: Values
     """float64[m]"""
     folds: int
     seconds: float
 
     def by_pair(self, count: int) -> Values:
-        """float64[count]: the prediction of each pair, where every pair was held out once."""
+        """float64[count]: the prediction for each pair, if every pair was held out once."""
         values = np.full(count, np.nan)
         values[self.rows] = self.predicted
         return values
 
 
 def splits(judged: Judged, name: str, *, seed: int = 0) -> Iterator[tuple[Mask, Mask]]:
-    """Yields (training, held out) masks bool[n] of a split by its name."""
+    """Yields (training, held out) masks bool[n] of a named split."""
     if name == TWO_WAY:
         few = len(set(judged.images)) < _MANY
         yield from two_way(judged.images, judged.sources, groups=3 if few else 5, seed=seed)
         return
     shuffled = GroupShuffleSplit(_PHOTO_SPLITS, test_size=0.3, random_state=seed)
-    places = np.arange(len(judged.images))
-    for training, held_out in shuffled.split(places, groups=judged.images):
-        yield np.isin(places, training), np.isin(places, held_out)
+    rows = np.arange(len(judged.images))
+    for training, held_out in shuffled.split(rows, groups=judged.images):
+        yield np.isin(rows, training), np.isin(rows, held_out)
 
 
 def check_groups(judged: Judged) -> None:
-    """Refuses pairs that nothing can be learned from.
+    """Refuses pairs from which nothing can be learned.
 
     Raises:
-        BadData: Fewer than three photos or texts, or all pairs judged alike.
+        BadData: There are fewer than three photos or texts, or all pairs have the same judgement.
     """
     for what, groups in (("photos", judged.images), ("texts", judged.sources)):
         if len(set(groups)) < _LEAST_GROUPS:
             raise BadData(
-                f"the ratings are of {len(set(groups))} {what}, and pairs can be held out only "
-                f"with {_LEAST_GROUPS} or more: rate more {what}"
+                f"the ratings are of only {len(set(groups))} {what}, and holding pairs out needs "
+                f"{_LEAST_GROUPS} or more: rate more {what}"
             )
     grades = aggregate(judged.grades[judged.expert], "mean")
     if not len(grades) or np.ptp(grades) == 0:
         raise BadData(
-            "all pairs are judged alike, so that there is nothing to learn: add pairs that are "
-            "judged otherwise"
+            "all pairs have the same judgement, so there is nothing to learn: add pairs with "
+            "other judgements"
         )
 
 
@@ -92,15 +92,19 @@ def hold_out(
     *,
     seed: int = 0,
 ) -> HeldOut:
-    """Predicts every held-out pair by a regressor fitted on the pairs that are clear of it."""
+    """Predicts every held-out pair with a regressor fitted to pairs that share nothing with it.
+
+    Raises:
+        BadData: A fold has no pairs to learn from.
+    """
     begin = perf_counter()
     columns = features[contender.features]
     parts: list[tuple[NDArray[np.int64], Values]] = []
     for clear, held_out in splits(judged, split, seed=seed):
         if not (clear & judged.expert).any():
             raise BadData(
-                "the ratings are too few to hold pairs out: nothing is left to learn from when "
-                "photos and texts of the others are kept apart. Rate more photos and texts"
+                "there are too few ratings to hold pairs out: without the held-out photos and "
+                "texts nothing is left to learn from. Rate more photos and texts"
             )
         predict = fit_on(contender, judged, columns, clear)
         rows = np.flatnonzero(held_out)
@@ -116,10 +120,10 @@ def hold_out(
 
 
 def fit_on(contender: Contender, judged: Judged, columns: Floats, training: Mask) -> Predict:
-    """Fits a contender on its rows of the training ones.
+    """Fits a contender to those training rows that it learns from.
 
-    Targets from the crowd are on the experts' scale only roughly, so that who learned from them is
-    calibrated on the experts' training pairs afterwards.
+    The crowd's targets are only roughly on the experts' scale, so a contender that learned from
+    them is calibrated on the experts' training pairs afterwards.
     """
     targets, weights = lesson(contender, judged, training)
     rows = training & (judged.expert if contender.rows == EXPERTS else weights > 0)
@@ -134,7 +138,7 @@ def fit_on(contender: Contender, judged: Judged, columns: Floats, training: Mask
 
 
 def lesson(contender: Contender, judged: Judged, training: Mask) -> tuple[Values, Values]:
-    """Targets and weights float64[n] of a contender; only its own rows' mean anything."""
+    """Targets and weights float64[n] for a contender; only those of its own rows are meaningful."""
     if contender.rows == EXPERTS:
         targets = aggregate(judged.grades, "mean")
         return targets, np.ones(len(targets))
@@ -142,32 +146,33 @@ def lesson(contender: Contender, judged: Judged, training: Mask) -> tuple[Values
 
 
 def chosen(held_out: Sequence[HeldOut], judged: Judged) -> HeldOut:
-    """The deployable contender with the least error on pairs held out both ways."""
+    """The deployable contender with the smallest error on two-way folds."""
 
-    def error(found: HeldOut) -> float:
-        predicted, said, _ = of_experts(found, judged)
-        return rmse(predicted, said)
+    def error(one: HeldOut) -> float:
+        predicted, expert_means, _ = of_experts(one, judged)
+        return rmse(predicted, expert_means)
 
     return min((h for h in held_out if h.contender.deployable and h.split == TWO_WAY), key=error)
 
 
-def cross_calibrated(found: HeldOut, judged: Judged, *, seed: int = 0) -> HeldOut:
-    """The predictions calibrated, each half of the photos by the other half's judgements."""
-    photos = np.array(judged.images)[found.rows]
+def cross_calibrated(held_out: HeldOut, judged: Judged, *, seed: int = 0) -> HeldOut:
+    """Calibrates the predictions for each half of the photos on the other half's judgements."""
+    photos = np.array(judged.images)[held_out.rows]
     names = np.unique(photos)
     half = np.isin(photos, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
-    known = judged.expert[found.rows]
-    said = np.full(len(known), np.nan)
-    said[known] = aggregate(judged.grades[found.rows[known]], "mean")
-    predicted = found.predicted.copy()
+    known = judged.expert[held_out.rows]
+    expert_means = np.full(len(known), np.nan)
+    expert_means[known] = aggregate(judged.grades[held_out.rows[known]], "mean")
+    predicted = held_out.predicted.copy()
     for part in (half, ~half):
         if (~part & known).any():
-            level = calibrate(found.predicted[~part & known], said[~part & known])
-            predicted[part] = level(found.predicted[part])
-    return replace(found, predicted=predicted)
+            level = calibrate(held_out.predicted[~part & known], expert_means[~part & known])
+            predicted[part] = level(held_out.predicted[part])
+    return replace(held_out, predicted=predicted)
 
 
-def of_experts(found: HeldOut, judged: Judged) -> tuple[Values, Values, NDArray[np.int64]]:
-    kept = judged.expert[found.rows] & ~judged.own[found.rows]
-    rows = found.rows[kept]
-    return found.predicted[kept], aggregate(judged.grades[rows], "mean"), rows
+def of_experts(held_out: HeldOut, judged: Judged) -> tuple[Values, Values, NDArray[np.int64]]:
+    """Predictions, the experts\' means and row numbers of pairs that experts judged, own ones left out."""
+    kept = judged.expert[held_out.rows] & ~judged.own[held_out.rows]
+    rows = held_out.rows[kept]
+    return held_out.predicted[kept], aggregate(judged.grades[rows], "mean"), rows

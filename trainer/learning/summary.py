@@ -18,12 +18,12 @@ from pixquery.trainer.measuring.metrics import Values, rmse, tau_c
 
 
 def summary(judged: Judged) -> dict[str, Any]:
-    """What the report says of ratings, ready for JSON; None where there is nothing to say.
+    """What the report says about ratings, ready for JSON; None for what is undefined.
 
-    Alpha, intraclass correlations and noise floor are those of all pairs with experts. The human
+    Alpha, intraclass correlations and noise floor are of all pairs that experts judged. The human
     ceiling, in percent, and the aggregations, each against every single grade, leave out pairs of a
-    photo and its own caption, as CLIPScore does (Hessel et al. 2021, arXiv:2104.08718). The map of
-    ``overlap`` is fitted on all pairs with both: it describes, and trains nothing.
+    photo and its own caption, as CLIPScore does (Hessel et al. 2021, arXiv:2104.08718). The map in
+    ``overlap`` is fitted to all pairs that both judged; nothing is trained with it.
     """
     grades = judged.grades[judged.expert]
     several = grades.shape[1] > 1 and len(grades) > 1
@@ -54,21 +54,21 @@ def _counted(values: Values) -> list[list[float | int]]:
 
 
 def _grade_counts(grades: Grades) -> dict[str, int]:
-    given = np.rint(1 + 3 * grades).astype(np.int64)
-    return {str(grade): int((given == grade).sum()) for grade in range(1, 5)}
+    rounded = np.rint(1 + 3 * grades).astype(np.int64)
+    return {str(grade): int((rounded == grade).sum()) for grade in range(1, 5)}
 
 
 def _overlap(judged: Judged) -> list[dict[str, float | int]] | None:
-    """At each mean of the experts: how many said yes, and what their shares are mapped to."""
+    """For each mean of the experts: the crowd's share of yes, and what it is mapped to."""
     both = judged.expert & judged.crowd
     if both.sum() < MIN_OVERLAP:
         return None
     expert = aggregate(judged.grades, "mean")
     mapped = crowd_map(judged, expert, both).apply(judged.share)
-    found: list[dict[str, float | int]] = []
+    levels: list[dict[str, float | int]] = []
     for level in np.unique(expert[both].round(3)):
         rows = both & (expert.round(3) == level)
-        found.append(
+        levels.append(
             {
                 "expert": float(level),
                 "pairs": int(rows.sum()),
@@ -76,11 +76,11 @@ def _overlap(judged: Judged) -> list[dict[str, float | int]] | None:
                 "mapped": round(float(mapped[rows].mean()), 4),
             }
         )
-    return found
+    return levels
 
 
 def _compared(grades: Grades) -> list[dict[str, Any]]:
-    """Each aggregation against every single grade that went into it."""
+    """Each aggregation, measured against every single grade that it was made from."""
     rows = []
     for name in AGGREGATIONS:
         values = aggregate(grades, name)

@@ -21,7 +21,7 @@ Tensors = dict[str, NDArray[Any]]
 
 
 class Maps(nn.Module):
-    """A linear map for each side, told as what is added to the one that it began with."""
+    """A linear map for each side, as the one that it started from plus a learned difference."""
 
     def __init__(self, own: Tensors, scale: float) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Maps(nn.Module):
 
     @torch.no_grad()
     def tensors(self) -> Tensors:
-        """What :class:`engine.alignment.Alignment` reads."""
+        """The tensors that :class:`engine.alignment.Alignment` reads."""
         return {
             f"{name}.{part}": self._now(side, part).contiguous().numpy()
             for side, name in (("image", "image"), ("text", "text.0"))
@@ -88,12 +88,12 @@ class Towers(nn.Module):
 
 @torch.no_grad()
 def merge(members: Sequence[Towers], photos: Floats, dimension: int) -> Tensors:
-    """One map of several members: side by side, then the strongest principal components.
+    """Merges several members into one map: side by side, then the main principal components.
 
     Args:
-        members: Fitted, in one space of raw vectors.
-        photos: float32[n, d], the photos whose components they are.
-        dimension: How many components are kept.
+        members: Fitted to the same raw vectors.
+        photos: float32[n, d], the photos whose principal components to use.
+        dimension: How many components to keep.
 
     Returns:
         The tensors that :class:`engine.alignment.Alignment` reads, float32.

@@ -24,9 +24,9 @@ from pixquery.trainer.measuring.metrics import rmse
 def tuned(
     judged: Judged, features: Mapping[str, Floats], trials: int, *, seed: int = 0
 ) -> list[Contender]:
-    """Searches better settings for trees and network with Optuna (Akiba et al. 2019).
+    """Searches better settings for the trees and the network with Optuna (Akiba et al. 2019).
 
-    On folds of another dealing than the study's, or the search would have seen what judges it.
+    It uses other folds than the study, or it would have seen the pairs that it is judged on.
     """
     import optuna
 
@@ -54,15 +54,15 @@ def tuned(
         )
         return Contender("network, tuned", PRODUCT, rows, fit)
 
-    found = []
+    best = []
     for make in (trees, network):
 
         def error(trial: optuna.trial.BaseTrial, make: Callable[..., Contender] = make) -> float:
             held_out = hold_out(make(trial), judged, features, TWO_WAY, seed=seed + 1)
-            predicted, said, _ = of_experts(held_out, judged)
-            return rmse(predicted, said)
+            predicted, expert_means, _ = of_experts(held_out, judged)
+            return rmse(predicted, expert_means)
 
         search = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
         search.optimize(error, n_trials=trials)
-        found.append(make(optuna.trial.FixedTrial(search.best_params)))
-    return found
+        best.append(make(optuna.trial.FixedTrial(search.best_params)))
+    return best

@@ -18,30 +18,30 @@ from pixquery.trainer.measuring.agreement import Grades
 from pixquery.trainer.measuring.metrics import Values
 
 MAX_LABELS = 10
-"""Distinct ratings that models of workers can tell apart.
+"""How many distinct ratings models of workers can handle.
 
-They learn for each worker how often which rating is given for which; the cells of that table grow
-with the square.
+For each worker they learn how often each rating is given in place of each other, a table whose size
+grows with the square.
 """
 
 
 def by_worker(ratings: Sequence[Rating], method: str = "dawid-skene") -> Values:
-    """Ratings of pairs by models that learn how far each worker is to be trusted.
+    """Aggregates ratings by a model that learns how far to trust each worker.
 
     Dawid and Skene (1979) with a table of confusions for each worker (``one-coin``: one number),
     GLAD (Whitehill et al. 2009), MACE (Hovy et al. 2013) and Wawa (workers by their agreement with
-    the majority), all from crowd-kit. The models see names of ratings, not their order; out comes
-    the mean of what they hold probable.
+    the majority), all from crowd-kit. The models see ratings as labels, without their order; the
+    result is the expected rating under the probabilities that they give.
 
     Args:
         ratings: With worker ids, few distinct ratings, and pairs that several workers rated.
         method: One of ``WORKER_METHODS``.
 
     Returns:
-        float64[n] on the ratings' scale, one for each pair in the order of their first lines.
+        float64[n] on the ratings' scale, one for each pair, in the order of the pairs' first lines.
 
     Raises:
-        BadData: There is no such method, or the ratings do not allow for it.
+        BadData: There is no such method, or it cannot work with these ratings.
         MissingExtra: crowd-kit is not installed.
     """
     if method not in WORKER_METHODS:
@@ -64,10 +64,14 @@ def by_worker(ratings: Sequence[Rating], method: str = "dawid-skene") -> Values:
         }
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # crowd-kit is older than pandas 3
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # crowd-kit was not written for pandas 3
         if method == "wawa":
             # Its own `predict` fails with scikit-learn 1.7 and later; this is what it would do.
-            found = models.MajorityVote().fit_predict_proba(frame, models.Wawa().fit(frame).skills_)
+            labelled = models.MajorityVote().fit_predict_proba(
+                frame, models.Wawa().fit(frame).skills_
+            )
         else:
             model = {
                 "dawid-skene": models.DawidSkene,
@@ -75,9 +79,9 @@ def by_worker(ratings: Sequence[Rating], method: str = "dawid-skene") -> Values:
                 "glad": models.GLAD,
                 "mace": models.MACE,
             }[method]
-            found = model().fit_predict_proba(frame)
-    probable = found.reindex(index=range(len(pairs)), columns=range(len(values)), fill_value=0)
-    # Clipped, because probabilities add up to one only nearly.
+            labelled = model().fit_predict_proba(frame)
+    probable = labelled.reindex(index=range(len(pairs)), columns=range(len(values)), fill_value=0)
+    # Clipped, because the probabilities add up to one only approximately.
     expected = np.asarray(probable.to_numpy(np.float64) @ values, np.float64)
     return expected.clip(values[0], values[-1])
 
@@ -86,14 +90,14 @@ def _refuse_without_workers(
     ratings: Sequence[Rating], method: str, pairs: int, labels: int
 ) -> None:
     otherwise = f"take {either(AGGREGATIONS)}"
-    nameless = [rating.line for rating in ratings if not rating.worker]
-    if nameless:
+    unnamed = [rating.line for rating in ratings if not rating.worker]
+    if unnamed:
         raise BadData(
-            f"{method} weighs workers, and line {nameless[0]} names none: "
+            f"{method} weighs workers, and line {unnamed[0]} names none: "
             f"add a column worker, or {otherwise}"
         )
     if len(ratings) == pairs:
-        raise BadData(f"{method} compares workers, and no pair was rated by two: {otherwise}")
+        raise BadData(f"{method} compares workers, but no pair was rated by two: {otherwise}")
     if labels > MAX_LABELS:
         raise BadData(
             f"{method} needs few distinct ratings, at most {MAX_LABELS}, not {labels}: {otherwise}"
@@ -102,9 +106,9 @@ def _refuse_without_workers(
 
 
 def _by_column(ratings: Sequence[Rating]) -> Grades:
-    """float64[n, w]: a row a pair, a column a worker."""
+    """float64[n, w]: a row for each pair, a column for each worker."""
     rows = row_of_pairs(ratings)
-    columns = {name: place for place, name in enumerate(sorted({r.worker for r in ratings}))}
+    columns = {name: column for column, name in enumerate(sorted({r.worker for r in ratings}))}
     grades = np.full((len(rows), len(columns)), np.nan)
     for rating in ratings:
         grades[rows[rating.image, rating.text], columns[rating.worker]] = rating.rating

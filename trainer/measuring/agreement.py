@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 from pixquery.trainer.measuring.metrics import tau_c
 
 Grades = NDArray[np.float64]
-"""float64[n, j]: up to j people's grades of n pairs; NaN where fewer judged."""
+"""float64[n, j]: the grades of n pairs by up to j people; NaN where fewer judged a pair."""
 _DRAWS = 10
-"""Of a random judge, for the human ceiling."""
+"""How often a judge is drawn at random, for the human ceiling."""
 
 
 def alpha(grades: Grades) -> float | None:
     """Krippendorff's alpha for grades on an interval scale (Krippendorff 2011, Computing ...).
 
-    One minus the disagreement within pairs over that among all grades, of pairs with two or more.
-    Written out because the packages that have it are under the GPL or unkept.
+    One minus the disagreement within pairs over that among all grades; pairs with one grade do not
+    count. Written out here because the packages that have it are under the GPL or unmaintained.
 
     Args:
-        grades: float64[n, j], NaN where one did not judge; who gave which does not matter.
+        grades: float64[n, j], NaN where nobody judged; who gave which does not matter.
 
     Returns:
-        1 where all agree, 0 where they do as by chance; None where all grades are the same, or no
-        pair has two.
+        1 if all agree, 0 if they agree as by chance; None if all grades are the same, or no pair
+        has two.
     """
     counts = np.isfinite(grades).sum(1)
     grades, counts = grades[counts > 1], counts[counts > 1]
@@ -41,14 +41,14 @@ def alpha(grades: Grades) -> float | None:
 def intraclass(grades: Grades) -> tuple[float, float] | None:
     """One-way random effects intraclass correlation, ICC(1,1) and ICC(1,j).
 
-    Shrout and Fleiss (1979). One-way, because the columns are no persons: nothing is known of a
+    Shrout and Fleiss (1979). One-way, because a column is not one person: nothing is known about a
     rater but the grade.
 
     Args:
         grades: float64[n, j] without NaN.
 
     Returns:
-        The reliability of one grade and of the mean of j, or None where they are undefined: fewer
+        The reliability of one grade and of the mean of j, or None if they are undefined: fewer
         than two pairs, fewer than two grades a pair, or pairs that do not differ.
     """
     n, j = grades.shape
@@ -64,8 +64,8 @@ def intraclass(grades: Grades) -> tuple[float, float] | None:
 def noise_floor(grades: Grades) -> float:
     """RMSE of a perfect predictor against the mean of the raters.
 
-    Whoever knows what people say on average is still as far from the mean of these j as it is from
-    the average: the standard error, from the variance within pairs.
+    A predictor that knows what people say on average still misses the mean of these j raters: by
+    its standard error, which the variance within pairs gives.
 
     Args:
         grades: float64[n, j] without NaN, j at least 2.
@@ -74,13 +74,13 @@ def noise_floor(grades: Grades) -> float:
 
 
 def human_ceiling(grades: Grades, *, seed: int = 0) -> float:
-    """Kendall's tau_c of the mean of all judges but one against that one, drawn at random.
+    """Kendall's tau_c of the mean of all judges but one against that one.
 
-    The mean of several draws; columns may be sorted.
+    Which one is drawn at random for each pair, so columns may be sorted; the mean of several draws.
 
     Args:
         grades: float64[n, j] without NaN, j at least 2.
-        seed: Of the draws.
+        seed: The same seed gives the same draws.
     """
     rng = np.random.default_rng(seed)
     draws = (rng.permuted(grades, axis=1) for _ in range(_DRAWS))
@@ -88,5 +88,5 @@ def human_ceiling(grades: Grades, *, seed: int = 0) -> float:
 
 
 def _within(grades: Grades) -> float:
-    """Variance within pairs: the one-way analysis of variance's mean square."""
+    """The variance within pairs: the mean square of a one-way analysis of variance."""
     return float(grades.var(1, ddof=1).mean())

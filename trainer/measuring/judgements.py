@@ -24,18 +24,18 @@ class Judgement:
     query_id: str
     image: str
     relevance: float
-    """At least 0, and 0 = not relevant."""
+    """At least 0; 0 means not relevant."""
 
 
 def read_judgements(file: Path) -> list[Judgement]:
     """Reads graded judgements: columns ``query_id``, ``image``, ``relevance``, or TREC qrels.
 
     Qrels are lines of query, iteration, photo and relevance without a header, separated by blanks;
-    the iteration means nothing, and TREC's negative grades (junk) are not relevant.
+    the iteration is ignored, and TREC's negative grades (junk) count as not relevant.
 
     Raises:
-        BadData: The file is missing, is neither of the two, or has bad lines, among them pairs that
-            stand there twice.
+        BadData: The file is missing, is neither of the two, or has bad lines, such as a
+            pair that is judged twice.
     """
 
     def judgement(row: Sequence[str], _: int) -> Judgement:

@@ -1,4 +1,4 @@
-"""Reads tables of text; a file with bad lines is refused with all of them and their numbers."""
+"""Reads tables of text. All bad lines of a file are reported at once, with their numbers."""
 
 import csv
 import io
@@ -12,11 +12,11 @@ from pixquery.db.errors import BadData
 
 _Row = TypeVar("_Row")
 _Record = tuple[int, list[str]]
-"""The line that a record begins on, and its cells."""
+"""The number of a record's first line, and its cells."""
 SEPARATORS = (",", "|", "\t", ";")
 _BAD_SHOWN = 10
 _END = "\0end"
-"""Read after a file's last line: a quote left open swallows it."""
+"""Appended to the file: a quote that is left open swallows it."""
 
 
 def read_tsv(
@@ -25,7 +25,19 @@ def read_tsv(
     convert: Callable[[Sequence[str], int], _Row],
     key: Callable[[_Row], Hashable],
 ) -> list[_Row]:
-    def whole(row: Sequence[str], line: int) -> _Row:
+    """Reads tab-separated lines without a header; quotes mean nothing in them.
+
+    Args:
+        file: What to read.
+        columns: How many each line must have.
+        convert: From cells and line number to a row; raises ValueError.
+        key: What no two rows may share.
+
+    Raises:
+        BadData: The file is missing or empty, or has bad lines.
+    """
+
+    def all_cells(row: Sequence[str], line: int) -> _Row:
         if len(row) != columns:
             raise ValueError(f"{columns} columns are needed, not {len(row)}")
         return convert(row, line)
@@ -34,7 +46,7 @@ def read_tsv(
     rows = [(number, row) for number, row in enumerate(reader, 1) if row]
     if not rows:
         raise BadData(f"{file} is empty: a line for each rated pair is needed")
-    return convert_rows(file, rows, whole, key)
+    return convert_rows(file, rows, all_cells, key)
 
 
 def read_table(
@@ -53,44 +65,50 @@ def read_table(
         file: What to read.
         columns: Those that the header must name, in the order that ``convert`` wants.
         convert: From cells and line number to a row; raises ValueError.
-        optional: Columns whose cells follow where the header names them.
+        optional: Columns whose cells follow if the header names them.
         key: What no two rows may share.
-        sep: Separator; else found from the header.
-        otherwise: What the file might also be, for the error.
+        sep: The separator; otherwise the header shows it.
+        otherwise: What else the file may be, for the error message.
+
+    Raises:
+        BadData: The file is missing, lacks a column, or has bad lines.
     """
     lines = lines_of(file)
     if not lines:
         raise BadData(f"{file} is empty: a header with the columns {', '.join(columns)} is needed")
     if sep is not None and len(sep) != 1:
         raise BadData(f"the separator must be one character, not {sep!r}")
-    found = [s for s in ([sep] if sep else SEPARATORS) if set(columns) <= set(header_of(lines, s))]
-    if not found:
+    fitting = [
+        s for s in ([sep] if sep else SEPARATORS) if set(columns) <= set(header_of(lines, s))
+    ]
+    if not fitting:
         raise BadData(
             f"{file}: the first line must name the columns {', '.join(columns)}, separated by "
             f"{'comma, |, tab or ;' if sep is None else repr(sep)}"
             f"{', ' + otherwise if otherwise else ''}; it is {lines[0].strip()[:80]!r}"
         )
-    header = header_of(lines, found[0])
+    header = header_of(lines, fitting[0])
     wanted = [*columns, *(name for name in optional if name in header)]
     twice = [name for name in wanted if header.count(name) > 1]
     if twice:
         raise BadData(f"{file}: the first line names the column {twice[0]} more than once")
-    places = [header.index(name) for name in wanted]
+    positions = [header.index(name) for name in wanted]
 
     def pick(row: Sequence[str], line: int) -> _Row:
         if len(row) != len(header):
             raise ValueError(f"{len(header)} columns are needed, not {len(row)}")
-        return convert([row[place] for place in places], line)
+        return convert([row[position] for position in positions], line)
 
-    return convert_rows(file, _records(file, lines, found[0])[1:], pick, key)
+    return convert_rows(file, _records(file, lines, fitting[0])[1:], pick, key)
 
 
 def header_of(lines: Sequence[str], sep: str) -> list[str]:
+    """The column names in the first line, if ``sep`` separates them."""
     return [name.strip() for name in next(csv.reader(lines[:1], delimiter=sep), [])]
 
 
 def _records(file: Path, lines: Sequence[str], sep: str) -> list[_Record]:
-    """Every record that is not blank, the header among them."""
+    """Every record that is not blank, including the header."""
     reader = csv.reader([*lines, _END], delimiter=sep)
     records: list[_Record] = []
     begin = 1
@@ -113,6 +131,11 @@ def convert_rows(
     convert: Callable[[Sequence[str], int], _Row],
     key: Callable[[_Row], Hashable] | None = None,
 ) -> list[_Row]:
+    """Converts numbered records to rows.
+
+    Raises:
+        BadData: ``convert`` refused some of them, two have the same key, or there are none.
+    """
     good: list[_Row] = []
     bad: list[str] = []
     first: dict[Hashable, int] = {}
@@ -128,17 +151,19 @@ def convert_rows(
         more = f"; and {len(bad) - _BAD_SHOWN} more" if len(bad) > _BAD_SHOWN else ""
         raise BadData(f"{file} has {len(bad)} bad lines: {'; '.join(bad[:_BAD_SHOWN])}{more}")
     if not good:
-        raise BadData(f"{file} holds a header and nothing else: add a line for each query or pair")
+        raise BadData(f"{file} has a header and nothing else: add a line for each query or pair")
     return good
 
 
 def filled(text: str) -> str:
+    """A cell without blanks around it; raises ValueError if nothing is left."""
     if not text.strip():
         raise ValueError("a column is empty")
     return text.strip()
 
 
 def whole_number(text: str) -> int:
+    """The number in a cell of digits; raises ValueError for anything else."""
     cell = filled(text)
     if not re.fullmatch("[0-9]+", cell):
         raise ValueError(f"{cell!r} is no whole number")
@@ -146,6 +171,7 @@ def whole_number(text: str) -> int:
 
 
 def number_in(text: str, what: str) -> float:
+    """The finite number in a cell; raises ValueError, which calls it ``what``."""
     cell = filled(text)
     try:
         value = math.nan if "_" in cell else float(cell)
@@ -157,15 +183,21 @@ def number_in(text: str, what: str) -> float:
 
 
 def is_file(path: Path) -> bool:
+    """Whether a path names a file; a text that cannot be a path does not."""
     try:
         return path.is_file()
-    except OSError:  # a text where a path should stand can be too long for one
+    except OSError:  # a text in place of a path can be too long for one
         return False
 
 
 def lines_of(file: Path) -> list[str]:
+    """The lines of a UTF-8 file, with their ends.
+
+    Raises:
+        BadData: It cannot be read, or is not UTF-8.
+    """
     try:
-        # Not `splitlines`: it also cuts at separators that stand inside texts.
+        # Not `splitlines`: it also splits at rare characters that are part of a text.
         return io.StringIO(file.read_bytes().decode("utf-8-sig"), newline="").readlines()
     except OSError as error:
         raise BadData(f"{file} cannot be read: {error.strerror}") from error
