@@ -15,8 +15,7 @@ from pixquery.commands.printing import print_json, rounded, say
 from pixquery.commands.progress import progress_bar
 
 if TYPE_CHECKING:
-    from pixquery.trainer.measuring.evaluate import Graded
-    from pixquery.trainer.measuring.records import Evaluation
+    from pixquery.trainer.measuring.evaluate import Evaluation, Graded
 
 
 @click.command(
@@ -51,9 +50,10 @@ def evaluate(
     """
     one_thread_for_small_sums()
     from pixquery.engine.library import Library
-    from pixquery.trainer.learning.datasets import read_judgements, read_queries
     from pixquery.trainer.measuring.evaluate import evaluate as measure
     from pixquery.trainer.measuring.evaluate import evaluate_graded, write_measures, write_ranks
+    from pixquery.trainer.measuring.judgements import read_judgements
+    from pixquery.trainer.measuring.queries import read_queries
 
     asked = read_queries(queries, sep)
     judged = read_judgements(judgements) if judgements is not None else None

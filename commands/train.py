@@ -49,8 +49,8 @@ def train(
     from pixquery.engine.profile import load_profile
 
     with extra("train"):
-        from pixquery.trainer.learning.datasets import parse_scale
-        from pixquery.trainer.learning.train import Options
+        from pixquery.trainer.learning.options import Options
+        from pixquery.trainer.learning.ratings import parse_scale
         from pixquery.trainer.learning.train import train as learn
 
     models = load_profile(profile) if profile else load_profile()

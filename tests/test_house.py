@@ -30,6 +30,9 @@ FILES = sorted(file for room in ROOMS for file in (PACKAGE / room).rglob("*.py")
 BELOW = [file for file in FILES if file.parent.name != "commands"]
 """What lies below the command line."""
 
+HUB = {"trainer/adopting/hub.py", "trainer/adopting/hub_errors.py"}
+"""All that goes over the network, but for the web."""
+
 ONE_ROOM = {
     "faiss": {"engine/vectors.py"},
     "sqlalchemy": {"db/schema.py", "db/filters.py", "db/salvage.py"},
@@ -46,22 +49,22 @@ ONE_ROOM = {
     "rawpy": {"indexer/formats.py"},
     "xxhash": {"indexer/build.py", "db/checksums.py"},
     "filelock": {"engine/lock.py", "trainer/adopting/hub.py"},
-    "huggingface_hub": {"trainer/adopting/hub.py", "trainer/adopting/networks.py"},
-    "httpx2": {"trainer/adopting/hub.py"},
+    "huggingface_hub": {*HUB, "trainer/adopting/architectures.py"},
+    "httpx2": HUB,
     "torch": {"trainer"},
     "onnx": {"trainer/export.py"},
     "nncf": {"trainer/export.py"},
     "transformers": {
         "trainer/export.py",
-        "trainer/adopting/networks.py",
+        "trainer/adopting/architectures.py",
         "trainer/adopting/wordpieces.py",
     },
     "torchvision": set(),  # it breaks beside PyTorch for processors
     "timm": set(),
     "catboost": {"trainer/learning/regressors.py"},
-    "optuna": {"trainer/learning/study.py"},
-    "crowdkit": {"trainer/learning/ratings.py"},
-    "matplotlib": {"trainer/learning/plots.py"},
+    "optuna": {"trainer/learning/tuning.py"},
+    "crowdkit": {"trainer/learning/workers.py"},
+    "matplotlib": {"trainer/learning/plots.py", "trainer/learning/drawing.py"},
     "jinja2": {"trainer/learning/report.py"},
     "snowballstemmer": {"engine/policy.py"},
     "mcp": {"web/assistants.py"},
@@ -75,6 +78,8 @@ ONE_ROOM = {
 }
 WEB = ("answers", "app", "batches", "gate", "guard", "meters", "pictures", "questions", "ranges",
        "reader", "reference", "refusals", "serving", "uploads")  # fmt: skip
+TRAINING = ("competition", "course", "deploy", "finetune", "from_captions", "from_ratings",
+            "learned", "options", "stop_words")  # fmt: skip
 HEAVY = {"torch", "transformers", "catboost", "sklearn", "pandas", "matplotlib", "scipy", "onnx",
          "nncf"}  # fmt: skip
 TALKATIVE = {"openvino_telemetry", "huggingface_hub"}
@@ -212,7 +217,7 @@ def test_nothing_unpickles(file: Path) -> None:
 def test_nothing_goes_over_the_network(file: Path) -> None:
     used = {module.split(".")[0] for module in imports(file)}
     assert not used & {"socket", "urllib", "http", "requests", "httpx", "aiohttp", "ftplib"}
-    if name_of(file) != "trainer/adopting/hub.py":
+    if name_of(file) not in HUB:
         used = {module for module in imports(file) if module != "huggingface_hub.errors"}
         assert not {module.split(".")[0] for module in used} & {"httpx2", "huggingface_hub"}
 
@@ -232,9 +237,14 @@ def test_every_room_has_its_test(file: Path) -> None:
         "connections": "catalog", "reading": "catalog", "values": "filters",
         "raw_vectors": "catalog", "checkup": "library", "index_file": "library", "lock": "library",
         "checksums": "schema", "migrations": "schema",
-        "features": "relevance", "align": "train", "finetune": "train", "rerank": "study",
-        "hub": "sources", "plots": "report", "words": "sheet", "resnet": "networks",
-        "runtime": "profile", "wordpieces": "networks", **dict.fromkeys(WEB, "web"),
+        "features": "relevance", "words": "sheet", "runtime": "profile",
+        **dict.fromkeys(WEB, "web"), **dict.fromkeys(TRAINING, "train"),
+        "contenders": "study", "tuning": "study", "recipe": "align", "captioned": "align",
+        "towers": "align", "plots": "report", "drawing": "report", "sections": "report",
+        "cells": "report", "results": "report", "queries": "tables", "score": "evaluate",
+        "classes": "additions", "encoder_files": "additions", "joint_space": "additions",
+        "manifest": "additions", "networks": "image_network", "resnet": "image_network",
+        "wordpieces": "text_network",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert (REPOSITORY / "tests" / f"test_{stem}.py").is_file()
