@@ -724,7 +724,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(library: Library, squar
         os.mkfifo(new)
 
     report = index(library, [squares], meanwhile(replace))
-    assert [(skip.path, "no ordinary file" in skip.reason) for skip in report.skipped] == [
+    assert [(skip.path, "not a regular file" in skip.reason) for skip in report.skipped] == [
         (new, True)
     ]
     assert index(library, [squares]).skipped == ()

@@ -40,11 +40,17 @@ ONE_ROOM = {
     "openvino": {"engine/runtime.py"},
     "onnxruntime": {"engine/devices.py"},
     "tokenizers": {"engine/encoders.py", "trainer/adopting/wordpieces.py"},
-    "PIL": {"indexer/decode.py", "indexer/formats.py", "indexer/limits.py"},
+    "PIL": {
+        "indexer/decode.py",
+        "indexer/formats.py",
+        "indexer/jpegxl.py",
+        "indexer/limits.py",
+        "indexer/pillow.py",
+    },
     "pi_heif": {"indexer/formats.py"},
-    "pillow_jxl": {"indexer/formats.py"},
+    "pillow_jxl": {"indexer/jpegxl.py"},
     "rawpy": {"indexer/formats.py"},
-    "xxhash": {"indexer/build.py", "db/checksums.py"},
+    "xxhash": {"indexer/photos.py", "db/checksums.py"},
     "filelock": {"engine/library.py", "trainer/adopting/hub.py"},
     "huggingface_hub": {"trainer/adopting/hub.py", "trainer/adopting/networks.py"},
     "httpx2": {"trainer/adopting/hub.py"},
@@ -233,7 +239,10 @@ def test_every_room_has_its_test(file: Path) -> None:
         "checksums": "schema", "migrations": "schema",
         "features": "relevance", "align": "train", "finetune": "train", "rerank": "study",
         "hub": "sources", "plots": "report", "words": "sheet", "resnet": "networks",
-        "runtime": "profile", "wordpieces": "networks", **dict.fromkeys(WEB, "web"),
+        "runtime": "profile", "wordpieces": "networks",
+        "boxes": "formats", "jpegxl": "formats", "pillow": "decode", "options": "build",
+        "plan": "build", "run": "build", "interrupt": "interruption",
+        **dict.fromkeys(WEB, "web"),
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert (REPOSITORY / "tests" / f"test_{stem}.py").is_file()
