@@ -240,7 +240,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "features": "relevance", "align": "train", "finetune": "train", "rerank": "study",
         "hub": "sources", "plots": "report", "words": "sheet", "resnet": "networks",
         "runtime": "profile", "wordpieces": "networks",
-        "boxes": "formats", "jpegxl": "formats", "pillow": "decode", "options": "build",
+        "boxes": "formats", "jpegxl": "formats", "options": "build",
         "plan": "build", "run": "build", "interrupt": "interruption",
         **dict.fromkeys(WEB, "web"),
     }  # fmt: skip
