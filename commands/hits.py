@@ -100,7 +100,7 @@ def show_pictures(answer: Answer) -> None:
     from rich.console import Console
 
     from pixquery.db.errors import UnreadableImage
-    from pixquery.indexer.decode import thumbnail
+    from pixquery.indexer.photos import thumbnail_of
     from pixquery.web.words import fit
 
     console = Console()
@@ -109,10 +109,9 @@ def show_pictures(answer: Answer) -> None:
         caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
         console.print("  ".join(filter(None, caption)), markup=False, highlight=False)
         try:
-            small = thumbnail(hit.path.read_bytes(), _PICTURE)
-        except (OSError, UnreadableImage) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            console.print(f"cannot be read: {clean(str(reason))}", style="dim", highlight=False)
+            small = thumbnail_of(hit.path, _PICTURE)
+        except UnreadableImage as error:
+            console.print(f"cannot be read: {clean(str(error))}", style="dim", highlight=False)
         else:
             console.print(Image(io.BytesIO(small), width="auto", height=_ROWS))
         console.print()

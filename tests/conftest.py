@@ -304,6 +304,26 @@ def new_library(models: Profile, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A few hundred squares of different shades."""
+    root = tmp_path / "many"
+    for number in range(150):
+        file = root / f"{number % 7}" / f"{number:03}.png"
+        square(file, (number, 255 - number, (number * 7) % 256), size=(9, 9))
+    return root
+
+
+@pytest.fixture
+def library(new_library: NewLibrary, squares: Path) -> Library:
+    """A library of the eight squares."""
+    from pixquery.indexer.build import index
+
+    made = new_library()
+    assert index(made, [squares]).added == 8
+    return made
+
+
+@pytest.fixture
 def invoke() -> Invoke:
     """Runs a command in this process: fast."""
 

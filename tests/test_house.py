@@ -43,11 +43,17 @@ ONE_ROOM = {
     "openvino": {"engine/runtime.py"},
     "onnxruntime": {"engine/devices.py"},
     "tokenizers": {"engine/encoders.py", "trainer/adopting/wordpieces.py"},
-    "PIL": {"indexer/decode.py", "indexer/formats.py", "indexer/limits.py"},
+    "PIL": {
+        "indexer/decode.py",
+        "indexer/formats.py",
+        "indexer/jpegxl.py",
+        "indexer/limits.py",
+        "indexer/pillow.py",
+    },
     "pi_heif": {"indexer/formats.py"},
-    "pillow_jxl": {"indexer/formats.py"},
+    "pillow_jxl": {"indexer/jpegxl.py"},
     "rawpy": {"indexer/formats.py"},
-    "xxhash": {"indexer/build.py", "db/checksums.py"},
+    "xxhash": {"indexer/photos.py", "db/checksums.py"},
     "filelock": {"engine/lock.py", "trainer/adopting/hub.py"},
     "huggingface_hub": {*HUB, "trainer/adopting/architectures.py"},
     "httpx2": HUB,
@@ -245,6 +251,8 @@ def test_every_room_has_its_test(file: Path) -> None:
         "classes": "additions", "encoder_files": "additions", "joint_space": "additions",
         "manifest": "additions", "networks": "image_network", "resnet": "image_network",
         "wordpieces": "text_network",
+        "boxes": "formats", "jpegxl": "formats", "options": "build",
+        "plan": "build", "run": "build", "interrupt": "interruption",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert (REPOSITORY / "tests" / f"test_{stem}.py").is_file()

@@ -20,7 +20,7 @@ from pixquery.engine import wording
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.library import Library
 from pixquery.engine.search import Part, Query
-from pixquery.indexer.decode import thumbnail
+from pixquery.indexer.photos import thumbnail_of
 from pixquery.web.sheet import as_data
 from pixquery.web.words import fit, photos
 
@@ -213,10 +213,9 @@ def _details(record: ImageRecord) -> str:
 
 def _picture(path: Path, side: int) -> ContentBlock:
     try:
-        small = thumbnail(path.read_bytes(), side)
-    except (OSError, UnreadableImage) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        return _words(f"(the picture cannot be shown: {_clean(str(reason))})")
+        small = thumbnail_of(path, side)
+    except UnreadableImage as error:
+        return _words(f"(the picture cannot be shown: {_clean(str(error))})")
     return ImageContent(type="image", data=as_data(small), mime_type="image/jpeg")
 
 

@@ -4,9 +4,7 @@ A photo is asked for by its number alone. Its file is opened only where it truly
 of the library and is as large as the catalogue says.
 """
 
-import io
 import os
-import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +16,8 @@ from typing import BinaryIO
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import ImageRecord, RootSummary
 from pixquery.engine.runtime import cache_folder
-from pixquery.indexer.build import fingerprint
 from pixquery.indexer.decode import thumbnail
+from pixquery.indexer.photos import fingerprint, fingerprint_of, open_file
 from pixquery.web.reader import Reader
 from pixquery.web.refusals import Refusal
 
@@ -44,14 +42,6 @@ _TYPES = {
 }  # fmt: skip
 _UNKNOWN = "application/octet-stream"
 MEDIA_TYPES = (*_TYPES.values(), _UNKNOWN)
-
-_OPENING = (
-    os.O_RDONLY
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_NOFOLLOW", 0)  # for a link that was laid there after we looked
-    | getattr(os, "O_NONBLOCK", 0)  # or opening a pipe waits for ever
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +122,7 @@ class Pictures:
         record = self._reader.photo(image_id)
         with _opened(record, self._reader.roots()) as file:
             content = file.read(record.state.size)
-        same = fingerprint(io.BytesIO(content)) == record.content
+        same = fingerprint(content) == record.content
         try:
             small = thumbnail(content, side)
         except UnreadableImage as error:
@@ -160,17 +150,14 @@ def _opened(record: ImageRecord, roots: Sequence[RootSummary]) -> BinaryIO:
     try:
         real = record.path.resolve(strict=True)
         inside = any(real.is_relative_to(root.path.resolve()) for root in roots)
-        file = open(os.open(real, _OPENING), "rb")  # noqa: PTH123, SIM115 - the caller closes it
+        file = open_file(real, follow_link=False)
     except (OSError, RuntimeError, ValueError):  # a link to itself, a name with NUL
         raise gone from None
     try:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise gone
-        if found.st_size != record.state.size:
+        if os.fstat(file.fileno()).st_size != record.state.size:
             raise Refusal(410, f"the file of photo {record.id} has changed: index its folder again")
         if not inside:  # through a link; what was indexed through one has the content it had
-            if fingerprint(file) != record.content:
+            if fingerprint_of(file) != record.content:
                 raise Refusal(404, f"photo {record.id} lies outside of the library's folders")
             file.seek(0)
     except OSError:

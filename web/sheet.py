@@ -12,7 +12,7 @@ from string import Template
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.engine.answers import Answer, Hit
-from pixquery.indexer.decode import thumbnail
+from pixquery.indexer.photos import thumbnail_of
 from pixquery.web.words import fit, photos
 
 SIDE = 640
@@ -73,10 +73,9 @@ def _figure(hit: Hit) -> str:
 
 def _picture(hit: Hit) -> str:
     try:
-        small = thumbnail(hit.path.read_bytes(), SIDE)
-    except (OSError, UnreadableImage) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        return f'<span class="gone">{_text(f"cannot be read: {reason}")}</span>'
+        small = thumbnail_of(hit.path, SIDE)
+    except UnreadableImage as error:
+        return f'<span class="gone">{_text(f"cannot be read: {error}")}</span>'
     return f'<img alt="" src="data:image/jpeg;base64,{as_data(small)}">'
 
 
