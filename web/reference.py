@@ -1,6 +1,7 @@
 """The API reference: an OpenAPI document as a plain page, without scripts or a network.
 
-Swagger UI and Redoc start from an inline script, which our Content-Security-Policy forbids.
+FastAPI's own pages load Swagger UI or Redoc from another site and start them by an inline script,
+which our Content-Security-Policy forbids.
 """
 
 from collections.abc import Iterator, Mapping
@@ -84,13 +85,13 @@ def _type(schema: Mapping[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
     limits = [
-        f"{word} {schema[name]}"
-        for name, word in (
-            ("minimum", "from"),
-            ("maximum", "to"),
-            ("maxLength", "of at most"),
+        phrase.format(schema[name])
+        for name, phrase in (
+            ("minimum", "at least {}"),
+            ("maximum", "at most {}"),
+            ("maxLength", "at most {} characters"),
         )
         if name in schema
     ]
     kind = str(schema.get("format", schema.get("type", "")))
-    return escape(" ".join([kind, *limits]))
+    return escape(", ".join([kind, *limits]))

@@ -43,7 +43,7 @@ needs_chromium = pytest.mark.skipif(
 expect.set_options(timeout=20_000)
 
 SHADES = 52
-"""Photos that are nearly black, so that there is more than one page."""
+"""Number of nearly black photos, so that there is more than one page."""
 
 WIDE: ViewportSize = {"width": 1280, "height": 860}
 NARROW: ViewportSize = {"width": 390, "height": 844}
@@ -88,7 +88,7 @@ def answers(address: str) -> bool:
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], str]]:
-    """Starts `pixquery serve` over a library and tells its address."""
+    """Starts `pixquery serve` for a library and returns its address."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(library: Path) -> str:
@@ -113,7 +113,7 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 
 def library_of(colours: Path, folder: Path, *roots: Path, policed: bool = False) -> Path:
-    """A library of the colour profile."""
+    """A library with the colour profile."""
     from pixquery import Library
     from pixquery.indexer.build import index
 
@@ -152,9 +152,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Open]:
-    """Opens a gallery; afterwards nothing may have gone wrong in its pages, nor left its host.
+    """Opens a gallery. Afterwards its pages must have logged nothing and requested no other host.
 
-    ``refused`` are the HTTP statuses that the test provokes.
+    ``refused`` lists the HTTP statuses that the test provokes.
     """
     troubles: list[str] = []
     contexts = []
@@ -195,13 +195,13 @@ def tiles(page: Page) -> Locator:
 
 
 def names(page: Page) -> list[str]:
-    """The photos shown, in their order."""
-    found = page.locator("#photos > li img").evaluate_all("all => all.map(one => one.alt)")
-    return [str(name) for name in found]
+    """File names of the photos shown, in order."""
+    names = page.locator("#photos > li img").evaluate_all("all => all.map(one => one.alt)")
+    return [str(name) for name in names]
 
 
 def first(page: Page, name: str) -> None:
-    """Waits until a photo comes first."""
+    """Waits until this photo is the first."""
     expect(tiles(page).first.get_by_role("img")).to_have_attribute("alt", name)
 
 
@@ -211,12 +211,12 @@ def search(page: Page, text: str, name: str) -> None:
 
 
 def accessible(page: Page) -> None:
-    """axe-core finds nothing serious, colours of text included."""
-    page.wait_for_timeout(400)  # what fades in is pale at first
-    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    """Fails if axe-core finds a serious problem, such as text with too little contrast."""
+    page.wait_for_timeout(400)  # until nothing fades in any more
+    report = Axe().run(page, options={"resultTypes": ["violations"]})
     grave = [
         f"{each['id']}: {node['html']} {node['failureSummary']}"
-        for each in found.response["violations"]
+        for each in report.response["violations"]
         if each["impact"] in ("serious", "critical")
         for node in each["nodes"]
     ]
@@ -232,15 +232,15 @@ def picture(colour: str, kind: str = "PNG") -> bytes:
 HAND_OVER = """([event, name, type, bytes]) => {
   const data = new DataTransfer();
   data.items.add(new File([new Uint8Array(bytes)], name, { type }));
-  const given = event === "paste"
+  const input = event === "paste"
     ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })
     : new DragEvent(event, { dataTransfer: data, bubbles: true, cancelable: true });
-  document.body.dispatchEvent(given);
+  document.body.dispatchEvent(input);
 }"""
 
 
 def hand_over(page: Page, event: str, name: str, data: bytes, kind: str = "image/png") -> None:
-    """Drops or pastes a file, as a person's hand would."""
+    """Drops or pastes a file like a user."""
     page.evaluate(HAND_OVER, [event, name, kind, list(data)])
 
 

@@ -65,7 +65,7 @@ def test_rows_of_odd_photos(visit: Open, gallery: str) -> None:
         "?q=x&example=holiday.jpg&photo=7",
     ],
 )
-def test_an_address_and_a_state_say_the_same(visit: Open, gallery: str, address: str) -> None:
+def test_addresses_and_states_convert_both_ways(visit: Open, gallery: str, address: str) -> None:
     page = visit(gallery)
     state = called(page, "address", "fromAddress", address.removeprefix("./"))
     assert called(page, "address", "toAddress", state) == address
@@ -74,11 +74,11 @@ def test_an_address_and_a_state_say_the_same(visit: Open, gallery: str, address:
     assert "photo" not in request
 
 
-def test_cameras_that_are_part_of_others_say_so(visit: Open, gallery: str) -> None:
+def test_cameras_whose_names_others_contain_say_so(visit: Open, gallery: str) -> None:
     page = visit(gallery)
     cameras = [{"name": name} for name in ("Apple iPhone 12", "Apple iPhone 12 Pro", "Canon 80D")]
-    told = [called(page, "filters", "kinds", camera["name"], cameras) for camera in cameras]
-    assert told == ["Apple iPhone 12, all models", "Apple iPhone 12 Pro", "Canon 80D"]
+    names = [called(page, "filters", "kinds", camera["name"], cameras) for camera in cameras]
+    assert names == ["Apple iPhone 12, all models", "Apple iPhone 12 Pro", "Canon 80D"]
 
 
 def test_weights_in_addresses(visit: Open, gallery: str) -> None:

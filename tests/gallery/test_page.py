@@ -26,7 +26,7 @@ from tests.gallery.conftest import (
 pytestmark = needs_chromium
 
 
-def test_scrolling_brings_more(visit: Open, gallery: str) -> None:
+def test_scrolling_loads_more_photos(visit: Open, gallery: str) -> None:
     page = visit(gallery, viewport={"width": 800, "height": 400})
     expect(tiles(page).nth(39)).to_be_attached()
     page.mouse.move(400, 300)
@@ -36,13 +36,13 @@ def test_scrolling_brings_more(visit: Open, gallery: str) -> None:
     expect(page.locator("#announcement")).to_have_text("20 more photos, 60 in total")
     page.mouse.wheel(0, 20_000)
     expect(tiles(page).last).to_be_in_viewport()
-    page.wait_for_timeout(500)  # until the history knows where the page is
+    page.wait_for_timeout(500)  # until the scroll position is in the history
     page.reload()
     expect(tiles(page)).to_have_count(60)
     expect(tiles(page).last).to_be_in_viewport()
 
 
-def test_a_button_brings_more_where_nothing_scrolls(visit: Open, gallery: str) -> None:
+def test_a_button_loads_more_photos(visit: Open, gallery: str) -> None:
     page = visit(f"{gallery}?q=black")
     page.add_init_script("window.IntersectionObserver = class { observe() {} disconnect() {} }")
     page.reload()
@@ -76,7 +76,7 @@ def test_an_empty_library(visit: Open, empty: str) -> None:
     accessible(page)
 
 
-def test_a_library_that_comes_into_being(
+def test_a_library_that_is_created_later(
     visit: Open, serve: Callable[[Path], str], colours: Path, tmp_path: Path
 ) -> None:
     page = visit(serve(tmp_path / "later"), refused=(503,))
@@ -85,12 +85,12 @@ def test_a_library_that_comes_into_being(
     accessible(page)
     square(tmp_path / "photos" / "red.jpg", "red")
     library_of(colours, tmp_path / "later", tmp_path / "photos")
-    page.wait_for_timeout(1100)  # the server looks again each second
+    page.wait_for_timeout(1100)  # the server checks for changes each second
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#summary")).to_have_text("1 photo, newest first")
 
 
-def test_a_busy_server_is_asked_again(visit: Open, gallery: str) -> None:
+def test_a_busy_server_is_tried_again(visit: Open, gallery: str) -> None:
     page = visit(gallery, refused=(429,))
     busy = [True]
 
@@ -106,7 +106,7 @@ def test_a_busy_server_is_asked_again(visit: Open, gallery: str) -> None:
     assert not busy
 
 
-def test_pictures_are_kept_by_the_browser(visit: Open, gallery: str) -> None:
+def test_the_browser_caches_thumbnails(visit: Open, gallery: str) -> None:
     page = visit(f"{gallery}?q=red&min_relevance=0.9")
     expect(page.locator("#photos > li.loaded")).to_have_count(1)
     page.goto(f"{gallery}?q=red&min_relevance=0.9&orientation=landscape")
@@ -120,7 +120,7 @@ def test_pictures_are_kept_by_the_browser(visit: Open, gallery: str) -> None:
     assert not any(fetched)
 
 
-def test_pictures_that_did_not_come_are_asked_for_again(visit: Open, gallery: str) -> None:
+def test_failed_thumbnails_are_requested_again(visit: Open, gallery: str) -> None:
     page = visit(f"{gallery}?q=red&min_relevance=0.9", refused=(429,))
     seen: list[str] = []
 
@@ -137,7 +137,7 @@ def test_pictures_that_did_not_come_are_asked_for_again(visit: Open, gallery: st
     assert len(seen) == 2
 
 
-def test_a_server_that_is_gone(visit: Open, gallery: str) -> None:
+def test_a_server_that_does_not_answer(visit: Open, gallery: str) -> None:
     page = visit(gallery)
     page.route("**/api/search?q=red&*", lambda route: route.abort())
     page.get_by_role("searchbox").fill("red")
@@ -190,7 +190,7 @@ def test_a_narrow_screen(visit: Open, gallery: str) -> None:
 
 
 def swipe(page: Page, start: int, end: int) -> None:
-    """A finger goes over the photo from left to right or back."""
+    """Swipes over the photo from one x position to another."""
     touch = page.context.new_cdp_session(page)
     for kind, x in (("touchStart", start), ("touchMove", (start + end) // 2), ("touchMove", end)):
         points = [{"x": x, "y": 300}]

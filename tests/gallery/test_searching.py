@@ -24,7 +24,7 @@ from tests.gallery.conftest import (
 pytestmark = needs_chromium
 
 
-def test_the_newest_photos_come_first_of_all(visit: Open, gallery: str) -> None:
+def test_the_page_starts_with_the_newest_photos(visit: Open, gallery: str) -> None:
     page = visit(gallery)
     expect(page.locator("#summary")).to_have_text("60 photos, newest first")
     expect(tiles(page).first.locator("img")).to_have_js_property("complete", True)
@@ -32,7 +32,7 @@ def test_the_newest_photos_come_first_of_all(visit: Open, gallery: str) -> None:
     accessible(page)
 
 
-def test_a_search_as_one_types(visit: Open, gallery: str) -> None:
+def test_searching_while_typing(visit: Open, gallery: str) -> None:
     page = visit(gallery)
     expect(tiles(page).nth(1)).to_be_visible()
     page.get_by_role("searchbox").press_sequentially("red", delay=30)
@@ -44,7 +44,7 @@ def test_a_search_as_one_types(visit: Open, gallery: str) -> None:
     expect(page.locator("#announcement")).to_contain_text("40 photos shown for red")
     assert set(names(page)[1:]) >= {"black.jpg", "yellow.jpg", "magenta.tiff"}
     accessible(page)
-    page.go_back()  # one stretch of typing is one step
+    page.go_back()  # all keys typed in a row are one step of the history
     expect(page).to_have_url(gallery)
     expect(page.locator("#summary")).to_have_text("60 photos, newest first")
     page.go_forward()
@@ -52,11 +52,11 @@ def test_a_search_as_one_types(visit: Open, gallery: str) -> None:
     expect(page.get_by_role("searchbox")).to_have_value("red")
 
 
-def test_an_answer_that_comes_too_late_is_dropped(visit: Open, gallery: str) -> None:
+def test_a_late_answer_is_dropped(visit: Open, gallery: str) -> None:
     page = visit(gallery)
-    held: list[Route] = []
+    waiting: list[Route] = []
     dropped: list[str] = []
-    page.route("**/api/search?q=red&*", lambda route: held.append(route))
+    page.route("**/api/search?q=red&*", lambda route: waiting.append(route))
     page.on("requestfailed", lambda request: dropped.append(request.url))
     with page.expect_request("**/api/search?q=red&*"):
         page.get_by_role("searchbox").fill("red")
@@ -64,17 +64,17 @@ def test_an_answer_that_comes_too_late_is_dropped(visit: Open, gallery: str) -> 
     search(page, "green", "green.png")
     expect(page.locator("#busy")).to_be_hidden()
     assert [url for url in dropped if "q=red" in url]
-    assert held
+    assert waiting
 
 
-def test_words_typed_before_the_library_is_known_stay(visit: Open, gallery: str) -> None:
+def test_words_typed_before_the_library_has_loaded_stay(visit: Open, gallery: str) -> None:
     page = visit(gallery)
-    held: list[Route] = []
-    page.route("**/api/library", lambda route: held.append(route))
+    waiting: list[Route] = []
+    page.route("**/api/library", lambda route: waiting.append(route))
     with page.expect_request("**/api/library"):
         page.reload()
     page.get_by_role("searchbox").press_sequentially("re")
-    held[0].continue_()
+    waiting[0].continue_()
     page.get_by_role("searchbox").press_sequentially("d")
     first(page, "red.jpg")
     expect(page.get_by_role("searchbox")).to_have_value("red")
@@ -99,13 +99,13 @@ def test_less_of_something(visit: Open, gallery: str) -> None:
     accessible(page)
     page.get_by_role("button", name=re.compile("^less green: change")).click()
     expect(page).to_have_url(f"{gallery}?q=yellow&minus=green%3A2")
-    first(page, "magenta.tiff")  # yellow has green in it, and too much of that is taken off
+    first(page, "magenta.tiff")  # yellow contains green, and too much of it is subtracted
     page.get_by_role("button", name="Remove: much less green").click()
     first(page, "yellow.jpg")
     expect(page).to_have_url(f"{gallery}?q=yellow")
 
 
-def test_a_refused_word(visit: Open, gallery: str) -> None:
+def test_a_search_that_the_policy_refuses(visit: Open, gallery: str) -> None:
     page = visit(gallery, refused=(403,))
     page.get_by_role("searchbox").fill("child")
     expect(page.get_by_role("alert")).to_contain_text("This search is not allowed")
@@ -116,7 +116,7 @@ def test_a_refused_word(visit: Open, gallery: str) -> None:
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
-def test_filters_are_chips(visit: Open, gallery: str) -> None:
+def test_filters_appear_as_chips(visit: Open, gallery: str) -> None:
     page = visit(f"{gallery}?q=green")
     page.get_by_role("button", name="Filters", exact=True).click()
     panel = page.locator("#filters")
@@ -140,7 +140,7 @@ def test_filters_are_chips(visit: Open, gallery: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "chip", "found"),
+    ("address", "chip", "photos"),
     [
         ("taken=2021-05", "taken May 2021", {"red.jpg"}),
         ("camera=Canon", "Canon", {"red.jpg"}),
@@ -152,17 +152,17 @@ def test_filters_are_chips(visit: Open, gallery: str) -> None:
     ],
 )
 def test_every_filter_has_a_chip(
-    visit: Open, gallery: str, asked: str, chip: str, found: set[str]
+    visit: Open, gallery: str, address: str, chip: str, photos: set[str]
 ) -> None:
-    page = visit(f"{gallery}?{asked}")
-    expect(tiles(page)).to_have_count(len(found))
-    assert set(names(page)) == found
+    page = visit(f"{gallery}?{address}")
+    expect(tiles(page)).to_have_count(len(photos))
+    assert set(names(page)) == photos
     page.get_by_role("button", name=f"Remove: {chip}").click()
     expect(page.get_by_role("button", name=f"Remove: {chip}")).to_have_count(0)
-    expect(tiles(page).nth(len(found))).to_be_attached()
+    expect(tiles(page).nth(len(photos))).to_be_attached()
 
 
-def test_nothing_found_names_the_way_out(visit: Open, gallery: str) -> None:
+def test_no_results_offer_to_remove_the_filters(visit: Open, gallery: str) -> None:
     page = visit(f"{gallery}?q=red&camera=Leica")
     expect(page.get_by_role("heading", name="No photo matches these filters")).to_be_visible()
     accessible(page)
@@ -179,7 +179,7 @@ def test_a_filter_that_makes_no_sense(visit: Open, gallery: str) -> None:
 
 
 @pytest.mark.parametrize("event", ["drop", "paste"])
-def test_a_photo_of_ones_own(visit: Open, gallery: str, event: str) -> None:
+def test_a_photo_of_the_users_own(visit: Open, gallery: str, event: str) -> None:
     page = visit(gallery)
     expect(tiles(page).first).to_be_visible()
     if event == "drop":
@@ -195,7 +195,7 @@ def test_a_photo_of_ones_own(visit: Open, gallery: str, event: str) -> None:
     expect(page.locator("#summary")).to_have_text("60 photos, newest first")
     page.go_forward()
     first(page, "blue.webp")
-    page.reload()  # the address cannot hold a photo
+    page.reload()  # the address cannot contain a photo
     expect(page.get_by_role("heading", name="“mine.png” was not kept")).to_be_visible()
     expect(page.locator("#summary")).to_have_text("60 photos, newest first")
     expect(page).to_have_url(gallery)
@@ -214,7 +214,7 @@ def test_a_chosen_photo_keeps_the_filters(visit: Open, gallery: str) -> None:
     expect(page).to_have_url(f"{gallery}?orientation=landscape")
 
 
-def test_a_file_that_is_no_photo(visit: Open, gallery: str) -> None:
+def test_a_file_that_is_not_a_photo(visit: Open, gallery: str) -> None:
     page = visit(gallery, refused=(415, 422))
     expect(tiles(page).first).to_be_visible()
     hand_over(page, "drop", "mine.png", b"no photo at all")
@@ -225,7 +225,7 @@ def test_a_file_that_is_no_photo(visit: Open, gallery: str) -> None:
     expect(page.locator("#summary")).to_have_text("60 photos, newest first")
 
 
-def test_a_file_that_is_too_large_is_not_sent(visit: Open, gallery: str) -> None:
+def test_a_file_that_is_too_large_is_not_uploaded(visit: Open, gallery: str) -> None:
     page = visit(gallery)
     expect(tiles(page).first).to_be_visible()
     page.evaluate(

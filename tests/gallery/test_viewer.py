@@ -56,7 +56,7 @@ def test_the_large_view_has_an_address(visit: Open, gallery: str) -> None:
     expect(page.get_by_role("dialog").get_by_text("1 of 60")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("dialog")).to_be_hidden()
-    page.goto(address)  # opened by a link, there is nothing to go back to
+    page.goto(address)  # opened from a link, so there is nothing to go back to
     expect(page.get_by_role("dialog").get_by_text("1 of 60")).to_be_visible()
     page.get_by_role("button", name="Close", exact=True).click()
     expect(page).to_have_url(f"{gallery}?q=red")
@@ -76,7 +76,7 @@ def test_photos_that_browsers_cannot_show(visit: Open, gallery: str) -> None:
 
 
 def pane(page: Page) -> dict[str, float]:
-    """How wide the large photo is, how much of it there is room for, and how far it is scrolled."""
+    """Width and position of the large photo, and width and scroll position of its pane."""
     return dict(
         page.evaluate(
             """() => {
@@ -98,9 +98,9 @@ def test_full_size_by_keyboard(visit: Open, gallery: str) -> None:
     assert pane(page)["width"] < 700
     page.keyboard.press("z")
     expect(button).to_have_attribute("aria-pressed", "true")
-    whole = pane(page)
-    assert whole["width"] == 1200
-    assert whole["x"] == pytest.approx((1200 - whole["room"]) / 2, abs=1)
+    full = pane(page)
+    assert full["width"] == 1200
+    assert full["x"] == pytest.approx((1200 - full["room"]) / 2, abs=1)
     accessible(page)
     for key, way in (("ArrowRight", 1), ("ArrowLeft", -1)):
         before = pane(page)["x"]
@@ -115,7 +115,7 @@ def test_full_size_by_keyboard(visit: Open, gallery: str) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
     assert pane(page)["width"] < 700
     page.keyboard.press("z")
-    page.get_by_role("button", name="Next photo").click()  # the next one is shown whole
+    page.get_by_role("button", name="Next photo").click()  # the next photo is shown in full
     expect(page.locator("#viewer-place")).to_have_text("2 of 60")
     expect(button).to_have_attribute("aria-pressed", "false")
     page.keyboard.press("Escape")
@@ -132,18 +132,20 @@ def test_full_size_by_mouse(visit: Open, gallery: str) -> None:
     page.mouse.click(x, y)
     after = pane(page)
     assert after["width"] == 1200
-    assert after["left"] + 0.25 * after["width"] == pytest.approx(x, abs=1.5)  # it stays in place
+    assert after["left"] + 0.25 * after["width"] == pytest.approx(
+        x, abs=1.5
+    )  # the clicked point stays in place
     page.mouse.down()
     page.mouse.move(x - 40, y, steps=4)
     page.mouse.up()
-    assert pane(page)["x"] == pytest.approx(after["x"] + 40, abs=1)  # dragged, and not clicked
+    assert pane(page)["x"] == pytest.approx(after["x"] + 40, abs=1)  # dragged, not clicked
     page.mouse.wheel(0, 100)
     page.wait_for_function("document.getElementById('pane').scrollTop > 50")
     page.mouse.click(x, y)
     assert pane(page)["width"] == before["width"]
 
 
-def test_no_full_size_for_what_is_shown_in_it(visit: Open, gallery: str) -> None:
+def test_small_photos_have_no_full_size(visit: Open, gallery: str) -> None:
     page = visit(f"{gallery}?q=red")  # 480 pixels wide
     tiles(page).first.get_by_role("link").click()
     expect(page.locator("#large")).to_have_attribute("src", re.compile("/file$"))
@@ -154,7 +156,7 @@ def test_no_full_size_for_what_is_shown_in_it(visit: Open, gallery: str) -> None
     assert pane(page) == before
 
 
-def test_a_photo_whose_file_is_gone(visit: Open, gallery: str) -> None:
+def test_a_photo_whose_file_is_missing(visit: Open, gallery: str) -> None:
     page = visit(f"{gallery}?q=red", refused=(410,))
     first(page, "red.jpg")
     for address in ("**/thumbnail?*", "**/file"):

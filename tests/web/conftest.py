@@ -24,7 +24,7 @@ from tests.conftest import COLOURS, REPOSITORY, NewLibrary, square
 from tests.photos import oriented, quarters
 
 HERE = "http://127.0.0.1:8000"
-TOKEN = "a long word that nobody guesses"
+TOKEN = "a long word that nobody can guess"
 
 
 def client_of(
@@ -38,7 +38,7 @@ def client_of(
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a square of each colour, a photo of a camera, and one on its side."""
+    """A folder with a square of each colour, one photo with camera data, and one on its side."""
     root = tmp_path_factory.mktemp("photos") / "squares"
     suffixes = [".jpg", ".png", ".gif", ".webp", ".bmp", ".tiff", ".jpg", ".png"]
     for place, (colour, suffix) in enumerate(zip(COLOURS, suffixes, strict=True)):
@@ -62,7 +62,7 @@ def folder(root: Path, colours: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def library(folder: Path) -> Iterator[Library]:
-    """The same library, as the engine has it."""
+    """The same library, opened with the engine."""
     with Library.open(folder) as opened:
         yield opened
 
@@ -75,13 +75,13 @@ def client(folder: Path) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="session")
 def ids(library: Library) -> dict[str, int]:
-    """Numbers of the photos, by their names without suffix."""
+    """Ids of the photos by file name without suffix."""
     return {record.path.stem: record.id for record in library.catalog.everything()}
 
 
 @pytest.fixture
 def own(new_library: NewLibrary, tmp_path: Path) -> Iterator[tuple[TestClient, Library, Path]]:
-    """A library of one's own to do harm to: its client, itself, and its root."""
+    """A library that a test may damage: its client, itself, and its root."""
     library, root = new_library(), tmp_path / "mine"
     for colour in ("red", "green", "blue"):
         square(root / f"{colour}.png", colour)
@@ -100,9 +100,9 @@ def number_of(library: Library, stem: str) -> int:
 def error(response: Any, status: int) -> str:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
-    told = response.json()
-    assert list(told) == ["error"]
-    return str(told["error"])
+    body = response.json()
+    assert list(body) == ["error"]
+    return str(body["error"])
 
 
 def picture(response: Any) -> Image.Image:
@@ -118,7 +118,7 @@ def upload(client: TestClient, content: bytes, name: str = "photo.jpg", **more: 
 
 
 class Server:
-    """`pixquery serve` as a user starts it."""
+    """A process of `pixquery serve`, started as users do."""
 
     def __init__(self, *words: str | Path, **env: str) -> None:
         self.process = subprocess.Popen(
@@ -148,8 +148,8 @@ class Server:
         import signal
 
         self.process.send_signal(signal.SIGINT)
-        _, told = self.process.communicate(timeout=100)
-        return self.process.returncode, told
+        _, errors = self.process.communicate(timeout=100)
+        return self.process.returncode, errors
 
 
 @pytest.fixture

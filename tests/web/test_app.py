@@ -41,7 +41,7 @@ def test_the_page_and_its_files(client: TestClient) -> None:
     error(client.delete("/api/search"), 405)
 
 
-def test_the_apis_page_names_every_route(client: TestClient) -> None:
+def test_the_reference_names_every_route(client: TestClient) -> None:
     page = client.get("/docs").text
     document = client.get("/openapi.json").json()
     for path, methods in document["paths"].items():
@@ -63,11 +63,11 @@ def test_meters(folder: Path) -> None:
         client.get("/nothing/secret")
         client.request("BREW", "/api/search")
         text = client.get("/metrics").text
-    counted = 'pixquery_requests_total{method="GET",route='
-    assert f'{counted}"/api/search",status="200"}} 3.0' in text
-    assert f'{counted}"/api/search",status="422"}} 1.0' in text
-    assert f'{counted}"/api/images/{{image_id}}",status="404"}} 1.0' in text
-    assert f'{counted}"other",status="404"}} 1.0' in text
+    prefix = 'pixquery_requests_total{method="GET",route='
+    assert f'{prefix}"/api/search",status="200"}} 3.0' in text
+    assert f'{prefix}"/api/search",status="422"}} 1.0' in text
+    assert f'{prefix}"/api/images/{{image_id}}",status="404"}} 1.0' in text
+    assert f'{prefix}"other",status="404"}} 1.0' in text
     assert 'method="other"' in text
     assert "secret" not in text
     for stage in ("encode", "prefilter", "rerank", "total"):
@@ -75,7 +75,7 @@ def test_meters(folder: Path) -> None:
     assert 'pixquery_queue_length{queue="search"} 0.0' in text
 
 
-def test_a_defect_is_told_without_its_details(folder: Path) -> None:
+def test_a_bug_is_reported_without_details(folder: Path) -> None:
     reader = Reader(folder)
 
     def broken() -> Any:
@@ -84,9 +84,9 @@ def test_a_defect_is_told_without_its_details(folder: Path) -> None:
     reader.contents = broken  # type: ignore[method-assign]
     with client_of(reader, raises=False) as client:
         response = client.get("/api/library")
-        said = error(response, 500)
-        assert "ZeroDivisionError" in said
-        assert "/home/me" not in said
+        message = error(response, 500)
+        assert "ZeroDivisionError" in message
+        assert "/home/me" not in message
         assert "content-security-policy" in response.headers
 
 
@@ -96,15 +96,15 @@ CHECKS = [
 ]  # fmt: skip
 
 
-def test_any_request_gets_an_answer_that_is_described(folder: Path) -> None:
+def test_every_answer_is_documented(folder: Path) -> None:
     app = application(Reader(folder), Rules())
     host = {"Host": "127.0.0.1"}
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=host)
-    asked = []
-    for found in schema.get_all_operations():
-        assert isinstance(found, Ok)
-        operation = found.ok()
-        asked.append(operation.label)
+    labels = []
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok)
+        operation = result.ok()
+        labels.append(operation.label)
 
         @given(case=operation.as_strategy())
         @hypothesis_settings(max_examples=40, phases=[Phase.explicit, Phase.generate])
@@ -112,7 +112,7 @@ def test_any_request_gets_an_answer_that_is_described(folder: Path) -> None:
             case.validate_response(case.call(headers=host), checks=CHECKS)
 
         check()
-    assert len(asked) == 8
+    assert len(labels) == 8
 
 
 _LIGHT = """

@@ -11,7 +11,7 @@ from pixquery.web.batches import MOST, Batches, SharedProfile
 
 
 class Counting:
-    """A text encoder that is slow, and notes its batches: a text's vector is its length."""
+    """A slow text encoder that records its batches. A text's vector is its length."""
 
     dimension = 1
 
@@ -29,17 +29,17 @@ class Counting:
 def test_texts_of_many_threads_are_encoded_together() -> None:
     counting = Counting()
     batches = Batches(counting)
-    found: dict[int, float] = {}
+    vectors: dict[int, float] = {}
 
     def ask(length: int) -> None:
-        found[length] = float(batches.encode(["x" * length])[0, 0])
+        vectors[length] = float(batches.encode(["x" * length])[0, 0])
 
     threads = [threading.Thread(target=ask, args=(length,)) for length in range(1, 101)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {length: length for length in range(1, 101)}
+    assert vectors == {length: length for length in range(1, 101)}
     assert sum(counting.batches) == 100
     assert max(counting.batches) == MOST
     assert len(counting.batches) < 40

@@ -19,11 +19,11 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.anyio
-async def test_more_than_the_queue_takes_is_turned_away() -> None:
+async def test_a_full_queue_refuses_more() -> None:
     import asyncio
 
     gate, stop = Gate("test", threads=2, waiting=3), threading.Event()
-    asked = [asyncio.ensure_future(gate.run(stop.wait)) for _ in range(5)]
+    runs = [asyncio.ensure_future(gate.run(stop.wait)) for _ in range(5)]
     await asyncio.sleep(0)
     assert gate.inside == 5
     with pytest.raises(Refusal) as refused:
@@ -31,12 +31,12 @@ async def test_more_than_the_queue_takes_is_turned_away() -> None:
     assert refused.value.status == 429
     assert refused.value.headers["retry-after"] == "1"
     stop.set()
-    assert await asyncio.gather(*asked) == [True] * 5
+    assert await asyncio.gather(*runs) == [True] * 5
     assert gate.inside == 0
     gate.close()
 
 
-def test_busy_servers_answer_429(folder: Path) -> None:
+def test_a_busy_server_answers_429(folder: Path) -> None:
     reader, stop = Reader(folder), threading.Event()
     answer = reader.ask
 
@@ -60,7 +60,7 @@ def test_busy_servers_answer_429(folder: Path) -> None:
         until = time.monotonic() + 10
         while statuses.count(429) < 10 and time.monotonic() < until:
             time.sleep(0.01)
-        # Whoever asks for something else meanwhile is answered.
+        # Other requests are still answered.
         assert client.get("/healthz").status_code == 200
         assert client.get("/api/library").status_code == 200
         assert 'pixquery_queue_length{queue="search"} 80' in client.get("/metrics").text

@@ -12,7 +12,7 @@ from pixquery.web.refusals import refusal_of
 from tests.web.conftest import TOKEN, client_of, error, upload
 
 
-def test_without_the_token_nobody_is_answered(folder: Path, ids: dict[str, int]) -> None:
+def test_requests_without_the_token_are_refused(folder: Path, ids: dict[str, int]) -> None:
     number = ids["red"]
     with client_of(Reader(folder), TOKEN) as client:
         for path in ("/", "/static/app.js", "/api/search?q=red", "/api/library", "/docs",
@@ -50,7 +50,7 @@ def test_a_visit_with_the_token_lets_a_browser_in(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "192.0.2.7"])
-def test_clients_elsewhere_learn_no_paths(
+def test_remote_clients_learn_no_paths(
     folder: Path, root: Path, ids: dict[str, int], peer: str, tmp_path: Path
 ) -> None:
     token = TOKEN if peer == "127.0.0.1" else ""
@@ -64,7 +64,7 @@ def test_clients_elsewhere_learn_no_paths(
             assert str(root.parent) not in response.text
             assert str(folder.parent) not in response.text
             assert '"path":' not in response.text or path == "/openapi.json"
-        # Nor by guessing.
+        # Nor can they guess them.
         for glob in (f"{root}/*", f"{str(root)[:4]}*", "*photos*squares*"):
             assert client.get("/api/search", params={"path": glob}).json()["hits"] == []
         below = client.get("/api/search", params={"path": "*deep*", "k": 200}).json()["hits"]
@@ -72,21 +72,21 @@ def test_clients_elsewhere_learn_no_paths(
         named = client.get("/api/search", params={"path": "red.*"}).json()["hits"]
         assert [hit["id"] for hit in named] == [ids["red"]]
     with client_of(Reader(tmp_path / "none"), token, peer=peer) as client:
-        said = error(client.get("/api/library", headers=bearer), 503)
-        assert str(tmp_path) not in said
+        message = error(client.get("/api/library", headers=bearer), 503)
+        assert str(tmp_path) not in message
 
 
-def test_behind_a_proxy_nobody_is_local(client: TestClient) -> None:
+def test_a_client_behind_a_proxy_is_remote(client: TestClient) -> None:
     for name in ("X-Forwarded-For", "Forwarded", "Via"):
         hit = client.get("/api/search?q=red", headers={name: "192.0.2.7"}).json()["hits"][0]
         assert "path" not in hit
 
 
-def test_errors_hide_paths_from_clients_elsewhere() -> None:
+def test_errors_hide_paths_from_remote_clients() -> None:
     for kind, status in ((LibraryDamaged, 503), (QueryRefused, 403)):
-        found = kind("it lies in /home/me")
-        assert "/home/me" in str(refusal_of(found, local=True))
-        refusal = refusal_of(found, local=False)
+        problem = kind("it lies in /home/me")
+        assert "/home/me" in str(refusal_of(problem, local=True))
+        refusal = refusal_of(problem, local=False)
         assert "/home/me" not in str(refusal)
         assert refusal.status == status
 
@@ -96,7 +96,7 @@ def test_errors_hide_paths_from_clients_elsewhere() -> None:
     ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "",
      "192.168.1.5:8000", "0.0.0.0", "[::2]:8000", "2130706433", "localhost@evil.example"],
 )  # fmt: skip
-def test_other_names_of_this_computer_are_refused(client: TestClient, host: str) -> None:
+def test_other_host_names_are_refused(client: TestClient, host: str) -> None:
     error(client.get("/api/library", headers={"Host": host}), 400)
     error(client.get("/", headers={"Host": host}), 400)
 
@@ -105,17 +105,17 @@ def test_other_names_of_this_computer_are_refused(client: TestClient, host: str)
     "host", ["127.0.0.1", "localhost", "LOCALHOST:8000", "localhost.", "[::1]:8000", "[::1]",
              "127.1.2.3:1"]
 )  # fmt: skip
-def test_this_computers_own_names_are_answered(client: TestClient, host: str) -> None:
+def test_names_of_this_computer_are_answered(client: TestClient, host: str) -> None:
     assert client.get("/api/library", headers={"Host": host}).status_code == 200
 
 
-def test_with_a_token_any_name_will_do(folder: Path) -> None:
+def test_with_a_token_any_host_name_works(folder: Path) -> None:
     with client_of(Reader(folder), TOKEN) as client:
         headers = {"Host": "photos.example", "Authorization": f"Bearer {TOKEN}"}
         assert client.get("/api/library", headers=headers).status_code == 200
 
 
-def test_other_sites_may_not_ask(client: TestClient, root: Path) -> None:
+def test_requests_from_other_sites_are_refused(client: TestClient, root: Path) -> None:
     content = next(root.rglob("red.*")).read_bytes()
     for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
         response = upload(client, content, headers={"Sec-Fetch-Site": site})

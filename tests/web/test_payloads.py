@@ -28,7 +28,7 @@ def test_there_are_fifty_payloads() -> None:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_nothing_is_read_by_a_path(client: TestClient, payload: str) -> None:
+def test_paths_read_nothing(client: TestClient, payload: str) -> None:
     for before, after in (
         ("/api/images/", ""), ("/api/images/", "/file"), ("/api/images/", "/thumbnail"),
         ("/static/", ""), ("/", ""), ("/api/images/1/file?as=", ""),
@@ -52,7 +52,7 @@ def test_forged_ids(client: TestClient, ids: dict[str, int], forged: str) -> Non
     assert len(FORGED) == 20
     for path in ("", "/thumbnail", "/file", "/file?as=jpeg"):
         response = client.get(f"/api/images/{forged}{path}")
-        if forged == "\u0661":  # a digit all the same: the photo of that number, or none
+        if forged == "\u0661":  # also a digit: the photo with that id, or none
             assert response.status_code in (200, 404, 422)
         else:
             error(response, response.status_code)

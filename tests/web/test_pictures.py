@@ -17,12 +17,12 @@ from tests.web.conftest import client_of, error, number_of, picture
 
 
 def test_details(client: TestClient, ids: dict[str, int], root: Path) -> None:
-    told = client.get(f"/api/images/{ids['Ferien ä']}").json()
+    details = client.get(f"/api/images/{ids['Ferien ä']}").json()
     path = root / "Ferien ä.jpg"
-    assert told.pop("modified")
-    version = told["version"]
+    assert details.pop("modified")
+    version = details["version"]
     assert version != client.get(f"/api/images/{ids['red']}").json()["version"]
-    assert told == {
+    assert details == {
         "id": ids["Ferien ä"], "name": path.name, "path": str(path), "root": 1, "folder": "",
         "version": version,
         "width": 640, "height": 480, "bytes": path.stat().st_size, "format": "JPEG",
@@ -30,9 +30,9 @@ def test_details(client: TestClient, ids: dict[str, int], root: Path) -> None:
         "place": {"latitude": 48.21, "longitude": 16.37},
     }  # fmt: skip
     deep = next(root.rglob("green.*"))
-    told = client.get(f"/api/images/{ids['green']}").json()
-    assert told["folder"] == str(deep.parent.relative_to(root))
-    assert (told["taken"], told["place"], told["camera"]) == (None, None, "")
+    details = client.get(f"/api/images/{ids['green']}").json()
+    assert details["folder"] == str(deep.parent.relative_to(root))
+    assert (details["taken"], details["place"], details["camera"]) == (None, None, "")
 
 
 @pytest.mark.parametrize("size", [160, 320, 640])
@@ -45,14 +45,14 @@ def test_thumbnails(client: TestClient, ids: dict[str, int], size: int) -> None:
 
 def test_thumbnails_are_upright(client: TestClient, ids: dict[str, int]) -> None:
     address = f"/api/images/{ids['side']}/thumbnail"
-    for _ in range(2):  # made, and kept
+    for _ in range(2):  # made, then cached
         small = picture(client.get(address))
         assert small.size == (96, 64)
         assert corners(np.asarray(small)) == UPRIGHT
 
 
-def test_thumbnails_are_kept_by_browsers(client: TestClient, ids: dict[str, int]) -> None:
-    """For ever by the photo's version, which another photo or content never has."""
+def test_browsers_cache_thumbnails(client: TestClient, ids: dict[str, int]) -> None:
+    """With the photo's version for ever, since no other content has that version."""
     hit = client.get("/api/search?q=red&k=1").json()["hits"][0]
     assert hit["version"] == client.get(f"/api/images/{ids['red']}").json()["version"]
     for address in (f"/api/images/{ids['red']}/thumbnail?size=160",
@@ -60,8 +60,8 @@ def test_thumbnails_are_kept_by_browsers(client: TestClient, ids: dict[str, int]
         kept = client.get(f"{address}&of={hit['version']}").headers["cache-control"]
         assert kept == "private, max-age=31536000, immutable"
         for wrong in ("", "&of=", f"&of={'0' * 16}", f"&of={hit['version'][:8]}"):
-            asked_after = client.get(f"{address}{wrong}").headers["cache-control"]
-            assert asked_after == "private, no-cache"
+            revalidated = client.get(f"{address}{wrong}").headers["cache-control"]
+            assert revalidated == "private, no-cache"
     address = f"/api/images/{ids['red']}/thumbnail?size=160"
     first = client.get(address)
     again = client.get(address, headers={"If-None-Match": first.headers["etag"]})
@@ -71,17 +71,17 @@ def test_thumbnails_are_kept_by_browsers(client: TestClient, ids: dict[str, int]
 
 
 @pytest.mark.parametrize("size", ["0", "161", "100000", "-1", "160.5", "huge"])
-def test_thumbnails_have_few_sizes(client: TestClient, ids: dict[str, int], size: str) -> None:
+def test_other_sizes_are_refused(client: TestClient, ids: dict[str, int], size: str) -> None:
     error(client.get(f"/api/images/{ids['red']}/thumbnail?size={size}"), 422)
 
 
-def test_the_disk_keeps_so_many_pictures(tmp_path: Path) -> None:
+def test_the_cache_has_a_limit(tmp_path: Path) -> None:
     kept = Kept(tmp_path / "kept", 1000)
     for number in range(20):
         kept.put(f"{number:032x}-160", bytes(98) + b"\xff\xd9")
         os.utime(next((tmp_path / "kept").rglob(f"{number:032x}*")), (number, number))
-    held = sum(file.stat().st_size for file in (tmp_path / "kept").rglob("*.jpg"))
-    assert 0 < held <= 1000
+    size = sum(file.stat().st_size for file in (tmp_path / "kept").rglob("*.jpg"))
+    assert 0 < size <= 1000
     assert kept.get(f"{0:032x}-160") is None
     assert kept.get(f"{19:032x}-160") is not None
     assert not list((tmp_path / "kept").rglob("*.part"))
@@ -89,7 +89,7 @@ def test_the_disk_keeps_so_many_pictures(tmp_path: Path) -> None:
     assert kept.get(f"{19:032x}-160") is None
 
 
-def test_a_disk_that_keeps_nothing_costs_no_picture(own: Any, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_no_error(own: Any, tmp_path: Path) -> None:
     client, library, _ = own
     (tmp_path / "kept").write_text("no folder")
     picture(client.get(f"/api/images/{number_of(library, 'red')}/thumbnail"))
@@ -111,18 +111,20 @@ def test_originals(
     assert response.headers["content-disposition"].startswith(f'inline; filename="{path.name}"')
 
 
-def test_names_of_any_letters(client: TestClient, ids: dict[str, int]) -> None:
-    told = client.get(f"/api/images/{ids['Ferien ä']}/file").headers["content-disposition"]
-    assert told == "inline; filename=\"Ferien _.jpg\"; filename*=UTF-8''Ferien%20%C3%A4.jpg"
+def test_names_in_any_script(client: TestClient, ids: dict[str, int]) -> None:
+    disposition = client.get(f"/api/images/{ids['Ferien ä']}/file").headers["content-disposition"]
+    assert disposition == "inline; filename=\"Ferien _.jpg\"; filename*=UTF-8''Ferien%20%C3%A4.jpg"
 
 
-def test_what_browsers_cannot_show_comes_as_jpeg(client: TestClient, ids: dict[str, int]) -> None:
+def test_formats_that_browsers_cannot_show_become_jpeg(
+    client: TestClient, ids: dict[str, int]
+) -> None:
     seen = picture(client.get(f"/api/images/{ids['cyan']}/file?as=jpeg"))
     assert seen.size == (24, 16)
     error(client.get(f"/api/images/{ids['cyan']}/file?as=html"), 422)
 
 
-def test_large_photos_come_as_smaller_jpegs(own: Any) -> None:
+def test_large_photos_become_smaller_jpegs(own: Any) -> None:
     client, library, root = own
     square(root / "large.tiff", "red", (3000, 1500))
     index(library, [root])
@@ -135,7 +137,7 @@ ADDRESSES = ("/thumbnail", "/thumbnail?size=640", "/file", "/file?as=jpeg")
 
 @pytest.mark.parametrize("path", ADDRESSES)
 @pytest.mark.parametrize("harm", ["gone", "cut", "folder", "link", "pipe", "loop", "outside"])
-def test_a_file_that_is_no_longer_the_photo(own: Any, path: str, harm: str) -> None:
+def test_a_file_that_is_not_the_photo_any_more(own: Any, path: str, harm: str) -> None:
     client, library, root = own
     photo = root / "red.png"
     outside = root.parent / "outside.png"
@@ -155,12 +157,12 @@ def test_a_file_that_is_no_longer_the_photo(own: Any, path: str, harm: str) -> N
         photo.symlink_to(photo)
     elif harm == "outside":
         photo.symlink_to(outside)
-    said = error(client.get(address), 404 if harm == "outside" else 410)
-    assert "photo" in said
-    assert str(root) not in said
+    message = error(client.get(address), 404 if harm == "outside" else 410)
+    assert "photo" in message
+    assert str(root) not in message
 
 
-def test_a_folder_that_became_a_link_elsewhere(own: Any, tmp_path: Path) -> None:
+def test_a_folder_replaced_by_a_link(own: Any, tmp_path: Path) -> None:
     client, library, root = own
     number = number_of(library, "red")
     square(tmp_path / "elsewhere" / "red.png", (254, 0, 0))
@@ -173,9 +175,7 @@ def test_a_folder_that_became_a_link_elsewhere(own: Any, tmp_path: Path) -> None
     error(client.get(f"/api/images/{number}/file"), 404)
 
 
-def test_photos_that_were_indexed_through_links_are_shown(
-    new_library: NewLibrary, tmp_path: Path
-) -> None:
+def test_photos_indexed_through_links_are_shown(new_library: NewLibrary, tmp_path: Path) -> None:
     from pixquery.indexer.build import Options
 
     square(tmp_path / "elsewhere" / "red.png", "red")
@@ -190,7 +190,7 @@ def test_photos_that_were_indexed_through_links_are_shown(
         picture(client.get(f"/api/images/{number}/thumbnail"))
 
 
-def test_a_photo_that_was_edited_is_not_kept_as_the_old_one(own: Any) -> None:
+def test_an_edited_photo_is_not_cached(own: Any) -> None:
     client, library, root = own
     before = square(root / "edited.png", "red").read_bytes().ljust(1000, b"\0")
     after = square(root / "edited.png", "green").read_bytes().ljust(1000, b"\0")
@@ -205,7 +205,7 @@ def test_a_photo_that_was_edited_is_not_kept_as_the_old_one(own: Any) -> None:
     assert np.asarray(picture(client.get(address)))[8, 12, 0] > 200
 
 
-def test_a_photo_that_became_undecodable(own: Any) -> None:
+def test_a_photo_that_cannot_be_decoded_any_more(own: Any) -> None:
     client, library, root = own
     size = (root / "red.png").stat().st_size
     (root / "red.png").write_bytes(b"<svg onload=alert(1)>".ljust(size))

@@ -13,19 +13,17 @@ from tests.web.conftest import error
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_words_find_what_the_engine_finds(
-    client: TestClient, library: Library, colour: str
-) -> None:
-    told = client.get("/api/search", params={"q": colour, "k": 5}).json()
+def test_words_give_the_engines_hits(client: TestClient, library: Library, colour: str) -> None:
+    page = client.get("/api/search", params={"q": colour, "k": 5}).json()
     expected = library.search(Query(colour, k=5))
-    assert told["query"] == colour
-    assert told["profile"] == "colours"
-    assert told["among"] == len(library)
-    assert told["candidates"] == expected.candidates
-    assert told["judged"] is True
-    assert told["next"] == 5
-    assert set(told["milliseconds"]) == {"encode", "prefilter", "rerank", "total"}
-    for hit, wanted in zip(told["hits"], expected.hits, strict=True):
+    assert page["query"] == colour
+    assert page["profile"] == "colours"
+    assert page["among"] == len(library)
+    assert page["candidates"] == expected.candidates
+    assert page["judged"] is True
+    assert page["next"] == 5
+    assert set(page["milliseconds"]) == {"encode", "prefilter", "rerank", "total"}
+    for hit, wanted in zip(page["hits"], expected.hits, strict=True):
         assert set(hit) == {"rank", "id", "name", "path", "version", "relevance", "similarity",
                             "width", "height", "modified", "taken"}  # fmt: skip
         assert (hit["rank"], hit["id"]) == (wanted.rank, wanted.id)
@@ -37,51 +35,51 @@ def test_words_find_what_the_engine_finds(
         assert hit["taken"] == (wanted.taken.isoformat() if wanted.taken else None)
 
 
-def test_without_a_question_the_newest_photos_come(client: TestClient, library: Library) -> None:
-    told = client.get("/api/search", params={"k": 3}).json()
-    assert [hit["id"] for hit in told["hits"]] == [hit.id for hit in library.newest(k=3).hits]
-    assert (told["query"], told["judged"], told["candidates"]) == ("", False, 0)
-    assert told["among"] == len(library)
-    assert all(hit["relevance"] is hit["similarity"] is None for hit in told["hits"])
-    assert client.get("/api/search?q=&k=3").json()["hits"] == told["hits"]
+def test_an_empty_query_gives_the_newest_photos(client: TestClient, library: Library) -> None:
+    page = client.get("/api/search", params={"k": 3}).json()
+    assert [hit["id"] for hit in page["hits"]] == [hit.id for hit in library.newest(k=3).hits]
+    assert (page["query"], page["judged"], page["candidates"]) == ("", False, 0)
+    assert page["among"] == len(library)
+    assert all(hit["relevance"] is hit["similarity"] is None for hit in page["hits"])
+    assert client.get("/api/search?q=&k=3").json()["hits"] == page["hits"]
 
 
 @pytest.mark.parametrize("params", [{"q": "red"}, {}, {"q": "red", "min_relevance": "0.4"}])
-def test_pages_follow_each_other_to_the_end(client: TestClient, params: dict[str, str]) -> None:
-    whole = client.get("/api/search", params=params | {"k": 200}).json()
-    assert whole["next"] is None
-    found: list[int] = []
+def test_pages_cover_all_hits(client: TestClient, params: dict[str, str]) -> None:
+    all_hits = client.get("/api/search", params=params | {"k": 200}).json()
+    assert all_hits["next"] is None
+    collected: list[int] = []
     offset: int | None = 0
     while offset is not None:
         page = client.get("/api/search", params=params | {"k": 4, "offset": offset}).json()
-        found += [hit["id"] for hit in page["hits"]]
+        collected += [hit["id"] for hit in page["hits"]]
         offset = page["next"]
-    assert found == [hit["id"] for hit in whole["hits"]]
+    assert collected == [hit["id"] for hit in all_hits["hits"]]
 
 
-def test_beyond_the_end_there_is_nothing(client: TestClient) -> None:
+def test_an_offset_past_the_end_gives_no_hits(client: TestClient) -> None:
     for params in ({"q": "red"}, {}, {"orientation": "landscape"}):
-        told = client.get("/api/search", params={**params, "offset": 10**30}).json()
-        assert (told["hits"], told["next"]) == ([], None)
+        page = client.get("/api/search", params={**params, "offset": 10**30}).json()
+        assert (page["hits"], page["next"]) == ([], None)
 
 
-def test_parts_are_added_and_taken_off(client: TestClient, ids: dict[str, int]) -> None:
-    told = client.get("/api/search?q=red&plus=green&minus=blue:0.5").json()
-    assert told["hits"][0]["id"] == ids["yellow"]
-    assert told["judged"] is False
-    assert told["hits"][0]["relevance"] is None
-    assert told["query"] == "red, green, -0.5 x blue"
+def test_parts_are_added_and_subtracted(client: TestClient, ids: dict[str, int]) -> None:
+    page = client.get("/api/search?q=red&plus=green&minus=blue:0.5").json()
+    assert page["hits"][0]["id"] == ids["yellow"]
+    assert page["judged"] is False
+    assert page["hits"][0]["relevance"] is None
+    assert page["query"] == "red, green, -0.5 x blue"
 
 
-def test_photos_like_a_hit_leave_it_out(client: TestClient, ids: dict[str, int]) -> None:
-    told = client.get(f"/api/search?like_id={ids['red']}&like_id={ids['green']}").json()
-    found = [hit["id"] for hit in told["hits"]]
-    assert not {ids["red"], ids["green"]} & set(found)
-    assert ids["yellow"] in found[:2]
+def test_photos_like_a_hit_exclude_it(client: TestClient, ids: dict[str, int]) -> None:
+    page = client.get(f"/api/search?like_id={ids['red']}&like_id={ids['green']}").json()
+    hits = [hit["id"] for hit in page["hits"]]
+    assert not {ids["red"], ids["green"]} & set(hits)
+    assert ids["yellow"] in hits[:2]
 
 
 @pytest.mark.parametrize(
-    ("asked", "where"),
+    ("parameters", "where"),
     [
         ("orientation=landscape", Filter(orientation="landscape")),
         ("min_width=100&min_height=100", Filter(min_width=100, min_height=100)),
@@ -91,46 +89,51 @@ def test_photos_like_a_hit_leave_it_out(client: TestClient, ids: dict[str, int])
         ("camera=maker", Filter(camera="maker")),
     ],
 )
-def test_filters_let_through_what_the_catalogue_does(
-    client: TestClient, library: Library, asked: str, where: Filter
+def test_filters_match_what_the_catalogue_matches(
+    client: TestClient, library: Library, parameters: str, where: Filter
 ) -> None:
     expected = {int(i) for i in library.catalog.matching(where)}
     assert expected
     for words in ("", "&q=red", "&plus=red"):
-        told = client.get(f"/api/search?k=200&{asked}{words}").json()
-        assert {hit["id"] for hit in told["hits"]} == expected
-        assert told["among"] == len(expected)
+        page = client.get(f"/api/search?k=200&{parameters}{words}").json()
+        assert {hit["id"] for hit in page["hits"]} == expected
+        assert page["among"] == len(expected)
 
 
-def test_filters_by_what_the_camera_noted(client: TestClient, ids: dict[str, int]) -> None:
-    for asked in ("taken=2021", "taken=2021-07..2021-08", "near=48.21,16.37", "near=48.2,16.3,50"):
-        hits = client.get(f"/api/search?{asked}").json()["hits"]
-        assert [hit["id"] for hit in hits] == [ids["Ferien ä"]], asked
+def test_filters_by_camera_data(client: TestClient, ids: dict[str, int]) -> None:
+    for parameters in (
+        "taken=2021",
+        "taken=2021-07..2021-08",
+        "near=48.21,16.37",
+        "near=48.2,16.3,50",
+    ):
+        hits = client.get(f"/api/search?{parameters}").json()["hits"]
+        assert [hit["id"] for hit in hits] == [ids["Ferien ä"]], parameters
     assert client.get("/api/search?taken=2020").json()["hits"] == []
     assert client.get("/api/search?modified=1999").json()["among"] == 0
 
 
-def test_a_root_is_asked_by_its_number(client: TestClient, library: Library) -> None:
+def test_a_root_is_named_by_its_number(client: TestClient, library: Library) -> None:
     assert client.get("/api/search?root=1").json()["among"] == len(library)
     assert "folders" in error(client.get("/api/search?root=2"), 422)
 
 
-def test_a_photo_is_found_by_itself(client: TestClient, root: Path, ids: dict[str, int]) -> None:
+def test_a_photo_finds_itself(client: TestClient, root: Path, ids: dict[str, int]) -> None:
     for name in ("deep/green.gif", "deep/deep/black.jpg", "blue.png"):
         path = next(root.rglob(Path(name).name), None)
         if path is None:
             continue
-        told = client.post("/api/search?k=1", files={"photo": (name, path.read_bytes())}).json()
-        assert told["hits"][0]["id"] == ids[path.stem]
-        assert told["judged"] is False
-        assert told["query"] == path.name
+        page = client.post("/api/search?k=1", files={"photo": (name, path.read_bytes())}).json()
+        assert page["hits"][0]["id"] == ids[path.stem]
+        assert page["judged"] is False
+        assert page["query"] == path.name
 
 
-def test_a_photo_and_words(client: TestClient, root: Path, ids: dict[str, int]) -> None:
+def test_a_photo_with_words(client: TestClient, root: Path, ids: dict[str, int]) -> None:
     red = next(root.rglob("red.*")).read_bytes()
-    told = client.post("/api/search?q=green&format=jpg&format=png", files={"photo": red}).json()
-    assert told["judged"] is False
-    formats = {client.get(f"/api/images/{hit['id']}").json()["format"] for hit in told["hits"]}
+    page = client.post("/api/search?q=green&format=jpg&format=png", files={"photo": red}).json()
+    assert page["judged"] is False
+    formats = {client.get(f"/api/images/{hit['id']}").json()["format"] for hit in page["hits"]}
     assert formats == {"JPEG", "PNG"}
 
 
@@ -143,7 +146,7 @@ def test_the_policy_refuses(own: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("parameters", "part"),
     [
         ("k=0", "k:"), ("k=201", "k:"), ("k=many", "k:"), ("offset=-1", "offset:"),
         ("q=" + "x" * 1001, "q:"), ("plus=" + "x" * 2000, "plus"), ("min_relevance=2", "min_rel"),
@@ -158,7 +161,7 @@ def test_the_policy_refuses(own: Any) -> None:
         ("like_id=1&like_id=77", "number 77"), ("taken=2023..2021", "ends before"),
     ],
 )  # fmt: skip
-def test_bad_questions_are_told_in_a_sentence(client: TestClient, asked: str, said: str) -> None:
-    told = error(client.get(f"/api/search?{asked}"), 422)
-    assert said in told
-    assert "\n" not in told
+def test_a_bad_parameter_gives_a_sentence(client: TestClient, parameters: str, part: str) -> None:
+    message = error(client.get(f"/api/search?{parameters}"), 422)
+    assert part in message
+    assert "\n" not in message

@@ -21,7 +21,7 @@ from tests.web.conftest import Server, error, http, upload
      photos.png_claiming(10_000, 5_001), photos.jxl_claiming(100_000, 100_000)],
     ids=range(12),
 )  # fmt: skip
-def test_uploads_that_are_no_photos(client: TestClient, content: bytes) -> None:
+def test_uploads_that_are_not_photos(client: TestClient, content: bytes) -> None:
     error(upload(client, content), 422)
 
 
@@ -58,7 +58,7 @@ def test_forms_without_a_photo(client: TestClient, content: bytes, kind: str) ->
     assert error(client.post("/api/search", headers=headers), 422)
 
 
-def test_forms_with_more_than_a_photo(client: TestClient) -> None:
+def test_forms_with_more_than_one_photo(client: TestClient) -> None:
     red = encoded(Image.new("RGB", (9, 9), "red"))
     two = [("photo", ("a.png", red)), ("photo", ("b.png", red))]
     error(client.post("/api/search", files=two), 422)
@@ -80,8 +80,8 @@ def test_an_endless_upload_is_cut_off(server: Server) -> None:
         while sent < 100:
             connection.sendall(chunk)
             sent += 1
-    assert 25 <= sent < 60  # what the system buffers is sent, too
-    with suppress(OSError):  # it may be closed before it was read
+    assert 25 <= sent < 60  # the system buffers some of it
+    with suppress(OSError):  # it may be closed before it is read
         assert connection.recv(12) in (b"HTTP/1.1 413", b"")
     connection.close()
     assert http(server, "/healthz")[0] == 200
@@ -98,12 +98,12 @@ def test_memory_is_flat_over_uploads(server: Server) -> None:
     )
     connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    held = []
+    memory = []
     for _ in range(60):
         connection.request("POST", "/api/search?k=1", body, headers)
         response = connection.getresponse()
         assert response.status == 200, response.read()
         response.read()
-        held.append(server.memory())
+        memory.append(server.memory())
     connection.close()
-    assert held[-1] < held[19] + 25, held
+    assert memory[-1] < memory[19] + 25, memory
