@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.options import shared
-from pixquery.commands.printing import clean, iso, megabytes, print_json, say, shown
+from pixquery.commands.printing import iso, megabytes, print_json, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
+from pixquery.engine.legible import legible
 
 if TYPE_CHECKING:
     from pixquery.engine.answers import LibraryInfo
@@ -104,7 +105,7 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
         print_json({"library": str(library), "findings": [asdict(f) for f in findings]})
     else:
         for finding in findings:
-            click.echo(f"{'mended' if finding.repaired else 'wrong'}: {clean(finding.what)}")
+            click.echo(f"{'mended' if finding.repaired else 'wrong'}: {legible(finding.what)}")
         if not findings:
             click.echo("catalogue, vectors, profile and files agree")
         elif broken and not repair:

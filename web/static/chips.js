@@ -1,4 +1,4 @@
-// What is asked, as chips below the search field: each can be taken away again.
+// The parts and filters of a search, as chips below the search field that can be removed.
 
 import { FILTERS, describes, filterCount, judged, unfiltered } from "./address.js";
 import { element, icon } from "./element.js";
@@ -7,10 +7,10 @@ import { LEAST_FITS, number, period } from "./words.js";
 
 const STRENGTHS = [{ weight: 1, word: "" }, { weight: 2, word: "much" }, { weight: 0.5, word: "a little" }];
 
-export class Asked {
+export class Chips {
   /**
    * @param {HTMLElement} section
-   * @param {Function} change takes the new state
+   * @param {Function} change called with the new state
    */
   constructor(section, change) {
     this.section = section;
@@ -20,7 +20,7 @@ export class Asked {
     this.adding = "";
   }
 
-  /** Draws the chips of a state; ``example`` is the picture of a dropped photo. */
+  /** Draws the chips of a state. ``example`` is the address of a dropped photo's picture. */
   draw(state, example) {
     this.state = state;
     this.example = example;
@@ -58,15 +58,15 @@ export class Asked {
   #nameOf(id) {
     if (!this.names.has(id)) {
       this.names.set(id, "this photo");
-      photo(id).then((told) => {
-        this.names.set(id, told.name);
+      photo(id).then((details) => {
+        this.names.set(id, details.name);
         this.draw(this.state, this.example);
-      }, () => {}); // the search itself tells that there is none
+      }, () => {}); // the search itself reports an unknown photo
     }
     return this.names.get(id);
   }
 
-  /** Names that are known anyway need not be asked for. */
+  /** Remembers a photo's name, so that the server need not be asked for it. */
   learn(id, name) {
     this.names.set(String(id), name);
   }
@@ -80,9 +80,9 @@ export class Asked {
   #word(which, part, place) {
     const others = this.state[which].filter((_, other) => other !== place);
     const sign = which === "plus" ? "more" : "less";
-    const at = STRENGTHS.findIndex(({ weight }) => weight === part.weight);
-    const strength = at < 0 ? `${part.weight} ×` : STRENGTHS[at].word;
-    const next = STRENGTHS[(at + 1) % STRENGTHS.length];
+    const index = STRENGTHS.findIndex(({ weight }) => weight === part.weight);
+    const strength = index < 0 ? `${part.weight} ×` : STRENGTHS[index].word;
+    const next = STRENGTHS[(index + 1) % STRENGTHS.length];
     const words = [strength, sign, part.text].filter(Boolean).join(" ");
     const stronger = [...this.state[which]];
     stronger[place] = { ...part, weight: next.weight };
@@ -93,7 +93,7 @@ export class Asked {
         "button.strength",
         {
           type: "button",
-          title: "Change how much it counts",
+          title: "Change how much this counts",
           "aria-label": `${words}: change to ${[next.word, sign].filter(Boolean).join(" ")}`,
           on: { click: () => this.change({ ...this.state, [which]: stronger }, { keep: `${which}${place}` }) },
         },
@@ -135,7 +135,7 @@ export class Asked {
   }
 
   #added(which, text) {
-    if (this.adding !== which) return; // leaving the field after Enter
+    if (this.adding !== which) return; // Enter already added it, and now the field loses its focus
     this.adding = "";
     const part = { text: text.trim(), weight: 1 };
     if (part.text) this.change({ ...this.state, [which]: [...this.state[which], part] });
@@ -159,13 +159,13 @@ export class Asked {
   #inWords(name, value) {
     const words = {
       taken: () => `taken ${period(value)}`,
-      modified: () => `changed ${period(value)}`,
+      modified: () => `modified ${period(value)}`,
       root: () => `in ${this.roots.find((root) => String(root.number) === value)?.name ?? `folder ${value}`}`,
-      path: () => `named ${value.replace(/^\*|\*$/g, "")}`,
+      path: () => `path contains ${value.replace(/^\*|\*$/g, "")}`,
       min_width: () => `at least ${number(Number(value))} px wide`,
-      min_height: () => `at least ${number(Number(value))} px high`,
+      min_height: () => `at least ${number(Number(value))} px tall`,
       near: () => `near ${value.split(",").slice(0, 2).map((part) => part.trim()).join(", ")}`,
-      min_relevance: () => LEAST_FITS.find((fit) => fit.value === value)?.words ?? `relevance from ${value}`,
+      min_relevance: () => LEAST_FITS.find((fit) => fit.value === value)?.words ?? `relevance at least ${value}`,
     };
     return words[name]?.() ?? value;
   }
