@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -505,7 +505,7 @@ def test_a_damaged_catalogue_is_told(own: Any) -> None:
 
     client, library, _ = own
     number = number_of(library, "red")
-    with sqlite3.connect(library.folder / "catalogue.sqlite") as connection:
+    with closing(sqlite3.connect(library.folder / "catalogue.sqlite")) as connection, connection:
         connection.execute("UPDATE images SET path = '/etc/passwd' WHERE id = ?", (number,))
     connection.close()
     for path in ("", "/thumbnail", "/file", "/file?as=jpeg"):
