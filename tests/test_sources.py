@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import random
-import resource
 import socket
 import subprocess
 import sys
@@ -814,6 +813,7 @@ def test_too_large_a_model_is_not_begun(hub: Hub) -> None:
 
 def test_a_full_disk_is_told(hub: Hub, tmp_path: Path) -> None:
     """As full as a limit on the size of files makes it."""
+    resource = pytest.importorskip("resource", reason="file size limits are a thing of POSIX")
     files = resnet(2)
     hub.publish(RESNET, files)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
