@@ -477,6 +477,19 @@ def test_damaged_photos_bring_no_noise(
     assert all(line.startswith("skipped ") for line in run.stderr.splitlines()), run.stderr
 
 
+def test_a_name_that_the_output_has_no_bytes_for(
+    tmp_path: Path, colours: Path, spawn: Spawn
+) -> None:
+    """Pipes on Windows take the characters of one part of the world."""
+    photo = square(tmp_path / "photos" / "\u8d64.png", "red")
+    library = tmp_path / "library"
+    index = ("index", photo.parent, "--library", library, "--profile", colours)
+    assert spawn(*index, PYTHONIOENCODING="cp1252").returncode == 0
+    done = spawn("query", "red", "--library", library, PYTHONIOENCODING="cp1252")
+    assert done.returncode == 0, done.stderr
+    assert "\\u8d64.png" in done.stdout
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pipes break otherwise elsewhere")
 def test_a_reader_that_goes_away_is_no_error(place: Path) -> None:
     ours, theirs = os.pipe()

@@ -14,7 +14,6 @@ import json
 import os
 import random
 import re
-import resource
 import select
 import struct
 import subprocess
@@ -27,6 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
+
+if sys.platform != "win32":
+    import resource
 
 from benchmarks.setting import EXAMPLES, ROOT, machine, peak_memory, say, tell, versions
 

@@ -91,7 +91,7 @@ def test_a_damaged_catalogue_is_reported(own: Any) -> None:
 
     client, library, _ = own
     number = number_of(library, "red")
-    with sqlite3.connect(library.folder / "catalogue.sqlite") as connection:
+    with closing(sqlite3.connect(library.folder / "catalogue.sqlite")) as connection, connection:
         connection.execute("UPDATE images SET path = '/etc/passwd' WHERE id = ?", (number,))
     connection.close()
     for path in ("", "/thumbnail", "/file", "/file?as=jpeg"):
