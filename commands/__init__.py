@@ -1,8 +1,8 @@
-"""The commands, a noun a file; each is imported when it is asked for.
+"""The commands, one noun a file. A command is imported only when it is called.
 
-Beside `cli.py` only this room prints, exits, or knows click and rich. NumPy stays unloaded until a
-command has said how many threads it wants, so that most imports stand within functions.
+Only this room prints, exits, or imports click and rich. Most imports are inside functions, because
+a command sets its number of threads before it imports NumPy, and imports only what it uses.
 """
 
 INTERRUPTED = 130
-"""The exit code of what Ctrl-C has ended."""
+"""The exit code after Ctrl-C."""

@@ -1,4 +1,4 @@
-"""`duplicates`: photos that are there more than once."""
+"""`duplicates`: photos that the library holds more than once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixquery.commands.options import filter_of, filtered, shared, why_none_asked
+from pixquery.commands.options import filter_of, filtered, shared, why_no_photos
 from pixquery.commands.printing import megabytes, near, print_json, print_paths, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound
@@ -28,32 +28,34 @@ pixquery duplicates --threshold 1 --paths -0 | xargs -0 trash"""
 )
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), default=0.9,
               show_default=True,
-              help="Likeness from which photos count as one picture; 1: equal files only.",
+              help="How alike two photos must be to count as one picture; 1: equal files only.",
               )  # fmt: skip
 @filtered
-@click.option("--paths", is_flag=True, help="Print the paths of all but the best of each group.")
 @click.option(
-    "-0", "nul", is_flag=True, help="With --paths: end each with NUL instead of a newline."
+    "--paths", is_flag=True, help="Print the paths of all but the best photo of each group."
+)
+@click.option(
+    "-0", "nul", is_flag=True, help="With --paths: end each path with NUL instead of a newline."
 )
 @shared
 def duplicates(
-    threshold: float, library: Path, as_json: bool, paths: bool, nul: bool, **asked: Any
+    threshold: float, library: Path, as_json: bool, paths: bool, nul: bool, **options: Any
 ) -> None:
-    """Find photos that are there more than once.
+    """Find photos that you have more than once.
 
-    Equal files are found by their content, near copies (resized, compressed anew, slightly cropped
-    or brightened, in another format) by how like they look. Each group begins with the photo to
-    keep: of the most pixels, then the largest file, then the oldest. The others are each like that
-    one.
+    Equal files are found by their content. Near copies (resized, recompressed, slightly cropped or
+    brightened, or in another format) are found by how alike they look. Each group starts with the
+    photo to keep: the one with the most pixels, then the largest file, then the oldest. The other
+    photos of the group each resemble that one.
 
-    Nothing is deleted. Look at near copies before you delete them: photos of one burst can be as
-    like.
+    Nothing is deleted. Look at near copies before you delete them: photos from one burst can look
+    just as alike.
     """
     from pixquery.engine.library import Library
 
     with Library.open(library) as opened:
-        where = filter_of(opened, asked)
-        held = len(opened)
+        where = filter_of(opened, options)
+        photo_count = len(opened)
         with progress_bar("Comparing", "photos") as progress:
             found = opened.duplicates(threshold, where=where, progress=progress)
     if as_json:
@@ -63,14 +65,14 @@ def duplicates(
     elif found.groups:
         show_duplicates(found)
     if not found.groups:
-        raise NothingFound(_why_no_duplicates(found, held, library))
+        raise NothingFound(_why_no_duplicates(found, photo_count, library))
 
 
-def _why_no_duplicates(found: Duplicates, held: int, library: Path) -> str:
-    if not (held and found.among):
-        return why_none_asked(held, library)
-    lower = "" if found.threshold < 0.8 else "; a lower --threshold also finds what is less alike"
-    return f"none of the {found.among:,} photos is there more than once{lower}"
+def _why_no_duplicates(found: Duplicates, photo_count: int, library: Path) -> str:
+    if not (photo_count and found.among):
+        return why_no_photos(photo_count, library)
+    hint = "" if found.threshold < 0.8 else "; lower --threshold to find less similar copies"
+    return f"no duplicates among the {found.among:,} photos{hint}"
 
 
 def _duplicates_json(found: Duplicates) -> dict[str, Any]:
@@ -112,24 +114,24 @@ def _kind(copy: Copy) -> str:
 
 
 def show_duplicates(found: Duplicates) -> None:
-    """A block a group for eyes, a line a photo for programs."""
-    eyes = sys.stdout.isatty()
+    """Prints a block per group on a terminal, otherwise a tab-separated line per photo."""
+    terminal = sys.stdout.isatty()
     for number, group in enumerate(found.groups, 1):
         rows: list[tuple[str, str, ImageRecord]] = [("best", "", group.best)]
         rows += [(_kind(copy), f"{copy.likeness:.3f}", copy.record) for copy in group.copies]
         for kind, likeness, record in rows:
             size = f"{record.width} x {record.height}"
-            if eyes:
+            if terminal:
                 mark = click.style(f"{kind:<5}", fg="green" if kind == "best" else "yellow")
                 weight = megabytes(record.state.size)
                 click.echo(f"{mark}  {likeness:<5}  {size:>13}  {weight:>9}  {near(record.path)}")
             else:
                 columns = (number, kind, likeness, size, record.state.size, shown(record.path))
                 click.echo("\t".join(map(str, columns)))
-        if eyes:
+        if terminal:
             click.echo()
-    if eyes:
+    if terminal:
         click.echo(
-            f"{found.copies:,} of {found.among:,} photos are superfluous, "
+            f"{found.copies:,} of {found.among:,} photos are duplicates, "
             f"{megabytes(found.bytes)}, in {counted(len(found.groups), 'group')}"
         )

@@ -1,4 +1,4 @@
-"""The command line's entry: finds the command, maps errors to exit codes, leaves the process."""
+"""The command line: finds the command, maps errors to exit codes, and ends the process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MODULES = {
     "verify": "library",
     "models": "models",
 }
-"""Where in `commands/` each command lies."""
+"""The module in `commands/` of each command."""
 
 _EXIT_CODES: tuple[tuple[type[PixqueryError], int], ...] = (
     (BadQuery, 2),
@@ -43,9 +43,9 @@ _EXIT_CODES: tuple[tuple[type[PixqueryError], int], ...] = (
 
 
 class _Commands(click.Group):
-    """Imports a command when it is asked for; maps errors to exit codes, in this one place.
+    """Imports a command when it is called, and maps every error to its exit code.
 
-    A traceback is for developers only.
+    Only developers see a traceback: set PIXQUERY_DEBUG=1.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -58,10 +58,10 @@ class _Commands(click.Group):
         return command if isinstance(command, click.Command) else None
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
-        """As click's; a process of its own starts and ends faster than Python would by itself."""
-        if args is not None:  # called from Python
+        """Runs as click does. As its own process, it also starts and ends faster than usual."""
+        if args is not None:  # called from Python code
             return super().main(args, *rest, **more)
-        gc.set_threshold(50_000)  # imports make many objects and no garbage
+        gc.set_threshold(50_000)  # imports create many objects and no garbage
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
                 # A file name may have characters that a pipe on Windows has no bytes for.
@@ -85,25 +85,25 @@ class _Commands(click.Group):
             say("pixquery: interrupted")
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
-            # The reader of our output has gone (`pixquery query ... | head`): nothing is wrong.
+            # The program that reads our output has ended (`pixquery query ... | head`).
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except OSError as error:
-            place = f" {error.filename}" if error.filename else ""
-            say(f"pixquery: the system refused{place}: {error.strerror or error}")
+            file = f" {error.filename}" if error.filename else ""
+            say(f"pixquery: cannot access{file}: {error.strerror or error}")
             ctx.exit(1)
-        except Exception as error:  # noqa: BLE001 - the last line of defence before the user
+        except Exception as error:  # noqa: BLE001 - users never see a traceback
             say(
-                f"pixquery: unexpected {type(error).__name__}: {error}. This is a defect: run the "
+                f"pixquery: unexpected {type(error).__name__}: {error}. This is a bug: run the "
                 "command again with PIXQUERY_DEBUG=1 and report what it prints"
             )
             ctx.exit(1)
 
 
 def _leave(code: object) -> NoReturn:
-    """Ends the process without taking down the models one by one, which takes a fifth of a query.
+    """Ends the process without unloading the models, which would take a fifth of a query's time.
 
-    All that must be whole is: files are closed where they are written, output is flushed here.
+    This is safe: files are closed where they are written, and output is flushed here.
     """
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
@@ -120,7 +120,13 @@ def _leave(code: object) -> NoReturn:
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='Begin with:  pixquery index ~/Pictures  and then:  pixquery query "man on bicycle"',
+    epilog="""Examples:
+
+\b
+pixquery index ~/Pictures
+pixquery query "man on bicycle"
+
+`pixquery COMMAND --help` shows the options of a command, and examples.""",
 )
 @click.version_option(import_module("pixquery").__version__, prog_name="pixquery")
 def main() -> None:

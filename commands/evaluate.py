@@ -1,4 +1,4 @@
-"""`evaluate`: a library measured by queries whose photos are known."""
+"""`evaluate`: how well a library answers queries whose photos are known."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ from pixquery.commands.loading import one_thread_for_small_sums
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, rounded, say
 from pixquery.commands.progress import progress_bar
+from pixquery.engine.legible import counted
 
 if TYPE_CHECKING:
     from pixquery.trainer.measuring.evaluate import Evaluation, Graded
 
 
 @click.command(
-    epilog="Example:  pixquery evaluate test_queries.csv --judgements qrels.txt --report report"
+    epilog="""Examples:
+
+\b
+pixquery evaluate queries.csv
+pixquery evaluate queries.csv --judgements qrels.txt --report report"""
 )
 @click.argument("queries", metavar="QUERIES.csv", type=click.Path(path_type=Path))
 @click.option("--judgements", metavar="FILE", type=click.Path(path_type=Path),
-              help="Graded judgements, for nDCG, AP, RR, P and R.")  # fmt: skip
-@click.option("--sep", metavar="CHAR", help="Column separator; else found from the header.")
+              help="Graded judgements: adds nDCG, AP, RR, P and R.")  # fmt: skip
+@click.option("--sep", metavar="CHAR", help="Column separator; else detected from the header.")
 @click.option("--candidates", type=click.IntRange(1), default=200, show_default=True,
-              help="Photos that the prefilter hands to the regressor.")  # fmt: skip
+              help="Photos that are re-ranked per query.")  # fmt: skip
 @click.option("--report", metavar="DIR", type=click.Path(path_type=Path),
-              help="Write evaluation.json and the figures of every query there.")  # fmt: skip
+              help="Write evaluation.json and the results of every query to DIR.")  # fmt: skip
 @shared
 def evaluate(
     queries: Path,
@@ -39,14 +44,14 @@ def evaluate(
     library: Path,
     as_json: bool,
 ) -> None:
-    """Measure a library against queries whose relevant photos are known.
+    """Measure how well known photos are found.
 
-    QUERIES.csv has the columns `query_id,query_text,image`; the image is named by its file name or
-    the end of its path. Prefilter alone is shown beside re-ranked.
+    QUERIES.csv has the columns `query_id,query_text,image`. The image is given by its file name or
+    by the end of its path. The report shows the prefilter alone beside the re-ranked result.
 
-    With --judgements many photos may be more or less relevant to a query: FILE is a CSV with the
-    columns `query_id,image,relevance`, or TREC qrels. 0 is not relevant, as is a photo that nobody
-    judged.
+    With --judgements, a query can have many relevant photos, each with a grade. FILE is a CSV with
+    the columns `query_id,image,relevance`, or TREC qrels. Grade 0 means not relevant, and so does a
+    missing grade.
     """
     one_thread_for_small_sums()
     from pixquery.engine.library import Library
@@ -55,24 +60,26 @@ def evaluate(
     from pixquery.trainer.measuring.judgements import read_judgements
     from pixquery.trainer.measuring.queries import read_queries
 
-    asked = read_queries(queries, sep)
+    test_queries = read_queries(queries, sep)
     judged = read_judgements(judgements) if judgements is not None else None
     graded = None
     with Library.open(library) as opened, progress_bar("Evaluating", "queries") as progress:
         if judged is None:
-            result, ranks = measure(opened, asked, candidates, progress)
+            result, ranks = measure(opened, test_queries, candidates, progress)
         else:
-            result, ranks, graded = evaluate_graded(opened, asked, judged, candidates, progress)
-    found = _evaluation_json(result, graded)
+            result, ranks, graded = evaluate_graded(
+                opened, test_queries, judged, candidates, progress
+            )
+    document = _evaluation_json(result, graded)
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)
-        (report / "evaluation.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
-        write_ranks(report / "ranks.csv", asked, ranks)
+        (report / "evaluation.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+        write_ranks(report / "ranks.csv", test_queries, ranks)
         if graded is not None:
             write_measures(report / "measures.csv", graded)
     _warn_of_evaluation(result, graded)
     if as_json:
-        print_json(found)
+        print_json(document)
     else:
         _show_evaluation(result, graded)
 
@@ -80,22 +87,22 @@ def evaluate(
 def _warn_of_evaluation(result: Evaluation, graded: Graded | None) -> None:
     if result.unmatched:
         say(
-            f"{len(result.unmatched)} relevant photos are not in the library and count as not "
-            f"found, for example {result.unmatched[0]}"
+            f"{counted(len(result.unmatched), 'relevant photo')} not in the library, counted as "
+            f"not found, for example {result.unmatched[0]}"
         )
     if graded is None:
         return
     for what, names in (
-        ("judged photos that the library lacks, not found where relevant", graded.unmatched),
-        ("judged query ids that are not asked", graded.unknown),
-        ("queries left out of the graded measures, no photo relevant", graded.left_out),
+        ("judged photos that are not in the library, not found if relevant", graded.unmatched),
+        ("judged query ids that are not among the queries", graded.unknown),
+        ("queries without a relevant photo, left out of the graded measures", graded.left_out),
     ):
         if names:
             say(f"{what}: {len(names):,}, for example {names[0]}")
 
 
 def _evaluation_json(result: Evaluation, graded: Graded | None) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "queries": result.queries,
         "images": result.images,
         "profile": result.profile,
@@ -106,7 +113,7 @@ def _evaluation_json(result: Evaluation, graded: Graded | None) -> dict[str, Any
     }
     if graded is not None:
         first, reranked = graded.unjudged.mean(1)
-        found["measures"] = {
+        document["measures"] = {
             "queries": len(graded.queries),
             "left_out": len(graded.left_out),
             "judgements": graded.judgements,
@@ -118,7 +125,7 @@ def _evaluation_json(result: Evaluation, graded: Graded | None) -> dict[str, Any
                 "reranked": round(float(reranked), 2),
             },
         }
-    return found
+    return document
 
 
 def _bounds_json(
@@ -140,10 +147,10 @@ def _show_evaluation(result: Evaluation, graded: Graded | None) -> None:
         _show_stages(graded.means(0), graded.means(1), graded.ci95())
         first, reranked = graded.unjudged.mean(1)
         click.echo(
-            f"\nof the first ten photos, nobody judged {first:.1f} (prefilter) and {reranked:.1f} "
-            "(re-ranked) on average"
+            f"\nunjudged photos among the first ten, on average: {first:.1f} (prefilter), "
+            f"{reranked:.1f} (re-ranked)"
         )
-    click.echo(f"\none query: median {result.p50:.1f} ms, 95 % within {result.p95:.1f} ms")
+    click.echo(f"\ntime per query: median {result.p50:.1f} ms, 95 % within {result.p95:.1f} ms")
 
 
 def _show_stages(

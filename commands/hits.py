@@ -1,4 +1,4 @@
-"""The hits of an answer as they are shown: JSON, lines, a table, pictures, a page."""
+"""The ways to show the hits of an answer: JSON, lines, a table, pictures, or a page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:
-    """A hit as JSON; what is not known is null."""
+    """A hit as JSON. Unknown values are null."""
     return {
         **asdict(hit),
         "path": str(hit.path),
@@ -39,7 +39,7 @@ def _figure(value: float | None) -> float | None:
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """An answer as JSON, with what the stages took."""
+    """An answer as JSON, with the time of each stage in milliseconds."""
     return {
         "query": answer.query,
         "profile": answer.profile,
@@ -51,7 +51,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 
 
 def show_hits(answer: Answer) -> None:
-    """A table for eyes, a line a hit for programs."""
+    """Prints a table on a terminal, otherwise a tab-separated line per hit."""
     if not sys.stdout.isatty():
         for hit in answer.hits:
             figures = [
@@ -84,20 +84,20 @@ def show_hits(answer: Answer) -> None:
     console = Console()
     console.print(table)
     spent = answer.milliseconds.total
-    summary = f"{answer.candidates:,} of {answer.among:,} photos judged in {spent:.0f} ms"
+    summary = f"{answer.candidates:,} of {answer.among:,} photos compared in {spent:.0f} ms"
     if not answer.candidates:
         summary = f"the newest of {answer.among:,} photos"
     console.print(summary, style="dim", highlight=False)
 
 
 def show_pictures(answer: Answer) -> None:
-    """Pictures by what the terminal can show: kitty's graphics, sixels, or half blocks."""
+    """Shows pictures by kitty's graphics, sixels or half blocks, whichever the terminal knows."""
     import logging
 
-    # Terminals that tell no size are many, and it warns of each by a traceback.
+    # Many terminals do not report their size, and for each it logs a warning with a traceback.
     logging.getLogger("textual_image").addHandler(logging.NullHandler())
     with extra("terminal"):
-        from textual_image.renderable import Image  # asks the terminal
+        from textual_image.renderable import Image  # queries the terminal
     from rich.console import Console
 
     from pixquery.db.errors import UnreadableImage
@@ -119,11 +119,11 @@ def show_pictures(answer: Answer) -> None:
 
 
 _PICTURE, _ROWS = 640, 12
-"""Longer side of a picture in pixels, and its height in lines."""
+"""The longer side of a picture in pixels, and its height in lines."""
 
 
 def write_sheet(answer: Answer, file: Path) -> None:
-    """Writes the hits as a page of pictures."""
+    """Writes the hits to ``file``, as an HTML page of pictures."""
     from pixquery.web.sheet import contact_sheet
 
     with progress_bar("Drawing", "photos") as progress:
@@ -133,16 +133,16 @@ def write_sheet(answer: Answer, file: Path) -> None:
 
 
 def open_hit(answer: Answer, rank: int) -> None:
-    """Opens a hit with the system's viewer.
+    """Opens the hit of a rank with the system's viewer.
 
     Raises:
-        NothingFound: no hit of this rank was shown.
-        NoViewer: there is no viewer, or it could not open the photo.
+        NothingFound: No hit of this rank was shown.
+        NoViewer: There is no viewer, or it could not open the photo.
     """
     hit = next((hit for hit in answer.hits if hit.rank == rank), None)
     if hit is None:
         first, last = answer.hits[0].rank, answer.hits[-1].rank
-        raise NothingFound(f"there is no hit {rank} to open: those shown are {first} to {last}")
+        raise NothingFound(f"cannot open hit {rank}: the hits shown are {first} to {last}")
     if sys.platform == "win32":
         os.startfile(hit.path)
         return
@@ -150,10 +150,10 @@ def open_hit(answer: Answer, rank: int) -> None:
     viewer = next(filter(None, map(shutil.which, names)), None)
     if viewer is None:
         raise NoViewer(
-            f"no program is known that opens photos: install xdg-utils, or open {hit.path} yourself"
+            f"found no program that opens photos: install xdg-utils, or open {hit.path} yourself"
         )
     words = [viewer, "open"] if Path(viewer).name == "gio" else [viewer]
-    import subprocess  # most commands do without
+    import subprocess  # most commands do not need it
 
     nothing = subprocess.DEVNULL
     started = subprocess.Popen(
@@ -162,13 +162,13 @@ def open_hit(answer: Answer, rank: int) -> None:
     try:
         failed = started.wait(_PATIENCE) != 0
     except subprocess.TimeoutExpired:
-        failed = False  # some stay as long as the photo is looked at
+        failed = False  # some viewers run until the photo is closed
     if failed:
         raise NoViewer(f"{Path(viewer).name} could not open {hit.path}: open it yourself")
 
 
 _PATIENCE = 3
-"""Seconds that a viewer has to say that it cannot."""
+"""Seconds to wait for a viewer that fails."""
 
 
 def _bar(relevance: float) -> Any:

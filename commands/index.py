@@ -1,4 +1,4 @@
-"""`index`: the photos of folders into a library."""
+"""`index`: adds the photos of folders to a library."""
 
 from __future__ import annotations
 
@@ -22,26 +22,36 @@ if TYPE_CHECKING:
     from pixquery.indexer.report import IndexReport
 
 
-@click.command(epilog="Example:  pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg'")
-@click.argument("paths", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--profile", metavar="NAME|DIR", help="Models to use; fixed when the library is made."
+@click.command(
+    epilog="""Examples:
+
+\b
+pixquery index ~/Pictures
+pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg'
+pixquery index --watch"""
 )
-@click.option("--exclude", metavar="GLOB", multiple=True, help="Files or folders to pass over.")
+@click.argument("paths", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--profile", metavar="NAME|DIR", help="Models to use. Fixed once the library exists.")
+@click.option(
+    "--exclude",
+    metavar="GLOB",
+    multiple=True,
+    help="Skip files or folders; repeatable.",
+)
 @click.option("--follow-links", is_flag=True, help="Follow symbolic links.")
 @click.option("--prune", is_flag=True,
-              help="Forget the photos of folders that are out of reach, too.")  # fmt: skip
-@click.option("--watch", is_flag=True, help="Stay, and keep the library in step until Ctrl-C.")
+              help="Also forget the photos of folders that seem unplugged.")  # fmt: skip
+@click.option("--watch", is_flag=True, help="Keep running and index changes as they happen.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True,
-              help="Photos written at a time.")  # fmt: skip
-@click.option("--jobs", type=click.IntRange(0, 256), default=0, show_default="one a core",
+              help="Photos per transaction.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(0, 256), default=0, show_default="one per core",
               help="Decoding threads.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "gpu", "npu"]), default="auto",
               metavar="DEVICE", show_default=True,
-              help="Where to encode: cpu, cuda, gpu, npu, or auto: a GPU of its own, else cpu.",
+              help="Where to encode: cpu, cuda, gpu, npu, or auto (discrete GPU, else cpu).",
               )  # fmt: skip
 @click.option("--rebuild", is_flag=True,
-              help="Encode every photo of the library anew, or for another --profile.")  # fmt: skip
+              help="Encode every photo again, or switch to another --profile.")  # fmt: skip
 @shared
 def index(
     paths: tuple[Path, ...],
@@ -57,16 +67,17 @@ def index(
     library: Path,
     as_json: bool,
 ) -> None:
-    """Add the photos under PATH... and bring the library up to date with them.
+    """Add photos to the library and bring it up to date.
 
-    New, changed, moved and gone files are found; unchanged ones are not read again. Without PATH,
-    all folders of the library are brought up to date.
+    PATH is a folder of photos. New, changed, moved and deleted files are detected; unchanged files
+    are not read again. Without PATH, all folders of the library are updated.
 
-    The photos of a folder that is missing, is suddenly empty, or holds none of 20 or more known
-    photos are kept, as its disk may be unplugged; --prune forgets them.
+    Photos are kept if their folder is missing, suddenly empty, or contains none of its 20 or more
+    known photos: the disk may be unplugged. --prune forgets them.
 
-    Hidden and system folders are passed over, and what the --exclude globs or a file
-    .pixqueryignore (gitignore's syntax, in any folder) name. A file with several names counts once.
+    Hidden and system folders are skipped. So is everything that matches --exclude or a
+    .pixqueryignore file (the syntax of .gitignore, in any folder). A file with several names counts
+    once.
     """
     from pixquery.engine.library import CATALOGUE, Library
     from pixquery.indexer.build import Options
@@ -75,11 +86,11 @@ def index(
 
     if watch:
         with extra("watch"):
-            import indexer.watch  # noqa: F401 - what is missing is told before a long first pass
+            import pixquery.indexer.watch  # noqa: F401 - reports a missing extra before a long first pass
     if not (library / CATALOGUE).is_file():
         if not paths:
             raise click.UsageError(f"name a folder: the library {shown(library)} has none yet")
-        # A wrong path is told before a library is made for it.
+        # Fails on a wrong path before a library is created for it.
         scan_roots(paths, exclude, follow_links=follow_links)
     with Library.open(library, create=True, profile=profile, switch=rebuild) as opened:
         if not (paths or opened.catalog.roots()):
@@ -95,17 +106,17 @@ def index(
         )
         with progress_bar("Indexing", "photos") as progress:
             report = build(opened, paths, replace(options, progress=progress))
-        _tell_index(report, as_json=as_json)
+        _show_report(report, as_json=as_json)
         if watch and not report.interrupted:
             report = _watch(opened, paths, replace(options, rebuild=False), report, as_json=as_json)
     if report.interrupted:
-        say("pixquery: interrupted; what was done is kept, run the same command to go on")
+        say("pixquery: interrupted; progress is saved, run the same command to continue")
         click.get_current_context().exit(INTERRUPTED)
     if report.lacking:
         say(
             f"pixquery: {counted(report.lacking, 'photo')} could not be encoded with the profile "
-            f"{report.profile}: the library answers as before until they are; run the same command "
-            "when their folders are back, or forget them with --prune"
+            f"{report.profile}, so the library keeps its old one: run the same command when their "
+            "folders are back, or forget them with --prune"
         )
     if report.lacking or (report.vanished and not report.roots):
         click.get_current_context().exit(1)
@@ -114,21 +125,21 @@ def index(
 def _watch(
     library: Library, paths: Sequence[Path], options: Options, last: IndexReport, *, as_json: bool
 ) -> IndexReport:
-    """Tells of every pass that did or found something, until Ctrl-C."""
+    """Reports every pass that changed or noticed something, until Ctrl-C."""
     from pixquery.indexer.watch import keep_in_step
 
-    say("watching; Ctrl-C ends it")
+    say("watching for changes; press Ctrl-C to stop")
     try:
         for report in keep_in_step(library, paths, options):
-            told = (last.skipped, last.vanished)
-            if report.changes or (report.skipped, report.vanished) != told:
-                _tell_index(report, as_json=as_json)
+            known_problems = (last.skipped, last.vanished)
+            if report.changes or (report.skipped, report.vanished) != known_problems:
+                _show_report(report, as_json=as_json)
             last = report
             if report.interrupted:
                 break
     except KeyboardInterrupt:
         pass
-    say("no longer watching")
+    say("stopped watching")
     return last
 
 
@@ -158,10 +169,10 @@ def _index_json(report: IndexReport) -> dict[str, Any]:
 _SKIPS_SHOWN = 10
 
 
-def _tell_index(report: IndexReport, *, as_json: bool) -> None:
+def _show_report(report: IndexReport, *, as_json: bool) -> None:
     for lost in report.vanished:
         say(
-            f"pixquery: {lost.path} {lost.reason}: its {lost.images:,} photos are kept; "
+            f"pixquery: {lost.path} {lost.reason}: its {counted(lost.images, 'photo')} are kept; "
             "index again when it is back, or forget them with --prune"
         )
     if as_json:
@@ -180,7 +191,7 @@ def _tell_index(report: IndexReport, *, as_json: bool) -> None:
         "skipped": len(report.skipped),
         "linked": report.linked,
     }
-    done = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    summary = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
     rate = f", {report.images_per_second:.0f} photos/s" if report.added + report.updated else ""
-    click.echo(f"{done or 'nothing to do'} in {report.seconds:.1f} s{rate}")
+    click.echo(f"{summary or 'nothing to do'} in {report.seconds:.1f} s{rate}")
     click.echo(f"{report.images:,} photos in {shown(report.library)} ({report.profile})")

@@ -1,4 +1,4 @@
-"""`info` and `verify`: what a library holds, and whether it is whole."""
+"""`info` and `verify`: what a library contains, and whether it is intact."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pixquery.engine.answers import LibraryInfo
 
 
-@click.command()
+@click.command(epilog="Example:  pixquery info --json")
 @shared
 def info(library: Path, as_json: bool) -> None:
-    """Tell what the library holds."""
+    """Show what the library contains."""
     from pixquery.engine.library import Library
 
     with Library.open(library) as opened:
@@ -41,8 +41,8 @@ def info(library: Path, as_json: bool) -> None:
     click.echo(f"updated    {iso(found.updated) or 'never'}")
     if found.switching:
         click.echo(
-            f"unfinished {found.encoded:,} of {found.images:,} photos are encoded anew; go on with "
-            f"`pixquery index --rebuild --profile {quoted(found.switching)}`"
+            f"unfinished {found.encoded:,} of {found.images:,} photos are encoded anew; continue "
+            f"with `pixquery index --rebuild --profile {quoted(found.switching)}`"
         )
 
 
@@ -65,29 +65,31 @@ def _info_json(found: LibraryInfo) -> dict[str, Any]:
     }
 
 
-@click.command()
-@click.option("--repair", is_flag=True, help="Mend what can be mended.")
+@click.command(epilog="Example:  pixquery verify --repair")
+@click.option("--repair", is_flag=True, help="Repair everything that can be repaired.")
 @shared
 def verify(repair: bool, library: Path, as_json: bool) -> None:
-    """Check catalogue, vectors, profile and files against each other.
+    """Check the library for damage, and repair it.
 
-    Exit code 1 when something is wrong and was not mended.
+    Catalogue, vectors, profile and photo files are checked against each other. The exit code is 1
+    if anything is wrong and was not repaired.
     """
     from pixquery.db.errors import LibraryDamaged
     from pixquery.engine.checkup import Finding
     from pixquery.engine.library import Library
 
-    beyond = []
+    repaired = []
     try:
         opened = Library.open(library)
     except LibraryDamaged as error:
         if not repair:
             raise
         Library.mend(library)
-        beyond = [Finding(str(error).partition(": mend")[0], repaired=True)]
+        damage, _, _ = str(error).partition(": mend")
+        repaired = [Finding(damage, repaired=True)]
         opened = Library.open(library)
     with opened:
-        findings = [*beyond, *opened.verify(repair=repair)]
+        findings = [*repaired, *opened.verify(repair=repair)]
         if repair and findings:
             from pixquery.indexer.build import index as build
 
@@ -95,9 +97,9 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
             if roots:
                 with progress_bar("Encoding", "photos") as progress:
                     _reindex(opened, roots, progress, build)
-            left = {finding.what for finding in opened.verify(repair=False)}
+            remaining = {finding.what for finding in opened.verify(repair=False)}
             findings = [
-                type(finding)(finding.what, repaired=finding.what not in left)
+                type(finding)(finding.what, repaired=finding.what not in remaining)
                 for finding in findings
             ]
     broken = [finding for finding in findings if not finding.repaired]
@@ -105,11 +107,11 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
         print_json({"library": str(library), "findings": [asdict(f) for f in findings]})
     else:
         for finding in findings:
-            click.echo(f"{'mended' if finding.repaired else 'wrong'}: {legible(finding.what)}")
+            click.echo(f"{'repaired' if finding.repaired else 'wrong'}: {legible(finding.what)}")
         if not findings:
-            click.echo("catalogue, vectors, profile and files agree")
+            click.echo("no problems found")
         elif broken and not repair:
-            click.echo("mend it with `pixquery verify --repair`")
+            click.echo("repair it with `pixquery verify --repair`")
     if broken:
         click.get_current_context().exit(1)
 

@@ -1,4 +1,4 @@
-"""What commands load: packages that may be missing or wake threads, and photos."""
+"""Loads packages that may be missing or start threads, and photos."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def one_thread_for_small_sums() -> None:
-    """Keeps FAISS and NumPy from waking threads for one query's sums; before they are imported.
+    """Keeps FAISS and NumPy from starting threads. Call it before they are imported.
 
-    Their threads would fight with the encoder's for the same cores: on two busy ones a query took
-    three times as long.
+    Their threads would compete with the encoder's for the same cores: on two busy cores, a query
+    took three times as long.
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -27,7 +27,11 @@ def one_thread_for_small_sums() -> None:
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Says which extra to install where an import of it fails."""
+    """Names the extra to install if an import inside the block fails.
+
+    Raises:
+        MissingExtra: A package of the extra ``name`` is not installed.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
@@ -37,21 +41,21 @@ def extra(name: str) -> Iterator[None]:
 
 
 def some_photos(folder: Path, most: int) -> list[Path]:
-    """Photos of a folder and those in it, evenly chosen.
+    """At most ``most`` photos from a folder and its subfolders, evenly chosen.
 
     Raises:
-        BadRoot: It is no folder, or holds none.
+        BadRoot: ``folder`` is no folder, or contains no photo.
     """
     from pixquery.indexer.scan import roots_of, scan
 
     files = sorted(scan(roots_of([folder])[0]).files)
     if not files:
-        raise BadRoot(f"the folder {folder} holds no photo: name another with --photos DIR")
+        raise BadRoot(f"the folder {folder} contains no photos: name another with --photos DIR")
     return files[:: max(1, len(files) // most)][:most]
 
 
 def photo_loader(size: int, interpolation: str) -> Callable[[Path], Pixels]:
-    """Reads photos as an encoder wants them; errors name the photo."""
+    """A function that reads a photo as uint8[size, size, 3]; its errors name the photo."""
     from pixquery.db.errors import UnreadableImage
     from pixquery.indexer.decode import decode
     from pixquery.indexer.photos import read

@@ -1,4 +1,4 @@
-"""`mcp`: a library in the hands of assistants."""
+"""`mcp`: lets AI assistants search a library."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json
 
 
-@click.command(epilog="Example:  pixquery mcp --library ~/pixquery --json")
+@click.command(
+    epilog="""Example, to print what an assistant's settings need:
+
+\b
+pixquery mcp --library ~/pixquery --json"""
+)
 @shared
 def mcp(library: Path, as_json: bool) -> None:
-    """Let assistants search your photos, by the Model Context Protocol.
+    """Let AI assistants search your photos, over MCP.
 
-    An assistant starts this command itself and talks to it over stdin and stdout; --json prints the
-    entry for its settings and does nothing else. It can search, and see small pictures and details
-    of photos; it can change nothing.
+    An assistant starts this command itself and talks to it over stdin and stdout, using the Model
+    Context Protocol. It can search, and see details and small versions of photos. It cannot change
+    anything. --json only prints the entry for the assistant's settings.
     """
     if as_json:
         command, *words = _how_started()
@@ -38,11 +43,11 @@ def mcp(library: Path, as_json: bool) -> None:
 
 
 _CLI = Path(__file__).resolve().parent.parent / "cli.py"
-"""Only in a clone."""
+"""Exists only in a clone."""
 
 
 def _how_started() -> list[str]:
-    """How another program starts this one, from wherever it runs."""
+    """The command line by which another program starts pixquery, from any folder."""
     installed = shutil.which("pixquery")
     if installed:
         return [installed]

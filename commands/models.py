@@ -1,4 +1,4 @@
-"""`models`: the profiles at hand, adding others, and how the shipped one is made."""
+"""`models`: lists profiles, adds others, and exports the encoders of the shipped one."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "images"
 _MOST_PHOTOS = 300
 _A_FILE = 1000
-"""Bytes; no profile is made in so many steps."""
+"""Progress of this many is counted in bytes: no profile takes as many steps."""
 
 
-@click.group()
+@click.group(epilog="Example:  pixquery models add clip-b32")
 def models() -> None:
-    """Tell about profiles, add others, and make the shipped one."""
+    """List, add and export profiles."""
 
 
-@models.command("list")
+@models.command("list", epilog="Example:  pixquery models list --json")
 @shared
 def models_list(library: Path, as_json: bool) -> None:
-    """List the profiles at hand."""
+    """List the available profiles."""
     del library
     from pixquery.engine.profile import DEFAULT, load_profile, names
 
@@ -63,9 +63,9 @@ def models_list(library: Path, as_json: bool) -> None:
         weight = megabytes(row["bytes"])
         click.echo(f"{row['name']}{mark}: {row['description']}; {weight}, {row['licence']}")
         if not row["aligned"]:
-            click.echo(f"  to be trained first: pixquery train DATA --profile {row['name']}")
+            click.echo(f"  train it before use: pixquery train DATA --profile {row['name']}")
         elif not row["relevance"]:
-            click.echo("  orders by similarity alone: no relevance was trained")
+            click.echo("  orders by similarity alone: relevance is not trained")
 
 
 @models.command(
@@ -73,20 +73,20 @@ def models_list(library: Path, as_json: bool) -> None:
     epilog="""Examples:
 
 \b
-pixquery models add clip-b32
+pixquery models add clip-b32 --photos ~/Pictures
 pixquery models add resnet18-distilbert
 pixquery models add mine --image ./resnet-18 --text sentence-transformers/all-MiniLM-L6-v2""",
 )
 @click.argument("name")
-@click.option("--image", default="", metavar="SOURCE", help="Whose image encoder.")
-@click.option("--text", default="", metavar="SOURCE", help="Whose text encoder.")
+@click.option("--image", default="", metavar="SOURCE", help="Where the image encoder comes from.")
+@click.option("--text", default="", metavar="SOURCE", help="Where the text encoder comes from.")
 @click.option("--joint", default="", metavar="SOURCE",
-              help="Whose both, trained together: CLIP, SigLIP.")  # fmt: skip
+              help="Where both come from, if trained together (CLIP, SigLIP).")  # fmt: skip
 @click.option("--photos", metavar="DIR", type=click.Path(path_type=Path),
-              help="Some of your photos, a few hundred: the encoders are checked with them.",
+              help="A few hundred of your photos, to check the encoders with.",
               )  # fmt: skip
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
-              help="The profile's folder, where it is not to be called by name.")  # fmt: skip
+              help="Write the profile to DIR instead of among the named profiles.")  # fmt: skip
 @shared
 def models_add(
     name: str,
@@ -98,11 +98,12 @@ def models_add(
     library: Path,
     as_json: bool,
 ) -> None:
-    """Make a profile NAME out of other people's encoders.
+    """Make the profile NAME from other people's encoders.
 
-    A SOURCE is an id of the Hugging Face hub, a folder in its format, or torchvision's or timm's
-    file of ResNet weights. clip-b32, siglip-b16 and resnet18-distilbert need no further words. What
-    is made is checked against the original before it is kept; no code of a model is ever run.
+    SOURCE is a Hugging Face model id, a folder in that format, or a file of ResNet weights from
+    torchvision or timm. The names clip-b32, siglip-b16 and resnet18-distilbert need no SOURCE. The
+    new profile is checked against the original models before it is kept. Code that comes with a
+    model is never run.
     """
     del library
     from pixquery.engine.profile import profiles_folder
@@ -112,7 +113,7 @@ def models_add(
 
     place = photos or _EXAMPLES
     if not place.is_dir() and photos is None:
-        raise BadData("the encoders are checked with real photos: name some with --photos DIR")
+        raise BadData("the encoders are checked with real photos: name a folder with --photos DIR")
     files = some_photos(place, _MOST_PHOTOS)
 
     def load(size: int, interpolation: str) -> Pixels:
@@ -132,45 +133,44 @@ def models_add(
     if as_json:
         print_json(found)
         return
-    for line in _told(name, found):
+    for line in _summary(name, found):
         click.echo(line)
 
 
 def _counted(done: int, total: int) -> tuple[int, int]:
-    """Steps as they are; of downloads, which are told in bytes, the megabytes."""
+    """Steps unchanged; downloads, which are reported in bytes, in megabytes."""
     return (done, total) if total < _A_FILE else (done // 10**6, -(-total // 10**6))
 
 
-def _told(name: str, found: dict[str, Any]) -> list[str]:
+def _summary(name: str, found: dict[str, Any]) -> list[str]:
     agreement = ", ".join(
         f"{what} {cosines['lowest']:.4f}" for what, cosines in found["agreement"].items()
     )
-    called = name if Path(found["folder"]).name == name else found["folder"]
-    following = (
-        f"index photos with it:  pixquery index FOLDER --profile {called}"
+    profile = name if Path(found["folder"]).name == name else found["folder"]
+    next_step = (
+        f"index photos with it:  pixquery index FOLDER --profile {profile}"
         if found["aligned"]
-        else f"teach it which words suit which photos:  pixquery train DATA --profile {called} "
-        "--out DIR"
+        else f"train it before use:  pixquery train DATA --profile {profile} --out DIR"
     )
     return [
         f"added {name}: {megabytes(found['bytes'])}, {found['licence']}, in {found['folder']}",
         f"lowest cosine to the original: {agreement}",
-        following,
+        next_step,
     ]
 
 
 @models.command(
-    "export", epilog="Example:  pixquery models export --out profile --photos ~/Pictures"
+    "export", epilog="Example:  pixquery models export --out encoders --photos ~/Pictures"
 )
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
-              help="Where to write the models.")  # fmt: skip
+              help="Write the encoders to DIR.")  # fmt: skip
 @click.option("--photos", required=True, metavar="DIR", type=click.Path(path_type=Path),
-              help="A few hundred photos: they set the ranges of the 8-bit model.")  # fmt: skip
+              help="A few hundred photos, to set the ranges of the 8-bit model.")  # fmt: skip
 @shared
 def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None:
-    """Make the shipped profile's encoders from the pinned PyPI packages.
+    """Export the shipped profile's encoders from PyPI packages.
 
-    Alignment and relevance are then learned by `pixquery train --profile OUT`.
+    The packages are pinned. Then `pixquery train --profile OUT` learns alignment and relevance.
     """
     del library
     import numpy as np

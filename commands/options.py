@@ -1,4 +1,4 @@
-"""The options that every command takes, and those that say among which photos."""
+"""Options that every command takes, and the filters of `query` and `duplicates`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def shared(command: Command) -> Command:
-    """The options that every command takes."""
+    """Adds the options that every command takes."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option(
@@ -29,7 +29,7 @@ def shared(command: Command) -> Command:
             envvar="PIXQUERY_LIBRARY",
             default=lambda: user_data_path("pixquery", appauthor=False),
             show_default="$PIXQUERY_LIBRARY, else the user's data folder",
-            help="The library's folder.",
+            help="Folder of the library.",
         ),
     ):
         command = option(command)
@@ -37,64 +37,66 @@ def shared(command: Command) -> Command:
 
 
 def filtered(command: Command) -> Command:
-    """The options that say among which photos."""
+    """Adds the options that narrow the search to some photos."""
     for option in reversed((  # the last applied comes first in the help
         click.option("--root", "roots", metavar="DIR", multiple=True,
-                     type=click.Path(path_type=Path), help="Photos below DIR."),
+                     type=click.Path(path_type=Path), help="Only photos in DIR or below."),
         click.option("--path", "paths_like", metavar="GLOB", multiple=True,
-                     help="Photos whose path or name fits, such as '*/2019/*'."),
+                     help="Only photos whose path or name matches, such as '*/2019/*'."),
         click.option("--taken", metavar="WHEN",
-                     help="By the camera's clock: 2023, 2023-07, 2023..2024-06, 2023.."),
-        click.option("--modified", metavar="WHEN", help="By the file's time, likewise."),
+                     help="Only photos taken in this period: 2023, 2023-07, 2023..2024-06, 2023.."),
+        click.option("--modified", metavar="WHEN",
+                     help="Only photos modified in this period, written like --taken."),
         click.option("--orientation", type=click.Choice(["landscape", "portrait", "square"]),
-                     help="Photos of this shape."),
+                     help="Only photos of this shape."),
         click.option("--min-width", type=click.IntRange(1), metavar="PIXELS",
-                     help="Photos at least so wide."),
+                     help="Only photos at least this wide."),
         click.option("--min-height", type=click.IntRange(1), metavar="PIXELS",
-                     help="Photos at least so high."),
+                     help="Only photos at least this high."),
         click.option("--format", "formats", metavar="NAME", multiple=True,
-                     help="Photos of this format: jpeg, png, heic, raw ..."),
-        click.option("--camera", metavar="TEXT", help="Photos whose camera's name holds TEXT."),
+                     help="Only photos of this format: jpeg, png, heic, raw ..."),
+        click.option("--camera", metavar="TEXT",
+                     help="Only photos whose camera's name contains TEXT."),
         click.option("--near", metavar="LAT,LON[,KM]",
-                     help="Photos taken there, within 10 kilometres or KM."),
+                     help="Only photos taken within KM kilometres (default 10) of a place."),
     )):  # fmt: skip
         command = option(command)
     return command
 
 
-def filter_of(library: Library, asked: dict[str, Any]) -> Filter:
-    """The filter that the options of `filtered` say; they leave ``asked``."""
+def filter_of(library: Library, options: dict[str, Any]) -> Filter:
+    """The filter that the options of `filtered` describe. Removes them from ``options``."""
     from pixquery.db.records import Filter
     from pixquery.engine import wording
 
-    def understood(name: str, read: Callable[[str], Any]) -> Any:
-        text = asked.pop(name)
+    def parsed(name: str, read: Callable[[str], Any]) -> Any:
+        text = options.pop(name)
         return None if text is None else read(text)
 
-    roots = asked.pop("roots")
-    known = library.catalog.roots() if roots else ()  # each is counted
+    roots = options.pop("roots")
+    known = library.catalog.roots() if roots else ()  # counting their photos takes time
     return Filter(
         roots=tuple(wording.root_among(root, known) for root in roots),
-        paths=asked.pop("paths_like"),
-        taken=understood("taken", wording.period),
-        modified=understood("modified", wording.period),
-        orientation=asked.pop("orientation"),
-        min_width=asked.pop("min_width") or 0,
-        min_height=asked.pop("min_height") or 0,
-        formats=tuple(wording.format_name(name) for name in asked.pop("formats")),
-        camera=asked.pop("camera") or "",
-        near=understood("near", wording.near),
+        paths=options.pop("paths_like"),
+        taken=parsed("taken", wording.period),
+        modified=parsed("modified", wording.period),
+        orientation=options.pop("orientation"),
+        min_width=options.pop("min_width") or 0,
+        min_height=options.pop("min_height") or 0,
+        formats=tuple(wording.format_name(name) for name in options.pop("formats")),
+        camera=options.pop("camera") or "",
+        near=parsed("near", wording.near),
     )
 
 
-def why_none_asked(held: int, library: Path) -> str:
-    """Why no photo was even looked at: there is none, or none passes the filters."""
-    if not held:
+def why_no_photos(photo_count: int, library: Path) -> str:
+    """Why there was nothing to search: the library is empty, or no photo matches the filters."""
+    if not photo_count:
         return (
-            f"the library {library} holds no photos yet: add some with "
+            f"the library {library} contains no photos yet: add some with "
             f"`pixquery index FOLDER --library {quoted(library)}`"
         )
     return (
-        f"none of the library's {held:,} photos passes the filters: leave one out or widen it "
-        "(photos whose camera noted no time or place never pass --taken or --near)"
+        f"none of the library's {photo_count:,} photos matches the filters: remove or widen one "
+        "(photos without a recorded time or place never match --taken or --near)"
     )

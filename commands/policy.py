@@ -1,4 +1,4 @@
-"""`policy`: a library's list of stop words, on or off."""
+"""`policy`: turns a library's list of stop words on or off."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from pixquery.commands.printing import print_json, shown
 @click.argument("state", type=click.Choice(["show", "on", "off"]), default="show")
 @shared
 def policy(state: str, library: Path, as_json: bool) -> None:
-    """Refuse queries that hold a stop word, such as words about children.
+    """Refuse queries that contain a stop word.
 
-    `on` puts the list stop-words.txt into the library's folder, where you may edit it; `off` leaves
-    it there; `show` tells which of the two it is. It is off until you switch it on.
+    The policy is off by default. `on` copies the list stop-words.txt to the library's folder, where
+    you can edit it; the shipped list contains words about children. `off` keeps the file. `show`
+    prints the current state.
     """
     from pixquery.engine.library import Library
 
@@ -25,7 +26,7 @@ def policy(state: str, library: Path, as_json: bool) -> None:
         if state != "show":
             opened.switch_policy(on=state == "on")
         policed, words = opened.policed, opened.stop_words
-        # Switching off is the way out of a damaged list: it must not need one.
+        # Turning the policy off is the way out of a damaged list, so it must not read the list.
         count = None if state == "off" else len(opened.policy())
     if as_json:
         print_json(

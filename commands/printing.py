@@ -1,4 +1,4 @@
-"""How words, numbers, paths and documents are printed."""
+"""Prints text, numbers, paths and JSON documents."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pixquery.engine.legible import legible
 
 
 def say(text: str) -> None:
-    """A line on stderr: what is no data."""
+    """Prints a line that is not data, to stderr."""
     click.echo(legible(text), err=True)
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout."""
+    """Prints one JSON document to stdout."""
     # ASCII: a path that is not valid Unicode survives as escapes.
     click.echo(json.dumps(document, indent=2))
 
 
 def print_paths(paths: Iterable[Path], nul: bool) -> None:
-    """As the bytes that the system knows them by."""
+    """Prints paths as the bytes that the file system uses."""
     for path in paths:
         sys.stdout.buffer.write(os.fsencode(path) + (b"\0" if nul else b"\n"))
     sys.stdout.buffer.flush()
@@ -39,21 +39,21 @@ def shown(path: Path) -> str:
 
 
 def near(path: Path) -> str:
-    """A path as short as the current folder allows, for eyes rather than programs."""
+    """A path for people: relative if it is in the current folder."""
     here = Path.cwd()
     return shown(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def rounded(values: Mapping[str, float], digits: int) -> dict[str, float]:
-    """Figures of no more digits than they are good for."""
+    """Values rounded to ``digits`` decimal places."""
     return {name: round(value, digits) for name, value in values.items()}
 
 
 def iso(moment: datetime | None) -> str | None:
-    """A moment to the second, in ISO 8601."""
+    """A time in ISO 8601, to the second."""
     return moment.isoformat(timespec="seconds") if moment else None
 
 
 def megabytes(count: int) -> str:
-    """A number of bytes, for eyes."""
+    """A number of bytes as megabytes, for people."""
     return f"{count / 1e6:.1f} MB"

@@ -1,4 +1,4 @@
-"""The bar of long work."""
+"""The progress bar."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Protocol
 
 
 class Show(Protocol):
-    """Shows how far it is, and where there are several things to do, with which."""
+    """Updates the bar."""
 
     def __call__(self, done: int, total: int, what: str = "") -> None:
-        """Takes what is done, what there is to do, and its name if it is another."""
+        """Shows ``done`` of ``total``; ``what`` names the task if it is a new one."""
 
 
 def _nothing(done: int, total: int, what: str = "") -> None:
@@ -21,7 +21,7 @@ def _nothing(done: int, total: int, what: str = "") -> None:
 
 @contextmanager
 def progress_bar(what: str, unit: str) -> Iterator[Show]:
-    """A bar on stderr with rate and time left; nothing where stderr is no terminal."""
+    """Shows rate and time left on stderr, or nothing if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield _nothing
         return
@@ -50,7 +50,7 @@ def progress_bar(what: str, unit: str) -> Iterator[Show]:
 
         def show(done: int, total: int, what: str = "") -> None:
             nonlocal named
-            if what and what != named:  # a rate is of one thing
+            if what and what != named:  # each task has a rate of its own
                 named = what
                 bar.reset(task, description=what, total=None, rate="")
             speed = bar.tasks[0].speed if unit else None

@@ -1,4 +1,4 @@
-"""`query`: the photos that fit a description best."""
+"""`query`: finds the photos that match a description best."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pixquery.commands.hits import (
     write_sheet,
 )
 from pixquery.commands.loading import one_thread_for_small_sums, photo_loader
-from pixquery.commands.options import filter_of, filtered, shared, why_none_asked
+from pixquery.commands.options import filter_of, filtered, shared, why_no_photos
 from pixquery.commands.printing import print_json, print_paths
 from pixquery.db.errors import NothingFound
 from pixquery.engine.legible import legible
@@ -38,30 +38,30 @@ pixquery query "a beach" --minus people --plus sunset:0.5 --taken 2023..2024-06
 pixquery query --like holiday.jpg --orientation landscape"""
 )
 @click.argument("text", default="")
-@click.option("--plus", metavar="TEXT[:WEIGHT]", multiple=True, help="More of this.")
-@click.option("--minus", metavar="TEXT[:WEIGHT]", multiple=True, help="Less of this.")
-@click.option("--like", metavar="FILE[:WEIGHT]", multiple=True, help="Photos like this one.")
+@click.option("--plus", metavar="TEXT[:WEIGHT]", multiple=True, help="Find more of this.")
+@click.option("--minus", metavar="TEXT[:WEIGHT]", multiple=True, help="Find less of this.")
+@click.option("--like", metavar="FILE[:WEIGHT]", multiple=True, help="Find photos like this one.")
 @click.option("--like-id", metavar="ID", multiple=True, type=click.IntRange(1),
-              help="Photos like a hit, by its id.")  # fmt: skip
+              help="Find photos like this one in the library; --json shows ids.")  # fmt: skip
 @filtered
-@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="Hits to show.")
-@click.option("--offset", type=click.IntRange(0), default=0, help="Hits to leave out at the top.")
+@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="Number of hits.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Skip this many hits at the top.")
 @click.option("--candidates", type=click.IntRange(1), default=200, show_default=True,
-              help="Photos that the prefilter hands to the regressor at a time.")  # fmt: skip
+              help="Photos that are re-ranked at a time.")  # fmt: skip
 @click.option("--min-relevance", type=click.FloatRange(0, 1), default=0.0,
-              help="Leave out hits below, from 0 to 1.")  # fmt: skip
+              help="Leave out hits with a lower relevance.")  # fmt: skip
 @click.option("--rerank/--no-rerank", default=True,
-              help="Order by relevance, or by similarity alone.")  # fmt: skip
-@click.option("--paths", is_flag=True, help="Print paths only.")
+              help="Order by relevance (the default), or by similarity alone.")  # fmt: skip
+@click.option("--paths", is_flag=True, help="Print only the paths.")
 @click.option(
-    "-0", "nul", is_flag=True, help="With --paths: end each with NUL instead of a newline."
+    "-0", "nul", is_flag=True, help="With --paths: end each path with NUL instead of a newline."
 )
-@click.option("--ndjson", is_flag=True, help="Print one JSON document a hit.")
-@click.option("--pictures", is_flag=True, help="Show the hits as pictures in the terminal.")
+@click.option("--ndjson", is_flag=True, help="Print one JSON document per hit.")
+@click.option("--pictures", is_flag=True, help="Show pictures in the terminal.")
 @click.option("--sheet", metavar="FILE.html", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write the hits as a page of pictures that needs nothing else.")  # fmt: skip
+              help="Write the hits to one HTML file that contains the pictures.")  # fmt: skip
 @click.option("--open", "opened_hit", metavar="N", type=click.IntRange(1),
-              help="Open the hit of rank N with the system's viewer.")  # fmt: skip
+              help="Open hit N in the system's viewer.")  # fmt: skip
 @shared
 def query(
     library: Path,
@@ -72,16 +72,17 @@ def query(
     pictures: bool,
     sheet: Path | None,
     opened_hit: int | None,
-    **asked: Any,
+    **options: Any,
 ) -> None:
-    """Find the photos that TEXT describes best.
+    """Find photos by describing them.
 
-    Relevance, from 0 to 1, is what people would judge of photo and TEXT. It is predicted for a TEXT
-    alone: with --plus, --minus, --like or --like-id, hits are ordered by similarity. Without any of
-    these, and no TEXT, the newest photos come that the filters let through.
+    Write TEXT as a caption would describe the photo. Each hit has a relevance from 0 to 1: how well
+    TEXT describes it, as people would judge. Relevance is predicted for TEXT alone; with --plus,
+    --minus, --like or --like-id, hits are ordered by similarity instead. With nothing but filters,
+    the newest matching photos are shown.
     """
     if pictures and not (sys.stdout.isatty() and sys.stdin.isatty()):
-        raise click.UsageError("--pictures needs a terminal: --sheet FILE.html writes a page")
+        raise click.UsageError("--pictures needs a terminal: use --sheet FILE.html to write a page")
     one_thread_for_small_sums()
     from pixquery.engine.profile import load_profile
 
@@ -90,9 +91,9 @@ def query(
     from pixquery.engine.search import Query
 
     with Library.open(library) as opened:
-        question = Query(where=filter_of(opened, asked), parts=_parts(opened, asked), **asked)
+        question = Query(where=filter_of(opened, options), parts=_parts(opened, options), **options)
         answer = opened.search(question)
-        held = len(opened)
+        photo_count = len(opened)
     if as_json:
         print_json(answer_json(answer))
     elif ndjson:
@@ -105,38 +106,38 @@ def query(
     elif answer.hits:
         show_hits(answer)
     if not answer.hits:
-        raise NothingFound(_why_nothing(question, answer, held, library))
+        raise NothingFound(_why_nothing(question, answer, photo_count, library))
     if sheet is not None:
         write_sheet(answer, sheet)
     if opened_hit is not None:
         open_hit(answer, opened_hit)
 
 
-def _parts(library: Library, asked: dict[str, Any]) -> tuple[Part, ...]:
-    """What --plus, --minus, --like and --like-id say; they leave ``asked``."""
+def _parts(library: Library, options: dict[str, Any]) -> tuple[Part, ...]:
+    """The parts that --plus, --minus, --like and --like-id describe, removed from ``options``."""
     from pixquery.engine.search import Part
     from pixquery.engine.wording import weighted
 
     parts = []
     for option, sign in (("plus", 1), ("minus", -1)):
-        for given in asked.pop(option):
-            text, weight = weighted(given)
+        for argument in options.pop(option):
+            text, weight = weighted(argument)
             parts.append(Part(text=text, weight=sign * weight))
-    for given in asked.pop("like"):
-        name, weight = (given, 1.0) if Path(given).exists() else weighted(given)
+    for argument in options.pop("like"):
+        name, weight = (argument, 1.0) if Path(argument).exists() else weighted(argument)
         profile = library.profile
         pixels = photo_loader(profile.size, profile.interpolation)(Path(name))
         parts.append(Part(pixels=pixels, weight=weight, name=legible(Path(name).name)))
-    parts += [Part(id=image_id) for image_id in asked.pop("like_id")]
+    parts += [Part(id=image_id) for image_id in options.pop("like_id")]
     return tuple(parts)
 
 
-def _why_nothing(query: Query, answer: Answer, held: int, library: Path) -> str:
-    if not (held and answer.among):
-        return why_none_asked(held, library)
+def _why_nothing(query: Query, answer: Answer, photo_count: int, library: Path) -> str:
+    if not (photo_count and answer.among):
+        return why_no_photos(photo_count, library)
     if query.min_relevance > 0:
         return (
-            f"no photo reaches the relevance {query.min_relevance:g} for {query.text!r}: "
+            f"no photo has a relevance of {query.min_relevance:g} or more for {query.text!r}: "
             "lower --min-relevance or describe the photo in other words"
         )
-    return f"there is no hit after the first {query.offset:,}: lower --offset"
+    return f"there are no hits after the first {query.offset:,}: lower --offset"

@@ -1,4 +1,4 @@
-"""`score`: relevance and similarity of given pairs."""
+"""`score`: computes similarity and relevance for pairs of photo and text."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pixquery.commands.progress import progress_bar
 
 @click.command(epilog="Example:  pixquery score pairs.csv > scored.csv")
 @click.argument("pairs", metavar="PAIRS.csv", type=click.Path(path_type=Path))
-@click.option("--profile", metavar="NAME|DIR", help="Models to use; else the library's.")
+@click.option("--profile", metavar="NAME|DIR", help="Models to use instead of the library's.")
 @shared
 def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> None:
-    """Tell the relevance and similarity of given pairs.
+    """Score how well texts describe photos.
 
-    PAIRS.csv has the columns `image,text`; the same comes out with `similarity,relevance` added.
-    Image paths are looked for from the current folder, then from the file's own. The library need
-    not hold the photos.
+    PAIRS.csv has the columns `image,text`. The output is the same table with the columns
+    `similarity,relevance` added. Image paths are relative to the current folder, or else to the
+    folder of PAIRS.csv. The photos need not be in the library.
     """
     from pixquery.engine.library import CATALOGUE, Library
     from pixquery.engine.profile import load_profile
     from pixquery.trainer.measuring.pairs import read_pairs
     from pixquery.trainer.measuring.score import score as judge
 
-    asked = read_pairs(pairs)
+    to_score = read_pairs(pairs)
     if profile is None and (library / CATALOGUE).is_file():
         with Library.open(library) as opened:
             models = opened.profile
@@ -38,7 +38,7 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
         models = load_profile(profile) if profile else load_profile()
     with progress_bar("Scoring", "photos") as progress:
         load = photo_loader(models.size, models.interpolation)
-        scored = judge(asked, models, load, progress)
+        scored = judge(to_score, models, load, progress)
     rows = [
         {
             "image": pair.given or str(pair.image),

@@ -1,4 +1,4 @@
-"""`serve`: the gallery and the REST API."""
+"""`serve`: runs the gallery and the REST API."""
 
 from __future__ import annotations
 
@@ -19,21 +19,24 @@ pixquery serve --open
 PIXQUERY_TOKEN=... pixquery serve --host 0.0.0.0"""
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
-              help="Where to listen; other computers reach any but this one, by a token.",
+              help="Address to listen on; needs a token if other computers can reach it.",
               )  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True,
-              help="Where to listen; 0 takes any that is free.")  # fmt: skip
+              help="Port to listen on; 0 picks a free one.")  # fmt: skip
 @click.option("--token", envvar="PIXQUERY_TOKEN", default="", metavar="WORD",
-              help="What clients must show; better as $PIXQUERY_TOKEN, which others cannot list.",
+              help="Password for clients; $PIXQUERY_TOKEN hides it from other users.",
               )  # fmt: skip
 @click.option("--open", "opens", is_flag=True, help="Open the gallery in the browser.")
 @shared
 def serve(host: str, port: int, token: str, opens: bool, library: Path, as_json: bool) -> None:
-    """Show the library in the browser, and answer other programs, until Ctrl-C.
+    """Start the gallery in the browser, and its API.
 
-    The gallery lies at the address that is printed, the API's description below it at docs. Only
-    this computer is answered; with --host and a token others are, too: in the browser by visiting
-    the address with ?token=WORD once, in programs by the header Authorization: Bearer WORD.
+    The command prints the address of the gallery and runs until Ctrl-C. The API is documented at
+    /docs below that address.
+
+    By default only this computer can connect. To let others in, set --host and a token. In a
+    browser, open the address with ?token=WORD once; programs send the header Authorization: Bearer
+    WORD.
     """
     one_thread_for_small_sums()
     with extra("web"):
@@ -44,11 +47,11 @@ def serve(host: str, port: int, token: str, opens: bool, library: Path, as_json:
         if as_json:
             print_json({"url": url, "library": str(library)})
         else:
-            click.echo(f"pixquery serves {shown(library)} at {url}  (Ctrl-C ends it)")
+            click.echo(f"serving {shown(library)} at {url}  (press Ctrl-C to stop)")
         if opens:
             click.launch(entrance(url, token))
 
     try:
         run(library, host=host, port=port, token=token, ready=ready)
     except KeyboardInterrupt:
-        say("no longer serving")
+        say("stopped serving")

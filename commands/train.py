@@ -1,4 +1,4 @@
-"""`train`: a profile learned from captions and people's ratings."""
+"""`train`: learns a profile from captions and people's ratings."""
 
 from __future__ import annotations
 
@@ -15,37 +15,42 @@ from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
 
 
-@click.command(epilog="Examples:  pixquery train ./flickr8k --out ./my-profile;  "
-              "pixquery train ratings.csv --scale 1..5 --out ./my-profile")  # fmt: skip
+@click.command(
+    epilog="""Examples:
+
+\b
+pixquery train ./flickr8k --out ./my-profile
+pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
+)
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
-              help="The new profile's folder; report.html lies in it.")  # fmt: skip
-@click.option("--profile", metavar="NAME|DIR", help="Whose encoders to begin with.")
-@click.option("--seed", type=int, default=0, show_default=True)
+              help="Write the new profile and report.html to DIR.")  # fmt: skip
+@click.option("--profile", metavar="NAME|DIR", help="Profile whose encoders to start from.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of random numbers.")
 @click.option("--quick", is_flag=True,
-              help="In a fifth of the time: text encoder as it is, less compared.")  # fmt: skip
+              help="Take a fifth of the time: keep the text encoder, compare less.")  # fmt: skip
 @click.option("--tune", type=click.IntRange(0), default=0, metavar="N",
-              help="Search better settings of regressors in N trials each.")  # fmt: skip
+              help="Tune the settings of each regressor in N trials.")  # fmt: skip
 @click.option("--stop-words", type=click.Choice(["pairs", "all", "off"]), default="pairs",
               show_default=True,
-              help="What the stop-word list takes out: rated pairs, captions as well, or nothing.",
+              help="Where to apply the stop-word list: rated pairs, captions as well, or nothing.",
               )  # fmt: skip
 @click.option("--scale", default="0..1", show_default=True, metavar="LO..HI",
-              help="Of the ratings in a CSV.")  # fmt: skip
+              help="Lowest and highest rating in a CSV.")  # fmt: skip
 @click.option("--aggregation", default="mean", show_default=True, metavar="NAME",
-              help="How several ratings of a pair become one: mean, median, majority; where the "
-              "CSV names workers also dawid-skene, one-coin, glad, mace, wawa.")  # fmt: skip
+              help="How to combine several ratings of a pair: mean, median, majority; if the CSV "
+              "names workers, also dawid-skene, one-coin, glad, mace, wawa.")  # fmt: skip
 @shared
 def train(
     data: Path, out: Path, profile: str | None, library: Path, as_json: bool, **chosen: Any
 ) -> None:
-    """Learn alignment and relevance from captions and people's ratings, and write a profile.
+    """Train a profile from captions and people's ratings.
 
-    DATA is a folder with captions_train.csv, captions_rated.csv, ExpertAnnotations.tsv and images/,
-    or a CSV of your own ratings with the columns image, text, rating and perhaps worker: then only
-    relevance is learned.
+    DATA is a folder with captions_train.csv, captions_rated.csv, ExpertAnnotations.tsv and images/.
+    It can also be a CSV of your own ratings, with the columns image, text, rating and optionally
+    worker; then only relevance is learned.
     """
-    del library  # every command takes the option; training needs none
+    del library  # every command takes the option; training does not need it
     from pixquery.engine.profile import load_profile
 
     with extra("train"):
@@ -81,5 +86,5 @@ def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
             recalls = " / ".join(f"{100 * stages[stage][f'recall@{k}']:.1f}" for k in (1, 5, 10))
             yield f"recall@1 / 5 / 10 by {name}: {recalls} %"
     out = found["out"]
-    yield f"wrote the profile {out}, and what was measured to {Path(out) / 'report.html'}"
+    yield f"wrote the profile to {out} and a report to {Path(out) / 'report.html'}"
     yield f"use it with:  pixquery index FOLDER --profile {quoted(out)}"

@@ -456,7 +456,7 @@ def test_a_damaged_profile_is_a_sentence(
             run = spawn("query", "red", "--library", library)
         assert run.returncode == 1
         assert name in sentence(run.stderr)
-        assert "defect" not in run.stderr
+        assert "This is a bug" not in run.stderr
 
 
 def test_damaged_photos_bring_no_noise(

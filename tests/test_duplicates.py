@@ -274,7 +274,7 @@ def test_duplicates_take_filters(place: Path, squares: Path, invoke: Invoke) -> 
     assert (found["among"], found["copies"]) == (9, 1)
     none = invoke(*asked, "--min-width", "9000")
     assert (none.exit_code, parsed(none)["groups"]) == (3, [])
-    assert "passes the filters" in none.stderr
+    assert "matches the filters" in none.stderr
 
 
 def test_without_duplicates_the_exit_code_is_3(
@@ -284,7 +284,7 @@ def test_without_duplicates_the_exit_code_is_3(
     assert invoke("index", squares, *library, "--profile", colours).exit_code == 0
     none = invoke("duplicates", *library, "--threshold", "1")
     assert (none.exit_code, none.stdout) == (3, "")
-    assert none.stderr.startswith("pixquery: none of the 8 photos is there more than once")
+    assert none.stderr.startswith("pixquery: no duplicates among the 8 photos")
     assert none.stderr.count("\n") == 1
     assert invoke("duplicates", *library, "--threshold", "0").exit_code == 2
 
@@ -303,5 +303,5 @@ def test_duplicates_on_a_terminal(place: Path, monkeypatch: pytest.MonkeyPatch) 
         show_duplicates(library.duplicates())
     text = shown.getvalue()
     assert "48 x 32" in text
-    assert "3 of 11 photos are superfluous" in text
+    assert "3 of 11 photos are duplicates" in text
     assert "in 2 groups" in text

@@ -303,15 +303,15 @@ def test_the_command_with_judgements(
     assert {*measures["ci95"]} == {"first_stage", "reranked", "gain"}
     assert measures["ci95"]["gain"]["AP"] == [0, 0]
     assert told.stderr.splitlines() == [
-        "judged photos that the library lacks, not found where relevant: 1, for example lost.jpg",
-        "judged query ids that are not asked: 1, for example 9",
-        "queries left out of the graded measures, no photo relevant: 1, for example 2",
+        "judged photos that are not in the library, not found if relevant: 1, for example lost.jpg",
+        "judged query ids that are not among the queries: 1, for example 9",
+        "queries without a relevant photo, left out of the graded measures: 1, for example 2",
     ]
     assert json.loads((tmp_path / "report" / "evaluation.json").read_text()) == found
     assert len((tmp_path / "report" / "measures.csv").read_text().splitlines()) == 2
     words_of_it = invoke(*words).stdout
     assert "1 queries with 3 graded judgements" in words_of_it
-    assert "nobody judged 6.0 (prefilter) and 6.0 (re-ranked)" in words_of_it
+    assert "on average: 6.0 (prefilter), 6.0 (re-ranked)" in words_of_it
     for name in measures["first_stage"]:
         assert f"\n{name} " in words_of_it
 

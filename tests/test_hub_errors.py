@@ -1,6 +1,5 @@
 """What a user can do when the hub refuses, fails or cannot be reached."""
 
-import resource
 from pathlib import Path
 
 import pytest
@@ -82,6 +81,7 @@ def test_a_full_disk_is_told(hub: Hub, tmp_path: Path) -> None:
     """As full as a limit on the size of files makes it."""
     files = resnet(2)
     hub.publish(RESNET, files)
+    resource = pytest.importorskip("resource", reason="limits on the size of files need POSIX")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
     try:

@@ -145,7 +145,7 @@ def test_a_hit_is_opened_with_the_systems_viewer(
     assert opened == str(place.parent / "photos" / "red.png")
     beyond = invoke(*asked, "--open", "2", PATH=str(tmp_path / "bin"))
     assert beyond.exit_code == 3
-    assert "those shown are 1 to 1" in beyond.stderr
+    assert "the hits shown are 1 to 1" in beyond.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS has a program of its own")
@@ -154,7 +154,7 @@ def test_no_viewer_is_a_sentence(place: Path, tmp_path: Path, invoke: Invoke) ->
     (tmp_path / "none").mkdir()
     without = invoke(*asked, PATH=str(tmp_path / "none"))
     assert without.exit_code == 1
-    assert "no program is known that opens photos" in without.stderr
+    assert "found no program that opens photos" in without.stderr
     program(tmp_path / "bin", "gio", "exit 4")
     failing = invoke(*asked, PATH=str(tmp_path / "bin"))
     assert failing.exit_code == 1

@@ -70,7 +70,7 @@ def watching(place: Path, *words: str | Path) -> Iterator[subprocess.Popen[str]]
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
         assert "Traceback" not in errors
-        assert "no longer watching" in errors
+        assert "stopped watching" in errors
         assert process.returncode in (0, 130)  # the latter in the midst of a pass
     finally:
         process.kill()

@@ -266,7 +266,7 @@ class _Case:
 
     def _understood(self, ended: Ended) -> Iterator[str]:
         """A command says one sentence, or prints its findings."""
-        if ended.status < 0 or "Traceback" in ended.said or "This is a defect" in ended.said:
+        if ended.status < 0 or "Traceback" in ended.said or "This is a bug" in ended.said:
             yield f"ended with {ended.status}: {ended.said}"
 
     def _odd(self, found: Any) -> str:

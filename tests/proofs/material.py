@@ -422,6 +422,6 @@ class NoFaults(RuntimeError):
 def refusal(said: str) -> list[str]:
     """What is wrong with the way a failure was told; empty when it is one clear sentence."""
     lines = [line for line in said.splitlines() if line.strip()]
-    if len(lines) == 1 and lines[0].startswith("pixquery: ") and "defect" not in lines[0]:
+    if len(lines) == 1 and lines[0].startswith("pixquery: ") and "This is a bug" not in lines[0]:
         return []
     return [f"not one sentence: {said.strip()!r}"]
