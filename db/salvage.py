@@ -69,8 +69,8 @@ def salvage(file: Path) -> None:
             )
     except OSError as error:
         raise StorageFailed(
-            f"the catalogue {file} cannot be repaired ({error.strerror}): make room or fix its "
-            "permissions, then run the same command again"
+            f"the catalogue {file} cannot be repaired ({error.strerror}): make room, fix its "
+            "permissions or close other programs that use it, then run the same command again"
         ) from error
     except sqlite3.OperationalError as error:
         raise StorageFailed(
@@ -80,7 +80,7 @@ def salvage(file: Path) -> None:
 
 
 def _parts(file: Path) -> list[Path]:
-    """The catalogue and its write-ahead log; SQLite makes the log's index anew when it opens it."""
+    """The catalogue and its write-ahead log; SQLite rebuilds the log's index when it opens it."""
     return [part for part in (file, file.with_name(f"{file.name}-wal")) if part.exists()]
 
 
@@ -229,7 +229,7 @@ def _common_root(connection: sqlite3.Connection, rows: list[_Row]) -> int:
 
 
 def _raise_revision(connection: sqlite3.Connection) -> None:
-    """Raises the revision above every vector's, so that the index file is built anew."""
+    """Raises the revision above every vector's, so that the index file is rebuilt."""
     noted = connection.execute("SELECT value FROM settings WHERE name = 'revision'").fetchone()
     newest = [
         connection.execute(f"SELECT max(revision) FROM {table.name}").fetchone()[0] or 0

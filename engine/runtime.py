@@ -53,7 +53,7 @@ def compiled(
 ) -> "ov.CompiledModel":
     """Compiles a model, or loads it compiled from the cache.
 
-    Each model has a folder of its own in the cache, which appears there complete: OpenVINO writes
+    Each model has its own folder in the cache, which appears there complete: OpenVINO writes
     files in place, and programs that filled a folder at the same time would read each other's
     incomplete files, and crash.
 
