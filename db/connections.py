@@ -112,7 +112,7 @@ class Connections:
         finally:
             if idle is self._idle and not self._frozen:
                 idle.append(connection)
-            else:  # closed meanwhile; or frozen, when each transaction opens the file anew
+            else:  # closed meanwhile; or frozen, when each transaction opens the file again
                 connection.close()
 
     def _connected(self) -> sqlite3.Connection:
