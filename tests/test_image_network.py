@@ -47,6 +47,7 @@ def test_resnet18_as_torchvision_saves_it(plain: Any, tmp_path: Path) -> None:
     found = image_network(of(tmp_path / "resnet18-f37072fd.pth"))
     assert (found.what, found.dimension, found.convolutional) == ("ResNet-18", 512, True)
     assert (found.preparation.size, found.preparation.interpolation) == (224, "bilinear")
+    assert found.classes is not None
     assert found.classes.weight == pytest.approx(plain.fc.weight.detach().numpy())
     assert found.classes.names[:2] == ("tench", "goldfish")
     assert len(found.classes.names) == 1000
@@ -96,8 +97,10 @@ def test_resnets_as_transformers_save_them(layer_type: str, folder: Path) -> Non
     ours = vectors(found, torch.from_numpy(pixels))
     assert ours == pytest.approx(wanted, abs=1e-4, rel=1e-4)
     assert found.convolutional
+    assert found.classes is not None
     assert found.classes.names == ("cat", "dog", "balloon")
     bias = theirs.classifier[1].bias.detach().numpy()
+    assert found.classes is not None
     assert ours @ found.classes.weight.T + bias == pytest.approx(answers, abs=1e-3, rel=1e-3)
     # The same weights by torchvision's names are the same network.
     state = checkpoints.in_torchvision_words(dict(theirs.state_dict()))
@@ -127,6 +130,7 @@ def test_the_pooling_of_a_classifier_is_what_its_last_layer_sees(folder: Path) -
         answers = theirs(prepared(pixels, OWN_MEAN, OWN_DEVIATION)).logits.numpy()
     ours = vectors(found, torch.from_numpy(pixels))
     bias = theirs.classifier.bias.detach().numpy()
+    assert found.classes is not None
     assert ours @ found.classes.weight.T + bias == pytest.approx(answers, abs=1e-3)
     assert not found.convolutional
 

@@ -73,7 +73,7 @@ def test_old_transformers_scaled_to_the_middle(folder: Path) -> None:
 def test_files_of_a_vision_model_that_are_missing(folder: Path) -> None:
     checkpoints.resnet(folder)
     (folder / "preprocessor_config.json").unlink()
-    assert "does not tell how its photos are prepared" in told(image_network, folder)
+    assert "does not say how its photos are prepared" in told(image_network, folder)
 
 
 def test_timm_says_nothing_of_use(folder: Path) -> None:

@@ -34,10 +34,13 @@ def pairs() -> Judged:
 
 
 class Backwards:
-    """Judges photos the better the less alike they are."""
+    """Prefers the photos that are least similar."""
 
     def score(self, texts: Floats, photos: Floats) -> Floats:
         return np.asarray(0.5 - 0.5 * (photos @ texts[0]), np.float32)
+
+    def spread(self, vectors: Floats) -> Floats:
+        return np.zeros(len(vectors), np.float32)
 
 
 def test_ranks_are_those_of_sorting_everything() -> None:

@@ -58,7 +58,7 @@ def test_every_pair_is_predicted_once_by_who_has_not_seen_it(pairs: Judged) -> N
     def spy(features: Floats, targets: Values, weights: Values) -> Predict:
         seen = {int(row) for row in features[:, 0]}
 
-        def predict(unseen: Floats) -> object:
+        def predict(unseen: Floats) -> Values:
             told.append((seen, {int(row) for row in unseen[:, 0]}))
             return np.zeros(len(unseen))
 

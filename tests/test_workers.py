@@ -63,7 +63,7 @@ def test_few_rows_and_two_columns_may_be_sorted_by_chance() -> None:
         (user(("a", "x", 1, "ann"), ("b", "x", 2, "bob")), "no pair was rated by two"),
         (user(*[("a", "x", n, f"w{n}") for n in range(11)]), "few distinct ratings, at most 10"),
         (user(*[(f"{n}", "x", grade, worker) for n in range(30)
-                for grade, worker in ((1, "low"), (2, "mid"), (4, "high"))]), "no person"),
+                for grade, worker in ((1, "low"), (2, "mid"), (4, "high"))]), "no column is one"),
     ],
 )  # fmt: skip
 def test_ratings_that_tell_nothing_of_workers(ratings: list[Rating], words: str) -> None:

@@ -162,8 +162,8 @@ def curve(name: str, points: Sequence[tuple[float, float]]) -> str:
 
     return svg_of(
         f"curve-{name}",
-        f"Line chart: {name} during the training of the alignment, from {start:.3f} at step {first:g} to "
-        f"{end:.3f} at step {last:g}.",
+        f"Line chart: {name} during the training of the alignment, from {start:.3f} at step "
+        f"{first:g} to {end:.3f} at step {last:g}.",
         draw,
         (400, 250),
     )

@@ -119,7 +119,8 @@ def evaluate_graded(
     if len(unknown) == len(of_query):
         raise BadData(
             f"none of the {len(of_query):,} judged query ids (for example {judgements[0].query_id})"
-            f" is an id of the {len(rows):,} queries (for example {queries[0].id}): use the same ids"
+            f" is among those of the {len(rows):,} queries (for example {queries[0].id}): use the "
+            "same ids"
         )
     counted = {
         id_: _grades(id_, of_query[id_], photos)
@@ -269,8 +270,8 @@ def _grades(
         for id_ in photos[each.image]:
             if id_ in grades:
                 raise BadData(
-                    f"{grades[id_][0]} and {each.image} are the same photo, judged twice for the query "
-                    f"{query_id}: keep one of the judgements"
+                    f"{grades[id_][0]} and {each.image} are the same photo, judged twice for the "
+                    f"query {query_id}: keep one of the judgements"
                 )
             grades[id_] = each.image, each.relevance
     return grades
