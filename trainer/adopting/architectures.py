@@ -101,7 +101,7 @@ def load(
     for name, stored, wanted in sorted(loading["mismatched_keys"]):
         raise SourceUnusable(
             f"{source.weights} has weights {name} of the shape {tuple(stored)}, and config.json "
-            f"asks for {tuple(wanted)}: download both again from one place"
+            f"asks for {tuple(wanted)}: download both again from the same source"
         )
     missing = sorted(name for name in loading["missing_keys"] if "pooler." not in name)
     if missing:
@@ -138,7 +138,7 @@ def sizes_checked(source: Source, size: int) -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         raise SourceUnusable(
             f"{source.named} cannot read photos of {size} x {size} pixels, the size in its "
-            f"preprocessor_config.json ({_short(error)}): download both again from one place"
+            f"preprocessor_config.json ({_short(error)}): download both again from the same source"
         ) from error
 
 

@@ -35,7 +35,7 @@ _SAMPLES = (
     "東京 🎉",
     "the quick brown fox " * 100,
 )
-"""Texts that both readings of a vocabulary must split alike: case, accents, other scripts, length."""
+"""Texts that both readings of a vocabulary must split alike: case, accents, scripts, length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def read_pieces(source: Source, config: Any, positions: int | None) -> Pieces:
     Raises:
         SourceUnusable: There is no vocabulary, or it cannot be read or rewritten without loss.
     """
-    found = [name for name in _VOCABULARIES if (source.folder / name).is_file()]
-    if not found:
+    present = [name for name in _VOCABULARIES if (source.folder / name).is_file()]
+    if not present:
         raise SourceUnusable(
             f"{source.named} has no vocabulary: put its tokenizer.json into {source.folder}"
         )
@@ -78,7 +78,7 @@ def read_pieces(source: Source, config: Any, positions: int | None) -> Pieces:
             f"{source.named} pads texts on the {entries['padding_side']}, which pixquery "
             "does not support: choose another text model"
         )
-    if config.model_type == "siglip" and _SIGLIP in found:
+    if config.model_type == "siglip" and _SIGLIP in present:
         pieces = _of_siglip(source, entries, positions)
     else:
         pieces = _rewritten(source, config, positions)
@@ -87,7 +87,7 @@ def read_pieces(source: Source, config: Any, positions: int | None) -> Pieces:
     if rows is not None and known > rows:
         raise SourceUnusable(
             f"the vocabulary of {source.named} has {known} pieces, and the network knows {rows}: "
-            "download both again from one place"
+            "download both again from the same source"
         )
     return pieces
 
@@ -144,25 +144,27 @@ def read_json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        found = json.loads(file.read_text("utf-8"))
+        content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SourceUnusable(f"the file {file} is no JSON ({error}): download it again") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise SourceUnusable(f"the file {file} is no JSON object: download it again")
-    return found
+    return content
 
 
 def _original(source: Source, config: Any) -> Any:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    place = str(source.folder)
+    folder = str(source.folder)
     try:
         with quiet():
             if config.model_type == "siglip":
-                found: Any = PreTrainedTokenizerFast.from_pretrained(place, local_files_only=True)
+                tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(
+                    folder, local_files_only=True
+                )
             else:
-                found = AutoTokenizer.from_pretrained(
-                    place, config=config, local_files_only=True, trust_remote_code=False
+                tokenizer = AutoTokenizer.from_pretrained(
+                    folder, config=config, local_files_only=True, trust_remote_code=False
                 )
     except ImportError as error:
         raise SourceUnusable(
@@ -174,21 +176,21 @@ def _original(source: Source, config: Any) -> Any:
             f"the vocabulary of {source.named} cannot be read ({_first_line(error)}): download "
             "it again, or choose another text model"
         ) from error
-    if not hasattr(found, "backend_tokenizer"):
+    if not hasattr(tokenizer, "backend_tokenizer"):
         raise SourceUnusable(
             f"{source.named} splits texts with its own code, not with a tokenizer.json: choose "
             "another text model"
         )
-    return found
+    return tokenizer
 
 
 def _first_line(error: Exception) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _most(source: Source, positions: int | None, told: int) -> int:
+def _most(source: Source, positions: int | None, longest: int) -> int:
     sentences = read_json(source.folder / "sentence_bert_config.json").get("max_seq_length")
-    return min(LONGEST, told, positions or LONGEST, sentences or LONGEST)
+    return min(LONGEST, longest, positions or LONGEST, sentences or LONGEST)
 
 
 def _plain(tokenizer: Tokenizer, most: int, pad: int) -> Pieces:

@@ -238,8 +238,8 @@ def write_measures(file: Path, graded: Graded) -> None:
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["query_id", "query_text", *columns])
-        for place, query in enumerate(graded.queries):
-            cells = [f"{values[place]:.6g}" for values in columns.values()]
+        for column, query in enumerate(graded.queries):
+            cells = [f"{values[column]:.6g}" for values in columns.values()]
             writer.writerow([query.id, query.text, *cells])
 
 
@@ -281,11 +281,11 @@ def _relevances(ordered: Ids, grades: Mapping[int, tuple[str, float]]) -> Values
     """float64[c]: the relevance of an answer's photos; further copies of a photo gain nothing."""
     relevances = np.zeros(len(ordered))
     seen: set[str] = set()
-    for place, id_ in enumerate(ordered):
+    for position, id_ in enumerate(ordered):
         name, relevance = grades.get(int(id_), ("", 0.0))
         if name and name not in seen:
             seen.add(name)
-            relevances[place] = relevance
+            relevances[position] = relevance
     return relevances
 
 
