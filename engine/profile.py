@@ -147,7 +147,7 @@ class Profile:
         fails there fails again, and is told, when it is used.
         """
         # Imported here: two threads that import take turns, and the models would wait longer.
-        import engine.encoders  # noqa: F401
+        import pixquery.engine.encoders  # noqa: F401
 
         def load() -> None:
             with suppress(ProfileDamaged):

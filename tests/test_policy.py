@@ -509,5 +509,5 @@ def test_a_query_without_a_policy_pays_nothing(library: Library) -> None:
 def test_the_list_is_installed_with_the_package() -> None:
     setup = ConfigParser()
     setup.read(REPOSITORY / "setup.cfg")
-    assert STOP_WORDS in setup["options.package_data"]["engine"].split()
+    assert STOP_WORDS in setup["options.package_data"]["pixquery.engine"].split()
     assert "snowballstemmer" in setup["options"]["install_requires"]

@@ -43,7 +43,7 @@ class Elements(HTMLParser):
 
 def test_pages_sheets_and_terminals_use_the_same_words() -> None:
     """What the gallery's script says of a relevance is what is said everywhere, to a hair."""
-    script = (REPOSITORY / "web" / "static" / "words.js").read_text("utf-8")
+    script = (REPOSITORY / "pixquery" / "web" / "static" / "words.js").read_text("utf-8")
     steps = re.findall(r'\{ least: ([\d.]+), level: (\d), word: "([^"]+)" \}', script)
     assert len(steps) == 4
     told = (REPOSITORY / "docs" / "search.md").read_text("utf-8")
@@ -128,7 +128,7 @@ def test_words() -> None:
 
 
 def test_words_are_those_of_the_gallery() -> None:
-    source = (Path(__file__).parent.parent / "web" / "static" / "words.js").read_text("utf-8")
+    source = (REPOSITORY / "pixquery" / "web" / "static" / "words.js").read_text("utf-8")
     for words in ("fits very well", "fits", "fits partly", "hardly fits"):
         assert re.search(rf'word: "{words}"', source)
 

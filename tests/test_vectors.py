@@ -144,7 +144,7 @@ def test_letting_go_of_an_inverted_file_does_no_harm() -> None:
     program = """
 import gc
 import numpy as np
-import engine.vectors as v
+import pixquery.engine.vectors as v
 ids = np.arange(v.EXACT_LIMIT + 1)
 rows = np.random.default_rng(0).normal(size=(len(ids), 4)).astype(np.float32)
 rows /= np.linalg.norm(rows, axis=1, keepdims=True)
