@@ -94,6 +94,20 @@ def test_the_package_runs_as_a_module(python: Run) -> None:
     assert done.stdout == f"pixquery, version {pixquery.__version__}\n", done.stderr
 
 
+def test_nobody_imports_a_room_by_its_bare_name() -> None:
+    """In a clone it would be found beside `cli.py`; once installed, it would be somebody else's."""
+    for folder in [*(REPOSITORY / "pixquery" / room for room in ROOMS), REPOSITORY / "benchmarks",
+                   REPOSITORY / "tests"]:  # fmt: skip
+        for file in folder.rglob("*.py"):
+            names = set()
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    names.add((node.module or "").partition(".")[0])
+            assert not names & set(ROOMS), file
+
+
 # -- links that were checked out as text ------------------------------------------------------
 
 _EVERY_MODULE = """

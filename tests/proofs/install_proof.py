@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import urllib.request
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
@@ -59,10 +60,10 @@ def main() -> None:
             "python": sys.version.split()[0],
             "beside": OTHERS,
             "built": proof.build(),
-            "wheel": proof.attempt(proof.use_wheel),
-            "clone": proof.attempt(proof.use_clone),
-            "editable": proof.attempt(proof.use_editable),
-            "sdist": proof.attempt(lambda: proof.use_sdist(options.tests)),
+            "wheel": proof.attempt("wheel", proof.use_wheel),
+            "clone": proof.attempt("clone", proof.use_clone),
+            "editable": proof.attempt("editable", proof.use_editable),
+            "sdist": proof.attempt("sdist", lambda: proof.use_sdist(options.tests)),
         }
     failures = [name for name, found in document.items()
                 if isinstance(found, dict) and "failed" in found]  # fmt: skip
@@ -82,11 +83,11 @@ class Proof:
         self.python = str(folder / "venv" / SCRIPTS / f"python{SUFFIX}")
         self.program = str(folder / "venv" / SCRIPTS / f"pixquery{SUFFIX}")
 
-    def attempt(self, use: Any) -> dict[str, Any]:
+    def attempt(self, name: str, use: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What an installation answered, or why it failed."""
-        say(f"{use.__name__.replace('_', ' ')}")
+        say(f"using the {name}")
         try:
-            return dict(use())
+            return use()
         except Failed as failure:
             return {"failed": str(failure)}
 
@@ -107,7 +108,8 @@ class Proof:
         self._pip("install", "web.py==0.62")
         contents = contents_of(wheel)
         found: dict[str, Any] = {
-            "megabytes": {file.name: round(file.stat().st_size / 1e6, 1) for file in (wheel, sdist)},
+            "megabytes": {file.name: round(file.stat().st_size / 1e6, 1)
+                          for file in (wheel, sdist)},
             "top_level": sorted({name.partition("/")[0] for name in contents
                                  if ".dist-info/" not in name}),
             "files": len(contents),
