@@ -1,29 +1,38 @@
 # What a person types: `make demo`, `make test`, `make check`. Needs Python 3.11 to 3.14 and make.
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN := .venv/Scripts
+EXE := .exe
+else
 PYTHON ?= python3
+BIN := .venv/bin
+endif
 VENV := .venv
-BIN := $(VENV)/bin
 DEMO := demo-library
+# Each core runs tests of its own, so that NumPy, FAISS and PyTorch need one thread each.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help demo test check lint types soak bench clean
+.PHONY: help demo test check lint types package dist soak bench clean
 
 help:
 	@echo "make demo    index the example photos and ask three questions"
-	@echo "make test    run every test"
-	@echo "make check   lint, format check, types, then every test (what CI runs)"
-	@echo "make soak    the long proofs that docs/reliability.md quotes (hours)"
-	@echo "make bench   the measurements that docs/performance.md quotes"
-	@echo "make clean   remove the environment and the demo's library"
+	@echo "make test    run the fast tests"
+	@echo "make check   check lint, format, types and packages, then run the fast tests (as CI does)"
+	@echo "make dist    build the wheel and the sdist into dist/"
+	@echo "make soak    run the long proofs quoted in docs/reliability.md (hours)"
+	@echo "make bench   run the measurements quoted in docs/performance.md"
+	@echo "make clean   delete .venv and the demo library"
 
 # A stamp for each set of packages: a second run touches nothing and needs no network.
-$(BIN)/python:
+$(BIN)/python$(EXE):
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.base: setup.cfg pyproject.toml | $(BIN)/python
+$(VENV)/.base: setup.cfg pyproject.toml | $(BIN)/python$(EXE)
 	@echo "installing into $(VENV) (about 400 MB, once)"
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt setup.cfg pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements-dev.txt setup.cfg pyproject.toml | $(BIN)/python$(EXE)
 	@echo "installing what tests and training need into $(VENV) (about 2 GB, once)"
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@ $(VENV)/.base
@@ -43,10 +52,26 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not slow"
+# Built by the installed setuptools, so that nothing is downloaded.
+BUILD := $(BIN)/python -m build --no-isolation
 
-check: lint types test
+package: $(VENV)/.dev
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	{ $(BUILD) --outdir "$$folder" . > "$$folder/log" 2>&1 || { cat "$$folder/log"; exit 1; }; } && \
+	$(BIN)/check-wheel-contents "$$folder"/*.whl && \
+	$(BIN)/python -m twine check --strict "$$folder"/*.whl "$$folder"/*.tar.gz
+
+dist: $(VENV)/.dev
+	rm -rf dist
+	$(BUILD) --outdir dist .
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python -m twine check --strict dist/*
+
+# The tests of one file run one after the other: they share what is slow to make.
+test: $(VENV)/.dev
+	$(PYTEST) -m "not slow" -n auto --dist loadfile
+
+check: lint types package test
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
@@ -64,4 +89,4 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.install_size
 
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) build dist pixquery.egg-info

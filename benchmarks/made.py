@@ -15,7 +15,7 @@ from benchmarks.setting import shown
 from pixquery import Library
 from pixquery.db.records import FileState, Floats, Ids, ImageRecord
 from pixquery.indexer.build import index
-from pixquery.trainer.learning.datasets import read_captions
+from pixquery.trainer.learning.captions import read_captions
 
 WRITTEN_AT_ONCE = 4096
 

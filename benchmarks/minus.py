@@ -20,7 +20,7 @@ from pixquery import Library
 from pixquery.db.records import Floats, Ids
 from pixquery.engine.relevance import Logistic
 from pixquery.indexer.build import index
-from pixquery.trainer.learning.datasets import read_captions
+from pixquery.trainer.learning.captions import read_captions
 from pixquery.trainer.measuring.metrics import Values
 
 WORDS = [

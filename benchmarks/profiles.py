@@ -38,8 +38,8 @@ from pixquery.db.records import Pixels
 from pixquery.engine.profile import load_profile, names
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
-from pixquery.trainer.learning.datasets import read_queries
 from pixquery.trainer.measuring.evaluate import evaluate
+from pixquery.trainer.measuring.queries import read_queries
 
 COUNT = 96
 """Photos and texts that are timed."""

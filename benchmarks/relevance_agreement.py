@@ -22,16 +22,16 @@ from pixquery.engine.profile import DEFAULT, Profile, load_profile
 from pixquery.engine.relevance import Logistic
 from pixquery.indexer.decode import decode
 from pixquery.trainer.learning import study
-from pixquery.trainer.learning.datasets import (
-    read_captions,
-    read_crowd_ratings,
-    read_expert_ratings,
-)
-from pixquery.trainer.learning.ratings import Judged, Values, aggregate, judged
-from pixquery.trainer.learning.study import ALIGNED, ALONE, NONE, TWO_WAY, HeldOut
-from pixquery.trainer.measuring.evaluate import score
-from pixquery.trainer.measuring.metrics import bootstrap, rmse, tau_c
-from pixquery.trainer.measuring.records import Pair
+from pixquery.trainer.learning.aggregation import aggregate
+from pixquery.trainer.learning.captions import read_captions
+from pixquery.trainer.learning.contenders import ALIGNED, ALONE, NONE, TWO_WAY, contenders
+from pixquery.trainer.learning.findings import measured, reliability
+from pixquery.trainer.learning.judged import Judged, judged
+from pixquery.trainer.learning.ratings import read_crowd_ratings, read_expert_ratings
+from pixquery.trainer.learning.study import HeldOut
+from pixquery.trainer.measuring.metrics import Values, bootstrap, rmse, tau_c
+from pixquery.trainer.measuring.pairs import Pair
+from pixquery.trainer.measuring.score import score
 
 BATCH = 64
 CHECKED = 8
@@ -116,7 +116,7 @@ def _held_out(
 ) -> dict[str, Any]:
     found = {
         contender.name: study.hold_out(contender, pairs, columns, TWO_WAY, seed=asked.seed)
-        for contender in study.contenders(pairs, seed=asked.seed)
+        for contender in contenders(pairs, seed=asked.seed)
         if contender.name in SHOWN and contender.features in columns
     }
     say(f"{asked.draws} bootstrap draws of {len(found)} predictors")
@@ -124,11 +124,11 @@ def _held_out(
         "expert_pairs": int((pairs.expert & ~pairs.own).sum()),
         "crowd_pairs": int(pairs.crowd.sum()),
         **{
-            name: study.measured(one, pairs, seed=asked.seed, draws=asked.draws)
+            name: measured(one, pairs, seed=asked.seed, draws=asked.draws)
             for name, one in found.items()
         },
         "gain_over_similarity": _gain(found["logistic"], found[ALONE], pairs, asked),
-        "reliability": study.reliability(
+        "reliability": reliability(
             study.cross_calibrated(found["logistic"], pairs, seed=asked.seed), pairs
         ),
     }

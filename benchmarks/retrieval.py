@@ -24,9 +24,8 @@ from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, 
 from pixquery.engine.profile import DEFAULT, Profile, load_profile
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
-from pixquery.trainer.learning.datasets import read_queries
-from pixquery.trainer.measuring.evaluate import evaluate
-from pixquery.trainer.measuring.records import Evaluation, TestQuery
+from pixquery.trainer.measuring.evaluate import Evaluation, evaluate
+from pixquery.trainer.measuring.queries import TestQuery, read_queries
 
 BATCH = 64
 CANDIDATES = 200

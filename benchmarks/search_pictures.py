@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.setting import EXAMPLES, ROOT, say, tell
 from pixquery import Library, Part, Query
 from pixquery.db.records import Filter, ImageRecord
+from pixquery.engine.standing import in_words
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode, thumbnail
-from pixquery.web.words import fit
 
 SHARE_ALIKE = ("p11", "p15")
 HEIGHT, GAP, LABEL = 150, 12, 26
@@ -82,7 +82,7 @@ def _answers(folder: Path, photos: Sequence[Path]) -> dict[str, Strip]:
         for name, query in asked.items():
             hits = library.search(query).hits
             strips[name] = [
-                (hit.path, fit(hit.relevance, hit.similarity).words or f"{hit.modified:%d %b %Y}")
+                (hit.path, in_words(hit.relevance, hit.similarity) or f"{hit.modified:%d %b %Y}")
                 for hit in hits
             ]
         strips["like"].insert(0, (example, "the example"))

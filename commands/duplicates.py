@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.options import filter_of, filtered, shared, why_no_photos
-from pixquery.commands.printing import counted, megabytes, near, print_json, print_paths, shown
+from pixquery.commands.printing import megabytes, near, print_json, print_paths, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound
+from pixquery.engine.legible import counted
 
 if TYPE_CHECKING:
     from pixquery.db.records import ImageRecord

@@ -11,12 +11,12 @@ import click
 
 from pixquery.commands.loading import one_thread_for_small_sums
 from pixquery.commands.options import shared
-from pixquery.commands.printing import counted, print_json, rounded, say
+from pixquery.commands.printing import print_json, rounded, say
 from pixquery.commands.progress import progress_bar
+from pixquery.engine.legible import counted
 
 if TYPE_CHECKING:
-    from pixquery.trainer.measuring.evaluate import Graded
-    from pixquery.trainer.measuring.records import Evaluation
+    from pixquery.trainer.measuring.evaluate import Evaluation, Graded
 
 
 @click.command(
@@ -55,9 +55,10 @@ def evaluate(
     """
     one_thread_for_small_sums()
     from pixquery.engine.library import Library
-    from pixquery.trainer.learning.datasets import read_judgements, read_queries
     from pixquery.trainer.measuring.evaluate import evaluate as measure
     from pixquery.trainer.measuring.evaluate import evaluate_graded, write_measures, write_ranks
+    from pixquery.trainer.measuring.judgements import read_judgements
+    from pixquery.trainer.measuring.queries import read_queries
 
     test_queries = read_queries(queries, sep)
     judged = read_judgements(judgements) if judgements is not None else None

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.loading import extra
-from pixquery.commands.printing import clean, counted, iso, near, rounded, say, shown
+from pixquery.commands.printing import iso, near, rounded, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
+from pixquery.engine.legible import counted, legible
 
 if TYPE_CHECKING:
     from pixquery.engine.answers import Answer, Hit
@@ -100,19 +101,18 @@ def show_pictures(answer: Answer) -> None:
     from rich.console import Console
 
     from pixquery.db.errors import UnreadableImage
-    from pixquery.indexer.decode import thumbnail
-    from pixquery.web.words import fit
+    from pixquery.engine.standing import in_words
+    from pixquery.indexer.photos import thumbnail_of
 
     console = Console()
     for hit in answer.hits:
-        words = fit(hit.relevance, hit.similarity).words
+        words = in_words(hit.relevance, hit.similarity)
         caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
         console.print("  ".join(filter(None, caption)), markup=False, highlight=False)
         try:
-            small = thumbnail(hit.path.read_bytes(), _PICTURE)
-        except (OSError, UnreadableImage) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            console.print(f"cannot be read: {clean(str(reason))}", style="dim", highlight=False)
+            small = thumbnail_of(hit.path, _PICTURE)
+        except UnreadableImage as error:
+            console.print(f"cannot be read: {legible(str(error))}", style="dim", highlight=False)
         else:
             console.print(Image(io.BytesIO(small), width="auto", height=_ROWS))
         console.print()

@@ -12,8 +12,9 @@ import click
 from pixquery.commands import INTERRUPTED
 from pixquery.commands.loading import extra
 from pixquery.commands.options import shared
-from pixquery.commands.printing import counted, print_json, say, shown
+from pixquery.commands.printing import print_json, say, shown
 from pixquery.commands.progress import progress_bar
+from pixquery.engine.legible import counted
 
 if TYPE_CHECKING:
     from pixquery.engine.library import Library

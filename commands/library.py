@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.options import shared
-from pixquery.commands.printing import clean, iso, megabytes, print_json, say, shown
+from pixquery.commands.printing import iso, megabytes, print_json, say, shown
 from pixquery.commands.progress import progress_bar
+from pixquery.db.quoting import quoted
+from pixquery.engine.legible import legible
 
 if TYPE_CHECKING:
     from pixquery.engine.answers import LibraryInfo
@@ -41,7 +42,7 @@ def info(library: Path, as_json: bool) -> None:
     if found.switching:
         click.echo(
             f"unfinished {found.encoded:,} of {found.images:,} photos are encoded anew; continue "
-            f"with `pixquery index --rebuild --profile {shlex.quote(found.switching)}`"
+            f"with `pixquery index --rebuild --profile {quoted(found.switching)}`"
         )
 
 
@@ -84,7 +85,7 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
         if not repair:
             raise
         Library.mend(library)
-        damage, _, _ = str(error).partition(": mend")
+        damage, _, _ = str(error).partition(": repair it with")
         repaired = [Finding(damage, repaired=True)]
         opened = Library.open(library)
     with opened:
@@ -106,7 +107,7 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
         print_json({"library": str(library), "findings": [asdict(f) for f in findings]})
     else:
         for finding in findings:
-            click.echo(f"{'repaired' if finding.repaired else 'wrong'}: {clean(finding.what)}")
+            click.echo(f"{'repaired' if finding.repaired else 'wrong'}: {legible(finding.what)}")
         if not findings:
             click.echo("no problems found")
         elif broken and not repair:

@@ -58,10 +58,11 @@ def photo_loader(size: int, interpolation: str) -> Callable[[Path], Pixels]:
     """A function that reads a photo as uint8[size, size, 3]; its errors name the photo."""
     from pixquery.db.errors import UnreadableImage
     from pixquery.indexer.decode import decode
+    from pixquery.indexer.photos import read
 
     def load(path: Path) -> Pixels:
         try:
-            return decode(path.read_bytes(), size, interpolation=interpolation).pixels
+            return decode(read(path).content, size, interpolation=interpolation).pixels
         except UnreadableImage as error:
             raise UnreadableImage(f"{shown(path)}: {error}: name another photo") from None
         except OSError as error:

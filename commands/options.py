@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from platformdirs import user_data_path
+
+from pixquery.db.quoting import quoted
 
 if TYPE_CHECKING:
     from pixquery.db.records import Filter
@@ -93,7 +94,7 @@ def why_no_photos(photo_count: int, library: Path) -> str:
     if not photo_count:
         return (
             f"the library {library} contains no photos yet: add some with "
-            f"`pixquery index FOLDER --library {shlex.quote(str(library))}`"
+            f"`pixquery index FOLDER --library {quoted(library)}`"
         )
     return (
         f"none of the library's {photo_count:,} photos matches the filters: remove or widen one "

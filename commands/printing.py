@@ -12,10 +12,12 @@ from typing import Any
 
 import click
 
+from pixquery.engine.legible import legible
+
 
 def say(text: str) -> None:
     """Prints a line that is not data, to stderr."""
-    click.echo(clean(text), err=True)
+    click.echo(legible(text), err=True)
 
 
 def print_json(document: Any) -> None:
@@ -33,19 +35,13 @@ def print_paths(paths: Iterable[Path], nul: bool) -> None:
 
 def shown(path: Path) -> str:
     """A path as text that cannot disturb a terminal."""
-    return clean(str(path))
+    return legible(path)
 
 
 def near(path: Path) -> str:
     """A path for people: relative if it is in the current folder."""
     here = Path.cwd()
     return shown(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def clean(text: str) -> str:
-    """Text that cannot disturb a terminal: control characters and stray bytes as escapes."""
-    valid = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in valid)
 
 
 def rounded(values: Mapping[str, float], digits: int) -> dict[str, float]:
@@ -56,11 +52,6 @@ def rounded(values: Mapping[str, float], digits: int) -> dict[str, float]:
 def iso(moment: datetime | None) -> str | None:
     """A time in ISO 8601, to the second."""
     return moment.isoformat(timespec="seconds") if moment else None
-
-
-def counted(count: int, what: str) -> str:
-    """A count and its noun, in the plural unless it is one."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def megabytes(count: int) -> str:

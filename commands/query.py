@@ -19,8 +19,9 @@ from pixquery.commands.hits import (
 )
 from pixquery.commands.loading import one_thread_for_small_sums, photo_loader
 from pixquery.commands.options import filter_of, filtered, shared, why_no_photos
-from pixquery.commands.printing import clean, print_json, print_paths
+from pixquery.commands.printing import print_json, print_paths
 from pixquery.db.errors import NothingFound
+from pixquery.engine.legible import legible
 
 if TYPE_CHECKING:
     from pixquery.engine.answers import Answer
@@ -126,7 +127,7 @@ def _parts(library: Library, options: dict[str, Any]) -> tuple[Part, ...]:
         name, weight = (argument, 1.0) if Path(argument).exists() else weighted(argument)
         profile = library.profile
         pixels = photo_loader(profile.size, profile.interpolation)(Path(name))
-        parts.append(Part(pixels=pixels, weight=weight, name=clean(Path(name).name)))
+        parts.append(Part(pixels=pixels, weight=weight, name=legible(Path(name).name)))
     parts += [Part(id=image_id) for image_id in options.pop("like_id")]
     return tuple(parts)
 

@@ -27,8 +27,8 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
     """
     from pixquery.engine.library import CATALOGUE, Library
     from pixquery.engine.profile import load_profile
-    from pixquery.trainer.learning.datasets import read_pairs
-    from pixquery.trainer.measuring.evaluate import score as judge
+    from pixquery.trainer.measuring.pairs import read_pairs
+    from pixquery.trainer.measuring.score import score as judge
 
     to_score = read_pairs(pairs)
     if profile is None and (library / CATALOGUE).is_file():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pixquery.commands.loading import extra, photo_loader
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json
 from pixquery.commands.progress import progress_bar
+from pixquery.db.quoting import quoted
 
 
 @click.command(
@@ -54,8 +54,8 @@ def train(
     from pixquery.engine.profile import load_profile
 
     with extra("train"):
-        from pixquery.trainer.learning.datasets import parse_scale
-        from pixquery.trainer.learning.train import Options
+        from pixquery.trainer.learning.options import Options
+        from pixquery.trainer.learning.ratings import parse_scale
         from pixquery.trainer.learning.train import train as learn
 
     models = load_profile(profile) if profile else load_profile()
@@ -87,4 +87,4 @@ def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"recall@1 / 5 / 10 by {name}: {recalls} %"
     out = found["out"]
     yield f"wrote the profile to {out} and a report to {Path(out) / 'report.html'}"
-    yield f"use it with:  pixquery index FOLDER --profile {shlex.quote(out)}"
+    yield f"use it with:  pixquery index FOLDER --profile {quoted(out)}"

@@ -1,4 +1,4 @@
-"""The catalogue: the truth about a library, in one SQLite file."""
+"""The catalogue: the source of truth of a library, in one SQLite file."""
 
 import os
 import sqlite3
@@ -10,24 +10,25 @@ from pathlib import Path
 from pixquery.db.checksums import SEALED, computed, digest, sound
 from pixquery.db.connections import damaged
 from pixquery.db.migrations import is_current, migrate
-from pixquery.db.reading import RawVectors, Reading, get, marks, parts
+from pixquery.db.raw_vectors import RawVectors, VectorReading
+from pixquery.db.reading import get, marks, parts
 from pixquery.db.records import FileState, Generation, ImageRecord, Skipped
 from pixquery.db.values import UNDER, bounds, written
 
 
-class Catalog(Reading):
+class Catalog(VectorReading):
     """One library's SQLite file: roots, photos, raw encoder vectors and index generations.
 
-    Every method is one transaction. A writer must hold the library's lock; readers need nothing.
+    Every method is one transaction. A writer must hold the library's lock; readers need no lock.
     """
 
     def __init__(self, file: Path) -> None:
-        """Opens the catalogue, creating the tables in a new file.
+        """Opens the catalogue, and creates the tables in a new file.
 
         Raises:
             LibraryDamaged: The file is not a catalogue.
             LibraryTooNew: A newer pixquery made it.
-            StorageFailed: The place cannot be written or read.
+            StorageFailed: The folder cannot be read or written.
         """
         super().__init__(file)
         self._write = self._connections.writing
@@ -38,23 +39,23 @@ class Catalog(Reading):
                 migrate(connection, str(file.parent))
 
     def keep(self, name: str, value: str) -> None:
-        """Keeps a setting."""
+        """Stores a setting."""
         with self._write() as connection:
             _set(connection, name, value)
 
     # -- roots ----------------------------------------------------------------------------------
 
     def add_root(self, path: Path) -> int:
-        """The id of a root that covers ``path``; a new one takes over the roots inside it."""
+        """The id of the root that contains ``path``; a new root absorbs the roots inside it."""
         with self._write() as connection:
             rows = connection.execute("SELECT path, id FROM roots")
             known: dict[str, int] = {os.fsdecode(row[0]): row[1] for row in rows}
-            for place in (path, *path.parents):
-                if str(place) in known:
-                    return known[str(place)]
+            for folder in (path, *path.parents):
+                if str(folder) in known:
+                    return known[str(folder)]
             new = connection.execute("INSERT INTO roots (path) VALUES (?)", (os.fsencode(path),))
             root_id = new.lastrowid
-            assert root_id is not None  # noqa: S101 - an insert of one row
+            assert root_id is not None  # noqa: S101 - one row was inserted
             _seal(connection, "roots", [root_id])
             for inner, inner_id in known.items():
                 if path in Path(inner).parents:
@@ -66,7 +67,7 @@ class Catalog(Reading):
             return root_id
 
     def drop_roots(self, path: Path) -> None:
-        """Forgets the roots at or under ``path``, with whatever is left in them."""
+        """Removes the roots at or under ``path``, and all photos in them."""
         with self._write() as connection:
             connection.execute(f"DELETE FROM roots WHERE {UNDER}", bounds(path))
 
@@ -75,13 +76,13 @@ class Catalog(Reading):
     def put(
         self, root_id: int, records: Sequence[ImageRecord], raw: RawVectors, encoder: str
     ) -> list[int]:
-        """Adds photos, or replaces those at the same paths, with their vectors; all or nothing.
+        """Adds photos with their vectors, or replaces those with the same paths; all or none.
 
         Args:
             root_id: From :meth:`add_root`.
-            records: ``n`` photos of different paths; their ``id`` is not looked at.
-            raw: float16[n, d], as the image encoder gave them.
-            encoder: Which image encoder that was.
+            records: ``n`` photos with different paths; their ``id`` is ignored.
+            raw: float16[n, d], the image encoder's vectors.
+            encoder: The image encoder's digest.
 
         Returns:
             The ids in the order of ``records``; a replaced photo keeps its id.
@@ -111,7 +112,7 @@ class Catalog(Reading):
     def _forget_changed(
         self, connection: sqlite3.Connection, records: Sequence[ImageRecord]
     ) -> None:
-        """Drops the vectors that the other table holds of what is now another picture."""
+        """Deletes vectors in the other table whose photo now has other content."""
         other = "coming" if self._vectors == "vectors" else "vectors"
         content_of = {os.fsencode(record.path): record.content for record in records}
         for part in parts(list(content_of)):
@@ -122,9 +123,9 @@ class Catalog(Reading):
             _delete(connection, other, "image_id", changed)
 
     def skip(self, root_id: int, files: Sequence[tuple[Skipped, FileState]]) -> None:
-        """Remembers unusable files, so that unchanged ones are not read again.
+        """Notes unusable files, so that they are not read again until they change.
 
-        A photo that was at such a path before leaves the catalogue.
+        Removes the photos with these paths.
         """
         with self._write() as connection:
             for file, state in files:
@@ -135,13 +136,13 @@ class Catalog(Reading):
                     _touch(connection, self.file)
 
     def restate(self, files: Mapping[int, FileState]) -> None:
-        """Notes new sizes and times of files whose content is unchanged."""
+        """Updates sizes and times of files whose content is unchanged."""
         with self._write() as connection:
             for image_id, state in files.items():
                 self._change(connection, image_id, size=state.size, mtime_ns=state.mtime_ns)
 
     def move(self, image_id: int, root_id: int, path: Path, state: FileState) -> None:
-        """Notes that a photo now lies elsewhere; its id and vector stay."""
+        """Changes a photo's path; its id and vector stay."""
         with self._write() as connection:
             self._change(
                 connection,
@@ -154,7 +155,7 @@ class Catalog(Reading):
             _delete(connection, "skipped", "path", [os.fsencode(path)])
 
     def _change(self, connection: sqlite3.Connection, image_id: int, **values: int | bytes) -> None:
-        """Changes a row that is as it was written: another would pass for sound afterwards."""
+        """Changes a row if it matches its checksum: a damaged one would match it afterwards."""
         new = ", ".join(f"{column} = :{column}" for column in values)
         changed = connection.execute(
             f"UPDATE images SET {new} WHERE id = :id AND {sound('images')}",
@@ -166,44 +167,44 @@ class Catalog(Reading):
             raise damaged(self.file, "rows of photos differ from their checksums")
 
     def remove(self, ids: Sequence[int]) -> None:
-        """Forgets photos and their vectors."""
+        """Removes photos and their vectors."""
         with self._write() as connection:
             _delete(connection, "images", "id", ids)
             if ids:
                 _touch(connection, self.file)
 
     def forget_skipped(self, paths: Sequence[Path]) -> None:
-        """Forgets that files were skipped: they are gone, or to be tried again."""
+        """Removes the notes of skipped files that are gone, or should be tried again."""
         with self._write() as connection:
             _delete(connection, "skipped", "path", [os.fsencode(path) for path in paths])
 
     # -- vectors and their generations ----------------------------------------------------------
 
     def forget_vectors(self, ids: Sequence[int]) -> None:
-        """Drops vectors, so that the next run encodes their photos anew."""
+        """Deletes vectors, so that the next run encodes their photos again."""
         with self._write() as connection:
             _delete(connection, self._vectors, "image_id", ids)
             if ids:
                 _touch(connection, self.file)
 
     def publish(self, generation: Generation) -> None:
-        """Makes a vector file the current one, in place of any other."""
+        """Makes a vector file the current one, instead of any other."""
         with self._write() as connection:
             _publish(connection, generation)
 
-    # -- another profile, or all anew -----------------------------------------------------------
+    # -- another profile, or all photos encoded again -------------------------------------------
 
     def fill_coming(self, encoder: str) -> None:
-        """From now on this object reads and writes the vectors to come; for writers.
+        """Makes this object read and write the table ``coming`` from now on; for the one writer.
 
-        Those of the same encoder that an earlier run left there are gone on with.
+        Keeps the vectors of the same encoder that an interrupted run left there.
         """
         with self._write() as connection:
             connection.execute("DELETE FROM coming WHERE encoder != ?", (encoder,))
         self._vectors = "coming"
 
     def carry_over(self, encoder: str) -> None:
-        """Counts the vectors of this encoder that answer among those to come, where one lacks."""
+        """Copies vectors of this encoder to ``coming`` for photos that have none there."""
         with self._write() as connection:
             connection.execute(
                 f"INSERT OR IGNORE INTO coming ({_VECTOR}) "
@@ -212,9 +213,9 @@ class Catalog(Reading):
             )
 
     def adopt(self, profile: str, generation: Generation) -> None:
-        """Makes a profile the library's own, and lets its vectors and its index file answer.
+        """Makes a profile the library's own, together with its vectors and its index file.
 
-        All at once: no reader ever sees one profile with another's vectors.
+        In one transaction: no reader ever sees one profile with another's vectors.
         """
         with self._write() as connection:
             if self._vectors == "coming":
@@ -228,7 +229,7 @@ class Catalog(Reading):
 
 
 def _upsert(table: str, columns: Sequence[str], key: str) -> str:
-    """Inserts a row, or overwrites that of the same key, which keeps its id."""
+    """SQL that inserts a row, or overwrites the row with the same key, which keeps its id."""
     new = ", ".join(f"{column} = excluded.{column}" for column in columns if column != key)
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks(columns)} "
@@ -247,7 +248,7 @@ _VECTOR = ", ".join((*SEALED["vectors"], "checksum"))
 
 
 def _row(root_id: int, record: ImageRecord) -> tuple[object, ...]:
-    """What :data:`_PUT_IMAGE` takes."""
+    """The values of :data:`_PUT_IMAGE`."""
     place = record.place or (None, None)
     return (
         root_id,
@@ -265,7 +266,7 @@ def _row(root_id: int, record: ImageRecord) -> tuple[object, ...]:
 
 
 def _seal(connection: sqlite3.Connection, table: str, ids: Sequence[int]) -> None:
-    """Notes the checksums of rows that were just written."""
+    """Computes the checksums of rows that were just written."""
     for part in parts(ids):
         connection.execute(
             f"UPDATE {table} SET checksum = {computed(table)} WHERE id IN {marks(part)}", part

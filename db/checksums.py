@@ -1,6 +1,6 @@
-"""Checksums of rows: SQLite does not notice a flipped bit inside one.
+"""Checksums of rows and files: SQLite does not notice a flipped bit inside a row.
 
-Rows that answers depend on carry a checksum of their other columns, which :func:`sound` compares.
+Rows that answers depend on have a checksum of their other columns, which :func:`sound` compares.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ SEALED = {
     "coming": _VECTORS,
     "skipped": ("path", "size", "mtime_ns", "reason"),
 }  # fmt: skip
-"""The tables with checksums, and what these are made of: all but the root, no part of answers."""
+"""The tables with checksums, and their columns: all but the root, which no answer shows."""
 
 
 def digest(*values: object) -> bytes:
-    """XXH3-64 of a row's values as SQLite holds them, 8 bytes."""
+    """XXH3-64 of a row's values as SQLite stores them, 8 bytes."""
     state = xxhash.xxh3_64()
     for value in values:
         part = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
@@ -34,17 +34,17 @@ def digest(*values: object) -> bytes:
 
 
 def computed(table: str) -> str:
-    """SQL of the checksum that a row of the table should have; see :func:`prepare`."""
+    """SQL that computes the checksum of a row; see :func:`prepare`."""
     return f"pixquery_digest({', '.join(f'{table}.{column}' for column in SEALED[table])})"
 
 
 def sound(table: str) -> str:
-    """SQL of whether a row of the table is as it was written."""
+    """SQL that is true of the rows that match their checksums."""
     return f"{table}.checksum = {computed(table)}"
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Teaches a connection the function that :func:`computed` asks for."""
+    """Adds the function that :func:`computed` calls to a connection."""
     connection.create_function("pixquery_digest", -1, digest, deterministic=True)
 
 

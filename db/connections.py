@@ -1,6 +1,5 @@
-"""Connections to a catalogue's file, transactions on them, and what SQLite's errors mean."""
+"""Connections to a catalogue's file, their transactions, and SQLite's errors as pixquery's."""
 
-import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,27 +8,29 @@ from threading import RLock
 
 from pixquery.db.checksums import prepare
 from pixquery.db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
+from pixquery.db.quoting import quoted
 
 
 class Connections:
-    """Lends a connection to each transaction, and keeps those that are not lent.
+    """A pool that lends one connection to each transaction.
 
-    Where the place lets a reader make no log, or nobody make its index, it goes on in another way.
+    If the folder cannot be written, so that SQLite can create no log, or if the log's index cannot
+    be shared, it opens the catalogue in another way.
     """
 
     def __init__(self, file: Path) -> None:
-        """Connects to a file, which is made where there is none.
+        """Connects to a file, which is created if there is none.
 
         Raises:
             LibraryDamaged: The file is no database.
-            StorageFailed: The place cannot be written or read.
+            StorageFailed: The folder cannot be read or written.
         """
         self.file = file
         self._idle: list[sqlite3.Connection] = []
         self._frozen = False
-        """SQLite relies on nobody writing."""
+        """Whether SQLite may rely on nobody writing."""
         self._alone: RLock | None = None
-        """Guards the one connection that there can be."""
+        """Guards the one connection, if there can be no more than one."""
         try:
             self._try()
         except StorageFailed:
@@ -57,8 +58,8 @@ class Connections:
         """A transaction that sees one state of the catalogue.
 
         Raises:
-            LibraryDamaged: The catalogue's content cannot be.
-            LibraryLocked: Another process writes, and nothing says what was read.
+            LibraryDamaged: The catalogue's content is impossible.
+            LibraryLocked: Another process wrote meanwhile, and what was read may be a mixture.
             StorageFailed: The disk fails.
         """
         before = self._settled() if self._frozen else None
@@ -69,10 +70,10 @@ class Connections:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction whose changes are kept together, or not at all where its body fails.
+        """A transaction whose changes are all kept, or none of them if its body fails.
 
         Raises:
-            LibraryDamaged: The catalogue's content cannot be.
+            LibraryDamaged: The catalogue's content is impossible.
             LibraryLocked: Another process writes.
             StorageFailed: The disk is full or fails.
         """
@@ -108,15 +109,15 @@ class Connections:
         finally:
             if idle is self._idle and not self._frozen:
                 idle.append(connection)
-            else:  # closed meanwhile; or frozen, when each reading looks at the file anew
+            else:  # closed meanwhile; or frozen, when each transaction opens the file anew
                 connection.close()
 
     def _connected(self) -> sqlite3.Connection:
-        place = str(self.file)
+        address = str(self.file)
         if self._frozen:
-            place = f"{self.file.absolute().as_uri()}?mode=ro&immutable=1"
+            address = f"{self.file.absolute().as_uri()}?mode=ro&immutable=1"
         connection = sqlite3.connect(
-            place, timeout=30, isolation_level=None, check_same_thread=False, uri=self._frozen
+            address, timeout=30, isolation_level=None, check_same_thread=False, uri=self._frozen
         )
         try:
             prepare(connection)
@@ -131,23 +132,23 @@ class Connections:
         if self._frozen:  # the log and its index cannot be made
             return
         if self._alone is not None:
-            # The log's index lies in memory, as no file can be made for it. SQLite lets nobody
-            # else at the catalogue then until it is closed.
+            # The log's index is kept in memory, as no file can be made for it. Until it is closed,
+            # SQLite keeps everybody else from the catalogue.
             yield "locking_mode=EXCLUSIVE"
-        yield "journal_mode=WAL"  # readers go on while a run writes
-        yield "synchronous=FULL"  # an acknowledged batch survives a power cut
+        yield "journal_mode=WAL"  # readers can read while a run writes
+        yield "synchronous=FULL"  # a committed batch survives a power cut
         yield "foreign_keys=ON"
 
     def _settled(self) -> tuple[int, int, int] | None:
-        """What tells one state of the file from another; none while the log holds a part of it."""
+        """What distinguishes states of the file; none while a part of it is in the log."""
         try:
             log = self.file.with_name(f"{self.file.name}-wal")
             if log.exists() and log.stat().st_size:
                 return None
-            found = self.file.stat()
+            state = self.file.stat()
         except OSError:
             return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
+        return state.st_ino, state.st_size, state.st_mtime_ns
 
     # -- errors ---------------------------------------------------------------------------------
 
@@ -178,12 +179,12 @@ class Connections:
 
 
 _DAMAGE = ("malformed", "no such", "decode", "user-defined function", "has no column")
-"""What SQLite says of a file whose content cannot be."""
+"""Words in SQLite's messages about a file whose content is impossible."""
 
 
 def damaged(file: Path, cause: str) -> LibraryDamaged:
-    """The error that a damaged catalogue is told by."""
+    """The error for a damaged catalogue."""
     return LibraryDamaged(
-        f"the catalogue {file} is damaged ({cause}): mend it with "
-        f"`pixquery verify --repair --library {shlex.quote(str(file.parent))}`"
+        f"the catalogue {file} is damaged ({cause}): repair it with "
+        f"`pixquery verify --repair --library {quoted(file.parent)}`"
     )

@@ -3,29 +3,29 @@
 ::
 
     PixqueryError
-    ├── BadQuery            the question itself is unusable (empty, too long)
+    ├── BadQuery            the query is unusable (empty, too long, out of range)
     ├── BadData             a file of queries, pairs, ratings or stop words is malformed
     ├── BadRoot             a folder to index is missing, unreadable or holds no photo
     ├── CannotServe         the server cannot listen at the address, or must not
-    ├── DeviceUnusable      the device to encode on is not there, or computes wrongly
-    ├── DownloadFailed      a model of the hub cannot be had now, or not by this user
+    ├── DeviceUnusable      the device to encode on is missing or computes wrong results
+    ├── DownloadFailed      a model cannot be downloaded from the hub
     ├── LibraryError
-    │   ├── LibraryNotFound     no library at that place
+    │   ├── LibraryNotFound     the folder contains no library
     │   ├── LibraryLocked       another process is writing to it
     │   ├── LibraryDamaged      its files contradict each other
     │   ├── LibraryTooNew       made by a newer pixquery
     │   └── StorageFailed       the disk is full, read-only or failing
-    ├── MissingExtra        a command needs packages of an extra
-    ├── NothingFound        no photo answers the question
-    ├── NoViewer            no program of the system shows a photo
+    ├── MissingExtra        packages of an extra are not installed
+    ├── NothingFound        no photo matches
+    ├── NoViewer            the system has no program that shows photos
     ├── ProfileError
-    │   ├── ProfileNotFound     no profile of that name
-    │   ├── ProfileDamaged      a file of it is missing or altered
+    │   ├── ProfileNotFound     there is no profile of that name
+    │   ├── ProfileDamaged      a file of the profile is missing or altered
     │   ├── ProfileMismatch     the library was made with another profile
-    │   ├── ProfileUntrained    it has encoders and was never trained
-    │   └── SourceUnusable      what a profile should be made of is no model, or damaged
+    │   ├── ProfileUntrained    the profile has encoders but no alignment
+    │   └── SourceUnusable      the source of a profile is no model, or is damaged
     ├── QueryRefused        the stop-word policy refuses the query
-    └── UnreadableImage     one photo cannot be used; the run goes on
+    └── UnreadableImage     one photo cannot be used; the run continues
 
 Each message is one sentence that names what went wrong, which value, and what to do next.
 The command line maps each class to an exit code, in one place.
@@ -33,15 +33,15 @@ The command line maps each class to an exit code, in one place.
 
 
 class PixqueryError(Exception):
-    """Root of the tree: everything pixquery raises on purpose."""
+    """The base of all errors that pixquery raises on purpose."""
 
 
 class BadQuery(PixqueryError):
-    """The question itself is unusable: empty or too long."""
+    """The query is unusable: empty, too long, or a number is out of range."""
 
 
 class BadData(PixqueryError):
-    """A file of queries, pairs, ratings or stop words is malformed; told with file and line."""
+    """A file of queries, pairs, ratings or stop words is malformed; names the file and line."""
 
 
 class BadRoot(PixqueryError):
@@ -53,11 +53,11 @@ class CannotServe(PixqueryError):
 
 
 class DeviceUnusable(PixqueryError):
-    """The device to encode photos on is not there, or not to be relied on."""
+    """The device to encode photos on is missing, or computes wrong results."""
 
 
 class DownloadFailed(PixqueryError):
-    """A model of the hub cannot be had: no network, no such model, no permission, no room."""
+    """A model cannot be downloaded: no network, no such model, no permission, no room."""
 
 
 class LibraryError(PixqueryError):
@@ -65,7 +65,7 @@ class LibraryError(PixqueryError):
 
 
 class LibraryNotFound(LibraryError):
-    """There is no library at that place."""
+    """The folder contains no library."""
 
 
 class LibraryLocked(LibraryError):
@@ -85,15 +85,15 @@ class StorageFailed(LibraryError):
 
 
 class MissingExtra(PixqueryError):
-    """A command needs packages of an extra that is not installed."""
+    """Packages of an extra are not installed."""
 
 
 class NothingFound(PixqueryError):
-    """No photo answers the question."""
+    """No photo matches."""
 
 
 class NoViewer(PixqueryError):
-    """No program of the system shows a photo."""
+    """The system has no program that shows photos."""
 
 
 class ProfileError(PixqueryError):
@@ -101,7 +101,7 @@ class ProfileError(PixqueryError):
 
 
 class ProfileNotFound(ProfileError):
-    """There is no profile of that name or at that place."""
+    """There is no profile with that name or in that folder."""
 
 
 class ProfileDamaged(ProfileError):
@@ -109,15 +109,15 @@ class ProfileDamaged(ProfileError):
 
 
 class ProfileMismatch(ProfileError):
-    """The library was made with another profile than the one asked for."""
+    """The library was made with another profile than the requested one."""
 
 
 class ProfileUntrained(ProfileError):
-    """A profile has encoders and no alignment yet, so that it cannot be searched with."""
+    """The profile has encoders but no alignment, so it cannot be used to search."""
 
 
 class SourceUnusable(ProfileError):
-    """What a profile should be made of is no model, or its files are damaged."""
+    """The source of a profile is no model, or its files are damaged."""
 
 
 class QueryRefused(PixqueryError):

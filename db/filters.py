@@ -1,4 +1,4 @@
-"""A filter as a condition on the catalogue's table of photos."""
+"""A filter as an SQL condition on the catalogue's table of photos."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from pixquery.db.schema import images
 from pixquery.db.values import bounds, written
 
 _EARTH = 6371.0088
-"""Mean radius, kilometres."""
+"""Mean radius in kilometres."""
 
 _ORIENTATIONS = {
     "landscape": images.c.width > images.c.height,
@@ -27,10 +27,9 @@ _ORIENTATIONS = {
 
 
 def condition(where: Filter) -> tuple[str, dict[str, object]]:
-    """SQL of what must hold for a photo to pass, and the values that it names.
+    """SQL that is true of the photos that match, and the values that it names.
 
-    Args:
-        where: What is asked. :func:`prepare` teaches SQLite the functions.
+    The connection that runs it needs the functions that :func:`prepare` adds.
     """
     compiled = sa.and_(sa.true(), *_conditions(where)).compile(
         dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
@@ -39,39 +38,41 @@ def condition(where: Filter) -> tuple[str, dict[str, object]]:
 
 
 def _conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = []
+    conditions: list[sa.ColumnElement[bool]] = []
     if where.roots:
-        found.append(sa.or_(*(_under(root) for root in where.roots)))
+        conditions.append(sa.or_(*(_under(root) for root in where.roots)))
     if where.paths:
-        found.append(sa.or_(*(_fits(glob) for glob in where.paths)))
+        conditions.append(sa.or_(*(_fits(glob) for glob in where.paths)))
     if where.taken is not None:
-        found += _within(images.c.taken, where.taken)
-        found.append(images.c.taken.is_not(None))
+        conditions += _within(images.c.taken, where.taken)
+        conditions.append(images.c.taken.is_not(None))
     if where.modified is not None:
-        found += _within(images.c.mtime_ns, where.modified)
+        conditions += _within(images.c.mtime_ns, where.modified)
     if where.orientation is not None:
-        found.append(_ORIENTATIONS[where.orientation])
+        conditions.append(_ORIENTATIONS[where.orientation])
     if where.min_width:
-        found.append(images.c.width >= where.min_width)
+        conditions.append(images.c.width >= where.min_width)
     if where.min_height:
-        found.append(images.c.height >= where.min_height)
+        conditions.append(images.c.height >= where.min_height)
     if where.formats:
-        found.append(sa.func.lower(images.c.format).in_([name.lower() for name in where.formats]))
+        conditions.append(
+            sa.func.lower(images.c.format).in_([name.lower() for name in where.formats])
+        )
     if where.camera:
-        found.append(sa.func.pixquery_holds(images.c.camera, where.camera.casefold()))
+        conditions.append(sa.func.pixquery_holds(images.c.camera, where.camera.casefold()))
     if where.near is not None:
         (latitude, longitude), kilometres = where.near
         away = sa.func.pixquery_km(images.c.latitude, images.c.longitude, latitude, longitude)
-        found.append(images.c.latitude.is_not(None))
-        found.append(images.c.longitude.is_not(None))
-        found.append(away <= kilometres)
-    return found
+        conditions.append(images.c.latitude.is_not(None))
+        conditions.append(images.c.longitude.is_not(None))
+        conditions.append(away <= kilometres)
+    return conditions
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Teaches a connection the functions that :func:`condition` asks for."""
+    """Adds the functions that :func:`condition` calls to a connection."""
     for name, arguments, function in (
-        ("pixquery_fits", 2, _path_fits),
+        ("pixquery_fits", 2, _stored_path_fits),
         ("pixquery_holds", 2, _holds),
         ("pixquery_km", 4, _kilometres),
     ):
@@ -79,9 +80,9 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 
 def _under(root: Path) -> sa.ColumnElement[bool]:
-    whole, inside, beyond = bounds(root)
-    path = images.c.path
-    return sa.or_(path == whole, sa.and_(path >= inside, path < beyond))
+    path, first, end = bounds(root)
+    column = images.c.path
+    return sa.or_(column == path, sa.and_(column >= first, column < end))
 
 
 def _fits(glob: str) -> sa.ColumnElement[bool]:
@@ -89,30 +90,43 @@ def _fits(glob: str) -> sa.ColumnElement[bool]:
 
 
 def _within(column: sa.Column[object], period: Period) -> list[sa.ColumnElement[bool]]:
-    """The column is a time without a zone, or nanoseconds since the epoch."""
+    """For a column of times without a zone, or of nanoseconds since the epoch."""
     begin, end = period
-    told = _nanoseconds if column is images.c.mtime_ns else written
+    stored = _nanoseconds if column is images.c.mtime_ns else written
     return [
-        *([] if begin is None else [column >= told(begin)]),
-        *([] if end is None else [column < told(end)]),
+        *([] if begin is None else [column >= stored(begin)]),
+        *([] if end is None else [column < stored(end)]),
     ]
 
 
 def _nanoseconds(moment: datetime) -> int:
-    """Of a time on this computer's clock."""
+    """Nanoseconds since the epoch of a time on this computer's clock."""
     since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     return since // timedelta(microseconds=1) * 1000
 
 
-def _path_fits(path: bytes, glob: bytes) -> bool:
-    whole = os.fsdecode(path)
-    match = _pattern(glob)
-    return bool(match.match(whole) or match.match(whole.rpartition(os.sep)[2]))
+def _stored_path_fits(path: bytes, glob: bytes) -> bool:
+    return path_fits(os.fsdecode(path), os.fsdecode(glob), separator=os.sep)
+
+
+def path_fits(path: str, glob: str, *, separator: str) -> bool:
+    """Whether a path, or its last name, matches a glob, in which ``*`` spans folders.
+
+    Args:
+        path: Absolute.
+        glob: As :mod:`fnmatch` reads it, in the same case as the path. Its folders may be separated
+            by ``/`` on every system.
+        separator: The system's, ``os.sep``.
+    """
+    if separator != "/":
+        path, glob = path.replace(separator, "/"), glob.replace(separator, "/")
+    pattern = _pattern(glob)
+    return bool(pattern.match(path) or pattern.match(path.rpartition("/")[2]))
 
 
 @lru_cache(64)
-def _pattern(glob: bytes) -> re.Pattern[str]:
-    return re.compile(translate(os.fsdecode(glob)))
+def _pattern(glob: str) -> re.Pattern[str]:
+    return re.compile(translate(glob))
 
 
 def _holds(text: str, part: str) -> bool:
@@ -120,7 +134,7 @@ def _holds(text: str, part: str) -> bool:
 
 
 def _kilometres(latitude: float, longitude: float, north: float, east: float) -> float:
-    """Along the surface, by the haversine formula, which is exact for near points."""
+    """The distance along the surface, by the haversine formula, which is exact for near points."""
     half_north = sin(radians(latitude - north) / 2)
     half_east = sin(radians(longitude - east) / 2)
     squared = half_north**2 + cos(radians(latitude)) * cos(radians(north)) * half_east**2

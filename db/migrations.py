@@ -1,4 +1,4 @@
-"""The numbered steps that bring an older catalogue up to date."""
+"""Numbered steps that bring an older catalogue up to date."""
 
 import sqlite3
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from pixquery.db.errors import LibraryTooNew
 
 
 def _add_checksums(connection: sqlite3.Connection) -> None:
-    """Version 2: rows know whether they are as they were written."""
+    """Version 2: rows have checksums."""
     prepare(connection)
     for table, columns in (
         ("settings", "name, value"),
@@ -22,9 +22,9 @@ def _add_checksums(connection: sqlite3.Connection) -> None:
 
 
 def _add_details(connection: sqlite3.Connection) -> None:
-    """Version 3: what filters ask for, and checksums of skipped files.
+    """Version 3: columns for filters, and checksums of skipped files.
 
-    The next indexing fills in the former, and looks at skipped files once more.
+    The next indexing fills in the columns and tries the skipped files again.
     """
     prepare(connection)
     before = "id, path, size, mtime_ns, content, width, height, taken"
@@ -38,14 +38,14 @@ def _add_details(connection: sqlite3.Connection) -> None:
     after = before.replace("taken", "format, taken, camera, latitude, longitude")
     connection.execute(
         f"UPDATE images SET checksum = pixquery_digest({after}) "
-        f"WHERE checksum = pixquery_digest({before})"  # else damage would pass for sound
+        f"WHERE checksum = pixquery_digest({before})"  # else a damaged row would match afterwards
     )
     connection.execute("DELETE FROM skipped")
     connection.execute("ALTER TABLE skipped ADD COLUMN checksum BLOB NOT NULL DEFAULT (x'')")
 
 
 def _add_coming(connection: sqlite3.Connection) -> None:
-    """Version 4: vectors of another profile beside those that answer."""
+    """Version 4: a table for the vectors of another profile while it is being switched to."""
     connection.execute(
         "CREATE TABLE coming (image_id INTEGER NOT NULL, encoder TEXT NOT NULL, "
         "revision INTEGER NOT NULL, raw BLOB NOT NULL, checksum BLOB DEFAULT (x'') NOT NULL, "
@@ -60,12 +60,11 @@ _Step = Callable[[sqlite3.Connection], None]
 MIGRATIONS: tuple[_Step, ...] = (_add_checksums, _add_details, _add_coming)
 """Step i brings a catalogue from version i + 1 to i + 2. Released steps never change."""
 
-
 NEWEST = len(MIGRATIONS) + 1
 
 
 def is_current(connection: sqlite3.Connection) -> bool:
-    """Whether the catalogue is of the newest version."""
+    """Whether the catalogue has the newest version."""
     return _version(connection) == NEWEST
 
 
@@ -77,16 +76,17 @@ def migrate(connection: sqlite3.Connection, place: str) -> None:
         place: The library's folder, for the error message.
 
     Raises:
-        LibraryTooNew: The catalogue's version is not known to this pixquery.
+        LibraryTooNew: This pixquery does not know the catalogue's version.
     """
     version = _version(connection)
     if version > NEWEST:
         raise LibraryTooNew(
-            f"the library {place} has catalogue version {version}, and this pixquery knows up to "
-            f"{NEWEST}: update pixquery, or choose another library with --library DIR"
+            f"the library {place} has catalogue version {version}, and this pixquery knows "
+            f"versions up to {NEWEST}: update pixquery, or choose another library with "
+            "--library DIR"
         )
     if version == 0:
-        from pixquery.db.schema import create  # SQLAlchemy: most catalogues are there already
+        from pixquery.db.schema import create  # SQLAlchemy: most catalogues have their tables
 
         create(connection)
     else:

@@ -1,4 +1,7 @@
-"""What a catalogue tells: plain SQL, as most commands ask little and are over in a moment."""
+"""Queries to the catalogue, in plain SQL.
+
+Most commands read little and end in a moment; importing SQLAlchemy would take longer than they do.
+"""
 
 import os
 import sqlite3
@@ -8,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pixquery.db.checksums import SEALED, digest, sound
 from pixquery.db.connections import Connections, damaged
@@ -17,7 +19,6 @@ from pixquery.db.records import (
     Facets,
     FileState,
     Filter,
-    Generation,
     Ids,
     ImageRecord,
     KnownFile,
@@ -27,25 +28,23 @@ from pixquery.db.records import (
 )
 from pixquery.db.values import UNDER, bounds
 
-RawVectors = NDArray[np.float16]
 _Value = TypeVar("_Value")
 _Row = tuple[Any, ...]
 
-_IN_LIMIT = (
-    500  # SQLite takes 32,766 bound values; small statements are as fast and safe everywhere
-)
+_IN_LIMIT = 500
+"""Values in one statement: SQLite takes up to 32,766, and is no faster with more than this."""
 
 
 class Reading:
-    """The questions to a catalogue; every method is one transaction."""
+    """Queries for settings, roots and photos; every method is one transaction."""
 
     def __init__(self, file: Path) -> None:
-        """Opens the file; see :class:`db.catalog.Catalog`, which users make."""
+        """Opens the file; users open a :class:`pixquery.db.catalog.Catalog`."""
         self.file = file
         self._connections = Connections(file)
         self._read = self._connections.reading
         self._vectors = "vectors"
-        """Which vectors are meant: those that answer, or those ``coming`` to take their place."""
+        """The table to use: ``vectors``, or ``coming``, which replaces it once it is complete."""
 
     def close(self) -> None:
         """Closes all connections; the write-ahead log is folded into the file."""
@@ -54,10 +53,10 @@ class Reading:
     # -- settings and roots ---------------------------------------------------------------------
 
     def setting(self, name: str, default: str = "") -> str:
-        """The value that was last given to a setting."""
+        """The value of a setting."""
         with self._read() as connection:
-            found = get(connection, name, self.file)
-        return default if found is None else found
+            value = get(connection, name, self.file)
+        return default if value is None else value
 
     @property
     def revision(self) -> int:
@@ -78,7 +77,7 @@ class Reading:
         )
         return tuple(RootSummary(Path(os.fsdecode(path)), count) for path, count in rows)
 
-    # -- what is known --------------------------------------------------------------------------
+    # -- files ----------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return int(self._value("SELECT count(*) FROM images"))
@@ -95,16 +94,16 @@ class Reading:
     def known(self, root: Path, encoder: str) -> dict[str, KnownFile]:
         """Every photo and every skipped file at or under ``root``, by path.
 
-        A photo without a vector of ``encoder``, or without the details that filters ask for, has a
+        A photo without a vector of ``encoder``, or without the details that filters need, gets a
         state that equals no file's, so that it counts as changed.
         """
         inside = bounds(root)
         with self._read() as connection:
             without = self._without(connection, encoder)
             rows = connection.execute(_KNOWN_IMAGES, inside).fetchall()
-            bad = connection.execute(_KNOWN_SKIPPED, inside).fetchall()
-        make, decode = tuple.__new__, os.fsdecode  # twice as fast as the types' own names
-        found: dict[str, KnownFile] = {
+            skipped = connection.execute(_KNOWN_SKIPPED, inside).fetchall()
+        make, decode = tuple.__new__, os.fsdecode  # twice as fast as calling the types
+        files: dict[str, KnownFile] = {
             decode(path): make(
                 KnownFile, (image_id, make(FileState, (size, mtime_ns)), content, "")
             )
@@ -112,44 +111,44 @@ class Reading:
         }
         if without:
             unlike = FileState(-1, -1)
-            for path, file in found.items():
+            for path, file in files.items():
                 if file.id in without:
-                    found[path] = KnownFile(file.id, unlike, b"")
-        for *values, checksum in bad:
-            if digest(*values) == checksum:  # else it is tried once more, and noted anew
+                    files[path] = KnownFile(file.id, unlike, b"")
+        for *values, checksum in skipped:
+            if digest(*values) == checksum:  # else the next run tries the file again
                 path, size, mtime_ns, reason = values
-                found[decode(path)] = KnownFile(0, FileState(size, mtime_ns), b"", reason)
-        return found
+                files[decode(path)] = KnownFile(0, FileState(size, mtime_ns), b"", reason)
+        return files
 
     def _without(self, connection: sqlite3.Connection, encoder: str) -> set[int]:
         """The photos that have no vector of ``encoder``."""
-        held = f"FROM {self._vectors} WHERE encoder = ?"
-        counts = f"SELECT (SELECT count(*) FROM images), (SELECT count(*) {held})"
+        source = f"FROM {self._vectors} WHERE encoder = ?"
+        counts = f"SELECT (SELECT count(*) FROM images), (SELECT count(*) {source})"
         images, vectors = connection.execute(counts, (encoder,)).fetchone()
-        if images == vectors:  # no photo has two, and none of a photo that is gone is left
+        if images == vectors:  # each vector has its own photo: see the tables' keys
             return set()
-        lacking = f"SELECT id FROM images WHERE id NOT IN (SELECT image_id {held})"
+        lacking = f"SELECT id FROM images WHERE id NOT IN (SELECT image_id {source})"
         return {row[0] for row in connection.execute(lacking, (encoder,))}
 
     # -- photos ---------------------------------------------------------------------------------
 
     def records(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
-        """The photos of those ids that the catalogue still holds.
+        """The photos with those ids that the catalogue still holds.
 
         Raises:
-            LibraryDamaged: One of them is not as it was written, or gone without its vector.
+            LibraryDamaged: A row differs from its checksum, or is gone while its vector is not.
         """
-        found: dict[int, ImageRecord] = {}
+        records: dict[int, ImageRecord] = {}
         with self._read() as connection:
             for part in parts(ids):
                 rows = connection.execute(f"{_SOUND_IMAGES} AND id IN {marks(part)}", part)
-                found.update((row[0], _record(row)) for row in rows)
-            for part in parts([image_id for image_id in ids if image_id not in found]):
+                records.update((row[0], _record(row)) for row in rows)
+            for part in parts([image_id for image_id in ids if image_id not in records]):
                 for table, key in (("images", "id"), ("vectors", "image_id")):
-                    held = f"SELECT 1 FROM {table} WHERE {key} IN {marks(part)} LIMIT 1"
-                    if connection.execute(held, part).fetchone():
+                    exists = f"SELECT 1 FROM {table} WHERE {key} IN {marks(part)} LIMIT 1"
+                    if connection.execute(exists, part).fetchone():
                         raise damaged(self.file, "rows of photos differ from their checksums")
-        return found
+        return records
 
     def twins(self, content: bytes) -> list[ImageRecord]:
         """The photos whose files had exactly this content when they were indexed."""
@@ -165,45 +164,45 @@ class Reading:
         return {row[0] for row in rows}
 
     def everything(self) -> Iterator[ImageRecord]:
-        """All photos by id, a thousand at a time; those that :meth:`problems` tells of left out."""
+        """All photos by id, except those that :meth:`problems` reports."""
         last = 0
         while rows := self._rows(f"{_SOUND_IMAGES} AND id > ? ORDER BY id LIMIT 1000", last):
             yield from map(_record, rows)
             last = rows[-1][0]
 
-    # -- photos that a filter lets through ------------------------------------------------------
+    # -- photos that match a filter -------------------------------------------------------------
 
     def matching(self, where: Filter) -> Ids:
-        """The ids of the photos that a filter lets through, int64[n], rising."""
-        rows = self._passing("SELECT id FROM images WHERE {} ORDER BY id", where)
+        """The ids int64[n] of the photos that match a filter, ascending."""
+        rows = self._matching("SELECT id FROM images WHERE {} ORDER BY id", where)
         return np.fromiter((row[0] for row in rows), np.int64)
 
     def newest(self, where: Filter, *, limit: int, offset: int = 0) -> list[ImageRecord]:
-        """The photos that a filter lets through, the newest first.
+        """The photos that match a filter, the newest first.
 
-        By the camera's clock, or the file's time where the camera told none.
+        By the camera's clock, or by the file's time if the camera noted none.
 
         Raises:
-            LibraryDamaged: One of them is not as it was written.
+            LibraryDamaged: A row differs from its checksum.
         """
-        rows = self._passing(
+        rows = self._matching(
             "SELECT id FROM images WHERE {} ORDER BY coalesce("
             "datetime(taken), datetime(mtime_ns / 1e9, 'unixepoch', 'localtime')) DESC, id DESC "
             f"LIMIT {limit:d} OFFSET {offset:d}",
             where,
         )
-        found = self.records([row[0] for row in rows])
-        return [found[row[0]] for row in rows if row[0] in found]
+        records = self.records([row[0] for row in rows])
+        return [records[row[0]] for row in rows if row[0] in records]
 
     def best_first(self, where: Filter) -> tuple[Ids, Ids]:
-        """The photos that a filter lets through, as one would keep them.
+        """The photos that match a filter, the one to keep first.
 
-        The most pixels first, then the largest file, then the oldest.
+        By the most pixels, then the largest file, then the oldest.
 
         Returns:
-            int64[n] ids and int64[n] numbers of their contents, equal for equal files.
+            int64[n] ids and int64[n] numbers of their contents, which are equal for equal files.
         """
-        rows = self._passing(
+        rows = self._matching(
             "SELECT id, dense_rank() OVER (ORDER BY content) FROM images WHERE {} "
             "ORDER BY width * height DESC, size DESC, mtime_ns, id",
             where,
@@ -212,22 +211,19 @@ class Reading:
         ids, contents = pairs.reshape(-1, 2).T
         return ids, contents
 
-    def _passing(self, statement: str, where: Filter) -> list[_Row]:
-        """Rows of a statement that takes the filter's condition."""
+    def _matching(self, statement: str, where: Filter) -> list[_Row]:
+        """Rows of a statement with a place for the filter's condition."""
         if not where:
             return self._rows(statement.format("1"))
-        from pixquery.db.filters import (  # SQLAlchemy: it takes longer than a query does
-            condition,
-            prepare,
-        )
+        from pixquery.db import filters  # SQLAlchemy: importing it takes longer than a query
 
-        passes, values = condition(where)
+        matches, values = filters.condition(where)
         with self._read() as connection:
-            prepare(connection)
-            return connection.execute(statement.format(passes), values).fetchall()
+            filters.prepare(connection)
+            return connection.execute(statement.format(matches), values).fetchall()
 
     def facets(self) -> Facets:
-        """Of which formats, cameras and years the photos are."""
+        """The formats, cameras and years of the photos."""
         with self._read() as connection:
             formats, cameras, years = (
                 tuple(
@@ -245,104 +241,14 @@ class Reading:
             )
         return Facets(formats, cameras, years)
 
-    # -- vectors and their generations ----------------------------------------------------------
-
-    def raw_vectors(
-        self, encoder: str, *, since: int = 0, after: int = 0, limit: int = 4096
-    ) -> tuple[Ids, RawVectors]:
-        """The next photos' ids and raw vectors, by id.
-
-        Args:
-            encoder: Vectors of other image encoders are left out.
-            since: Only vectors that were written after this revision.
-            after: The last id that was had before; 0 to begin.
-            limit: How many at the most.
-
-        Returns:
-            int64[n] and float16[n, d]; n = 0 at the end.
-
-        Raises:
-            LibraryDamaged: Vectors of different lengths, or not as they were written.
-        """
-        wanted = (_CHANGED_VECTORS if since else _ALL_VECTORS).format(self._vectors)
-        values = {"encoder": encoder, "since": since, "after": after, "most": limit}
-        with self._read() as connection:
-            rows = connection.execute(wanted, values).fetchall()
-        if not rows:
-            return np.empty(0, np.int64), np.empty((0, 0), np.float16)
-        ids = np.array([row[0] for row in rows], np.int64)
-        blobs = [row[1] for row in rows]
-        if len(set(map(len, blobs))) > 1 or len(blobs[0]) % 2:
-            raise damaged(self.file, "vectors of different lengths")
-        for image_id, blob, revision, checksum in rows:
-            if digest(image_id, encoder, revision, blob) != checksum:
-                raise damaged(self.file, "vectors differ from their checksums")
-        if (np.diff(ids) <= 0).any():
-            raise damaged(self.file, "an index names a vector twice")
-        return ids, np.frombuffer(b"".join(blobs), np.float16).reshape(len(ids), -1)
-
-    def vector_ids(self, encoder: str) -> Ids:
-        """The ids int64[n] of all photos that have a vector of ``encoder``, sorted."""
-        rows = self._rows(
-            f"SELECT image_id FROM {self._vectors} WHERE encoder = ? ORDER BY image_id", encoder
-        )
-        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
-
-    def vectors_of(self, ids: Sequence[int], encoder: str) -> dict[int, RawVectors]:
-        """float16[d] for each of the photos that has a sound vector of ``encoder``."""
-        wanted = (
-            f"SELECT image_id, raw FROM {self._vectors} "
-            f"WHERE encoder = ? AND {sound(self._vectors)} AND image_id IN "
-        )
-        found: dict[int, RawVectors] = {}
-        with self._read() as connection:
-            for part in parts(ids):
-                for image_id, raw in connection.execute(wanted + marks(part), (encoder, *part)):
-                    found[image_id] = np.frombuffer(raw, np.float16)
-        return found
-
-    def generation(self) -> Generation | None:
-        """The published vector file; none before the first."""
-        rows = self._rows("SELECT file, size, sha256, revision, space FROM generations")
-        return Generation(*rows[0]) if rows else None
-
-    def answers_with(self, encoder: str) -> bool:
-        """Whether a photo has a vector of this encoder that answers, or none has any."""
-        return bool(
-            self._value(
-                "SELECT EXISTS (SELECT 1 FROM vectors WHERE encoder = ?) "
-                "OR NOT EXISTS (SELECT 1 FROM vectors)",
-                encoder,
-            )
-        )
-
-    def lacking(self, encoder: str) -> int:
-        """How many photos have no vector of this encoder, among those that this object reads."""
-        return len(self) - len(self.vector_ids(encoder))
-
-    def waiting(self) -> int:
-        """How many vectors are there to come."""
-        return int(self._value("SELECT count(*) FROM coming"))
-
     # -- soundness ------------------------------------------------------------------------------
 
-    def unsound(self, length: int, encoder: str) -> list[int]:
-        """Photos without a vector of ``encoder`` of this length, as it was written."""
-        rows = self._rows(
-            "SELECT images.id FROM images "
-            "LEFT JOIN vectors ON vectors.image_id = images.id AND vectors.encoder = ? "
-            f"WHERE vectors.raw IS NULL OR NOT {sound('vectors')} OR length(vectors.raw) != ?",
-            encoder,
-            length * np.dtype(np.float16).itemsize,
-        )
-        return [row[0] for row in rows]
-
     def problems(self) -> list[str]:
-        """What SQLite's own checks, foreign keys and checksums find; empty when all is well."""
+        """What SQLite's own checks, foreign keys and checksums find; empty if all is well."""
         try:
             with self._read() as connection:
-                found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-                loose = connection.execute("PRAGMA foreign_key_check").fetchall()
+                checks = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+                dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
                 altered: Mapping[str, int] = {
                     table: connection.execute(
                         f"SELECT count(*) FROM {table} WHERE NOT {sound(table)}"
@@ -352,8 +258,8 @@ class Reading:
         except LibraryDamaged as error:
             return [str(error)]
         return [
-            *(text for text in found if text != "ok"),
-            *(f"a row of {row[0]} refers to a row of {row[2]} that is gone" for row in loose),
+            *(text for text in checks if text != "ok"),
+            *(f"a row of {row[0]} refers to a row of {row[2]} that is gone" for row in dangling),
             *(
                 f"{count} rows of {name} differ from their checksums"
                 for name, count in altered.items()
@@ -371,17 +277,6 @@ class Reading:
         return self._rows(statement, *values)[0][0]
 
 
-_ALL_VECTORS = (
-    # The sign keeps SQLite from its index, which could be damaged and lie: rows tell themselves.
-    "SELECT image_id, raw, revision, checksum FROM {0} "
-    "WHERE +encoder = :encoder AND image_id > :after ORDER BY image_id LIMIT :most"
-)
-_CHANGED_VECTORS = (
-    # Here it makes SQLite begin with the few changed rows instead of looking through all.
-    "SELECT image_id, raw, revision, checksum FROM {0} WHERE image_id IN ("
-    "SELECT image_id FROM {0} WHERE revision > :since AND +encoder = :encoder "
-    "AND +image_id > :after ORDER BY +image_id LIMIT :most) ORDER BY image_id"
-)
 _KNOWN_IMAGES = (
     "SELECT path, CASE format WHEN '' THEN -1 ELSE size END, mtime_ns, id, content FROM images "
     f"WHERE {UNDER}"
@@ -391,10 +286,15 @@ _SOUND_IMAGES = f"SELECT {', '.join(SEALED['images'])} FROM images WHERE {sound(
 
 
 def get(connection: sqlite3.Connection, name: str, file: Path) -> str | None:
-    """The value of a setting, in a transaction that is under way.
+    """The value of a setting, read in the caller's transaction.
+
+    Args:
+        connection: Inside the transaction.
+        name: The setting's.
+        file: The catalogue, for the error message.
 
     Raises:
-        LibraryDamaged: It is not as it was written; ``file`` names the catalogue.
+        LibraryDamaged: The setting differs from its checksum.
     """
     row = connection.execute(
         "SELECT value, checksum FROM settings WHERE name = ?", (name,)
@@ -407,13 +307,13 @@ def get(connection: sqlite3.Connection, name: str, file: Path) -> str | None:
 
 
 def parts(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
-    """As many values at a time as one statement takes."""
+    """Splits values into as many as one statement should take."""
     for start in range(0, len(values), _IN_LIMIT):
         yield values[start : start + _IN_LIMIT]
 
 
 def marks(values: Sequence[object]) -> str:
-    """SQL of a list of so many values."""
+    """SQL of a list with a placeholder for each value."""
     return f"({', '.join('?' * len(values))})"
 
 

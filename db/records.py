@@ -1,15 +1,12 @@
-"""The frozen value types that the rooms hand to each other."""
+"""The catalogue's value types: photos, files, filters and summaries."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    pass
 
 Floats: TypeAlias = NDArray[np.float32]
 Ids: TypeAlias = NDArray[np.int64]
@@ -18,7 +15,7 @@ Orientation: TypeAlias = Literal["landscape", "portrait", "square"]
 
 
 class FileState(NamedTuple):
-    """What the file system says of a file without reading it; two equal states mean unchanged."""
+    """What the file system reports of a file; if it is equal, the file is unchanged."""
 
     size: int
     """In bytes."""
@@ -36,12 +33,12 @@ class Place(NamedTuple):
 
 
 class Period(NamedTuple):
-    """A stretch of time."""
+    """A period of time."""
 
     begin: datetime | None
-    """The first moment; none means without a beginning."""
+    """The first moment; none if it has no beginning."""
     end: datetime | None
-    """The first moment after it; none means without an end."""
+    """The first moment after it; none if it has no end."""
 
 
 class Near(NamedTuple):
@@ -53,69 +50,69 @@ class Near(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which photos a query asks among; every condition that is given must hold."""
+    """Which photos to search; a photo matches if it meets every condition."""
 
     roots: tuple[Path, ...] = ()
-    """Below one of these folders."""
+    """It is in one of these folders, or below."""
     paths: tuple[str, ...] = ()
-    """The whole path or its name matches one of these globs; ``*`` spans folders, too."""
+    """Its path or its name matches one of these globs, in which ``*`` spans folders."""
     taken: Period | None = None
-    """By the camera's clock; a photo that does not tell is left out."""
+    """By the camera's clock; leaves out photos without a camera time."""
     modified: Period | None = None
-    """By the file's time, on the clock of this computer."""
+    """By the file's time, on this computer's clock."""
     orientation: Orientation | None = None
     min_width: int = 0
     """In pixels, as seen upright."""
     min_height: int = 0
     formats: tuple[str, ...] = ()
-    """One of these, such as "JPEG", in any case."""
+    """Its format is one of these, such as "JPEG", in any case."""
     camera: str = ""
     """Part of the camera's maker and model, in any case."""
     near: Near | None = None
-    """Taken there; a photo that does not tell is left out."""
+    """It was taken there; leaves out photos without a position."""
 
     def __bool__(self) -> bool:
-        """Whether it asks for anything."""
+        """Whether there is any condition."""
         return self != Filter()
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """One photo as the catalogue knows it."""
+    """One photo in the catalogue."""
 
     path: Path
     state: FileState
     content: bytes
-    """XXH3-128 of the file's bytes, 16 bytes: the same photo wherever it lies."""
+    """XXH3-128 of the file's bytes, 16 bytes: the same for every copy of a photo."""
     width: int
     """In pixels, as seen upright."""
     height: int
     format: str = ""
-    """Of the file's content, such as "JPEG"; empty in catalogues that did not note it yet."""
+    """Of the file's content, such as "JPEG"; empty if an older version indexed the photo."""
     taken: datetime | None = None
     """Camera time from EXIF, without a zone."""
     camera: str = ""
-    """Maker and model from EXIF; empty where it tells none."""
+    """Maker and model from EXIF; empty if it has none."""
     place: Place | None = None
     """Where it was taken, from EXIF."""
     id: int = 0
-    """0 until the catalogue gives one; never reused afterwards."""
+    """0 until the photo is in the catalogue; never reused."""
 
 
 class KnownFile(NamedTuple):
-    """What the catalogue remembers of a file, for telling what changed."""
+    """What the catalogue notes of a file, to detect changes."""
 
     id: int
-    """0 for a file that was skipped as unreadable."""
+    """0 for a file that was skipped."""
     state: FileState
     content: bytes
     reason: str = ""
-    """Why it was skipped; empty for an image."""
+    """Why it was skipped; empty for a photo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that looked like a photo and could not be used."""
+    """A file with a photo's name that could not be used."""
 
     path: Path
     reason: str
@@ -123,28 +120,28 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A derived file of vectors, and what it must look like to be trusted."""
+    """A published file of vectors, with what is checked before it is trusted."""
 
     file: str
     size: int
     """In bytes."""
     sha256: str
     revision: int
-    """The catalogue's revision that it holds."""
+    """The catalogue's revision that its vectors are from."""
     space: str
-    """Digest of the alignment its vectors come from."""
+    """Digests of the encoder and of the alignment that its vectors are from."""
 
 
 @dataclass(frozen=True, slots=True)
 class RootSummary:
-    """A folder that was indexed, and how many photos of it the library holds."""
+    """An indexed folder, and how many of its photos are in the library."""
 
     path: Path
     images: int
 
 
 class Tally(NamedTuple):
-    """How many photos share something."""
+    """How many photos have a property in common."""
 
     name: str
     images: int
@@ -152,10 +149,10 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """What the photos of a library differ in; of each, the most frequent first."""
+    """The formats, cameras and years of a library's photos, the most frequent first."""
 
     formats: tuple[Tally, ...]
     cameras: tuple[Tally, ...]
-    """Of those photos that tell."""
+    """Of photos with a camera in their EXIF."""
     years: tuple[Tally, ...]
-    """By the camera's clock, of those photos that tell; the latest first."""
+    """By the camera's clock, of photos with a camera time; the latest first."""

@@ -1,11 +1,10 @@
-"""Makes a damaged catalogue whole again, from those of its rows that are as they were written.
+"""Repairs a damaged catalogue from the rows that match their checksums.
 
-Nothing is thrown away: the files as they were found stay beside as ``*.corrupt-*``. What is lost is
-found again by the next indexing, which encodes only photos whose row or vector is gone.
+Nothing is deleted: the damaged files stay beside it as ``*.corrupt-*``. The next indexing restores
+what was lost; it encodes only photos whose row or vector is gone.
 """
 
 import os
-import shlex
 import shutil
 import sqlite3
 import time
@@ -20,27 +19,28 @@ from pixquery.db.catalog import Catalog
 from pixquery.db.checksums import SEALED, digest
 from pixquery.db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, StorageFailed
 from pixquery.db.migrations import NEWEST
+from pixquery.db.quoting import quoted
 from pixquery.db.schema import coming, images, roots, settings, skipped, vectors
 
 _Row = Mapping[str, Any]
 
 _FARTHEST = 1 << 30
-"""Ids that are jumped over, at the most, to get past a page that cannot be read."""
+"""The most ids to jump over to get past a page that cannot be read."""
 _NEAR = 20_000
-"""Ids that are tried one by one there: about as many photos as hang on one inner page."""
+"""The most ids to try one by one there: about as many as one inner page leads to."""
 
 
 def salvage(file: Path) -> None:
-    """Puts a damaged catalogue aside and a sound one in its place; for writers.
+    """Puts a damaged catalogue aside and a sound one in its place; for the one writer.
 
-    Readers that are at work see the one or the other.
+    Readers see either the old catalogue or the new one.
 
     Args:
         file: The catalogue.
 
     Raises:
-        LibraryDamaged: It does not even tell of its profile: it was put aside, and the photos have
-            to be indexed again, as the message says.
+        LibraryDamaged: Even the name of its profile is lost: the catalogue was put aside, and the
+            photos must be indexed again, as the message says.
         LibraryTooNew: A newer pixquery made it.
         StorageFailed: There is no room for a second catalogue beside it.
     """
@@ -63,24 +63,24 @@ def salvage(file: Path) -> None:
         if folders is not None:
             _remove(file)
             raise LibraryDamaged(
-                f"the catalogue {file} was damaged beyond mending and lies in {kept} now: index "
-                "your photos again with "
-                f"`pixquery index {folders} --library {shlex.quote(str(file.parent))}`"
+                f"the catalogue {file} was damaged beyond repair and was moved to {kept}: index "
+                f"your photos again with `pixquery index {folders} --library "
+                f"{quoted(file.parent)}`"
             )
     except OSError as error:
         raise StorageFailed(
-            f"the catalogue {file} cannot be mended ({error.strerror}): make room or fix its "
-            "permissions, then type the same command again"
+            f"the catalogue {file} cannot be repaired ({error.strerror}): make room or fix its "
+            "permissions, then run the same command again"
         ) from error
     except sqlite3.OperationalError as error:
         raise StorageFailed(
-            f"the catalogue {file} cannot be mended ({error}): make room or wait until no other "
-            "program uses it, then type the same command again"
+            f"the catalogue {file} cannot be repaired ({error}): make room or wait until no other "
+            "program uses it, then run the same command again"
         ) from error
 
 
 def _parts(file: Path) -> list[Path]:
-    """The catalogue and its write-ahead log; a log's index is made anew whenever it is opened."""
+    """The catalogue and its write-ahead log; SQLite makes the log's index anew when it opens it."""
     return [part for part in (file, file.with_name(f"{file.name}-wal")) if part.exists()]
 
 
@@ -96,13 +96,16 @@ def _opened(file: Path) -> sqlite3.Connection:
 
 
 def _mend(old: sqlite3.Connection, new: sqlite3.Connection) -> str | None:
-    """Fills an empty catalogue from a damaged one; else the folders to index, as far as known.
+    """Fills an empty catalogue from a damaged one.
+
+    Returns:
+        The folders to index again, as far as known, if the catalogue cannot be repaired.
 
     Raises:
         LibraryTooNew: A newer pixquery made it.
     """
     try:
-        # SQLite reads nothing of a file that was cut off unless its schema may be written.
+        # SQLite reads nothing of a truncated file unless its schema may be written.
         old.execute("PRAGMA writable_schema=ON")
         version = old.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.DatabaseError as error:
@@ -111,29 +114,30 @@ def _mend(old: sqlite3.Connection, new: sqlite3.Connection) -> str | None:
     known = list(_sound_rows(old, settings))
     if version > NEWEST and known:
         raise LibraryTooNew(
-            "the catalogue is damaged, and was made by a newer pixquery: mend it with that one"
+            "the catalogue is damaged and was made by a newer pixquery: repair it with that one"
         )
     folders = list(_sound_rows(old, roots))
     if not any(row["name"] == "profile" for row in known):
         paths = [os.fsdecode(bytes(row["path"])) for row in folders]
-        return " ".join(map(shlex.quote, paths)) or "FOLDER"
+        return " ".join(map(quoted, paths)) or "FOLDER"
     new.execute("BEGIN IMMEDIATE")
     _insert(new, settings, known)
     _insert(new, roots, folders)
     homes = {row["id"] for row in folders}
-    homeless = []
+    homeless: dict[bytes, list[_Row]] = {}
     for row in _sound_rows(old, images):
         if row["root_id"] in homes:
             _insert(new, images, [row])
         else:
-            homeless.append(row)
-    if homeless:
-        home = _common_root(new, homeless)
-        _insert(new, images, ({**row, "root_id": home} for row in homeless))
+            drive, _ = os.path.splitdrive(row["path"])
+            homeless.setdefault(drive, []).append(row)
+    for rows in homeless.values():
+        home = _common_root(new, rows)
+        _insert(new, images, ({**row, "root_id": home} for row in rows))
     _insert(new, skipped, (row for row in _sound_rows(old, skipped) if row["root_id"] in homes))
-    held = {row[0] for row in new.execute("SELECT id FROM images")}
+    photos = {row[0] for row in new.execute("SELECT id FROM images")}
     for table in (vectors, coming):
-        _insert(new, table, (row for row in _sound_rows(old, table) if row["image_id"] in held))
+        _insert(new, table, (row for row in _sound_rows(old, table) if row["image_id"] in photos))
     _raise_revision(new)
     _raise_newest_id(old, new)
     new.execute("COMMIT")
@@ -144,7 +148,7 @@ def _mend(old: sqlite3.Connection, new: sqlite3.Connection) -> str | None:
 
 
 def _sound_rows(connection: sqlite3.Connection, table: sa.Table) -> Iterator[_Row]:
-    """Every row that can be read and is as it was written."""
+    """Every row that can be read and matches its checksum."""
     return (row for row in _rows(connection, table) if _is_sound(table, row))
 
 
@@ -153,7 +157,7 @@ def _is_sound(table: sa.Table, row: _Row) -> bool:
 
 
 def _rows(connection: sqlite3.Connection, table: sa.Table) -> Iterator[_Row]:
-    """The rows of a table by id, over pages that cannot be read."""
+    """The rows of a table by id, skipping pages that cannot be read."""
     names = ", ".join(c.name for c in table.columns)
     select = f"SELECT rowid AS place, {names} FROM {table.name} NOT INDEXED WHERE rowid"
     last = 0
@@ -168,11 +172,11 @@ def _rows(connection: sqlite3.Connection, table: sa.Table) -> Iterator[_Row]:
                 return
         except sqlite3.DatabaseError as error:
             _raise_if_busy(error)
-        found = _next_after(connection, select, last)
-        if found is None:
+        following = _next_after(connection, select, last)
+        if following is None:
             return
-        yield found
-        last = found["place"]
+        yield following
+        last = following["place"]
 
 
 def _next_after(connection: sqlite3.Connection, select: str, last: int) -> _Row | None:
@@ -182,7 +186,7 @@ def _next_after(connection: sqlite3.Connection, select: str, last: int) -> _Row 
         with suppress(sqlite3.DatabaseError):
             beyond = connection.execute(f"{select} > ? LIMIT 1", (last + step,)).fetchone()
             if beyond is None:
-                break  # there is none at all so far on, and no damage either
+                break  # no row lies beyond, and no damage either
         step *= 2
     for place in range(last + 1, last + 1 + min(step, _NEAR)):
         with suppress(sqlite3.DatabaseError):
@@ -210,11 +214,11 @@ def _insert(connection: sqlite3.Connection, table: sa.Table, rows: Iterable[_Row
 
 
 def _common_root(connection: sqlite3.Connection, rows: list[_Row]) -> int:
-    """A root for photos whose own cannot be read: the folder that they all lie in.
+    """A root for photos whose own cannot be read: the folder that holds all of them.
 
-    Indexing the folder that the user has always named takes this one over.
+    It goes when the user indexes the original root again, which covers it.
     """
-    parents = {row["path"].rpartition(os.fsencode(os.sep))[0] for row in rows}
+    parents = {os.path.dirname(row["path"]) for row in rows}  # noqa: PTH120 - of bytes
     path = os.path.commonpath(sorted(parents))
     connection.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (path,))
     root_id = int(connection.execute("SELECT id FROM roots WHERE path = ?", (path,)).fetchone()[0])
@@ -225,13 +229,13 @@ def _common_root(connection: sqlite3.Connection, rows: list[_Row]) -> int:
 
 
 def _raise_revision(connection: sqlite3.Connection) -> None:
-    """Makes the revision a new one, above every vector's: the index file is made anew."""
-    told = connection.execute("SELECT value FROM settings WHERE name = 'revision'").fetchone()
+    """Raises the revision above every vector's, so that the index file is built anew."""
+    noted = connection.execute("SELECT value FROM settings WHERE name = 'revision'").fetchone()
     newest = [
         connection.execute(f"SELECT max(revision) FROM {table.name}").fetchone()[0] or 0
         for table in (vectors, coming)
     ]
-    revision = str(max(int(told[0]) if told else 0, *newest) + 1)
+    revision = str(max(int(noted[0]) if noted else 0, *newest) + 1)
     connection.execute(
         "INSERT OR REPLACE INTO settings (name, value, checksum) VALUES ('revision', ?, ?)",
         (revision, digest("revision", revision)),
@@ -239,23 +243,23 @@ def _raise_revision(connection: sqlite3.Connection) -> None:
 
 
 def _raise_newest_id(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-    """Lets no id that was given come to mean another photo."""
+    """Keeps ids that were once used from coming to mean other photos."""
     try:
         newest = old.execute("SELECT seq FROM sqlite_sequence WHERE name = 'images'").fetchone()
     except sqlite3.DatabaseError as error:
         _raise_if_busy(error)
         newest = None
     if newest is not None and isinstance(newest[0], int) and newest[0] < _FARTHEST:
-        given = new.execute("SELECT max(id) FROM images").fetchone()[0] or 0
+        largest = new.execute("SELECT max(id) FROM images").fetchone()[0] or 0
         new.execute("DELETE FROM sqlite_sequence WHERE name = 'images'")
         new.execute(
             "INSERT INTO sqlite_sequence (name, seq) VALUES ('images', ?)",
-            (max(given, newest[0]),),
+            (max(largest, newest[0]),),
         )
 
 
 def _put_in_place(new: sqlite3.Connection, file: Path) -> None:
-    """One transaction over all pages; a file that is no database any more is replaced."""
+    """Copies all pages in one transaction; replaces a file that is no longer a database."""
     try:
         with closing(_opened(file)) as old:
             old.execute("PRAGMA synchronous=FULL")

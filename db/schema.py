@@ -1,4 +1,4 @@
-"""The catalogue's tables, as a new one is made; older ones come here by :mod:`db.migrations`."""
+"""The tables of a new catalogue; :mod:`pixquery.db.migrations` brings older ones to this state."""
 
 import sqlite3
 
@@ -10,7 +10,7 @@ metadata = sa.MetaData()
 
 
 def _checksum() -> sa.Column[bytes]:
-    # Empty until the row's own transaction fills it in.
+    # Empty until the same transaction fills it in.
     return sa.Column("checksum", sa.LargeBinary, nullable=False, server_default=sa.text("x''"))
 
 
@@ -41,7 +41,7 @@ images = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
-    sa.Column("format", sa.Text, nullable=False, server_default=""),  # empty: not noted yet
+    sa.Column("format", sa.Text, nullable=False, server_default=""),  # empty: not known yet
     sa.Column("taken", sa.DateTime),
     sa.Column("camera", sa.Text, nullable=False, server_default=""),
     sa.Column("latitude", sa.Float),
@@ -49,20 +49,20 @@ images = sa.Table(
     _checksum(),
     sa.Index("images_by_content", "content"),
     sa.Index("images_by_root", "root_id"),
-    sqlite_autoincrement=True,  # an id in somebody's bookmark never comes to mean another photo
+    sqlite_autoincrement=True,  # an id in a bookmark never comes to mean another photo
 )
 
 
 def _vectors(name: str) -> sa.Table:
-    # Apart from `images`, so that looking through the photos does not page through their vectors.
+    # Not in `images`, so that reading all photos does not read their vectors.
     return sa.Table(
         name,
         metadata,
         sa.Column("image_id", sa.ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
-        # Which image encoder, by its digest; its index tells what is lacking without the vectors.
+        # The image encoder's digest; its index shows which photos lack a vector.
         sa.Column("encoder", sa.Text, nullable=False, index=True),
         sa.Column("revision", sa.Integer, nullable=False, index=True),  # the catalogue's
-        sa.Column("raw", sa.LargeBinary, nullable=False),  # float16[d], as that encoder gave it
+        sa.Column("raw", sa.LargeBinary, nullable=False),  # float16[d], not aligned
         _checksum(),
     )
 
@@ -70,8 +70,8 @@ def _vectors(name: str) -> sa.Table:
 vectors = _vectors("vectors")
 
 coming = _vectors("coming")
-"""What will take the place of ``vectors`` once all photos are in it: while a library is encoded
-anew, or for another profile, it goes on answering from those."""
+"""Replaces ``vectors`` once it has all photos. While a library is encoded again, or for another
+profile, queries are answered with ``vectors``."""
 
 skipped = sa.Table(
     "skipped",

@@ -1,23 +1,27 @@
-"""Paths and times as the catalogue holds them.
+"""Paths and times as the catalogue stores them.
 
-Paths are the bytes the file system uses: a name need not be valid Unicode.
+Paths are stored as the bytes that the file system uses: a name need not be valid Unicode.
 """
 
 import os
 from datetime import datetime
-from pathlib import Path
+from pathlib import PurePath, PureWindowsPath
 
 UNDER = "(path = ? OR (path >= ? AND path < ?))"
-"""SQL of whether a path is a root's own or lies below it; takes the root's :func:`bounds`."""
+"""SQL that is true of a folder's path and all paths below it; takes the folder's :func:`bounds`."""
 
 
-def bounds(root: Path) -> tuple[bytes, bytes, bytes]:
-    """A root's own path, and between which others lies all that is in it."""
-    whole = os.fsencode(root)
-    inside = whole if whole.endswith(b"/") else whole + os.fsencode(os.sep)
-    return whole, inside, inside[:-1] + bytes([inside[-1] + 1])
+def bounds(folder: PurePath) -> tuple[bytes, bytes, bytes]:
+    r"""A folder's path, and the first path and the end of the range of those below it.
+
+    The path of ``/`` and of a drive such as ``D:\`` ends with a separator already.
+    """
+    separator = b"\\" if isinstance(folder, PureWindowsPath) else b"/"
+    path = os.fsencode(folder)
+    first = path if path.endswith(separator) else path + separator
+    return path, first, first[:-1] + bytes([separator[0] + 1])
 
 
 def written(moment: datetime) -> str:
-    """A time without a zone, as text that sorts as times do."""
+    """A time without a zone, as text that sorts in order of time."""
     return moment.isoformat(" ", "microseconds")

@@ -1,10 +1,10 @@
-"""The alignment: from the two encoders' spaces into the shared one, where a cosine means likeness.
+"""The alignment maps the two encoders' vectors into one space, where a cosine means likeness.
 
-The image side is one linear map, the text side a small multilayer perceptron; both end on the unit
-sphere. A *memory* may follow: photos that captions are known of. A new photo is described by the
-captions of those it is like (a kernel average, Nadaraya and Watson 1964; in the shape of attention,
-Vaswani et al. 2017, arXiv:1706.03762), which are compared with the text as sentences are. How all
-is fitted is told in ``trainer/learning/align.py``.
+The image side is one linear map, the text side a small multilayer perceptron; both give unit
+vectors. A *memory* may follow: photos with known captions. A new photo is described by the captions
+of the photos it is like (a kernel average, Nadaraya and Watson 1964; in the form of attention,
+Vaswani et al. 2017, arXiv:1706.03762), which are compared with the text as sentences.
+``trainer/learning/align.py`` fits all of it.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ from pixquery.db.records import Floats
 
 
 class Alignment:
-    """Maps raw encoder vectors onto unit vectors of one space.
+    """Maps raw encoder vectors to unit vectors in one space.
 
     Attributes:
         digest: Identifies the space.
         dimension: Length of an aligned vector, a.
-        probes: float32[p, a]: aligned texts of the kind that people ask with, to tune an index on.
+        probes: float32[p, a]: aligned texts like those that people type, to tune an index with.
     """
 
     def __init__(self, file: Path) -> None:
@@ -39,11 +39,11 @@ class Alignment:
             file: safetensors with ``image.weight`` [d, b], ``image.bias`` [b] and, for layers
                 i = 0, 1, ..., ``text.i.weight`` and ``text.i.bias``, GELU between the layers. With
                 a memory also ``memory.keys`` int8[m, b] and ``memory.values`` int8[m, e], unit rows
-                but for a factor, ``memory.temperature`` [1], ``memory.weight`` [1] and ``basis``
-                [b + e, a]. ``probes`` [p, a] where there are some.
+                times a factor, ``memory.temperature`` [1], ``memory.weight`` [1] and ``basis``
+                [b + e, a]. ``probes`` [p, a] is optional.
 
         Raises:
-            ProfileDamaged: The file is missing, no safetensors, or lacks a tensor.
+            ProfileDamaged: The file is missing, is no safetensors file, or lacks a tensor.
         """
         try:
             content = file.read_bytes()
@@ -72,13 +72,13 @@ class Alignment:
         self.probes = unit(tensors.get("probes", np.eye(self.dimension, dtype=np.float32)))
 
     def images(self, raw: Floats) -> Floats:
-        """Aligns raw image vectors float32[n, d]; unit rows float32[n, a]."""
+        """Aligns raw image vectors float32[n, d] to unit rows float32[n, a]."""
         weight, bias = self._image
         aligned = unit(raw @ weight + bias)
         return aligned if self._memory is None else self._memory.images(aligned)
 
     def texts(self, raw: Floats) -> Floats:
-        """Aligns raw text vectors float32[n, e]; unit rows float32[n, a]."""
+        """Aligns raw text vectors float32[n, e] to unit rows float32[n, a]."""
         layers = iter(self._text)
         weight, bias = next(layers)
         hidden = raw @ weight + bias
@@ -89,12 +89,12 @@ class Alignment:
 
 
 _AT_ONCE = 512
-"""Photos that the memory is asked for: the cosines to all it holds take some megabytes."""
+"""Photos to describe at a time: their cosines with the whole memory take some megabytes."""
 
 
 @dataclass(frozen=True)
 class _Memory:
-    """Photos and what their captions say."""
+    """Photos and the meaning of their captions."""
 
     stored_keys: NDArray[np.int8]
     stored_values: NDArray[np.int8]
@@ -115,21 +115,21 @@ class _Memory:
 
     @cached_property
     def _keys(self) -> Floats:
-        """float32[m, b], only made when a photo comes: a query does without."""
+        """float32[m, b], computed with the first photo: a query does not need it."""
         return unit(self.stored_keys.astype(np.float32))
 
     @cached_property
     def _values(self) -> Floats:
-        """float32[m, e], the rows of one length."""
+        """float32[m, e], rows of equal length."""
         return self.stored_values.astype(np.float32)
 
     def images(self, aligned: Floats) -> Floats:
         parts = [np.empty((0, self.basis.shape[1]), np.float32)]
         for start in range(0, len(aligned), _AT_ONCE):
-            some = aligned[start : start + _AT_ONCE]
-            likeness = np.exp((some @ self._keys.T - 1) / np.float32(self.temperature))
+            batch = aligned[start : start + _AT_ONCE]
+            likeness = np.exp((batch @ self._keys.T - 1) / np.float32(self.temperature))
             described = unit(likeness @ self._values)
-            both = np.concatenate([some, np.float32(self.weight) * described], 1)
+            both = np.concatenate([batch, np.float32(self.weight) * described], 1)
             parts.append(unit(both @ self.basis))
         return np.concatenate(parts)
 
@@ -145,6 +145,6 @@ def unit(rows: Floats) -> Floats:
 
 
 def _gelu(x: Floats) -> Floats:
-    """GELU's tanh form (Hendrycks and Gimpel 2016, arXiv:1606.08415), as in training."""
+    """GELU in its tanh form (Hendrycks and Gimpel 2016, arXiv:1606.08415), as in training."""
     inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x**3)
     return np.asarray(np.float32(0.5) * x * (1 + np.tanh(inner)), np.float32)

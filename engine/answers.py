@@ -1,41 +1,42 @@
-"""What a library answers: hits, duplicates, and what it holds."""
+"""What a library answers: hits, duplicates, and a summary of itself."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixquery.db.records import ImageRecord, RootSummary
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pandas is an extra
     from pixquery.engine.frames import DataFrame
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer of a query."""
+    """One photo in the answer to a query."""
 
     rank: int
     """From 1."""
     id: int
     path: Path
     relevance: float | None
-    """In [0, 1]: 0 = "does not describe the photo at all", 1 = "describes it"; none where the query
-    is more than one text, which people were never asked to judge."""
+    """In [0, 1]: 0 = "does not describe the photo at all", 1 = "describes it"; none if the query is
+    more than one text, which people never judged photos for."""
     similarity: float | None
-    """Cosine in the aligned space, [-1, 1]; none where nothing was described."""
+    """Cosine in the aligned space, [-1, 1]; none if the query describes nothing."""
     width: int
     """In pixels, as seen upright."""
     height: int
     modified: datetime
-    """Of the file when it was indexed, UTC."""
+    """When the file was last modified before it was indexed, UTC."""
     taken: datetime | None = None
     """Camera time from EXIF, without a zone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Milliseconds:
-    """Where the time of a query went."""
+    """How long each part of a query took."""
 
     encode: float
     prefilter: float
@@ -45,38 +46,44 @@ class Milliseconds:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a library answers to one query, best first."""
+    """A library's answer to one query, best first."""
 
     query: str
-    """In words, whatever it is made of."""
+    """The query in words."""
     profile: str
     candidates: int
     """How many photos were judged."""
     hits: tuple[Hit, ...]
     milliseconds: Milliseconds
     among: int
-    """How many photos were asked: all, or those that the filter lets through."""
+    """How many photos were searched: all, or those that match the filter."""
 
     def to_pandas(self) -> "DataFrame":
-        """The hits as a table, by rank.
+        """One row per hit, by rank; the columns are the fields of :class:`Hit`.
 
         Raises:
             MissingExtra: pandas is not installed.
         """
-        from pixquery.engine import frames
+        from pixquery.engine.frames import table
 
-        return frames.of_answer(self)
+        columns = [field.name for field in fields(Hit)]
+        rows = ([_plain(getattr(hit, name)) for name in columns] for hit in self.hits)
+        return table(rows, columns).set_index("rank")
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A photo that another one makes superfluous."""
+    """A photo that duplicates a better one."""
 
     record: ImageRecord
     exact: bool
-    """The two files are equal; otherwise they show the same picture."""
+    """Whether the two files are equal; otherwise they show the same picture."""
     likeness: float
-    """Cosine of the image encoder's vectors of the two, [-1, 1]; 1 where they are equal."""
+    """Cosine of the image encoder's vectors of the two, [-1, 1]; 1 if the files are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,57 +91,66 @@ class Group:
     """Photos of the same picture."""
 
     best: ImageRecord
-    """Of the most pixels, then the largest file, then the oldest."""
+    """The one with the most pixels, then the largest file, then the oldest."""
     copies: tuple[Copy, ...]
-    """Each is like the best one; in the same order."""
+    """Photos that are each like the best one, in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """What a library holds more than once."""
+    """The photos that a library holds more than once."""
 
     threshold: float
-    """The likeness from which a photo counts as a near copy."""
+    """The least likeness of a near copy."""
     among: int
-    """How many photos were compared: all, or those that the filter lets through."""
+    """How many photos were compared: all, or those that match the filter."""
     groups: tuple[Group, ...]
 
     @property
     def copies(self) -> int:
-        """How many photos are superfluous."""
+        """How many photos duplicate a better one."""
         return sum(len(group.copies) for group in self.groups)
 
     @property
     def bytes(self) -> int:
-        """How large their files are together."""
+        """The total size of their files."""
         return sum(copy.record.state.size for group in self.groups for copy in group.copies)
 
     def to_pandas(self) -> "DataFrame":
-        """All photos of all groups as a table, the best of each group first.
+        """One row per photo, the best of each group first.
+
+        Columns: number of the group, kind (best, exact or near), likeness, and the photo's.
 
         Raises:
             MissingExtra: pandas is not installed.
         """
-        from pixquery.engine import frames
+        from pixquery.engine.frames import PHOTO, photo_row, table
 
-        return frames.of_duplicates(self)
+        def rows() -> Iterator[list[Any]]:
+            for number, group in enumerate(self.groups, 1):
+                yield [number, "best", 1.0, *photo_row(group.best)]
+                for copy in group.copies:
+                    kind = "exact" if copy.exact else "near"
+                    yield [number, kind, copy.likeness, *photo_row(copy.record)]
+
+        return table(rows(), ("group", "kind", "likeness", *PHOTO))
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryInfo:
-    """What a library holds."""
+    """A summary of a library."""
 
     library: Path
     profile: str
     images: int
     roots: tuple[RootSummary, ...]
     index: str
-    """Kind of vector index, in words."""
+    """The kind of vector index, in words."""
     dimension: int
     vectors_bytes: int
     catalogue_bytes: int
     updated: datetime | None
     switching: str = ""
-    """The profile that all photos are being encoded with, while that is unfinished."""
+    """The profile that photos are being encoded with, while that is unfinished."""
     encoded: int = 0
-    """How many photos are, by then."""
+    """How many photos have been encoded with it."""

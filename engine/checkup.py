@@ -1,11 +1,108 @@
-"""What `verify` finds."""
+"""Checks a library: catalogue, vectors, profile and files against each other."""
 
 from dataclasses import dataclass
+
+import numpy as np
+
+from pixquery.db.catalog import Catalog
+from pixquery.db.errors import LibraryDamaged, ProfileError
+from pixquery.engine.index_file import IndexFile
+from pixquery.engine.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One disagreement that ``verify`` found, and whether it was mended."""
+    """One problem that ``verify`` found, and whether it was repaired."""
 
     what: str
     repaired: bool = False
+
+
+def check(
+    catalog: Catalog, profile: Profile, index_file: IndexFile, *, repair: bool
+) -> list[Finding]:
+    """Checks a library.
+
+    Args:
+        catalog: The library's.
+        profile: The library's.
+        index_file: The library's.
+        repair: Repair what can be repaired without reading photos; for the one writer.
+    """
+    problems = catalog.problems()
+    remaining = problems
+    if repair and problems:
+        from pixquery.db.salvage import salvage  # few libraries are ever repaired
+
+        salvage(catalog.file)
+        remaining = catalog.problems()
+    findings = [Finding(f"catalogue: {p}", repaired=p not in remaining) for p in problems]
+    try:
+        return [
+            *findings,
+            *_profile_findings(profile),
+            *_vector_findings(catalog, profile, index_file, repair=repair),
+            *_file_findings(catalog),
+        ]
+    except LibraryDamaged as error:  # what cannot be read cannot be compared
+        return findings or [Finding(f"catalogue: {error}")]
+
+
+def _profile_findings(profile: Profile) -> list[Finding]:
+    try:
+        profile.check()
+    except ProfileError as error:
+        return [Finding(f"profile: {error}")]
+    return []
+
+
+def _vector_findings(
+    catalog: Catalog, profile: Profile, index_file: IndexFile, *, repair: bool
+) -> list[Finding]:
+    findings = []
+    unsound = catalog.unsound(profile.dimension, profile.encoder)
+    if unsound:
+        if repair:
+            catalog.forget_vectors(unsound)
+        findings.append(Finding(f"catalogue: {len(unsound)} photos have no sound vector"))
+    problem = _index_problem(catalog, profile, index_file, compare_vectors=repair or not unsound)
+    if problem:
+        if repair:
+            index_file.replace()
+        findings.append(Finding(f"vectors: {problem}", repaired=repair))
+    return findings
+
+
+def _index_problem(
+    catalog: Catalog, profile: Profile, index_file: IndexFile, *, compare_vectors: bool
+) -> str:
+    """What is wrong with the published index file; empty if nothing is."""
+    published = catalog.generation()
+    photos = catalog.vector_ids(profile.encoder)
+    index = index_file.load(published)
+    if published is None:
+        return "there is no index file" if len(photos) else ""
+    if index is None:
+        return f"the index file {published.file} is missing, damaged or out of date"
+    if published.revision != catalog.revision:
+        return "the index file is older than the catalogue"
+    if not np.array_equal(index.ids(), photos):
+        return "the index file holds other photos than the catalogue"
+    if compare_vectors and not all(  # but for rounding
+        np.allclose(index.vectors(ids), vectors, atol=1e-2) for ids, vectors in index_file.aligned()
+    ):
+        return "the index file and the catalogue's vectors contradict each other"
+    return ""
+
+
+def _file_findings(catalog: Catalog) -> list[Finding]:
+    findings = []
+    for record in catalog.everything():
+        try:
+            state = record.path.stat()
+        except OSError:
+            findings.append(Finding(f"file: {record.path} is gone or cannot be read"))
+            continue
+        if (state.st_size, state.st_mtime_ns) != record.state:
+            findings.append(Finding(f"file: {record.path} has changed since it was indexed"))
+    return findings

@@ -1,8 +1,8 @@
-"""Devices beside the processor that an image model can run on, for whoever has one.
+"""Devices other than the processor that an image model can run on.
 
-Intel's GPUs and NPUs are run by OpenVINO, NVIDIA's GPUs by ONNX Runtime; both read the profile's
-own float model. Drivers are many and some compute wrongly, so a device is trusted once it has given
-the processor's vectors for a few pictures, and not before.
+OpenVINO runs models on Intel's GPUs and NPUs, ONNX Runtime on NVIDIA's GPUs; both read the float
+model of the profile. There are many drivers and some compute wrong results, so a device is trusted
+only after it has computed the processor's vectors for a few pictures.
 """
 
 import importlib.util
@@ -17,12 +17,9 @@ from pixquery.db.errors import DeviceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.alignment import unit
 from pixquery.engine.encoders import ImageEncoder, OpenVinoImageEncoder
-from pixquery.engine.runtime import compiled, ov
+from pixquery.engine.runtime import compiled, openvino
 
 AUTO, CPU, CUDA, GPU, NPU = "auto", "cpu", "cuda", "gpu", "npu"
-DEVICES = (AUTO, CPU, CUDA, GPU, NPU)
-"""``auto`` is a GPU of its own where there is one, else the processor: graphics that share the
-processor's memory, and NPUs, are used when asked for by name."""
 
 AGREES = 0.99
 """The least cosine between a device's and the processor's vectors of the same pictures."""
@@ -34,17 +31,19 @@ def image_encoder_on(device: str, model: Path, *, size: int, dimension: int) -> 
     """An encoder that runs on a device and agrees with the processor.
 
     Args:
-        device: One of ``DEVICES``.
+        device: ``cpu``, ``cuda``, ``gpu``, ``npu``, or ``auto``, which is a GPU with memory of its
+            own if there is one, else the processor. Graphics that share the processor's memory, and
+            NPUs, are only used if named.
         model: ONNX, uint8[n, size, size, 3] -> float32[n, dimension], in full precision.
         size: Side of the square input, in pixels.
         dimension: Length of a vector.
 
     Returns:
-        None where the processor is to be used.
+        None if the processor should be used.
 
     Raises:
-        DeviceUnusable: The device that was named is not there, cannot run the model, or computes
-            other vectors than the processor.
+        DeviceUnusable: The named device is missing, cannot run the model, or computes other vectors
+            than the processor.
     """
     if device == CPU:
         return None
@@ -53,18 +52,20 @@ def image_encoder_on(device: str, model: Path, *, size: int, dimension: int) -> 
         GPU: lambda: BatchImageEncoder(model, "GPU", size=size, dimension=dimension),
         NPU: lambda: BatchImageEncoder(model, "NPU", size=size, dimension=dimension),
     }
-    found = present()
+    available = present()
     if device == AUTO:
-        wanted = next((name for name in (CUDA, GPU) if name in found and _apart(name)), None)
-        if wanted is None:
+        best = next(
+            (name for name in (CUDA, GPU) if name in available and _is_discrete(name)), None
+        )
+        if best is None:
             return None
         try:
-            return _trusted(wanted, ways[wanted], model)
+            return _trusted(best, ways[best], model)
         except DeviceUnusable:
             return None
-    if device not in found:
-        others = ", ".join([CPU, *found])
-        needed = "; NVIDIA's need `pip install 'pixquery[cuda]'`" if device == CUDA else ""
+    if device not in available:
+        others = ", ".join([CPU, *available])
+        needed = "; NVIDIA's GPUs need `pip install 'pixquery[cuda]'`" if device == CUDA else ""
         raise DeviceUnusable(
             f"there is no device {device} that models can run on: choose one of {others}{needed}"
         )
@@ -72,19 +73,19 @@ def image_encoder_on(device: str, model: Path, *, size: int, dimension: int) -> 
 
 
 def present() -> list[str]:
-    """The devices of this computer beside the processor."""
-    kinds = {name.partition(".")[0].lower() for name in ov.Core().available_devices}
-    found = [name for name in (GPU, NPU) if name in kinds]
+    """The devices of this computer other than the processor."""
+    kinds = {name.partition(".")[0].lower() for name in openvino().Core().available_devices}
+    devices = [name for name in (GPU, NPU) if name in kinds]
     if importlib.util.find_spec("onnxruntime") and _has_cuda_build():
         import onnxruntime
 
         if _PROVIDER in onnxruntime.get_available_providers():
-            found.insert(0, CUDA)
-    return found
+            devices.insert(0, CUDA)
+    return devices
 
 
 def _has_cuda_build() -> bool:
-    """Whether the ONNX Runtime that is installed knows NVIDIA's GPUs; asked without importing."""
+    """Whether the installed ONNX Runtime supports NVIDIA's GPUs; does not import it."""
     try:
         metadata.version("onnxruntime-gpu")
     except metadata.PackageNotFoundError:
@@ -92,18 +93,18 @@ def _has_cuda_build() -> bool:
     return True
 
 
-def _apart(device: str) -> bool:
+def _is_discrete(device: str) -> bool:
     """Whether a device has memory of its own."""
     if device == CUDA:
         return True
-    return "discrete" in str(ov.Core().get_property("GPU", "DEVICE_TYPE")).lower()
+    return "discrete" in str(openvino().Core().get_property("GPU", "DEVICE_TYPE")).lower()
 
 
 def _trusted(device: str, make: Callable[[], ImageEncoder], model: Path) -> ImageEncoder:
     try:
         encoder = make()
         agreement = agreement_of(encoder, model)
-    except RuntimeError as error:  # a driver's, several lines long
+    except RuntimeError as error:  # from a driver, several lines long
         cause = (str(error).strip().splitlines() or ["no reason given"])[-1]
         raise DeviceUnusable(
             f"the device {device} cannot run the image model ({cause}): use --device cpu"
@@ -111,13 +112,13 @@ def _trusted(device: str, make: Callable[[], ImageEncoder], model: Path) -> Imag
     if agreement < AGREES:
         raise DeviceUnusable(
             f"the device {device} computes other vectors than the processor (cosine "
-            f"{agreement:.4f}, at least {AGREES} is wanted): use --device cpu"
+            f"{agreement:.4f}, and {AGREES} is the least allowed): use --device cpu"
         )
     return encoder
 
 
 def agreement_of(encoder: ImageEncoder, model: Path) -> float:
-    """The least cosine with what the processor computes, over pictures of soft random colours."""
+    """The least cosine with the processor's vectors, over pictures of random colours."""
     cells = np.random.default_rng(0).integers(0, 256, (6, 5, 5, 3)).astype(np.uint8)
     repeats = -(-encoder.size // 5)
     pictures = cells.repeat(repeats, 1).repeat(repeats, 2)[:, : encoder.size, : encoder.size]
@@ -129,13 +130,13 @@ def agreement_of(encoder: ImageEncoder, model: Path) -> float:
 
 
 class BatchImageEncoder:
-    """Runs an ONNX image model by OpenVINO in batches of one size, which GPUs and NPUs want."""
+    """Runs an ONNX image model with OpenVINO in batches of one size, as GPUs and NPUs need."""
 
     def __init__(self, model: Path, device: str, *, size: int, dimension: int) -> None:
-        """Compiles the model for a device, by OpenVINO's name for it."""
+        """Compiles the model for a device, which has OpenVINO's name."""
         self.size = size
         self.dimension = dimension
-        network = ov.Core().read_model(model)
+        network = openvino().Core().read_model(model)
         network.reshape([_BATCH, size, size, 3])
         self._model = compiled(model, device, {}, network)
 
@@ -144,14 +145,14 @@ class BatchImageEncoder:
         vectors = np.empty((len(pixels), self.dimension), np.float32)
         batch = np.zeros((_BATCH, self.size, self.size, 3), np.uint8)
         for start in range(0, len(pixels), _BATCH):
-            some = pixels[start : start + _BATCH]
-            batch[: len(some)] = some
-            vectors[start : start + len(some)] = self._model([batch])[0][: len(some)]
+            part = pixels[start : start + _BATCH]
+            batch[: len(part)] = part
+            vectors[start : start + len(part)] = self._model([batch])[0][: len(part)]
         return vectors
 
 
 class OnnxRuntimeImageEncoder:
-    """Runs an ONNX image model by ONNX Runtime, on NVIDIA's GPUs."""
+    """Runs an ONNX image model with ONNX Runtime, on NVIDIA's GPUs."""
 
     def __init__(
         self, model: Path, *, size: int, dimension: int, provider: str = _PROVIDER
@@ -159,18 +160,18 @@ class OnnxRuntimeImageEncoder:
         """Loads the model.
 
         Raises:
-            DeviceUnusable: The provider does not come up; ONNX Runtime would take another.
+            DeviceUnusable: The provider does not start; ONNX Runtime would use another one.
         """
         import onnxruntime
 
         self.size = size
         self.dimension = dimension
         if provider == _PROVIDER:
-            onnxruntime.preload_dlls()  # CUDA's own libraries, from where PyTorch's wheels put them
+            onnxruntime.preload_dlls()  # CUDA's libraries, from the folders of PyTorch's wheels
         self._session: Any = onnxruntime.InferenceSession(model, providers=[provider])
         if provider not in self._session.get_providers():
             raise DeviceUnusable(
-                "ONNX Runtime finds a GPU and not the CUDA libraries for it: install them with "
+                "ONNX Runtime found a GPU but not the CUDA libraries for it: install them with "
                 "`pip install 'onnxruntime-gpu[cuda,cudnn]'`, or use --device cpu"
             )
 

@@ -1,14 +1,14 @@
 """Photos that a library holds more than once: equal files, and other files of the same picture.
 
-Photos are taken from the best to the worst. One that no better photo has claimed claims all worse
-ones that are like *it* and unclaimed yet. So groups cannot chain: whoever keeps the best of each
-group keeps, of every photo that goes, one that was itself compared with it and found alike. Were
-all photos of a group to be alike, the crops of a picture's left and right side could not stand with
-the whole picture; were a chain enough, a burst would become one group whose ends share nothing.
+Photos are visited from the best to the worst. Each photo that no better one has claimed claims all
+unclaimed worse photos that are like it. So every copy was itself compared with the best photo of
+its group and found alike; deleting the copies loses no picture. If all photos of a group had to be
+alike, the left and right crops of a picture could not be in one group with it. If a chain were
+enough, a burst would become one group whose first and last photos have nothing in common.
 
-Two pictures are compared by the image encoder's own vectors. The aligned ones say what is to be
-seen, so that two photos of one scene come as near as two files of one photo; they serve to find
-candidates. The measurements stand in ``docs/search.md``.
+Two pictures are compared by their raw vectors. Aligned vectors describe what a photo shows, and two
+photos of one scene can be as near as two files of one photo; they only find candidates.
+``docs/search.md`` has the measurements.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,22 +23,22 @@ from pixquery.db.records import Filter, Floats, Ids
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Copy, Duplicates, Group
 
-if TYPE_CHECKING:  # FAISS is loaded by whoever opens an index
+if TYPE_CHECKING:  # whoever opens an index loads FAISS
     from pixquery.engine.vectors import VectorIndex
 
 THRESHOLD = 0.9
-"""Likeness of near copies: different photos do not reach it, frames of one burst may."""
+"""The likeness of near copies: frames of a burst may reach it, other photos do not."""
 
 _WIDER = 1.6
-"""So many times further apart, in 1 - cosine, the aligned vectors of near copies are at most."""
+"""How many times further apart, in 1 - cosine, aligned vectors of near copies are at most."""
 _AT_ONCE = 256
-"""Photos whose candidates are looked for together."""
+"""Photos whose candidates are searched for together."""
 _COMPARED_AT_ONCE = 4096
 """Raw vectors in memory."""
 
 Progress = Callable[[int, int], None]
 Claims = dict[int, tuple[int, float]]
-"""Place of a claimed photo -> place of the one that claims it, and how alike they are."""
+"""Place of a claimed photo -> place of the one that claims it, and their likeness."""
 
 
 def duplicates(
@@ -49,16 +49,16 @@ def duplicates(
     threshold: float,
     progress: Progress,
 ) -> Duplicates:
-    """Groups the photos that a filter lets through.
+    """Groups the photos that match a filter.
 
     Args:
         catalog: The library's.
-        index: The library's; a photo that it lacks has equal files at the most.
-        encoder: Whose raw vectors are compared.
-        where: Which photos.
-        threshold: The least likeness of near copies, in (0, 1]; 1 leaves only equal files, as no
-            two vectors need be equal to the last bit.
-        progress: Is told how many photos are done, and of how many.
+        index: The library's; for a photo that it lacks only equal files are found.
+        encoder: The image encoder whose raw vectors are compared.
+        where: Which photos are compared.
+        threshold: The least likeness of near copies, in (0, 1]; 1 leaves only equal files, as
+            vectors of equal pictures may differ in their last bits.
+        progress: Called with the number of photos compared so far and the total.
 
     Raises:
         BadQuery: The threshold is out of range.
@@ -82,7 +82,7 @@ def duplicates(
 
 
 class _Near:
-    """Looks for near copies among photos of different content."""
+    """Finds near copies among photos of different content."""
 
     def __init__(
         self,
@@ -102,25 +102,25 @@ class _Near:
         self._claimed = np.zeros(len(places), np.bool_)
 
     def claims(self, progress: Progress) -> Claims:
-        found: Claims = {}
+        claims: Claims = {}
         for start in range(0, len(self._ids), _AT_ONCE):
             rows = np.arange(start, min(start + _AT_ONCE, len(self._ids)))
             rows = rows[~self._claimed[rows]]
             for better, worse, likeness in self._alike(rows):
                 if not (self._claimed[better] or self._claimed[worse]):
                     self._claimed[worse] = True
-                    found[int(self._places[worse])] = int(self._places[better]), likeness
+                    claims[int(self._places[worse])] = int(self._places[better]), likeness
             progress(min(start + _AT_ONCE, len(self._ids)), len(self._ids))
-        return found
+        return claims
 
     def _alike(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, float]]:
-        """Each of the rows with each worse one that it is like, from the best row to the worst."""
+        """Each of the rows with each worse row that is like it, from the best to the worst."""
         if not len(rows):
             return
         least = 1 - _WIDER * (1 - self._threshold)
         near = self._index.within(self._index.vectors(self._ids[rows]), least)
         better, worse = rows[near.queries], self._rows(near.ids)
-        wanted = worse > better  # which leaves out those that are not compared at all
+        wanted = worse > better  # which leaves out photos that are not compared
         wanted[wanted] &= ~self._claimed[worse[wanted]]
         better, worse = better[wanted], worse[wanted]
         likeness = self._likeness(rows, better, worse)
@@ -130,44 +130,44 @@ class _Near:
             yield int(better[at]), int(worse[at]), float(likeness[at])
 
     def _rows(self, ids: Ids) -> NDArray[np.int64]:
-        """Of each id, or -1 where it is none of those that are compared."""
+        """The row of each id, or -1 if it is not compared."""
         at = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
         return np.where(self._sorted[at] == ids, self._by_id[at], -1)
 
     def _likeness(
         self, rows: NDArray[np.int64], better: NDArray[np.int64], worse: NDArray[np.int64]
     ) -> Floats:
-        """Cosines float32[m] of raw vectors; ``better`` are some of the ``rows``."""
-        found = np.full(len(better), -1, np.float32)
+        """Cosines float32[m] of raw vectors; each of ``better`` is one of the ``rows``."""
+        likeness = np.full(len(better), -1, np.float32)
         if not len(better):
-            return found
+            return likeness
         mine = np.searchsorted(rows, better)
         known = self._raw(rows)
         others = np.unique(worse)
         for start in range(0, len(others), _COMPARED_AT_ONCE):
-            some = others[start : start + _COMPARED_AT_ONCE]
-            here = np.flatnonzero(np.isin(worse, some))
-            raw = self._raw(some)
+            batch = others[start : start + _COMPARED_AT_ONCE]
+            here = np.flatnonzero(np.isin(worse, batch))
+            raw = self._raw(batch)
             for at in range(0, len(here), _COMPARED_AT_ONCE):
                 part = here[at : at + _COMPARED_AT_ONCE]
-                theirs = np.searchsorted(some, worse[part])
-                found[part] = np.einsum("md,md->m", known[mine[part]], raw[theirs])
-        return found
+                theirs = np.searchsorted(batch, worse[part])
+                likeness[part] = np.einsum("md,md->m", known[mine[part]], raw[theirs])
+        return likeness
 
     def _raw(self, rows: NDArray[np.int64]) -> Floats:
-        """Unit rows float32[n, d]; zeros, which are like nothing, where one is damaged."""
+        """Unit rows float32[n, d]; zeros, which are like nothing, for damaged vectors."""
         ids = self._ids[rows].tolist()
-        held = self._catalog.vectors_of(ids, self._encoder)
-        width = len(next(iter(held.values()), ()))
+        vectors = self._catalog.vectors_of(ids, self._encoder)
+        width = len(next(iter(vectors.values()), ()))
         raw = np.zeros((len(ids), width), np.float32)
         for row, image_id in enumerate(ids):
-            if image_id in held:
-                raw[row] = held[image_id]
+            if image_id in vectors:
+                raw[row] = vectors[image_id]
         return unit(raw)
 
 
 def _joined(near: Claims, equal: Claims) -> Claims:
-    """Equal files go where the best of them goes."""
+    """Adds equal files to the group of the best of them."""
     return near | {
         place: near.get(first, (first, likeness)) for place, (first, likeness) in equal.items()
     }
@@ -176,7 +176,7 @@ def _joined(near: Claims, equal: Claims) -> Claims:
 def _groups(
     catalog: Catalog, ids: Ids, contents: NDArray[np.int64], claims: Claims
 ) -> tuple[Group, ...]:
-    """In the order of their best photos."""
+    """The groups, in the order of their best photos."""
     members: dict[int, list[tuple[int, float]]] = {}
     for place, (best, likeness) in sorted(claims.items()):
         members.setdefault(best, []).append((place, likeness))
@@ -185,11 +185,11 @@ def _groups(
     groups = []
     for best, copies in sorted(members.items()):
         kept = records.get(int(ids[best]))
-        gone = tuple(
+        superfluous = tuple(
             Copy(records[int(ids[place])], bool(contents[place] == contents[best]), likeness)
             for place, likeness in copies
-            if int(ids[place]) in records  # forgotten by a writer meanwhile
+            if int(ids[place]) in records  # a writer may have removed it meanwhile
         )
-        if kept is not None and gone:
-            groups.append(Group(kept, gone))
+        if kept is not None and superfluous:
+            groups.append(Group(kept, superfluous))
     return tuple(groups)

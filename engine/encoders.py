@@ -1,7 +1,7 @@
 """Encoders: pixels -> vectors and texts -> vectors, run by OpenVINO.
 
 A profile names the models; the runtime picks what suits the processor. Nothing here imports
-PyTorch, so a query starts in a blink.
+PyTorch, so a query starts at once.
 """
 
 import os
@@ -9,14 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats, Pixels
-from pixquery.engine.runtime import compiled, ov
+from pixquery.engine.runtime import compiled, openvino
+
+if TYPE_CHECKING:
+    from pixquery.engine.runtime import InferRequest
 
 
 class ImageEncoder(Protocol):
@@ -50,13 +53,13 @@ class TextEncoder(Protocol):
 
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX)."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class OpenVinoImageEncoder:
-    """Runs an ONNX image model on the CPU, one photo a call and one call a core.
+    """Runs an ONNX image model on the CPU, one photo per call and one call per core.
 
-    Small networks of depthwise convolutions are bound by memory: with one photo a call the
+    Small networks of depthwise convolutions are bound by memory: with one photo per call the
     activations stay in the core's cache, which beats larger batches (``docs/performance.md``).
     """
 
@@ -70,24 +73,24 @@ class OpenVinoImageEncoder:
             size: Side of the square input, in pixels.
             dimension: Length of a vector.
             threads: Cores to use; 0 = all that this process may use.
-            exact: Compute in float32 even where the processor is faster with less.
+            exact: Compute in float32 even if the processor is faster with less precision.
         """
         self.size = size
         self.dimension = dimension
         cores = threads or _usable_cores()
         options = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, **_options(exact=exact)}
-        with _damage_told(model):
-            network = ov.Core().read_model(model)
+        with _damage_reported(model):
+            network = openvino().Core().read_model(model)
             network.reshape([1, size, size, 3])
             self._model = compiled(model, "CPU", options, network)
-        self._queue = ov.AsyncInferQueue(self._model, cores)
+        self._queue = openvino().AsyncInferQueue(self._model, cores)
         self._one_at_a_time = Lock()
 
     def encode(self, pixels: Pixels) -> Floats:
         """Encodes uint8[n, size, size, 3] into float32[n, dimension]."""
         vectors = np.empty((len(pixels), self.dimension), np.float32)
 
-        def keep(request: ov.InferRequest, row: int) -> None:
+        def keep(request: "InferRequest", row: int) -> None:
             vectors[row] = request.get_output_tensor(0).data[0]
 
         with self._one_at_a_time:
@@ -99,7 +102,7 @@ class OpenVinoImageEncoder:
 
 
 class OpenVinoTextEncoder:
-    """Runs an ONNX sentence encoder on the CPU, its words split by ``tokenizers``."""
+    """Runs an ONNX sentence encoder on the CPU; ``tokenizers`` splits the words."""
 
     def __init__(
         self,
@@ -117,14 +120,14 @@ class OpenVinoTextEncoder:
             tokenizer: A ``tokenizer.json``.
             dimension: Length of a vector.
             max_tokens: Longer texts are cut.
-            exact: Compute in float32 even where the processor is faster with less.
+            exact: Compute in float32 even if the processor is faster with less precision.
         """
         self.dimension = dimension
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding()
         options = {"PERFORMANCE_HINT": "LATENCY", **_options(exact=exact)}
-        with _damage_told(model):
+        with _damage_reported(model):
             self._model = compiled(model, "CPU", options)
         self._one_at_a_time = Lock()
 
@@ -136,7 +139,7 @@ class OpenVinoTextEncoder:
         ]
 
     def encode(self, texts: list[str]) -> Floats:
-        """Encodes texts, those of like length together, into float32[n, dimension]."""
+        """Encodes texts, those of similar length together, into float32[n, dimension]."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
         tokens = self._tokenizer.encode_batch(texts)
         order = sorted(range(len(texts)), key=lambda row: sum(tokens[row].attention_mask))
@@ -151,10 +154,10 @@ class OpenVinoTextEncoder:
 
 
 @contextmanager
-def _damage_told(model: Path) -> Iterator[None]:
+def _damage_reported(model: Path) -> Iterator[None]:
     try:
         yield
-    except RuntimeError as error:  # OpenVINO's, several lines long
+    except RuntimeError as error:  # from OpenVINO, several lines long
         cause = (str(error).strip().splitlines() or ["no reason given"])[-1]
         raise ProfileDamaged(
             f"the model file {model} cannot be used ({cause}): install the profile again"

@@ -16,16 +16,16 @@ NAMES = (
 """The columns of :func:`pair_features`."""
 
 KIN = 32
-"""How many of the landmarks nearest to a text are its kin."""
+"""How many of the text landmarks nearest to a text are its kin."""
 CROWD = 3
-"""How many of a text's kin, those nearest to a photo, tell how crowded it is."""
+"""How many of a text's kin, the nearest to a photo, *photo_crowding* is averaged over."""
 PEAK = 10
-"""How many of the photo landmarks nearest to a text tell how well it can be answered."""
+"""How many of the photo landmarks nearest to a text *text_peak* is averaged over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Landmarks:
-    """Points of the aligned space that training left behind, to tell usual from unusual."""
+    """Points of the aligned space, chosen in training, that show what is usual."""
 
     texts: Floats
     """float32[m, a]: centres of the training captions and of the names of things."""
@@ -36,16 +36,16 @@ class Landmarks:
 def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats:
     """Describes aligned pairs.
 
-    A photo that many texts lie near is a hub: it comes up for every query, and *photo_crowding*
-    tells how much (CSLS, Conneau et al. 2018, arXiv:1710.04087). Only the text's own kin are asked:
-    a photo that suits many captions of sports is no worse an answer to the name of an animal.
-    Cosines of general and of detailed texts are not on one scale either: the *text* columns tell
-    what is usual for the text.
+    A photo near many texts is a hub, which comes up for every query; *photo_crowding* measures this
+    (CSLS, Conneau et al. 2018, arXiv:1710.04087). It only compares with the text's own kin: a photo
+    near many captions of sports is no worse an answer to the name of an animal. Cosines of general
+    and of detailed texts have different scales; the *text* columns describe what is usual for the
+    text.
 
     Args:
-        texts: float32[n, a], or float32[1, a] where one text meets many photos.
+        texts: float32[n, a], or float32[1, a] for one text and many photos.
         photos: float32[n, a]
-        landmarks: Of the profile.
+        landmarks: The profile's.
 
     Returns:
         float32[n, len(NAMES)]
@@ -66,12 +66,12 @@ def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats
 
 
 def _nearest(cosines: Floats, count: int) -> Ids:
-    """Columns of the ``count`` largest of each row, int64[n, count]."""
+    """Columns int64[n, count] of the ``count`` largest values in each row."""
     count = min(count, cosines.shape[1])
     return np.argpartition(cosines, -count, axis=1)[:, -count:]
 
 
 def _peak(cosines: Floats, count: int) -> Floats:
-    """Mean of the ``count`` largest of each row, float32[n]."""
+    """Mean float32[n] of the ``count`` largest values in each row."""
     count = min(count, cosines.shape[1])
     return np.asarray(np.partition(cosines, -count, axis=1)[:, -count:].mean(1), np.float32)

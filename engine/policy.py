@@ -1,20 +1,21 @@
-"""The stop-word policy: which words of an editable list a text holds, however they are written."""
-# ruff: noqa: RUF001 - letters that look alike are what this file is about
+"""The stop-word policy: which words of an editable list a text contains, however they are spelt."""
+# ruff: noqa: RUF001 - this file is about letters that look alike
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from pixquery.db.errors import BadData
+from pixquery.db.errors import BadData, QueryRefused, StorageFailed
+from pixquery.db.quoting import quoted
 
 STOP_WORDS = "stop-words.txt"
-"""The list's name in a library's folder."""
+"""The name of the list in a library's folder."""
 SHIPPED = Path(__file__).parent / STOP_WORDS
 
-# Letters of Cyrillic, Greek and Armenian that the eye takes for a Latin one, after Unicode's table
-# of confusables (UTS 39). Capital and small letter may look like different ones.
+# Letters of Cyrillic, Greek and Armenian that look like a Latin one, from Unicode's table of
+# confusables (UTS 39). A capital and its small letter may look like different ones.
 _ALIKE = {
     "a": "АаΑαɑ", "b": "ВвЬьΒβ", "c": "Ссς", "d": "Ԁԁ", "e": "ЕеЄєҽΕε", "f": "ք", "g": "Ԍԍց",
     "h": "НнҺһΗհ", "i": "ІіΙιɩ", "j": "Јјϳ", "k": "КкΚκ", "l": "Ӏӏ", "m": "МмΜ", "n": "пΝηոռ",
@@ -26,7 +27,7 @@ _LATIN_NAME = re.compile(
     r"(?:.+ )?LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL |SCRIPT |DOTLESS )?([A-Z])"
     r"(?: WITH .+)?|REGIONAL INDICATOR SYMBOL LETTER ([A-Z])"
 )
-"""As in LATIN SMALL LETTER O WITH STROKE, which has no decomposition."""
+"""For example LATIN SMALL LETTER O WITH STROKE, which has no decomposition."""
 
 _HANGUL_FILLERS = "\u115f\u1160"
 _ZERO_WIDTH_SPACE = "\u200b"
@@ -35,40 +36,41 @@ _LETTERS = r"[^\W\d_]+"
 _CHAIN = re.compile(rf"{_LETTERS}(?:[-._·‧−]+{_LETTERS})*")
 _PART = re.compile(_LETTERS)
 
-# The stemmer knows plurals by their endings only.
+# The stemmer only knows plurals by their endings.
 _IRREGULAR = (
     ("child", "children"), ("man", "men"), ("person", "people"), ("foot", "feet"),
     ("tooth", "teeth"), ("goose", "geese"), ("mouse", "mice"), ("wife", "wives"),
     ("knife", "knives"), ("wolf", "wolves"), ("calf", "calves"), ("thief", "thieves"),
 )  # fmt: skip
 _LONGEST_ENDING = 8
-"""In letters; no inflection of a word is longer than the word and this."""
+"""In letters; no inflection is longer than its word by more than this."""
 _BAD_SHOWN = 10
 
 
 class Policy:
-    """A list of words, and which of them a text holds.
+    """A list of stop words.
 
-    A text holds a word when one of its own words has the same stem (Snowball's English stemmer,
-    which NLTK has as well: https://snowballstem.org/algorithms/english/stemmer.html), so that
-    "babies" holds *baby* and "kidney" does not hold *kid*. Case, accents, invisible characters and
-    letters of other alphabets that look alike make no difference. Words joined by hyphens or dots
-    count one by one and joined: "child-like" holds *child*, "tod-dler" *toddler*.
+    A text contains a stop word if one of its words has the same stem (by Snowball's English
+    stemmer, https://snowballstem.org/algorithms/english/stemmer.html, which NLTK offers too):
+    "babies" contains *baby*, and "kidney" does not contain *kid*. Case, accents, invisible
+    characters and letters of other alphabets that look alike make no difference. Words joined by
+    hyphens or dots count both separately and as one: "child-like" contains *child*, "tod-dler"
+    contains *toddler*.
 
     Attributes:
         words: The list, in its order and spelling.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        """Takes words that are one word each; none at all match nothing and cost nothing."""
+        """Takes single words; an empty list matches nothing."""
         self.words = tuple(words)
 
     @classmethod
     def load(cls, file: Path) -> "Policy":
-        """Reads a list: one word a line, ``#`` begins a comment.
+        """Reads a list with one word per line; ``#`` begins a comment.
 
         Raises:
-            BadData: The file cannot be read, has lines that are not one word, or holds no word.
+            BadData: The file cannot be read, contains no word, or a line is not one word.
         """
         words: list[str] = []
         bad: list[str] = []
@@ -82,22 +84,22 @@ class Policy:
             more = f"; and {len(bad) - _BAD_SHOWN} more" if len(bad) > _BAD_SHOWN else ""
             raise BadData(f"the stop-word list {file}, {'; '.join(bad[:_BAD_SHOWN])}{more}")
         if not words:
-            raise BadData(f"the stop-word list {file} holds no word in its lines")
+            raise BadData(f"the stop-word list {file} contains no word")
         return cls(words)
 
     def __len__(self) -> int:
         return len(self.words)
 
     def matches(self, text: str) -> tuple[str, ...]:
-        """The words of the list that a text holds, each once, in the order of the text."""
+        """The words of the list that a text contains, each once, in the order of the text."""
         if not self.words:
             return ()
-        held = (self._by_stem.get(_stem(word)) for word in _words(folded(text), self._longest))
-        return tuple(dict.fromkeys(word for word in held if word is not None))
+        listed = (self._by_stem.get(_stem(word)) for word in _words(folded(text), self._longest))
+        return tuple(dict.fromkeys(word for word in listed if word is not None))
 
     @cached_property
     def _by_stem(self) -> dict[str, str]:
-        """Stem -> the first word of the list that has it."""
+        """Stem -> the first word of the list with that stem."""
         stems: dict[str, str] = {}
         for word in self.words:
             for form in _forms(_joined(word)):
@@ -106,12 +108,73 @@ class Policy:
 
     @cached_property
     def _longest(self) -> int:
-        """In letters; longer words cannot be inflections of any in the list."""
+        """In letters; longer words cannot be inflections of a word in the list."""
         return max(len(_joined(word)) for word in self.words) + _LONGEST_ENDING
 
 
+# -- a library's policy -------------------------------------------------------------------------
+
+
+def policy_of(library: Path, file: Path) -> Policy:
+    """The words of a library's list.
+
+    Args:
+        library: The library's folder, for the error message.
+        file: The list.
+
+    Raises:
+        BadData: The list cannot be used; the message names the file, the line and a remedy.
+    """
+    try:
+        return Policy.load(file)
+    except BadData as error:
+        raise BadData(
+            f"{error}: correct it, or delete it and run `pixquery policy on --library "
+            f"{quoted(library)}` for the shipped one, or switch the policy off with "
+            f"`pixquery policy off --library {quoted(library)}`"
+        ) from error
+
+
+def add_list(library: Path) -> None:
+    """Copies the shipped list into a library that has none, for its user to edit.
+
+    Raises:
+        StorageFailed: It cannot be written; then no part of it is there.
+    """
+    file = library / STOP_WORDS
+    if file.exists():
+        return
+    beside = file.with_name(f"{file.name}.new")
+    try:
+        beside.write_bytes(SHIPPED.read_bytes())
+        beside.replace(file)
+    except OSError as error:
+        raise StorageFailed(
+            f"{file} cannot be written ({error.strerror}): make room or fix the permissions"
+        ) from error
+
+
+def refuse(texts: Iterable[str], policy: Policy, library: Path) -> None:
+    """Refuses texts that contain a stop word.
+
+    Raises:
+        QueryRefused: They do.
+    """
+    stop_words = list(dict.fromkeys(word for text in texts for word in policy.matches(text)))
+    if stop_words:
+        words = ", ".join(map(repr, stop_words))
+        raise QueryRefused(
+            f"the library's stop-word policy refuses this query for {words}: use other words, "
+            f"edit {library / STOP_WORDS}, or switch the policy off with "
+            f"`pixquery policy off --library {quoted(library)}`"
+        )
+
+
+# -- reading a text as the eye does ---------------------------------------------------------------
+
+
 def folded(text: str) -> str:
-    """A text as the eye reads it, in lower case: no accents, nothing invisible, Latin letters."""
+    """A text as the eye sees it, in lower case: no accents, nothing invisible, Latin letters."""
     return "".join(map(_seen, unicodedata.normalize("NFKD", text))).casefold()
 
 
@@ -119,7 +182,7 @@ def folded(text: str) -> str:
 def _seen(char: str) -> str:
     if char.isspace() or (char.isascii() and char.isprintable()):
         return char
-    if char == _ZERO_WIDTH_SPACE:  # a place where a line may be broken: between words or in one
+    if char == _ZERO_WIDTH_SPACE:  # a line may be broken there, between words or within one
         return "-"
     kind = unicodedata.category(char)
     if kind in {"Mn", "Me", "Cf", "Cc"} or char in _HANGUL_FILLERS:
@@ -133,7 +196,7 @@ def _seen(char: str) -> str:
 
 
 def _words(text: str, longest: int) -> Iterator[str]:
-    """Every word of a folded text; of those in a chain also each joined with its followers."""
+    """Every word of a folded text, and within a chain each word joined with those after it."""
     for chain in _CHAIN.findall(text):
         parts = _PART.findall(chain)
         for first in range(len(parts)):
@@ -150,7 +213,7 @@ def _joined(word: str) -> str:
 
 
 def _forms(word: str) -> Iterator[str]:
-    """A word and what it is in the other number, where the stemmer cannot tell."""
+    """A word, and its other number if that is irregular."""
     yield word
     for one, many in _IRREGULAR:
         for ending, other in ((one, many), (many, one)):
@@ -160,10 +223,10 @@ def _forms(word: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
-    # Imported here: without a policy a query starts without it. NLTK's takes half a second.
+    # Imported here: a query without a policy does not need it. NLTK's takes half a second.
     from snowballstemmer import stemmer  # type: ignore[import-untyped]
 
-    # A new one each time, for it keeps the word it works on: two threads would mix theirs up.
+    # A new one each time: it stores the word it works on, and threads would mix theirs up.
     return str(stemmer("english").stemWord(word))
 
 

@@ -1,6 +1,5 @@
-"""Profiles: the named sets of models that a library is made with."""
+"""Profiles: named sets of models that a library is made with."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
+from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import ProfileDamaged, ProfileNotFound, ProfileUntrained
 from pixquery.engine.alignment import Alignment
 from pixquery.engine.relevance import Logistic, Relevance, Similarity
 
-if TYPE_CHECKING:  # their runtime is loaded with the first model: many commands need none
+if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands need none
     from pixquery.engine.encoders import ImageEncoder, TextEncoder
 
 DEFAULT = "lite2-minilm"
@@ -27,9 +27,9 @@ SHIPPED = Path(__file__).parent / "profiles"
 
 @dataclass(frozen=True)
 class Profile:
-    """A folder with a manifest and the files it names; each model is loaded when first used.
+    """A folder with a manifest and the files it names; each model is loaded when it is first used.
 
-    The manifest's schema is told in ``docs/profiles.md``.
+    ``docs/profiles.md`` describes the manifest.
     """
 
     folder: Path
@@ -38,18 +38,18 @@ class Profile:
 
     @property
     def name(self) -> str:
-        """What a user calls it."""
+        """The name that users know it by."""
         return str(self.manifest["name"])
 
     @property
     def reference(self) -> str:
-        """How a library remembers it: by its name where names are looked up, else by its folder."""
+        """What a library notes: its name if it can be looked up by that, else its folder."""
         known = (SHIPPED.resolve(), profiles_folder().resolve())
         return self.folder.name if self.folder.parent in known else str(self.folder)
 
     @property
     def encoder(self) -> str:
-        """Digest of the image encoder: raw vectors of one encoder mean nothing to another."""
+        """Digest of the image encoder; raw vectors of different encoders cannot be compared."""
         return str(self.manifest["image"]["source_sha256"])[:16]
 
     @property
@@ -64,31 +64,31 @@ class Profile:
 
     @property
     def interpolation(self) -> str:
-        """How photos are made that small: Pillow's name in lower case."""
+        """How photos are resized: Pillow's name in lower case."""
         return str(self.manifest["image"].get("interpolation", "bicubic"))
 
     @cached_property
     def images(self) -> "ImageEncoder":
-        """The image encoder, at the precision this processor runs fastest."""
+        """The image encoder, at the precision that is fastest on this processor."""
         from pixquery.engine.encoders import has_bfloat16
 
         models = self.manifest["image"]["models"]
         return self._image_encoder("float" if "int8" not in models or has_bfloat16() else "int8")
 
     def images_on(self, device: str) -> "ImageEncoder":
-        """The image encoder on a device; see :mod:`engine.devices`.
+        """The image encoder on a device; see :func:`pixquery.engine.devices.image_encoder_on`.
 
         Raises:
-            DeviceUnusable: It is not there, or cannot be relied on.
+            DeviceUnusable: The device is missing, or computes wrong results.
         """
         from pixquery.engine.devices import image_encoder_on
 
         model = self._file(self.manifest["image"]["models"]["float"])
-        found = image_encoder_on(device, model, size=self.size, dimension=self.dimension)
-        return self.images if found is None else found
+        encoder = image_encoder_on(device, model, size=self.size, dimension=self.dimension)
+        return self.images if encoder is None else encoder
 
     def image_encoders(self) -> "list[ImageEncoder]":
-        """The image encoder at every precision it comes in, for training on all of them."""
+        """The image encoder at each of its precisions, for training on all of them."""
         return [self._image_encoder(precision) for precision in self.manifest["image"]["models"]]
 
     def _image_encoder(self, precision: str) -> "ImageEncoder":
@@ -100,7 +100,7 @@ class Profile:
     @property
     def texts(self) -> "TextEncoder":
         """The text encoder."""
-        with self._loading:  # it may be on its way already, see `warm`
+        with self._loading:  # another thread may be loading it: see `warm`
             return self._texts
 
     @cached_property
@@ -110,21 +110,21 @@ class Profile:
         text = self.manifest["text"]
         return OpenVinoTextEncoder(
             self._file(text["model"]),
-            self._file(text["tokenizer"], exact=True),  # its reader fails without a word
+            self._file(text["tokenizer"], exact=True),  # its reader crashes without a message
             dimension=int(text["dimension"]),
             max_tokens=int(text["max_tokens"]),
         )
 
     def refuse_untrained(self) -> None:
-        """Tells that texts and photos cannot be compared yet, where that is so.
+        """Raises if the profile has no alignment yet.
 
         Raises:
-            ProfileUntrained: The profile has encoders alone.
+            ProfileUntrained: The profile has encoders only.
         """
         if "alignment" not in self.manifest:
             raise ProfileUntrained(
-                f"the profile {self.reference} has encoders and no alignment, so that texts and "
-                "photos cannot be compared: learn one with "
+                f"the profile {self.reference} has encoders but no alignment, so that texts and "
+                "photos cannot be compared: train one with "
                 f"`pixquery train DATA --profile {self.reference} --out DIR`"
             )
 
@@ -136,18 +136,20 @@ class Profile:
 
     @cached_property
     def relevance(self) -> Relevance:
-        """The trained regressor; similarity alone where the profile has none."""
+        """The trained regressor, or similarity if the profile has none."""
         file = self.manifest.get("relevance")
         return Similarity() if file is None else Logistic.load(self._file(file))
 
     def warm(self) -> None:
-        """Begins to load in another thread what the first query needs.
+        """Starts to load what the first query needs, in another thread.
 
-        Compiled code does most of it, so that it costs no time while this thread imports. What
-        fails there fails again, and is told, when it is used.
+        Most of the work is compiled code, so this thread can import meanwhile. If something fails,
+        it fails again, and is reported, when it is used.
         """
-        # Imported here: two threads that import take turns, and the models would wait longer.
-        import engine.encoders  # noqa: F401
+        # Imported in this thread: two threads that import take turns, and loading would wait.
+        from pixquery.engine.runtime import openvino
+
+        openvino()
 
         def load() -> None:
             with suppress(ProfileDamaged):
@@ -159,20 +161,20 @@ class Profile:
         """Compares every file with the manifest.
 
         Raises:
-            ProfileDamaged: The first that is missing or differs.
+            ProfileDamaged: A file is missing or differs; the message names the first.
         """
         for name in self.manifest["files"]:
             self._file(name, exact=True)
 
     def _file(self, name: str, *, exact: bool = False) -> Path:
-        """A file of the profile that looks whole: by its size, ``exact`` by its checksum too."""
+        """A file of the profile, whose size matches the manifest; ``exact``: and its checksum."""
         file = self.folder / name
-        wanted = self.manifest["files"].get(name, {})
+        expected = self.manifest["files"].get(name, {})
         size = file.stat().st_size if file.is_file() else None
-        whole = size is not None and size == wanted.get("bytes", size)
-        if whole and exact and "sha256" in wanted:
-            whole = hashlib.sha256(file.read_bytes()).hexdigest() == wanted["sha256"]
-        if not whole:
+        intact = size is not None and size == expected.get("bytes", size)
+        if intact and exact and "sha256" in expected:
+            intact = sha256_of(file) == expected["sha256"]
+        if not intact:
             state = "is missing" if size is None else "is not the one the profile was made with"
             raise ProfileDamaged(
                 f"the file {file} of the profile {self.name} {state}: install the profile again"
@@ -181,7 +183,7 @@ class Profile:
 
 
 def profiles_folder() -> Path:
-    """Where added profiles lie: ``$PIXQUERY_PROFILES``, else beside the user's data."""
+    """The folder of added profiles: ``$PIXQUERY_PROFILES``, else one beside the user's data."""
     chosen = os.environ.get("PIXQUERY_PROFILES")
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -191,22 +193,22 @@ def profiles_folder() -> Path:
 def load_profile(name: str = DEFAULT) -> Profile:
     """Finds a profile by its name among the shipped and the added ones, or by its folder.
 
-    The same folder gives the same object, whose models are loaded once.
+    The same folder gives the same object, so that its models are loaded once.
 
     Raises:
-        ProfileNotFound: No such name and no such folder.
+        ProfileNotFound: There is no such name or folder.
         ProfileDamaged: The manifest cannot be read.
     """
-    places = [Path(name).expanduser()]
+    folders = [Path(name).expanduser()]
     if os.sep not in name:
-        places = [SHIPPED / name, profiles_folder() / name, *places]
-    folder = next((place for place in places if (place / MANIFEST).is_file()), None)
+        folders = [SHIPPED / name, profiles_folder() / name, *folders]
+    folder = next((folder for folder in folders if (folder / MANIFEST).is_file()), None)
     if folder is None:
         known = ", ".join(names())
         raise ProfileNotFound(
             f"there is no profile {name!r}: choose one of {known}, or a folder that holds "
-            f"a {MANIFEST}, or make one with `pixquery models add`; `pixquery models list` tells "
-            "more"
+            f"a {MANIFEST}, or add one with `pixquery models add`; `pixquery models list` "
+            "describes them"
         )
     file = folder / MANIFEST
     try:
@@ -232,9 +234,9 @@ def _profile(folder: Path, manifest: str) -> Profile:
 
 
 def names() -> list[str]:
-    """The profiles that can be called by name: those that come with pixquery, then added ones."""
-    found = [
-        sorted(file.parent.name for file in place.glob(f"*/{MANIFEST}"))
-        for place in (SHIPPED, profiles_folder())
+    """The names of all profiles: those that come with pixquery, then added ones."""
+    by_folder = [
+        sorted(file.parent.name for file in folder.glob(f"*/{MANIFEST}"))
+        for folder in (SHIPPED, profiles_folder())
     ]
-    return list(dict.fromkeys(name for some in found for name in some))
+    return list(dict.fromkeys(name for names_there in by_folder for name in names_there))

@@ -20,7 +20,7 @@ class Relevance(Protocol):
         """Judges aligned pairs.
 
         Args:
-            texts: float32[n, a], or float32[1, a] where one text meets many photos.
+            texts: float32[n, a], or float32[1, a] for one text and many photos.
             photos: float32[n, a]
 
         Returns:
@@ -29,19 +29,19 @@ class Relevance(Protocol):
         ...
 
     def spread(self, vectors: Floats) -> Floats:
-        """How far a vector's cosines with usual photos lie apart.
+        """How much a vector's cosines with usual photos vary.
 
         Args:
             vectors: float32[n, a], aligned texts or photos.
 
         Returns:
-            float32[n], above 0: standard deviations; ones where no usual photos are known.
+            float32[n], above 0: standard deviations, or ones if no usual photos are known.
         """
         ...
 
 
 class Similarity:
-    """The regressor that needs no training: the cosine, negative ones cut off."""
+    """The regressor that needs no training: the cosine, or 0 if it is negative."""
 
     def spread(self, vectors: Floats) -> Floats:
         """float32[n]: ones."""
@@ -54,13 +54,13 @@ class Similarity:
 
 
 _LEAST_SPREAD = 1e-3
-"""Of a vector that is equally far from everything, which few landmarks make look so."""
+"""The least spread: with few landmarks a vector may seem equally far from all of them."""
 
 _AS_IT_IS = np.array([0, 1], np.float32), np.array([0, 1], np.float32)
 
 
 class Logistic:
-    """A logistic curve over a weighted sum of features: monotone in each, never out of range."""
+    """A logistic curve over a weighted sum of features: monotone in each, always in [0, 1]."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class Logistic:
         """Joins the parts.
 
         Args:
-            weights: float32[f], of the features in the order of ``features.NAMES``.
-            bias: Of their sum.
-            landmarks: What the features are measured against.
-            calibration: float32[m] twice, rising: what the curve says, and what people judged such
-                pairs on average; straight between.
+            weights: float32[f], one per feature in the order of ``features.NAMES``.
+            bias: Added to the weighted sum.
+            landmarks: The points that features are computed from.
+            calibration: float32[m] and float32[m], ascending: values of the curve, and what people
+                judged such pairs on average; values between are interpolated.
         """
         self._weights = weights
         self._bias = np.float32(bias)
@@ -87,11 +87,11 @@ class Logistic:
     def load(cls, file: Path) -> "Logistic":
         """Reads ``weights`` [f], ``bias`` [1], ``landmarks.texts`` and ``landmarks.photos``.
 
-        And ``calibration.predicted`` [m] and ``calibration.judged`` [m] where they are there.
+        Also ``calibration.predicted`` [m] and ``calibration.judged`` [m] if the file has them.
 
         Raises:
-            ProfileDamaged: The file is missing, no safetensors, lacks a tensor, or was trained on
-                other features than this version computes.
+            ProfileDamaged: The file is missing, is no safetensors file, lacks a tensor, or was
+                trained on other features than this version computes.
         """
         try:
             tensors = {n: t.astype(np.float32) for n, t in load(file.read_bytes()).items()}
@@ -107,18 +107,18 @@ class Logistic:
             ) from error
         if len(weights) != len(NAMES):
             raise ProfileDamaged(
-                f"the relevance regressor {file} weighs {len(weights)} features, and this "
-                f"pixquery computes {len(NAMES)}: train the profile anew"
+                f"the relevance regressor {file} was trained on {len(weights)} features, and this "
+                f"pixquery computes {len(NAMES)}: train the profile again"
             )
         return cls(weights, bias, landmarks, calibration)
 
     @property
     def landmarks(self) -> Landmarks:
-        """The points that the features are measured against."""
+        """The points that features are computed from."""
         return self._landmarks
 
     def spread(self, vectors: Floats) -> Floats:
-        """float32[n]: of the cosines with the landmarks of photos."""
+        """float32[n]: standard deviations of the cosines with the photo landmarks."""
         apart = (vectors @ self._landmarks.photos.T).std(1)
         return np.asarray(np.maximum(apart, _LEAST_SPREAD), np.float32)
 
@@ -129,7 +129,7 @@ class Logistic:
         return np.asarray(np.interp(predicted, *self._calibration), np.float32)
 
     def dump(self) -> bytes:
-        """What :meth:`load` reads, as safetensors; landmarks in half precision."""
+        """The bytes that :meth:`load` reads; landmarks are in half precision."""
         return save(
             {
                 "weights": self._weights,
@@ -143,5 +143,5 @@ class Logistic:
 
 
 def logistic(x: NDArray[Any]) -> NDArray[Any]:
-    """``1 / (1 + exp(-x))`` in the form that cannot overflow."""
+    """``1 / (1 + exp(-x))`` in a form that cannot overflow."""
     return np.asarray((1 + np.tanh(x / 2)) / 2)

@@ -1,8 +1,8 @@
-"""OpenVINO, without what it takes along, and with a cache that many programs can share.
+"""OpenVINO without its usage statistics, and a cache of compiled models that programs can share.
 
-The only file that imports it. Its model converter comes with usage statistics, which start a thread
-and want the network; it does without both where the converter fails to import. They are half of the
-time its import takes, too.
+The only file that imports OpenVINO. Its model converter brings usage statistics, which start a
+thread and use the network. If the converter cannot be imported, OpenVINO works without both, and
+its import takes half the time.
 """
 
 import hashlib
@@ -11,60 +11,76 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-_CONVERTER = "openvino.tools.ovc"
-sys.modules.setdefault(_CONVERTER, None)  # type: ignore[arg-type]
-import openvino as ov  # noqa: E402
+if TYPE_CHECKING:
+    import openvino as ov
 
-if sys.modules[_CONVERTER] is None:
-    del sys.modules[_CONVERTER]
-
-__all__ = ["cache_folder", "compiled", "ov"]
+    CompiledModel = ov.CompiledModel  # other files know OpenVINO by this one alone
+    InferRequest = ov.InferRequest
 
 Options = Mapping[str, str | int]
 
+_CONVERTER = "openvino.tools.ovc"
+_importing = Lock()
+
+
+def openvino() -> Any:
+    """The module ``openvino``, imported at the first call without its model converter."""
+    with _importing:
+        missing = _CONVERTER not in sys.modules
+        if missing:
+            sys.modules[_CONVERTER] = None  # type: ignore[assignment] # makes its import fail
+        try:
+            import openvino
+        finally:
+            if missing:
+                del sys.modules[_CONVERTER]
+    return openvino
+
 
 def cache_folder() -> Path:
-    """Where compiled models are kept: ``$PIXQUERY_CACHE``, else the user's cache folder."""
+    """The folder of compiled models: ``$PIXQUERY_CACHE``, else the user's cache folder."""
     chosen = os.environ.get("PIXQUERY_CACHE")
     return Path(chosen).expanduser() if chosen else user_cache_path("pixquery", appauthor=False)
 
 
 def compiled(
-    model: Path, device: str, options: Options, network: ov.Model | None = None
-) -> ov.CompiledModel:
-    """Compiles a model, or loads what compiling it gave before.
+    model: Path, device: str, options: Options, network: "ov.Model | None" = None
+) -> "ov.CompiledModel":
+    """Compiles a model, or loads it compiled from the cache.
 
-    Each has a folder of its own in the cache, which appears there whole: OpenVINO writes into a
-    folder in place, and programs that filled an empty one at the same moment would read each
-    other's half files, and crash.
+    Each model has a folder of its own in the cache, which appears there complete: OpenVINO writes
+    files in place, and programs that filled a folder at the same time would read each other's
+    incomplete files, and crash.
 
     Args:
         model: The file.
         device: By OpenVINO's name.
         options: OpenVINO's, without a cache.
-        network: What was read from the file, where its shapes were changed since.
+        network: The model as read from the file, if its shapes were changed since.
 
     Raises:
-        RuntimeError: OpenVINO's: the model cannot be used.
+        RuntimeError: From OpenVINO: the model cannot be used.
     """
-    core, subject = ov.Core(), model if network is None else network
+    core, subject = openvino().Core(), model if network is None else network
     place = _place(model, device, options)
     try:
         if place is not None and place.is_dir():
             return core.compile_model(subject, device, {**options, "CACHE_DIR": str(place)})
         if place is not None:
             return _kept(place, core, subject, device, options)
-    except (OSError, RuntimeError):  # a damaged cache, or none that can be written
+    except (OSError, RuntimeError):  # the cache is damaged or cannot be written
         with suppress(OSError):
             _forget(place)
     return core.compile_model(subject, device, options)
 
 
 def _place(model: Path, device: str, options: Options) -> Path | None:
-    """The folder of what compiling gives; none where the model cannot even be looked at."""
+    """The folder of the compiled model; none if the file cannot be read."""
     try:
         file = model.resolve()
         state = file.stat()
@@ -72,10 +88,8 @@ def _place(model: Path, device: str, options: Options) -> Path | None:
         return None
     settings = sorted((name, str(value)) for name, value in options.items())
     which = _short(str(file), device, repr(settings))
-    return (
-        cache_folder()
-        / f"{which}-{_short(str((state.st_size, state.st_mtime_ns)), ov.__version__)}"
-    )
+    version = _short(str((state.st_size, state.st_mtime_ns)), openvino().__version__)
+    return cache_folder() / f"{which}-{version}"
 
 
 def _short(*words: str) -> str:
@@ -83,17 +97,17 @@ def _short(*words: str) -> str:
 
 
 def _kept(
-    place: Path, core: ov.Core, subject: Path | ov.Model, device: str, options: Options
-) -> ov.CompiledModel:
-    """Compiles, and keeps what it gave in the place of what an earlier version gave."""
+    place: Path, core: "ov.Core", subject: "Path | ov.Model", device: str, options: Options
+) -> "ov.CompiledModel":
+    """Compiles into the cache, and removes what other versions of the model left there."""
     import shutil
     import tempfile
 
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
     try:
-        found = core.compile_model(subject, device, {**options, "CACHE_DIR": str(beside)})
-        with suppress(OSError):  # where another program was quicker
+        model = core.compile_model(subject, device, {**options, "CACHE_DIR": str(beside)})
+        with suppress(OSError):  # another program may have been quicker
             beside.rename(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -101,7 +115,7 @@ def _kept(
     for other in place.parent.glob(f"{which}-*"):
         if other != place:
             shutil.rmtree(other, ignore_errors=True)
-    return found
+    return model
 
 
 def _forget(place: Path | None) -> None:

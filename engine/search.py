@@ -1,6 +1,6 @@
-"""One query, one straight line: encode, align, prefilter, judge, look up.
+"""One query in a straight line: encode, align, prefilter, judge, look up.
 
-Before it stands the stop-word policy: :meth:`engine.library.Library.search`.
+:meth:`pixquery.engine.library.Library.search` applies the stop-word policy before.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
 
-if TYPE_CHECKING:  # FAISS is loaded by whoever opens an index
+if TYPE_CHECKING:  # whoever opens an index loads FAISS
     from pixquery.engine.profile import Profile
     from pixquery.engine.vectors import VectorIndex
 
 LONGEST_QUERY = 1000
-"""In characters, of each text."""
+"""Characters of each text."""
 MOST_PARTS = 32
 HEAVIEST = 100.0
 ALL = Filter()
@@ -30,31 +30,31 @@ ALL = Filter()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something that photos shall be like, or unlike: a text, a photo, or a hit of the library."""
+    """Something that photos should be like, or unlike: a text, a photo, or a hit of the library."""
 
     text: str = ""
     pixels: Pixels | None = field(default=None, compare=False)
-    """uint8[size, size, 3], as the indexer decodes a photo for the library's profile."""
+    """uint8[size, size, 3], as the indexer decodes photos for the library's profile."""
     id: int = 0
-    """Of a photo in the library, which does not come up itself then."""
+    """The id of a photo in the library, which is left out of the answer."""
     weight: float = 1.0
-    """Against the other parts; negative for what is not wanted."""
+    """Compared with the other parts; negative for what photos should not show."""
     name: str = ""
     """What to call it."""
 
     def __post_init__(self) -> None:
         if (bool(self.text.strip()) + (self.pixels is not None) + bool(self.id)) != 1:
             raise BadQuery(
-                "a part of a query is empty: it needs a text, a photo, or the number of a hit"
+                "a part of a query is empty: it needs a text, a photo, or the id of a hit"
             )
         if len(self.text) > LONGEST_QUERY:
             raise BadQuery(
-                f"the query has {len(self.text):,} characters and at most {LONGEST_QUERY:,} are "
-                "taken: describe the photo in a sentence"
+                f"the query has {len(self.text):,} characters and may have {LONGEST_QUERY:,}: "
+                "describe the photo in a sentence"
             )
         if not 0 < abs(self.weight) <= HEAVIEST:
             raise BadQuery(
-                f"the weight {abs(self.weight):g} of {self!s} cannot count: take one above 0 and "
+                f"the weight {abs(self.weight):g} of {self!s} is out of range: use one above 0 and "
                 f"up to {HEAVIEST:g}, where 1 counts fully and 0.5 half"
             )
 
@@ -64,23 +64,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked, and how much of the answer is wanted."""
+    """What to search for, and how much of the answer to return."""
 
     text: str = ""
-    """May be empty where ``parts`` say what is wanted, or where ``where`` does."""
+    """May be empty if there are ``parts`` or a filter ``where``."""
     k: int = 10
     offset: int = 0
-    """Hits to leave out at the top."""
+    """Hits to skip at the top."""
     candidates: int = 200
-    """How many the prefilter hands to the regressor at a time."""
+    """How many photos the prefilter passes to the regressor at a time."""
     min_relevance: float = 0.0
-    """In [0, 1]; hits below are left out."""
+    """In [0, 1]; hits below it are left out."""
     rerank: bool = True
-    """Order by relevance; otherwise by similarity, the prefilter's order."""
+    """Sort by relevance; otherwise by similarity, as the prefilter does."""
     parts: tuple[Part, ...] = ()
-    """What else photos shall be like, or unlike."""
+    """What else photos should be like, or unlike."""
     where: Filter = ALL
-    """Which photos are asked."""
+    """Which photos are searched."""
 
     def __post_init__(self) -> None:
         if not (self.text.strip() or self.parts or self.where):
@@ -89,26 +89,26 @@ class Query:
             if getattr(self, name) < least:
                 raise BadQuery(f"{name} must be at least {least}, not {getattr(self, name)}")
         if len(self.parts) > MOST_PARTS:
-            raise BadQuery(f"the query has {len(self.parts)} parts and at most {MOST_PARTS} count")
+            raise BadQuery(f"the query has {len(self.parts)} parts and may have {MOST_PARTS}")
         if self.everything and all(part.weight < 0 for part in self.everything):
             raise BadQuery(
-                "the query says only what is not wanted: say what is, for example "
+                "the query says only what is not wanted: add what is wanted, for example "
                 '"a beach" less "people"'
             )
         if self.min_relevance > 0 and not self.judged:
             raise BadQuery(
-                "relevance is predicted for one text alone: leave out the least relevance, "
-                "or ask with a text and nothing else"
+                "relevance is only predicted for a single text: leave out the least relevance, "
+                "or search with one text and nothing else"
             )
 
     @property
     def everything(self) -> tuple[Part, ...]:
-        """The text, if there is one, and the other parts."""
+        """The text, if there is one, and the parts."""
         return (Part(self.text), *self.parts) if self.text.strip() else self.parts
 
     @property
     def judged(self) -> bool:
-        """Whether it is what people judged photos for, so that relevance can be predicted."""
+        """Whether relevance can be predicted: people judged photos for single texts only."""
         return bool(self.text.strip()) and not self.parts
 
     def __str__(self) -> str:
@@ -128,44 +128,44 @@ class Ranking:
     similarities: Floats
     """float32[c]"""
     relevances: Floats | None
-    """float32[c]; none where the query is not what the regressor knows."""
+    """float32[c]; none if the regressor was not trained on such queries."""
     milliseconds: Milliseconds
 
     def order(self, *, rerank: bool, at_once: int = 0) -> Ids:
-        """Positions in the order of an answer, equal relevances by similarity.
+        """Positions of the candidates, best first; equal relevances are sorted by similarity.
 
         Args:
-            rerank: By relevance, otherwise by similarity.
-            at_once: As many candidates at a time are put in order among themselves, so that asking
-                for more never changes what came before; 0 means all.
+            rerank: Sort by relevance; otherwise by similarity.
+            at_once: Sorts the candidates in blocks of this size, so that asking for more hits never
+                changes the earlier ones; 0 means all in one block.
 
         Returns:
             int64[c]
         """
-        places = np.arange(len(self.ids), dtype=np.int64)
+        positions = np.arange(len(self.ids), dtype=np.int64)
         if self.relevances is None or not rerank:
-            return places
-        blocks = places // (at_once or max(1, len(places)))
+            return positions
+        blocks = positions // (at_once or max(1, len(positions)))
         return np.asarray(np.lexsort((-self.similarities, -self.relevances, blocks)), np.int64)
 
 
 class Aimed:
-    """A query with its point among a library's photos; the point is found once.
+    """A query and its point in the aligned space, which is computed once.
 
-    Whoever needs more candidates asks again for more of them: those that were judged before are not
-    judged again.
+    To get more candidates, call :meth:`rank` again with a larger ``depth``: no candidate is judged
+    twice.
     """
 
     def __init__(
         self, query: Query, profile: "Profile", index: "VectorIndex", among: Ids | None = None
     ) -> None:
-        """Finds the point.
+        """Computes the point.
 
         Args:
-            query: Asks for something, not for all photos of a filter.
+            query: A query with a text or parts, not with a filter alone.
             profile: The library's.
             index: The library's.
-            among: The ids int64[n] that count; none means all.
+            among: The ids int64[n] to search; none means all.
 
         Raises:
             BadQuery: A part names a photo that the library does not hold, or the parts cancel out.
@@ -178,12 +178,12 @@ class Aimed:
         self._ids, self._relevances = np.empty(0, np.int64), np.empty(0, np.float32)
 
     def rank(self, depth: int) -> Ranking:
-        """The ``depth`` candidates nearest to the point, or all where there are fewer, judged."""
+        """The ``depth`` candidates nearest to the point, or all if there are fewer, judged."""
         begin = perf_counter()
         near = self._index.search(self._point, depth, among=self._among)
-        found = perf_counter()
+        end = perf_counter()
         relevances = self._judge(near.ids[0]) if self._query.judged else None
-        prefilter, rerank = 1e3 * (found - begin), 1e3 * (perf_counter() - found)
+        prefilter, rerank = 1e3 * (end - begin), 1e3 * (perf_counter() - end)
         before = self._spent
         self._spent = Milliseconds(
             encode=before.encode,
@@ -211,17 +211,16 @@ def rank(query: Query, depth: int, profile: "Profile", index: "VectorIndex") -> 
 
 
 def aim(parts: Sequence[Part], profile: "Profile", index: "VectorIndex") -> Floats:
-    """The point that photos shall lie near.
+    """The point that the best photos are nearest to.
 
-    A photo's cosines with other photos lie further apart than a text's do: each part's are brought
-    to one scale before its weight counts, or photos would drown the texts beside them.
+    A photo's cosines with other photos vary more than a text's. So the cosines of each part are
+    scaled before they are weighted, or photos would outweigh the texts.
 
     Returns:
         float32[1, a], a unit row.
 
     Raises:
-        BadQuery: A part names a photo that the library does not hold, or nothing is left of the
-            parts because they cancel out.
+        BadQuery: A part names a photo that the library does not hold, or the parts cancel out.
     """
     vectors = np.concatenate([_vector(part, profile, index) for part in parts])
     if len(parts) == 1:
@@ -253,14 +252,14 @@ def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Cata
         return newest(query.where, query.k, query.offset, profile, catalog)
     begin = perf_counter()
     among = _among(query, catalog, index)
-    asked = len(index) if among is None else len(among)
-    ranking, order = _reach(query, Aimed(query, profile, index, among), asked)
+    searched = len(index) if among is None else len(among)
+    ranking, order = _reach(query, Aimed(query, profile, index, among), searched)
     shown = order[query.offset : query.offset + query.k]
     records = catalog.records([int(ranking.ids[position]) for position in shown])
     hits = tuple(
         _hit(rank_, records[int(ranking.ids[position])], ranking, int(position))
         for rank_, position in enumerate(shown, query.offset + 1)
-        if int(ranking.ids[position]) in records  # forgotten since the index was written
+        if int(ranking.ids[position]) in records  # removed since the index was written
     )
     spent = ranking.milliseconds
     total = 1e3 * (perf_counter() - begin)
@@ -270,15 +269,15 @@ def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Cata
         candidates=len(ranking.ids),
         hits=hits,
         milliseconds=Milliseconds(spent.encode, spent.prefilter, spent.rerank, total),
-        among=asked,
+        among=searched,
     )
 
 
-def _reach(query: Query, aimed: Aimed, asked: int) -> tuple[Ranking, Ids]:
-    """So many candidates of the ``asked`` photos as the page needs, and the answer's order of them.
+def _reach(query: Query, aimed: Aimed, searched: int) -> tuple[Ranking, Ids]:
+    """As many candidates as the page of hits needs, and their order in the answer.
 
-    A least relevance may leave too few of them: then twice as many are looked at, until the last
-    block of candidates has no photo that reaches it.
+    If too few reach the least relevance, the number of candidates is doubled, until no photo in the
+    last block reaches it or all photos searched are candidates.
     """
     end = query.offset + query.k
     depth = -(-end // query.candidates) * query.candidates
@@ -290,13 +289,13 @@ def _reach(query: Query, aimed: Aimed, asked: int) -> tuple[Ranking, Ids]:
         order = order[ranking.relevances[order] >= query.min_relevance]
         last = len(ranking.ids) - query.candidates
         barren = not (order >= last).any()
-        if len(order) >= end or barren or len(ranking.ids) >= asked:
+        if len(order) >= end or barren or len(ranking.ids) >= searched:
             return ranking, order
         depth *= 2
 
 
 def _among(query: Query, catalog: Catalog, index: "VectorIndex") -> Ids | None:
-    """The ids that count: those that the filter lets through, less the photos asked with."""
+    """The ids to search: of the photos that match the filter, except those in the query."""
     examples = [part.id for part in query.parts if part.id]
     if not query.where and not examples:
         return None
@@ -305,15 +304,15 @@ def _among(query: Query, catalog: Catalog, index: "VectorIndex") -> Ids | None:
 
 
 def newest(where: Filter, k: int, offset: int, profile: "Profile", catalog: Catalog) -> Answer:
-    """All photos of a filter, the newest first, as nothing says which is better."""
+    """All photos that match a filter, the newest first, as none is better than another."""
     begin = perf_counter()
-    asked = len(catalog.matching(where)) if where else len(catalog)
+    searched = len(catalog.matching(where)) if where else len(catalog)
     records = catalog.newest(where, limit=k, offset=offset)
     hits = tuple(
         _described(rank_, record, None, None) for rank_, record in enumerate(records, offset + 1)
     )
     total = 1e3 * (perf_counter() - begin)
-    return Answer("", profile.name, 0, hits, Milliseconds(0.0, 0.0, 0.0, total), asked)
+    return Answer("", profile.name, 0, hits, Milliseconds(0.0, 0.0, 0.0, total), searched)
 
 
 def _hit(rank_: int, record: ImageRecord, ranking: Ranking, position: int) -> Hit:

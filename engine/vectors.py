@@ -1,16 +1,16 @@
-"""The vector index: which photos' vectors lie nearest to a query's. The only file that knows FAISS.
+"""The vector index, which finds the photos nearest to a query. The only file that imports FAISS.
 
-Two rungs, chosen by size and never by the user: exact search while that is fast, an inverted file
-with half-precision vectors beyond. What FAISS does by surprise stops here: an id added twice is
-replaced, no answer holds -1, damaged files are refused before FAISS parses them.
+There are two kinds, chosen by size and never by the user: exact search while that is fast, and
+beyond that an inverted file with half-precision vectors. It hides FAISS's surprises: an id added
+twice is replaced, no answer contains -1, and damaged files are refused before FAISS parses them.
 """
 
 import hashlib
 import math
 import os
 from collections import deque
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,31 +18,41 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import LibraryDamaged, StorageFailed
 from pixquery.db.records import Floats, Ids
 
 EXACT_LIMIT = 20_000
-"""Up to this many vectors search is exact: about 1 ms for 256 dimensions on two cores."""
-
-# FAISS's threads wait in a busy loop after each search and take the cores from the encoder: one
-# query a time is quicker without them.
-_THREADS = faiss.omp_get_max_threads()
-"""For building: what the process may use, or $OMP_NUM_THREADS."""
-faiss.omp_set_num_threads(1)
+"""Search is exact up to this many vectors: about 1 ms for 256 dimensions on two cores."""
 
 _WANTED_RECALL = 0.993
-"""Of the probes; other queries of their kind find a little less, and 0.99 is meant for all."""
+"""Of the probes; other queries like them find slightly less, and the aim is 0.99 for all."""
 _RECALL_DEPTH = 100
 _TRAINED_ON = 40
-"""Vectors for each list, to find the lists' centres."""
+"""Vectors per list to find the lists' centres with."""
 _AT_ONCE = 1 << 20
-"""Bytes written at a time."""
+"""Bytes to write at a time."""
 
 Halves = NDArray[np.float16]
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keeps FAISS to the calling thread.
+
+    Its other threads wait in a busy loop after each call and take the cores from the encoder: a
+    single query is faster without them. OpenMP keeps this setting for each calling thread.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
 class Neighbours(NamedTuple):
-    """What lies nearest to each query, nearest first."""
+    """The vectors nearest to each query, nearest first."""
 
     ids: Ids
     """int64[q, k]"""
@@ -51,7 +61,7 @@ class Neighbours(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """What lies near enough to some queries, in no order."""
+    """The vectors near enough to each query, in no order."""
 
     queries: Ids
     """int64[m], rows of the queries."""
@@ -65,21 +75,21 @@ class VectorIndex:
     """Unit vectors by id, searched by cosine."""
 
     def __init__(self, dimension: int) -> None:
-        """Begins empty and exact."""
+        """Creates an empty, exact index."""
         self._index = _exact(dimension)
 
     @classmethod
     def build(
         cls, dimension: int, count: int, batches: Iterable[tuple[Ids, Floats]], probes: Floats
     ) -> "VectorIndex":
-        """Makes an index on the rung that suits the number of vectors.
+        """Builds the kind of index that suits the number of vectors.
 
         Args:
             dimension: Length of a vector, a.
             count: How many vectors there are.
-            batches: int64[n] ids, none twice, and unit rows float32[n, a].
-            probes: float32[p, a], typical queries; the inverted file is tuned until it finds
-                more than 99 % of their hundred nearest.
+            batches: int64[n] ids, all different, and unit rows float32[n, a].
+            probes: float32[p, a], typical queries; the inverted file is tuned to find more than
+                99 % of the hundred vectors nearest to each.
         """
         built = cls(dimension)
         if count > EXACT_LIMIT:
@@ -91,7 +101,7 @@ class VectorIndex:
 
     @property
     def kind(self) -> str:
-        """The rung, in words."""
+        """The kind of index, in words."""
         inner = _inner(self._index)
         if isinstance(inner, faiss.IndexIVF):
             return f"inverted file of {inner.nlist} lists, {inner.nprobe} searched"
@@ -104,7 +114,7 @@ class VectorIndex:
 
     @property
     def outgrown(self) -> bool:
-        """Whether another rung, or lists trained anew, would now serve better."""
+        """Whether another kind of index, or lists trained anew, would serve better by now."""
         inner = _inner(self._index)
         if isinstance(inner, faiss.IndexIVF):
             return not _lists(len(self)) / 2 <= inner.nlist <= _lists(len(self)) * 2
@@ -113,24 +123,27 @@ class VectorIndex:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    @_one_thread()
     def add(self, ids: Ids, vectors: Floats) -> None:
         """Adds vectors float32[n, a] under int64[n] ids; a known id is replaced."""
         self.remove(ids)
         self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
 
+    @_one_thread()
     def remove(self, ids: Ids) -> None:
-        """Removes int64[n] ids; unknown ones are no error."""
+        """Removes int64[n] ids; unknown ones are ignored."""
         if len(ids) and len(self):
             self._index.remove_ids(faiss.IDSelectorArray(np.ascontiguousarray(ids, np.int64)))
 
+    @_one_thread()
     def search(self, queries: Floats, k: int, *, among: Ids | None = None) -> Neighbours:
-        """Finds the ``k`` nearest of each query, or all where there are fewer.
+        """Finds the ``k`` vectors nearest to each query, or all if there are fewer.
 
         Args:
             queries: float32[q, a], unit rows.
             k: At least 1.
-            among: Only these int64[n] ids, of which unknown ones are no error. All of them are
-                compared then, so that the answer is exact however few they are.
+            among: Searches only these int64[n] ids; unknown ones are ignored. All of them are
+                compared, so that the answer is exact however few there are.
         """
         k = min(k, len(self) if among is None else len(among))
         if k == 0 or not len(self):
@@ -139,40 +152,39 @@ class VectorIndex:
             )
         if among is None:
             similarities, ids = self._index.search(queries, k)
-            if (ids < 0).any():  # the lists that were searched hold too few: search all of them
+            if (ids < 0).any():  # the lists searched contain too few: search all of them
                 similarities, ids = self._index.search(queries, k, params=self._everywhere())
             return Neighbours(ids, similarities)
         wanted = _bits(among)
         only = faiss.IDSelectorBitmap(wanted)
         similarities, ids = self._index.search(queries, k, params=self._everywhere(sel=only))
-        held = int((ids[0] >= 0).sum())  # as many for each query: all that are known
-        return Neighbours(ids[:, :held], similarities[:, :held])
+        known = int((ids[0] >= 0).sum())  # the same for each query
+        return Neighbours(ids[:, :known], similarities[:, :known])
 
     def within(self, queries: Floats, least: float) -> Pairs:
-        """Finds all that lie near each query, however many.
+        """Finds all vectors near each query, however many, on all cores.
 
         Args:
-            queries: float32[q, a], unit rows. They and what they find are in memory at once.
-            least: The cosine that is near enough.
+            queries: float32[q, a], unit rows. They and their answers are in memory at once.
+            least: The least cosine that counts as near.
         """
-        radius = float(np.nextafter(np.float32(least), np.float32(-2)))  # FAISS leaves it out
-        faiss.omp_set_num_threads(_THREADS)
-        try:
-            ends, similarities, ids = self._index.range_search(queries, radius)
-        finally:
-            faiss.omp_set_num_threads(1)
+        radius = float(
+            np.nextafter(np.float32(least), np.float32(-2))
+        )  # FAISS leaves out the radius itself
+        ends, similarities, ids = self._index.range_search(queries, radius)
         rows = np.repeat(np.arange(len(queries)), np.diff(ends.astype(np.int64)))
         return Pairs(rows, ids, similarities)
 
     def _everywhere(self, **more: Any) -> faiss.SearchParameters:
-        """Lets a search look at all vectors."""
+        """Parameters of a search through all lists."""
         inner = _inner(self._index)
         if isinstance(inner, faiss.IndexIVF):
             return faiss.SearchParametersIVF(nprobe=inner.nlist, **more)
         return faiss.SearchParameters(**more)
 
+    @_one_thread()
     def vectors(self, ids: Ids) -> Floats:
-        """The vectors float32[n, a] of int64[n] known ids, as the index holds them.
+        """The vectors float32[n, a] of int64[n] ids, with the precision of the index.
 
         Raises:
             KeyError: An id is unknown.
@@ -192,13 +204,13 @@ class VectorIndex:
                 for i in range(inner.nlist)
                 if lists.list_size(i)
             ]
-            found = np.concatenate(parts) if parts else np.empty(0, np.int64)
+            ids = np.concatenate(parts) if parts else np.empty(0, np.int64)
         else:
-            found = faiss.vector_to_array(self._index.id_map)
-        return np.sort(found.astype(np.int64))
+            ids = faiss.vector_to_array(self._index.id_map)
+        return np.sort(ids.astype(np.int64))
 
     def save(self, file: Path) -> tuple[int, str]:
-        """Writes beside and renames, so that ``file`` is whole or absent.
+        """Writes another file and renames it, so that ``file`` is complete or absent.
 
         Returns:
             Size in bytes and SHA-256.
@@ -211,9 +223,9 @@ class VectorIndex:
             with beside.open("wb") as out:
                 digest = hashlib.sha256()
 
-                def write(some: bytes) -> None:
-                    digest.update(some)
-                    out.write(some)
+                def write(part: bytes) -> None:
+                    digest.update(part)
+                    out.write(part)
 
                 faiss.write_index(self._index, faiss.PyCallbackIOWriter(write, _AT_ONCE))
                 out.flush()
@@ -232,20 +244,19 @@ class VectorIndex:
 
     @classmethod
     def load(cls, file: Path, *, sha256: str, writable: bool = False) -> "VectorIndex":
-        """Reads an index whose bytes are known.
+        """Reads an index file and checks its bytes.
 
         Args:
             file: The file.
             sha256: Of its bytes, in hexadecimal.
             writable: Vectors will be added or removed. Otherwise those of an inverted file stay
-                on the disk, mapped into memory, until a search touches their list.
+                on the disk, mapped into memory, until a search reads their list.
 
         Raises:
-            LibraryDamaged: The file is missing or its bytes are others.
+            LibraryDamaged: The file is missing or differs from its checksum.
         """
         try:
-            with file.open("rb") as opened:
-                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            digest = sha256_of(file)
         except OSError as error:
             raise LibraryDamaged(f"the vectors {file} cannot be read: {error.strerror}") from error
         if digest != sha256:
@@ -259,7 +270,7 @@ class VectorIndex:
 
 
 def _bits(ids: Ids) -> NDArray[np.uint8]:
-    """uint8[(max + 8) // 8]: the bits at the ids' places are set, the lowest first."""
+    """A bitmap uint8[(max + 8) // 8] with the bit of each id set, the lowest bit first."""
     member = np.zeros(int(ids.max()) + 1, np.bool_)
     member[ids] = True
     return np.packbits(member, bitorder="little")
@@ -291,26 +302,24 @@ def _inverted(
     index.cp.spherical = True
     index.cp.niter = 10
     index.cp.seed = 1  # the same photos give the same index
-    index.cp.min_points_per_centroid = 1  # few points a list are meant, and no cause for a warning
-    # Half precision is what the index will hold of them anyway.
+    index.cp.min_points_per_centroid = (
+        1  # FAISS would warn of few points per list, which are intended
+    )
+    # The index stores half precision anyway.
     waiting = deque((ids, vectors.astype(np.float16)) for ids, vectors in batches)
-    faiss.omp_set_num_threads(_THREADS)
-    try:
-        index.train(_sample(waiting, _TRAINED_ON * lists))
-        index.set_direct_map_type(faiss.DirectMap.Hashtable)
-        nearest = _Nearest(probes)
-        while waiting:  # each batch is let go of once the index holds it
-            ids, vectors = waiting.popleft()
-            index.add_with_ids(vectors.astype(np.float32), ids)
-            nearest.look_at(ids, vectors.astype(np.float32))
-        _tune(index, probes, nearest.ids())
-    finally:
-        faiss.omp_set_num_threads(1)
+    index.train(_sample(waiting, _TRAINED_ON * lists))
+    index.set_direct_map_type(faiss.DirectMap.Hashtable)
+    nearest = _Nearest(probes)
+    while waiting:  # frees each batch once the index has it
+        ids, vectors = waiting.popleft()
+        index.add_with_ids(vectors.astype(np.float32), ids)
+        nearest.look_at(ids, vectors.astype(np.float32))
+    _tune(index, probes, nearest.ids())
     return index
 
 
 def _sample(batches: Collection[tuple[Ids, Halves]], count: int) -> Floats:
-    """Some ``count`` of all vectors, evenly from all batches."""
+    """About ``count`` of all vectors, the same share of each batch."""
     total = sum(len(ids) for ids, _ in batches)
     rng = np.random.default_rng(1)
     return np.concatenate(
@@ -322,7 +331,7 @@ def _sample(batches: Collection[tuple[Ids, Halves]], count: int) -> Floats:
 
 
 class _Nearest:
-    """The true neighbours of some queries among vectors that come in batches."""
+    """The true neighbours of queries among vectors that come in batches."""
 
     def __init__(self, queries: Floats) -> None:
         self._queries = queries
@@ -338,7 +347,7 @@ class _Nearest:
         self._ids.append(ids[rows])
 
     def ids(self) -> Ids:
-        """The nearest, int64[q, 100]."""
+        """The ids int64[q, 100] of the nearest vectors, in no order."""
         similarities, ids = np.concatenate(self._similarities, 1), np.concatenate(self._ids, 1)
         depth = min(_RECALL_DEPTH, ids.shape[1])
         best = np.argpartition(-similarities, depth - 1, axis=1)[:, :depth]
@@ -346,12 +355,12 @@ class _Nearest:
 
 
 def _tune(index: faiss.IndexIVF, probes: Floats, wanted: Ids) -> None:
-    """Searches as few lists as find 99 % of the probes' true neighbours int64[p, depth]."""
+    """Sets how many lists to search: as few as find the probes' true neighbours int64[p, depth]."""
     nprobe = 8
     while nprobe < index.nlist:
         index.nprobe = nprobe
-        _, found = index.search(probes, wanted.shape[1])
-        hits = sum(len(np.intersect1d(a, b)) for a, b in zip(wanted, found, strict=True))
+        _, ids = index.search(probes, wanted.shape[1])
+        hits = sum(len(np.intersect1d(a, b)) for a, b in zip(wanted, ids, strict=True))
         if hits >= _WANTED_RECALL * wanted.size:
             return
         nprobe = math.ceil(nprobe * 1.2)
@@ -360,7 +369,7 @@ def _tune(index: faiss.IndexIVF, probes: Floats, wanted: Ids) -> None:
 
 def _sync_folder(folder: Path) -> None:
     if os.name != "posix":
-        return  # Windows cannot open a folder; its rename is durable without
+        return  # Windows cannot open a folder; its renames are durable anyway
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""What people type, as the values that a query is made of: times, places, formats, weights."""
+"""Reads what people type as the values of a query: times, places, formats, weights."""
 
 import re
 from calendar import monthrange
@@ -10,7 +10,7 @@ from pixquery.db.errors import BadQuery
 from pixquery.db.records import Near, Period, Place, RootSummary
 
 NEARBY = 10.0
-"""Kilometres around a place that is named without a distance."""
+"""Kilometres around a place given without a distance."""
 
 _ALIASES = {
     "jpg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "tif": "TIFF", "heif": "HEIC", "hif": "HEIC",
@@ -22,10 +22,12 @@ _WEIGHTED = re.compile(r"(.*\S)\s*:\s*([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)\s*", re.DO
 
 
 def period(text: str) -> Period:
-    """``2023``, ``2023-07``, ``2023-07-14``, or two of them with ``..`` between, either left out.
+    """Reads ``2023``, ``2023-07``, ``2023-07-14``, or a range such as ``2021..2023-07``.
+
+    Either end of a range may be left out.
 
     Raises:
-        BadQuery: It is no such time, or ends before it begins.
+        BadQuery: The text is no such time, or ends before it begins.
     """
     first, dots, last = (part.strip() for part in text.partition(".."))
     if not dots:
@@ -40,7 +42,7 @@ def period(text: str) -> Period:
 
 
 def _day(text: str, whole: str) -> tuple[datetime, datetime | None]:
-    """The first moment of a year, month or day, and the first one after it."""
+    """The first moment of a year, month or day, and the first moment after it."""
     found = _DAY.fullmatch(text)
     if found is None:
         raise _no_period(whole)
@@ -64,10 +66,10 @@ def _no_period(text: str) -> BadQuery:
 
 
 def near(text: str) -> Near:
-    """``48.2,16.37`` or ``48.2,16.37,5``: degrees north and east, and kilometres around.
+    """Reads ``48.2,16.37`` or ``48.2,16.37,5``: degrees north and east, and kilometres around.
 
     Raises:
-        BadQuery: It is no such place.
+        BadQuery: The text is no such place.
     """
     wrong = BadQuery(
         f"{text!r} is no place: write degrees north and east and the kilometres around, "
@@ -86,10 +88,10 @@ def near(text: str) -> Near:
 
 
 def format_name(text: str) -> str:
-    """The format that is meant by a name or a suffix, such as ``jpg``.
+    """The format with a name or a suffix, such as ``jpg``.
 
     Raises:
-        BadQuery: None is.
+        BadQuery: There is none.
     """
     name = text.strip().lower().removeprefix(".")
     name = _ALIASES.get(name, name).lower()
@@ -100,20 +102,20 @@ def format_name(text: str) -> str:
 
 
 def weighted(text: str) -> tuple[str, float]:
-    """``snow:0.5`` as its words and its weight, which is 1 where none is named."""
+    """Splits ``snow:0.5`` into its words and its weight, which is 1 by default."""
     found = _WEIGHTED.fullmatch(text)
     return (found[1], float(found[2])) if found else (text, 1.0)
 
 
 def root_among(path: Path, roots: Sequence[RootSummary]) -> Path:
-    """A folder that lies in the library's.
+    """The absolute path of a folder that is in one of the library's, or contains one.
 
     Raises:
-        BadQuery: It does not.
+        BadQuery: It is not.
     """
-    place = Path(path).expanduser().absolute()
+    folder = Path(path).expanduser().absolute()
     for root in roots:
-        if place == root.path or root.path in place.parents or place in root.path.parents:
-            return place
+        if folder == root.path or root.path in folder.parents or folder in root.path.parents:
+            return folder
     known = ", ".join(str(root.path) for root in roots) or "none yet"
-    raise BadQuery(f"the folder {place} is none of the library's: they are {known}")
+    raise BadQuery(f"the folder {folder} is not in the library: its folders are {known}")

@@ -1,9 +1,8 @@
-"""Bytes of a photo -> upright sRGB pixels of the size that is wanted, within limits."""
+"""Turns the bytes of a photo into upright sRGB pixels of a given size, within limits."""
 
 import io
 import math
 import struct
-import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,18 +18,16 @@ from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import Pixels, Place
 from pixquery.indexer.formats import ORIENTATION, kind_of, open_photo, unopened
 from pixquery.indexer.limits import MAX_PIXELS, needed, room, stored
+from pixquery.indexer.pillow import set_for_decoding
 
 _Size: TypeAlias = tuple[int, int]
 """Width and height, in pixels."""
 
 _MAX_PROFILE = 4 * 2**20
 _SAME_COLOUR = 2
-"""Levels of 255 by which two sRGB profiles of different makers differ at most."""
+"""By how many of 255 levels the sRGB profiles of different makers may differ."""
 _ROWS = 1 << 22
-"""Values of deep pictures that are brought to eight bits at once."""
-
-# Of damaged EXIF and the like: a photo is used or skipped with its reason, and nothing else said.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+"""How many values of a picture of more than eight bits are converted at once."""
 
 _PILLOW_ERRORS = (
     OSError,
@@ -54,7 +51,7 @@ _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _TAKEN, _MAKER, _MODEL = 0x9003, 0x010F, 0x0110
 _LONGEST_NAME = 100
 _NAMES = {"MPO": "JPEG", "WEBP": "WebP"}
-"""Of formats that Pillow calls by another."""
+"""Names of formats that Pillow names differently."""
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -68,10 +65,10 @@ _UPRIGHT = {
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a file tells about its photo."""
+    """What a file says about its photo."""
 
     format: str
-    """Of its content, such as "JPEG"."""
+    """Of its content, for example "JPEG"."""
     taken: datetime | None = None
     """By the camera's clock."""
     camera: str = ""
@@ -84,9 +81,9 @@ class Photo:
     """A decoded photo."""
 
     pixels: Pixels
-    """uint8[size, size, 3], upright, squashed to a square so that nothing is cut off."""
+    """uint8[size, size, 3], upright; squeezed into a square, so that nothing is cut off."""
     width: int
-    """Of the original as seen upright, in pixels; of a camera RAW's preview."""
+    """Of the upright original, in pixels; for a camera RAW, of its preview."""
     height: int
     details: Details
 
@@ -94,30 +91,30 @@ class Photo:
 def decode(
     content: bytes, size: int, *, interpolation: str = "bicubic", most: int = MAX_PIXELS
 ) -> Photo:
-    """Decodes a photo; of several pictures in one file the first.
+    """Decodes a photo; if a file has several pictures, the first.
 
     Large JPEGs are decoded at a fraction of their size, which costs a fraction of the time.
 
     Args:
         content: The whole file.
         size: Side of the square, in pixels.
-        interpolation: How pixels are made of more or fewer; Pillow's name in lower case.
-        most: Photos of more pixels are refused.
+        interpolation: How the photo is resampled, by Pillow's name in lower case.
+        most: Photos with more pixels are refused.
 
     Raises:
         UnreadableImage: With the reason in words.
     """
-    found = _upright(content, lambda _: (size, size), most, Resampling[interpolation.upper()])
-    width, height = found.size
-    return Photo(np.asarray(found.image, np.uint8), width, height, found.details)
+    upright = _upright(content, lambda _: (size, size), most, Resampling[interpolation.upper()])
+    width, height = upright.size
+    return Photo(np.asarray(upright.image, np.uint8), width, height, upright.details)
 
 
 def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
-    """A small picture of a photo, as a JPEG in sRGB that is upright and keeps the photo's shape.
+    """A small picture of a photo: an upright JPEG in sRGB of the same shape.
 
     Args:
         content: The whole file.
-        side: Its longer side in pixels; smaller photos are not enlarged.
+        side: Longer side of the picture, in pixels; smaller photos are not enlarged.
         quality: Of the JPEG, up to 95.
 
     Raises:
@@ -136,9 +133,9 @@ def _within(size: _Size, side: int) -> _Size:
 
 class _Upright(NamedTuple):
     image: Image.Image
-    """In RGB, made small and turned upright."""
+    """In RGB, resized and turned upright."""
     size: _Size
-    """Of the original as seen upright."""
+    """Of the upright original."""
     details: Details
 
 
@@ -148,9 +145,16 @@ def _upright(
     most: int,
     resampling: Resampling = Resampling.BICUBIC,
 ) -> _Upright:
-    """Decodes a photo into the size that is wanted for its own, both as the file has it."""
+    """Decodes a photo; ``wanted`` gives the new size for the size in the file, before turning."""
     if not content:
         raise UnreadableImage("the file is empty")
+    with set_for_decoding():
+        return _decoded(content, wanted, most, resampling)
+
+
+def _decoded(
+    content: bytes, wanted: Callable[[_Size], _Size], most: int, resampling: Resampling
+) -> _Upright:
     kind = kind_of(content)
     try:
         with open_photo(content, kind) as image:
@@ -160,7 +164,7 @@ def _upright(
             image.draft("RGB", size)
             with room.take(working + stored(image)):
                 small = _reduced(image, size, resampling)
-            # Not before: some formats tell only once they are decoded.
+            # Not earlier: some formats know it only once they are decoded.
             exif = _exif(image)
             name = kind or _NAMES.get(str(image.format), str(image.format))
     except UnidentifiedImageError:
@@ -171,8 +175,8 @@ def _upright(
         ) from None
     orientation = exif.orientation
     if kind == "JPEG XL":
-        orientation = 1  # its decoder turns photos upright itself
-    if kind == "camera RAW":  # its preview seldom tells
+        orientation = 1  # its decoder turns photos upright
+    if kind == "camera RAW":  # its preview seldom has any EXIF
         exif = _of_raw(content, exif)
     if orientation in _UPRIGHT:
         small = small.transpose(_UPRIGHT[orientation])
@@ -186,8 +190,8 @@ def _upright(
 
 
 def _reduced(image: Image.Image, size: _Size, resampling: Resampling) -> Image.Image:
-    """In RGB, in sRGB's colours."""
-    image.load()  # some formats tell only then what is in them
+    """Resized, in RGB and sRGB's colours."""
+    image.load()  # some formats know their mode and profile only now
     small = _small(image, size, resampling)
     profile = image.info.get("icc_profile") or b""
     if profile or small.mode == "LAB":
@@ -198,7 +202,7 @@ def _reduced(image: Image.Image, size: _Size, resampling: Resampling) -> Image.I
 
 
 def _small(image: Image.Image, size: _Size, resampling: Resampling) -> Image.Image:
-    """In RGB, L, CMYK or LAB, in the photo's own colours."""
+    """Resized, in RGB, L, CMYK or LAB, and the photo's own colours."""
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image)
     elif image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
@@ -213,9 +217,12 @@ def _small(image: Image.Image, size: _Size, resampling: Resampling) -> Image.Ima
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of deep or floating values, in L; of the latter, 1 or 255 is white."""
+    """A grey picture of 16-bit, 32-bit or floating-point values, in eight bits.
+
+    White is 65535 or 255; in floating-point pictures also 1 if no value is larger.
+    """
     values = np.asarray(image)
-    most = np.fmax.reduce(values, axis=None, initial=0)  # passes over what is no number
+    most = np.fmax.reduce(values, axis=None, initial=0)  # ignores NaN
     top = np.float32(65535 if image.mode.startswith("I;16") or most > 255 else 255)
     if image.mode == "F" and most <= 1:
         top = np.float32(1)
@@ -229,7 +236,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 @lru_cache(8)
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """None where nothing is to be done: sRGB itself, damaged, or made for another mode."""
+    """None if colours stay as they are: the profile is sRGB, damaged, or for another mode."""
     if len(profile) > _MAX_PROFILE:
         return None
     try:
@@ -246,13 +253,13 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     if mode == "RGB":
         levels = np.arange(0, 256, 17, dtype=np.uint8)
         cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
-        moved = np.asarray(transform.apply(Image.fromarray(cube)), np.int16) - cube
-        if np.abs(moved).max() <= _SAME_COLOUR:
+        changed = np.asarray(transform.apply(Image.fromarray(cube)), np.int16) - cube
+        if np.abs(changed).max() <= _SAME_COLOUR:
             return None
     return transform
 
 
-# -- what the camera noted --------------------------------------------------------------------
+# -- what the camera recorded -----------------------------------------------------------------
 
 
 class _Exif(NamedTuple):
@@ -264,30 +271,30 @@ class _Exif(NamedTuple):
 
 
 def _exif(image: Image.Image) -> _Exif:
-    """What a picture's EXIF tells; damaged EXIF is no reason to lose a photo."""
+    """A picture's EXIF; if it is damaged, the photo is used without it."""
     try:
-        return _told(image.getexif())
+        return _fields(image.getexif())
     except _PILLOW_ERRORS:
         return _Exif()
 
 
 def _of_raw(content: bytes, preview: _Exif) -> _Exif:
-    """The preview's, and where it has none that of the RAW file, if that is a TIFF."""
+    """The preview's EXIF, completed from the RAW file if that is a TIFF."""
     exif = Image.Exif()
     try:
         exif.load(content)
-        whole = _told(exif)
+        of_file = _fields(exif)
     except _PILLOW_ERRORS:
         return preview
     return _Exif(
         preview.orientation,
-        preview.taken or whole.taken,
-        preview.camera or whole.camera,
-        preview.place or whole.place,
+        preview.taken or of_file.taken,
+        preview.camera or of_file.camera,
+        preview.place or of_file.place,
     )
 
 
-def _told(exif: Image.Exif) -> _Exif:
+def _fields(exif: Image.Exif) -> _Exif:
     orientation = exif.get(ORIENTATION, 1)
     if not isinstance(orientation, int) or not 1 <= orientation <= 8:
         orientation = 1
@@ -307,7 +314,7 @@ def _part(exif: Image.Exif, tag: int) -> dict[int, Any]:
 
 
 def _camera(maker: object, model: object) -> str:
-    """Maker and model as one name: most models do not say who made them, some do."""
+    """Maker and model as one name; some models already begin with their maker."""
     parts = [_words(part) for part in (maker, model)]
     if parts[0] and parts[1].casefold().startswith(parts[0].split()[0].casefold()):
         parts[0] = ""
@@ -315,7 +322,7 @@ def _camera(maker: object, model: object) -> str:
 
 
 def _words(value: object) -> str:
-    """Printable text, at most a line long, of whatever stands there."""
+    """The printable text of a field, cut to one line; empty if it is not text."""
     text = value if isinstance(value, str) else ""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST_NAME]
 
@@ -324,7 +331,7 @@ def _place(gps: dict[int, Any]) -> Place | None:
     latitude = _degrees(gps.get(2), gps.get(1), "S")
     longitude = _degrees(gps.get(4), gps.get(3), "W")
     if latitude is None or longitude is None or (latitude, longitude) == (0, 0):
-        return None  # cameras without a fix write zeros
+        return None  # cameras without a GPS fix write zeros
     return Place(latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
 
 
@@ -334,10 +341,10 @@ def _degrees(parts: object, side: object, negative: str) -> float | None:
         degrees, minutes, seconds = (float(part) for part in parts)  # type: ignore[attr-defined]
     except _PILLOW_ERRORS:
         return None
-    found = degrees + minutes / 60 + seconds / 3600
-    if not math.isfinite(found):
+    angle = degrees + minutes / 60 + seconds / 3600
+    if not math.isfinite(angle):
         return None
-    return round(-found if _words(side).upper() == negative else found, 6)
+    return round(-angle if _words(side).upper() == negative else angle, 6)
 
 
 def _time(text: object) -> datetime | None:

@@ -1,4 +1,4 @@
-"""What decoding a photo may take: pixels, bytes and passes, told from its header alone."""
+"""How much decoding a photo may take: pixels, bytes and passes, all known from its header."""
 
 import threading
 from collections.abc import Iterator
@@ -12,29 +12,24 @@ from PIL.TiffImagePlugin import TiffImageFile
 from pixquery.db.errors import UnreadableImage
 
 MAX_PIXELS = 256_000_000
-"""More is refused before decoding; the largest phone cameras make 200 megapixels."""
-MAX_BYTES = 512 * 2**20
-"""Larger files are not read."""
+"""Larger photos are refused before decoding; the largest phone cameras take 200 megapixels."""
 MAX_MEMORY = 900_000_000
-"""Bytes that decoding one photo may take, its file included; more is refused before decoding."""
+"""Bytes that decoding one photo may take, including its file; checked before decoding."""
 
 _MAX_SCANNED = 4_000_000_000
-"""Pixels times passes of a progressive JPEG; 200 megapixels in 12 passes are within."""
+"""Pixels times passes of a progressive JPEG; allows 200 megapixels in 12 passes."""
 _LARGE_JPEG = 100_000_000
 _MAX_RUNS = 16_000_000
 """Pixels, and four times the bytes, of a run-length coded BMP: Pillow decodes it in Python."""
 _WORKING = {"WEBP": 12, "AVIF": 12, "HEIF": 12, "JXL": 12}
-"""Bytes a pixel that decoders of the whole photo hold beside what Pillow stores."""
+"""Bytes per pixel that decoders of whole photos need besides what Pillow stores."""
 _STORED = {"1": 2, "L": 1, "P": 5, "I": 8, "F": 8, "LA": 12, "PA": 12, "RGBA": 12}
-"""Bytes a pixel that Pillow stores, with the copies made of it; 4 for other modes."""
+"""Bytes per pixel that Pillow stores, including copies made of it; 4 for other modes."""
 _TIFF_BITS, _TIFF_ORIENTATION = 258, 274
-
-# Pillow's own limit warns long before ours and cannot be caught for one thread alone.
-Image.MAX_IMAGE_PIXELS = None
 
 
 class Room:
-    """Bytes that all decoding threads together may take; one that wants more takes it all."""
+    """Bytes that all decoding threads may take together; a photo that needs more takes all."""
 
     def __init__(self, size: int) -> None:
         self._size = self._free = size
@@ -42,7 +37,7 @@ class Room:
 
     @contextmanager
     def take(self, needed: int) -> Iterator[None]:
-        """Waits until there is room for ``needed`` bytes, and holds it."""
+        """Waits until there is room for ``needed`` bytes, and reserves it."""
         needed = min(needed, self._size)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= needed)
@@ -59,34 +54,34 @@ room = Room(400_000_000)
 
 
 def stored(image: Image.Image) -> int:
-    """Bytes that Pillow's own picture takes, as large as it is now to be decoded."""
+    """Bytes of Pillow's own picture at the size at which it is about to be decoded."""
     mode = "RGBA" if "transparency" in image.info else image.mode.partition(";")[0]
     return image.width * image.height * _STORED.get(mode, 4)
 
 
 def needed(image: Image.Image, content: bytes, most: int = MAX_PIXELS) -> int:
-    """Bytes that decoding takes beside Pillow's own picture.
+    """Bytes that decoding takes besides Pillow's own picture.
 
     Args:
-        image: Opened, not yet decoded.
+        image: Opened, but not decoded yet.
         content: Its file.
-        most: More pixels are refused.
+        most: Photos with more pixels are refused.
 
     Raises:
         UnreadableImage: The photo is too large.
     """
     pixels = image.width * image.height
-    said = f"{image.width:,} x {image.height:,} pixels"
+    dimensions = f"{image.width:,} x {image.height:,} pixels"
     if pixels > most:
         raise UnreadableImage(
-            f"{said} are more than the {most // 10**6} megapixels that are decoded"
+            f"{dimensions} are more than the {most // 10**6} megapixels that are decoded"
         )
-    if isinstance(image, JpegImageFile):  # in strips and at a fraction, or in passes
+    if isinstance(image, JpegImageFile):  # in strips and scaled down, or in passes
         passes = 1
         if "progressive" in image.info or pixels > _LARGE_JPEG:
             passes = content.count(b"\xff\xda")
         if pixels * passes > _MAX_SCANNED:
-            raise UnreadableImage(f"{said} in more passes than are decoded")
+            raise UnreadableImage(f"{dimensions} in more passes than are decoded")
         working, picture = _coefficients(image) if passes > 1 else 0, 0
     elif isinstance(image, TiffImageFile):
         turned = 4 if image.tag_v2.get(_TIFF_ORIENTATION, 1) != 1 else 0
@@ -97,17 +92,18 @@ def needed(image: Image.Image, content: bytes, most: int = MAX_PIXELS) -> int:
     runs = isinstance(image, BmpImageFile) and image.tile[0][0] == "bmp_rle"
     if runs and max(pixels, 4 * len(content)) > _MAX_RUNS:
         raise UnreadableImage(
-            f"{said} in {len(content):,} bytes are more than is decoded of a run-length coded BMP"
+            f"{dimensions} in {len(content):,} bytes are more than is decoded "
+            "of a run-length coded BMP"
         )
     if working + picture + len(content) > MAX_MEMORY:
         raise UnreadableImage(
-            f"{said} of this format take more than the {MAX_MEMORY // 10**6} MB "
+            f"{dimensions} of this format take more than the {MAX_MEMORY // 10**6} MB "
             "that decoding may take"
         )
     return working
 
 
 def _coefficients(image: JpegImageFile) -> int:
-    """Bytes that libjpeg holds of a progressive photo until its last pass."""
+    """Bytes that libjpeg keeps of a progressive photo until its last pass."""
     shares = [across * down for _, across, down, _ in image.layer]
     return 2 * image.width * image.height * sum(shares) // max(1, max(shares, default=1))

@@ -1,6 +1,6 @@
 """What one run of the indexer did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixquery.db.records import Skipped
@@ -8,18 +8,32 @@ from pixquery.db.records import Skipped
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """A folder whose photos are out of reach, and kept."""
+    """A folder whose photos are out of reach; the library keeps them."""
 
     path: Path
     images: int
-    """How many photos the library holds of it."""
+    """How many of its photos the library contains."""
     reason: str
-    """What is odd about the folder, to be read after its path."""
+    """What is odd about the folder, as words that follow its path."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of a run that is still going on; fields as in :class:`IndexReport`."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    vanished: list[Vanished] = field(default_factory=list)
+    linked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What one run of the indexer did; ``images`` is what the library holds afterwards."""
+    """What one run of the indexer did; ``images`` is how many photos the library has afterwards."""
 
     library: Path
     profile: str
@@ -32,18 +46,18 @@ class IndexReport:
     images: int
     seconds: float
     interrupted: bool = False
-    """Stopped by the user; everything counted here is kept."""
+    """Stopped by the user; everything counted here was written."""
     vanished: tuple[Vanished, ...] = ()
     linked: int = 0
-    """Further names of photos that count once: hard links, and links that were followed."""
+    """Additional names of photos that count once: hard links, and symbolic links followed."""
     roots: int = 0
-    """Folders that were brought up to date; the vanished are none of them."""
+    """Folders brought up to date, without the vanished ones."""
     lacking: int = 0
-    """Photos that have no vector of this profile yet: the library answers with its former one."""
+    """Photos without a vector of this profile yet; until then the library uses its former one."""
 
     @property
     def changes(self) -> int:
-        """How many photos came, went, moved or changed."""
+        """How many photos were added, removed, moved or changed."""
         return self.added + self.updated + self.moved + self.removed
 
     @property

@@ -97,6 +97,15 @@ def is_there(root: Path) -> bool:
     return os.path.isdir(root) or os.path.isfile(root)  # noqa: PTH112, PTH113 - Path's may raise
 
 
+def holds_anything(folder: Path) -> bool:
+    """Whether a folder can be opened and is not empty; an unplugged disk's may be."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(True for _ in entries)
+    except OSError:
+        return False
+
+
 def scan(root: Path, exclude: Sequence[str] = (), *, follow_links: bool = False) -> Scan:
     """Walks a root without opening any photo.
 

@@ -17,6 +17,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+if (Path(__file__).parent / "engine").is_file():
+    # In a clone the rooms are links to the folders beside this package. Git on Windows checks links
+    # out as small text files unless it is configured otherwise; the folders are beside it then.
+    __path__.append(str(Path(__file__).parent.parent))
+
 from pixquery.db.errors import (
     BadData,
     BadQuery,
@@ -75,7 +80,7 @@ _MODULES = {
     "indexer.decode": ("decode",),
     "indexer.report": ("IndexReport",),
 }  # fmt: skip
-"""What is imported on first use, so that `import pixquery` costs nothing."""
+"""The names that are imported on first use, which keeps `import pixquery` fast."""
 
 __all__ = [
     "Answer",
@@ -125,12 +130,6 @@ __all__ = [
     "index",
     "wording",
 ]
-
-_HERE = Path(__file__).parent
-if not (_HERE / "engine").is_dir():
-    # In a clone the rooms are links to the folders beside this package. Git on Windows checks links
-    # out as small text files unless told otherwise: then the folders are found beside it.
-    __path__.append(str(_HERE.parent))
 
 
 def __getattr__(name: str) -> Any:

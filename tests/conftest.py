@@ -29,6 +29,7 @@ from pixquery.db.catalog import Catalog
 from pixquery.engine.library import CATALOGUE, Library
 from pixquery.engine.profile import MANIFEST, Profile, load_profile
 from pixquery.indexer.scan import Scan
+from tests.hubs import Hub, running
 
 # Where tests run in the background Ctrl-C is ignored, also by the programs that they start and send
 # it to.
@@ -303,6 +304,26 @@ def new_library(models: Profile, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A few hundred squares of different shades."""
+    root = tmp_path / "many"
+    for number in range(150):
+        file = root / f"{number % 7}" / f"{number:03}.png"
+        square(file, (number, 255 - number, (number * 7) % 256), size=(9, 9))
+    return root
+
+
+@pytest.fixture
+def library(new_library: NewLibrary, squares: Path) -> Library:
+    """A library of the eight squares."""
+    from pixquery.indexer.build import index
+
+    made = new_library()
+    assert index(made, [squares]).added == 8
+    return made
+
+
+@pytest.fixture
 def invoke() -> Invoke:
     """Runs a command in this process: fast."""
 
@@ -402,3 +423,26 @@ def flickr() -> Path:
 def parsed(result: Result | subprocess.CompletedProcess[str]) -> Any:
     """The JSON on stdout."""
     return json.loads(result.stdout)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """A hub that listens, and its library set to it as the environment would at its start."""
+    from huggingface_hub import close_session, constants
+
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+    with running() as hub:
+        template = hub.address() + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "ENDPOINT", hub.address())
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+        close_session()
+        yield hub
+        close_session()

@@ -12,11 +12,11 @@ from pixquery.db.errors import BadData, ProfileUntrained, SourceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.profile import MANIFEST, load_profile
 from pixquery.indexer.decode import decode
+from tests import checkpoints
 from tests.conftest import REPOSITORY
 
 torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `train`")
 pytest.importorskip("transformers", reason="transformers comes with the extra `train`")
-checkpoints = pytest.importorskip("checkpoints")
 additions = pytest.importorskip("pixquery.trainer.adopting.additions")
 
 Wanted = additions.Wanted
@@ -161,8 +161,8 @@ def test_what_a_classifier_knows_is_kept(pair: tuple[Path, dict[str, Any]], plac
 
 
 def test_the_encoder_is_its_weights_and_its_preparation(place: Path, tmp_path: Path) -> None:
-    from pixquery.trainer.adopting.networks import image_network
-    from pixquery.trainer.adopting.sources import find
+    from pixquery.trainer.adopting.find import find
+    from pixquery.trainer.adopting.image_network import image_network
 
     def digest(folder: Path) -> str:
         source = find(str(folder))
@@ -224,8 +224,8 @@ def test_with_few_photos_none_is_taken_off(
 ) -> None:
     from safetensors.numpy import load_file
 
-    from pixquery.trainer.adopting.networks import joint_networks
-    from pixquery.trainer.adopting.sources import find
+    from pixquery.trainer.adopting.find import find
+    from pixquery.trainer.adopting.joint_networks import joint_networks
 
     copy = Path(shutil.copytree(together[0], tmp_path / "copy"))
     joint = joint_networks(find(str(place / "both")))

@@ -1,4 +1,4 @@
-"""The alignment against PyTorch and plain arithmetic."""
+"""The alignment compared with PyTorch and with plain arithmetic."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_it_is_what_pytorch_computes(layers: int, tmp_path: Path) -> None:
 
 
 def test_a_photo_is_described_by_the_captions_of_photos_like_it(tmp_path: Path) -> None:
-    """The memory against plain arithmetic: two remembered photos, one of them like the new one."""
+    """Compared with plain arithmetic: of two photos in memory, one is like the new one."""
     held = tensors(1, np.random.default_rng(0)) | {
         "memory.keys": np.array([[127, 0, 0], [0, 127, 0]], np.int8),
         "memory.values": np.array([[100, 0, 0, 0], [0, 0, 100, 0]], np.int8),
@@ -126,7 +126,7 @@ def test_no_rows_are_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage" * 100])
-def test_what_cannot_be_read_is_told(content: bytes | None, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "a").write_bytes(content)
     with pytest.raises(ProfileDamaged, match="install the profile again"):
@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_told(content: bytes | None, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("lacking", ["image.weight", "image.bias", "text.0.weight", "text.1.bias"])
-def test_a_missing_tensor_is_told(lacking: str, tmp_path: Path) -> None:
+def test_a_missing_tensor_is_reported(lacking: str, tmp_path: Path) -> None:
     held = tensors(2, np.random.default_rng(0))
     del held[lacking]
     save_file(held, tmp_path / "a")
@@ -142,7 +142,7 @@ def test_a_missing_tensor_is_told(lacking: str, tmp_path: Path) -> None:
         Alignment(tmp_path / "a")
 
 
-def test_an_alignment_without_texts_is_told(tmp_path: Path) -> None:
+def test_an_alignment_without_texts_is_refused(tmp_path: Path) -> None:
     held = {n: t for n, t in tensors(1, np.random.default_rng(0)).items() if n.startswith("image")}
     save_file(held, tmp_path / "a")
     with pytest.raises(ProfileDamaged):

@@ -1,4 +1,4 @@
-"""The Model Context Protocol server, asked by the SDK's own client over stdin and stdout."""
+"""The MCP server, used by the SDK's own client over stdin and stdout."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ import anyio
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, ImageContent, TextContent
 
-Asked = Callable[..., list[CallToolResult]]
+Ask = Callable[..., list[CallToolResult]]
 
 
 @pytest.fixture
@@ -42,29 +42,29 @@ def started(library: Path) -> StdioServerParameters:
 
 
 def talk(library: Path, do: Callable[[Client], Awaitable[Any]], errors: Path) -> Any:
-    """What is had of a server that is started for it; ends when the client hangs up."""
+    """Starts a server, runs a conversation with it, and returns the result."""
 
-    async def whole() -> Any:
+    async def conversation() -> Any:
         with errors.open("w") as log, anyio.fail_after(90):
             async with Client(stdio_client(started(library), errlog=log)) as client:
                 return await do(client)
 
-    return anyio.run(whole)
+    return anyio.run(conversation)
 
 
 @pytest.fixture
-def ask(place: Path, tmp_path: Path) -> Asked:
+def ask(place: Path, tmp_path: Path) -> Ask:
     """Calls tools, given as pairs of name and arguments, in one conversation."""
 
-    def asked(*calls: tuple[str, dict[str, Any]]) -> list[CallToolResult]:
+    def call(*calls: tuple[str, dict[str, Any]]) -> list[CallToolResult]:
         async def do(client: Client) -> list[CallToolResult]:
             return [await client.call_tool(name, arguments) for name, arguments in calls]
 
-        found: list[CallToolResult] = talk(place, do, tmp_path / "errors")
+        results: list[CallToolResult] = talk(place, do, tmp_path / "errors")
         assert (tmp_path / "errors").read_text() == ""
-        return found
+        return results
 
-    return asked
+    return call
 
 
 def words(result: CallToolResult) -> list[str]:
@@ -72,12 +72,12 @@ def words(result: CallToolResult) -> list[str]:
 
 
 def pictures(result: CallToolResult) -> list[Image.Image]:
-    found: list[Image.Image] = []
+    images: list[Image.Image] = []
     for part in result.content:
         if isinstance(part, ImageContent):
             assert part.mime_type == "image/jpeg"
-            found.append(Image.open(io.BytesIO(base64.b64decode(part.data))))
-    return found
+            images.append(Image.open(io.BytesIO(base64.b64decode(part.data))))
+    return images
 
 
 def test_the_tools_are_described(place: Path, tmp_path: Path) -> None:
@@ -96,26 +96,26 @@ def test_the_tools_are_described(place: Path, tmp_path: Path) -> None:
     assert tools[1].input_schema["required"] == ["id"]
 
 
-def test_a_search_tells_and_shows(ask: Asked, squares: Path) -> None:
-    found, without = ask(
+def test_a_search_answers_with_words_and_pictures(ask: Ask, squares: Path) -> None:
+    result, without = ask(
         ("search_photos", {"description": "red", "k": 2}),
         ("search_photos", {"description": "red", "k": 2, "thumbnails": False}),
     )
-    summary, best, second = words(found)
+    summary, best, second = words(result)
     assert summary == "2 photos of 9, best first:"
     assert best.startswith("1. id ")
     assert "fits very well (relevance 1.00); 24 x 16 pixels;" in best
     assert best.endswith(str(next(squares.rglob("red.*"))))
     assert second.startswith("2. id ")
-    first, _ = pictures(found)
+    first, _ = pictures(result)
     assert first.size == (24, 16)
     red, green, blue = first.convert("RGB").getpixel((12, 8))  # type: ignore[misc]
     assert red > 240 > 15 > max(green, blue)
-    assert words(without) == words(found)
+    assert words(without) == words(result)
     assert pictures(without) == []
 
 
-def test_examples_parts_filters_and_pages(ask: Asked) -> None:
+def test_examples_parts_filters_and_pages(ask: Ask) -> None:
     first, more, page, newest = ask(
         ("search_photos", {"description": "red", "k": 1, "thumbnails": False}),
         ("search_photos", {"description": "red", "less_of": "blue", "k": 1, "thumbnails": False}),
@@ -134,9 +134,9 @@ def test_examples_parts_filters_and_pages(ask: Asked) -> None:
     assert not any("taken.jpg" in line for line in words(like))
 
 
-def test_details(ask: Asked, squares: Path) -> None:
-    (found,) = ask(("search_photos", {"camera": "pinhole", "thumbnails": False}))
-    image_id = int(words(found)[1].split("id ")[1].split(":")[0])
+def test_details(ask: Ask, squares: Path) -> None:
+    (result,) = ask(("search_photos", {"camera": "pinhole", "thumbnails": False}))
+    image_id = int(words(result)[1].split("id ")[1].split(":")[0])
     (details,) = ask(("photo_details", {"id": image_id}))
     (text,) = words(details)
     for fact in (
@@ -144,22 +144,22 @@ def test_details(ask: Asked, squares: Path) -> None:
         "format: JPEG",
         "size: 300 x 200 pixels",
         "camera: Pinhole",
-        "place: not noted",
+        "place: not recorded",
     ):
         assert fact in text.splitlines() or any(line.startswith(fact) for line in text.splitlines())
     (picture,) = pictures(details)
     assert picture.size == (300, 200)
 
 
-def test_the_library_is_told(ask: Asked, squares: Path) -> None:
-    (found,) = ask(("library_info", {}))
-    (text,) = words(found)
+def test_the_library_is_described(ask: Ask, squares: Path) -> None:
+    (result,) = ask(("library_info", {}))
+    (text,) = words(result)
     assert text.startswith("9 photos, profile colours.")
     assert f"Folder: {squares} (9 photos)" in text
     assert "Cameras: Pinhole (1)" in text
 
 
-def test_errors_are_sentences(ask: Asked) -> None:
+def test_errors_are_sentences(ask: Ask) -> None:
     calls: list[tuple[str, dict[str, Any], str]] = [
         ("search_photos", {}, "the query is empty"),
         ("search_photos", {"description": "x" * 1001}, "characters"),
@@ -172,27 +172,27 @@ def test_errors_are_sentences(ask: Asked) -> None:
         ("photo_details", {"id": 999}, "no photo with the number 999"),
     ]
     answers = ask(*((name, arguments) for name, arguments, _ in calls))
-    for (name, arguments, told), answer in zip(calls, answers, strict=True):
+    for (name, arguments, part), answer in zip(calls, answers, strict=True):
         assert answer.is_error, (name, arguments)
         (text,) = words(answer)
-        assert told in text, text
+        assert part in text, text
         assert "Traceback" not in text
     nothing, empty = ask(
         ("search_photos", {"description": "red", "camera": "Brownie"}),
         ("search_photos", {"description": "red", "offset": 99}),
     )
-    assert words(nothing) == ["None of the 9 photos passes the filters: leave one out or widen it."]
+    assert words(nothing) == ["None of the 9 photos matches the filters: remove one or widen it."]
     assert not nothing.is_error
     assert words(empty)[0].startswith("Nothing fits")
 
 
-def test_a_photo_that_is_gone_leaves_its_words(ask: Asked, squares: Path) -> None:
+def test_a_photo_that_is_gone_leaves_its_words(ask: Ask, squares: Path) -> None:
     next(squares.rglob("red.*")).unlink()
-    (found,) = ask(("search_photos", {"description": "red", "k": 1}))
-    assert words(found)[2] == "(the picture cannot be shown: No such file or directory)"
+    (result,) = ask(("search_photos", {"description": "red", "k": 1}))
+    assert words(result)[2] == "(the picture cannot be shown: No such file or directory)"
 
 
-def test_the_policy_holds(place: Path, invoke: Invoke, ask: Asked) -> None:
+def test_the_policy_holds(place: Path, invoke: Invoke, ask: Ask) -> None:
     assert invoke("policy", "on", "--library", place).exit_code == 0
     (refused,) = ask(("search_photos", {"description": "a child in red"}))
     assert refused.is_error
@@ -219,9 +219,9 @@ def test_nothing_but_the_protocol_on_stdout(place: Path) -> None:
 
 
 def test_without_a_library_there_is_a_sentence(tmp_path: Path, invoke: Invoke) -> None:
-    told = invoke("mcp", "--library", tmp_path / "none")
-    assert (told.exit_code, told.stdout) == (1, "")
-    assert "there is no library" in told.stderr
+    done = invoke("mcp", "--library", tmp_path / "none")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "there is no library" in done.stderr
 
 
 def test_the_entry_for_settings_starts_it(

@@ -1,4 +1,4 @@
-"""The catalogue against a plain dictionary, and what it does when files fail."""
+"""The catalogue compared with a dictionary, and its behaviour when files fail."""
 
 import os
 import sqlite3
@@ -54,16 +54,16 @@ _paths = st.sampled_from(
 
 
 class Machine(RuleBasedStateMachine):
-    """Photos, skipped files and vectors are those of a dictionary."""
+    """After any changes, photos, skipped files and vectors equal those of a dictionary."""
 
     @initialize()
     def begin(self) -> None:
         self.catalog = Catalog(Path(":memory:"))
-        # One connection holds a database in memory; the catalogue's pool keeps it.
+        # A database in memory lasts as long as its connection, which the catalogue keeps.
         self.root = self.catalog.add_root(_ROOT)
-        self.held: dict[Path, tuple[int, bytes, float]] = {}
+        self.photos: dict[Path, tuple[int, bytes, float]] = {}
         self.skipped: dict[Path, str] = {}
-        self.given: set[int] = set()
+        self.used_ids: set[int] = set()
 
     def teardown(self) -> None:
         self.catalog.close()
@@ -79,35 +79,35 @@ class Machine(RuleBasedStateMachine):
         )
         assert self.catalog.revision > revision
         for path, image_id, vector in zip(paths, ids, values, strict=True):
-            if path in self.held:
-                assert self.held[path][0] == image_id
+            if path in self.photos:
+                assert self.photos[path][0] == image_id
             else:
-                assert image_id not in self.given  # an id never comes to mean another photo
-            self.given.add(image_id)
-            self.held[path] = (image_id, content, vector)
+                assert image_id not in self.used_ids  # an id never comes to mean another photo
+            self.used_ids.add(image_id)
+            self.photos[path] = (image_id, content, vector)
             self.skipped.pop(path, None)
 
     @rule(path=_paths, reason=st.sampled_from(["broken", "empty"]))
     def skip(self, path: Path, reason: str) -> None:
         self.catalog.skip(self.root, [(Skipped(path, reason), FileState(3, 4))])
-        self.held.pop(path, None)
+        self.photos.pop(path, None)
         self.skipped[path] = reason
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.photos)
     @rule(data=st.data(), onto=_paths)
     def move(self, data: st.DataObject, onto: Path) -> None:
-        source = data.draw(st.sampled_from(sorted(self.held)))
-        if onto in self.held:
+        source = data.draw(st.sampled_from(sorted(self.photos)))
+        if onto in self.photos:
             return
-        self.catalog.move(self.held[source][0], self.root, onto, FileState(8, 9))
-        self.held[onto] = self.held.pop(source)
+        self.catalog.move(self.photos[source][0], self.root, onto, FileState(8, 9))
+        self.photos[onto] = self.photos.pop(source)
         self.skipped.pop(onto, None)
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.photos)
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
-        paths = data.draw(st.lists(st.sampled_from(sorted(self.held)), unique=True))
-        self.catalog.remove([self.held.pop(path)[0] for path in paths])
+        paths = data.draw(st.lists(st.sampled_from(sorted(self.photos)), unique=True))
+        self.catalog.remove([self.photos.pop(path)[0] for path in paths])
 
     @rule(path=_paths)
     def forget_skipped(self, path: Path) -> None:
@@ -116,21 +116,21 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def holds_the_same(self) -> None:
-        assert len(self.catalog) == len(self.held)
+        assert len(self.catalog) == len(self.photos)
         known = {Path(p): file for p, file in self.catalog.known(_ROOT, ENCODER).items()}
         assert {p: k.id for p, k in known.items() if k.id} == {
-            path: entry[0] for path, entry in self.held.items()
+            path: entry[0] for path, entry in self.photos.items()
         }
         assert {p: k.reason for p, k in known.items() if not k.id} == self.skipped
         assert {r.path: r.content for r in self.catalog.everything()} == {
-            path: entry[1] for path, entry in self.held.items()
+            path: entry[1] for path, entry in self.photos.items()
         }
         ids, vectors = self.catalog.raw_vectors(ENCODER)
         assert dict(zip(ids.tolist(), vectors[:, 0].tolist() if len(ids) else [], strict=True)) == {
-            entry[0]: entry[2] for entry in self.held.values()
+            entry[0]: entry[2] for entry in self.photos.values()
         }
         assert self.catalog.vector_ids(ENCODER).tolist() == ids.tolist() == sorted(ids)
-        assert self.catalog.contents(ENCODER) == {entry[1] for entry in self.held.values()}
+        assert self.catalog.contents(ENCODER) == {entry[1] for entry in self.photos.values()}
         assert self.catalog.unsound(3, ENCODER) == []
         assert self.catalog.problems() == []
 
@@ -142,7 +142,7 @@ TestMachine.settings = hypothesis_settings(max_examples=25, stateful_step_count=
 # -- one thing at a time ----------------------------------------------------------------------
 
 
-def test_a_record_comes_back_as_it_was_put(catalog: Catalog) -> None:
+def test_a_record_is_read_as_it_was_written(catalog: Catalog) -> None:
     root = catalog.add_root(Path("/r"))
     (image_id,) = catalog.put(root, [photo("/r/a.png")], raw(1), ENCODER)
     (record,) = catalog.records([image_id, 999]).values()
@@ -152,7 +152,7 @@ def test_a_record_comes_back_as_it_was_put(catalog: Catalog) -> None:
     )  # fmt: skip
 
 
-def test_names_that_are_no_text(catalog: Catalog) -> None:
+def test_file_names_that_are_not_text(catalog: Catalog) -> None:
     root = catalog.add_root(Path(os.fsdecode(b"/r\xff")))
     path = Path(os.fsdecode(b"/r\xff/\xfe\n.png"))
     catalog.put(root, [photo(path)], raw(1), ENCODER)
@@ -170,7 +170,7 @@ def test_known_keeps_to_the_root(catalog: Catalog) -> None:
     assert set(catalog.known(Path("/"), ENCODER)) == set(map(str, paths))
 
 
-def test_damage_is_told_by_known(tmp_path: Path) -> None:
+def test_known_reports_damage(tmp_path: Path) -> None:
     file = tmp_path / "damaged.sqlite"
     catalog = Catalog(file)
     root = catalog.add_root(_ROOT)
@@ -190,7 +190,7 @@ def test_damage_is_told_by_known(tmp_path: Path) -> None:
             refused += 1
         finally:
             damaged.close()
-    assert refused > 10  # and no other error came
+    assert refused > 10  # and there was no other error
 
 
 def test_thousands_of_ids_at_once(catalog: Catalog) -> None:
@@ -278,7 +278,7 @@ def test_roots(catalog: Catalog) -> None:
 
 
 def test_threads_share_a_catalogue(catalog: Catalog) -> None:
-    """Each reads one state: as many photos as vectors, however many are written meanwhile."""
+    """Each reads one state, with as many photos as vectors, while more are written."""
     root = catalog.add_root(Path("/r"))
     paths = [f"/r/{number}" for number in range(60)]
 
@@ -287,18 +287,18 @@ def test_threads_share_a_catalogue(catalog: Catalog) -> None:
             catalog.put(root, [photo(path)], raw(1), ENCODER)
 
     def read(_: int) -> list[int]:
-        found: list[int] = []
-        while not found or found[-1] < len(paths):
+        counts: list[int] = []
+        while not counts or counts[-1] < len(paths):
             records = list(catalog.records(range(1, len(paths) + 1)).values())
             assert len({record.path for record in records}) == len(records)
             assert len(catalog.vector_ids(ENCODER)) >= len(records)
-            found.append(len(records))
-        return found
+            counts.append(len(records))
+        return counts
 
     with ThreadPoolExecutor(5) as pool:
         writing = pool.submit(write)
-        for found in pool.map(read, range(4)):
-            assert found == sorted(found)
+        for counts in pool.map(read, range(4)):
+            assert counts == sorted(counts)
         writing.result()
 
 
@@ -322,14 +322,14 @@ def test_a_new_catalogue_was_never_updated(catalog: Catalog) -> None:
 # -- files that fail --------------------------------------------------------------------------
 
 
-def test_what_is_no_catalogue_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     file.write_bytes(b"These are not the bytes you are looking for. " * 200)
     with pytest.raises(LibraryDamaged, match=r"c\.sqlite"):
         Catalog(file)
 
 
-def test_a_catalogue_without_its_tables_is_told(tmp_path: Path) -> None:
+def test_a_catalogue_without_its_tables_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     Catalog(file).close()
     with sqlite3.connect(file) as other:
@@ -343,7 +343,7 @@ def test_a_catalogue_without_its_tables_is_told(tmp_path: Path) -> None:
         catalog.close()
 
 
-def test_a_place_that_cannot_hold_a_file(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match="nowhere"):
         Catalog(tmp_path / "nowhere" / "c.sqlite")
 
@@ -365,10 +365,10 @@ def test_overwritten_pages_are_found(tmp_path: Path) -> None:
         finally:
             again.close()
     except LibraryDamaged:
-        pass  # told even earlier
+        pass  # noticed even earlier
 
 
-def test_a_skipped_file_whose_row_was_altered_is_looked_at_once_more(tmp_path: Path) -> None:
+def test_a_skipped_file_with_an_altered_row_is_tried_again(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     catalog = Catalog(file)
     root = catalog.add_root(Path("/r"))

@@ -1,7 +1,7 @@
-"""Devices beside the processor: the same vectors, or a sentence.
+"""Devices other than the processor compute the same vectors, or are refused.
 
-No GPU is needed: OpenVINO and ONNX Runtime run on the processor here, by the code that runs them on
-a device.
+No GPU is needed: the code that runs OpenVINO and ONNX Runtime on a device runs them on the
+processor here.
 """
 
 from pathlib import Path
@@ -14,20 +14,23 @@ from pixquery.commands.index import index
 from pixquery.db.errors import DeviceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.devices import (
+    AGREES,
     AUTO,
     CPU,
-    DEVICES,
+    CUDA,
+    GPU,
+    NPU,
     BatchImageEncoder,
     OnnxRuntimeImageEncoder,
     agreement_of,
     image_encoder_on,
     present,
 )
-from pixquery.engine.encoders import ImageEncoder
+from pixquery.engine.encoders import ImageEncoder, has_bfloat16
 from pixquery.engine.profile import load_profile
 from tests.conftest import COLOURS, SIZE, Invoke
 
-ABSENT = [device for device in DEVICES if device not in (AUTO, CPU, *present())]
+ABSENT = [device for device in (CUDA, GPU, NPU) if device not in present()]
 
 
 @pytest.fixture
@@ -58,11 +61,12 @@ def test_the_shipped_model_agrees_on_all_ways_to_run_it() -> None:
     profile = load_profile()
     model = profile.folder / profile.manifest["image"]["models"]["float"]
     for encoder in encoders(model, profile.size, profile.dimension):
-        assert agreement_of(encoder, model) > 0.9999
+        # With bfloat16 the processor itself computes with 8 bits of precision.
+        assert agreement_of(encoder, model) > (AGREES if has_bfloat16() else 0.9999)
 
 
 class Wrong:
-    """A device whose driver swaps two colours, or gives no numbers at all."""
+    """A device whose driver swaps two colours, or computes no numbers at all."""
 
     size, dimension = SIZE, 3
 
@@ -75,14 +79,14 @@ class Wrong:
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_a_device_that_computes_wrongly_is_noticed(model: Path, *, broken: bool) -> None:
+def test_a_device_that_computes_wrong_results_is_refused(model: Path, *, broken: bool) -> None:
     encoder = encoders(model, SIZE, 3)[0]
     assert agreement_of(encoder, model) > 0.9999
     assert agreement_of(Wrong(encoder, broken=broken), model) < 0.99
 
 
 @pytest.mark.skipif(not ABSENT, reason="this computer has every kind of device")
-def test_a_device_that_is_not_there_is_told(model: Path, squares: Path, invoke: Invoke) -> None:
+def test_a_missing_device_is_reported(model: Path, squares: Path, invoke: Invoke) -> None:
     for device in ABSENT:
         with pytest.raises(DeviceUnusable, match=f"no device {device}.*cpu"):
             image_encoder_on(device, model, size=SIZE, dimension=3)
@@ -96,7 +100,7 @@ def test_a_device_that_is_not_there_is_told(model: Path, squares: Path, invoke: 
 def test_the_command_offers_every_device() -> None:
     (option,) = (option for option in index.params if option.name == "device")
     assert isinstance(option.type, click.Choice)
-    assert tuple(option.type.choices) == DEVICES
+    assert tuple(option.type.choices) == (AUTO, CPU, CUDA, GPU, NPU)
 
 
 @pytest.mark.skipif(bool(present()), reason="this computer has another device")
@@ -105,7 +109,7 @@ def test_without_a_device_the_processor_encodes(model: Path) -> None:
         assert image_encoder_on(device, model, size=SIZE, dimension=3) is None
 
 
-@pytest.mark.skipif(not present(), reason="this computer has no device beside the processor")
+@pytest.mark.skipif(not present(), reason="this computer has no device but the processor")
 @pytest.mark.parametrize("device", present())
 def test_the_devices_of_this_computer_agree_with_its_processor(device: str) -> None:
     profile = load_profile()

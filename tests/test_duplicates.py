@@ -1,4 +1,4 @@
-"""Duplicates: groups against brute force, and real copies of real pictures."""
+"""Duplicates: groups compared with brute force, and real copies of real pictures."""
 
 import io
 import os
@@ -30,7 +30,7 @@ Photos = list[tuple[int, int, int, int, int]]
 
 
 def put(library: Library, photos: Photos, raw: Floats) -> list[ImageRecord]:
-    """Writes photos that no file stands for; equal contents have equal vectors."""
+    """Adds photos without files to a catalogue; equal contents have equal vectors."""
     records = [
         ImageRecord(
             Path(f"/photos/{number:02d}.jpg"),
@@ -54,7 +54,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def by_hand(photos: Photos, raw: Floats, threshold: float) -> list[list[int]]:
-    """The groups' numbers, best first: the rule said once more, over all pairs."""
+    """The photos of each group, best first, by comparing all pairs."""
     rows = raw.astype(np.float16).astype(np.float64)
     raw_cosines = unit(rows) @ unit(rows).T
     cosines = unit(rows - 0.5) @ unit(rows - 0.5).T  # the colour profile's alignment
@@ -126,7 +126,7 @@ def test_groups_are_those_of_brute_force(
 
 
 def test_groups_do_not_chain(new_library: NewLibrary) -> None:
-    """Each is like the next, the first unlike the last."""
+    """Each photo is like the next, and the first is unlike the last."""
     angles = np.radians([0, 10, 20, 30])
     raw = np.stack([np.cos(angles), np.sin(angles), np.zeros(4)], 1).astype(np.float32)
     least = float(np.cos(np.radians(12)))
@@ -176,7 +176,7 @@ def test_a_threshold_out_of_range(threshold: float, new_library: NewLibrary) -> 
 
 
 def copies(folder: Path, name: str, image: Image.Image) -> None:
-    """Near copies of the kinds that people have."""
+    """Near copies of the kinds that people keep."""
     width, height = image.size
     smaller = image.resize((width * 3 // 4, height * 3 // 4), Image.Resampling.LANCZOS)
     smaller.save(folder / f"{name}-smaller.jpg", quality=90)
@@ -246,7 +246,7 @@ def test_words_of_duplicates(
     run = invoke("duplicates", "--library", place)
     assert (run.exit_code, run.stderr) == (0, "")
     rows = [line.split("\t") for line in run.stdout.splitlines()]
-    assert all(row.pop(4).isdigit() for row in rows)  # bytes, as the encoders of today write them
+    assert all(row.pop(4).isdigit() for row in rows)  # bytes depend on the JPEG encoder
     text = "\n".join("\t".join(row) for row in rows)
     snapshot("duplicates", text.replace(str(tmp_path), "DIR") + "\n")
 
@@ -268,7 +268,7 @@ def test_json_and_paths_of_duplicates(place: Path, squares: Path, invoke: Invoke
     assert nul.stdout == "".join(path + "\0" for path in gone)
 
 
-def test_filters_hold_for_duplicates(place: Path, squares: Path, invoke: Invoke) -> None:
+def test_duplicates_take_filters(place: Path, squares: Path, invoke: Invoke) -> None:
     asked = ("duplicates", "--library", place, "--json")
     found = parsed(invoke(*asked, "--modified", "..2032"))
     assert (found["among"], found["copies"]) == (9, 1)
@@ -277,7 +277,7 @@ def test_filters_hold_for_duplicates(place: Path, squares: Path, invoke: Invoke)
     assert "matches the filters" in none.stderr
 
 
-def test_no_duplicates_are_3_and_a_sentence(
+def test_without_duplicates_the_exit_code_is_3(
     tmp_path: Path, squares: Path, colours: Path, invoke: Invoke
 ) -> None:
     library = ("--library", tmp_path / "single")

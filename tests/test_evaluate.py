@@ -16,16 +16,17 @@ from pixquery.db.records import Pixels
 from pixquery.engine.profile import Profile
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
-from pixquery.trainer.learning.datasets import Judgement, read_queries
 from pixquery.trainer.measuring.evaluate import (
     evaluate,
     evaluate_graded,
-    score,
     write_measures,
     write_ranks,
 )
+from pixquery.trainer.measuring.judgements import Judgement
 from pixquery.trainer.measuring.metrics import RETRIEVAL, Ranks
-from pixquery.trainer.measuring.records import Pair, TestQuery
+from pixquery.trainer.measuring.pairs import Pair
+from pixquery.trainer.measuring.queries import TestQuery, read_queries
+from pixquery.trainer.measuring.score import score
 from tests.conftest import COLOURS, Invoke, NewLibrary, centred, parsed, square, write_profile
 
 
@@ -237,7 +238,7 @@ def test_a_query_may_stand_there_once_for_each_of_its_photos(
     result, _, graded = evaluate_graded(library, queries, judged(squares, "1", red=1), 200)
     assert (result.queries, len(graded.queries)) == (2, 1)
     queries[1] = TestQuery("1", "green", "a.jpg")
-    with pytest.raises(BadData, match="query id 1 stands for two texts, 'red' and 'green'"):
+    with pytest.raises(BadData, match="query id 1 has two texts, 'red' and 'green'"):
         evaluate_graded(library, queries, judged(squares, "1", red=1), 200)
 
 
@@ -252,7 +253,7 @@ def test_a_photo_judged_under_two_names(library: Library, squares: Path) -> None
     name = image_of(squares, "red")
     folder = next(squares.rglob(name)).parent.name
     judgements = [Judgement("1", name, 1.0), Judgement("1", f"{folder}/{name}", 2.0)]
-    with pytest.raises(BadData, match="are one photo, judged twice for the query 1"):
+    with pytest.raises(BadData, match="are the same photo, judged twice for the query 1"):
         evaluate_graded(library, asked("1"), judgements, 200)
 
 
@@ -319,7 +320,7 @@ def test_the_command_with_judgements(
     ("text", "told"),
     [
         ("", "is empty"),
-        ("query_id,image,relevance\n", "holds a header and nothing else"),
+        ("query_id,image,relevance\n", "has a header and nothing else"),
         ("query_id,image,relevance\n1,a.jpg,good\n", "line 2"),
         ("query_id,image,relevance\nq1,a.jpg,1\n", "none of the 1 judged query ids"),
         ("1 0 a.jpg 0\n", "no photo is judged relevant"),

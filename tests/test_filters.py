@@ -1,11 +1,11 @@
-"""Filters, against what plain Python says of the same photos."""
+"""Filters compared with plain Python on the same photos."""
 
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pixquery.db.catalog import Catalog
+from pixquery.db.filters import path_fits
 from pixquery.db.records import FileState, Filter, ImageRecord, Near, Period, Place
+from pixquery.db.values import bounds
 
 ROOTS = (Path("/a"), Path("/a b"))
 _DAYS = [datetime(2020, 1, 1) + timedelta(days=91 * step, hours=step) for step in range(20)]
@@ -40,8 +42,8 @@ def _photo(number: int, rng: np.random.Generator) -> ImageRecord:
     )
 
 
-class Held(NamedTuple):
-    """A catalogue, and the photos that were put into it."""
+class Filled(NamedTuple):
+    """A catalogue and its photos."""
 
     catalog: Catalog
     records: list[ImageRecord]
@@ -51,21 +53,21 @@ class Held(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def held() -> Iterator[Held]:
-    """A catalogue of 120 photos, and the photos."""
+def filled() -> Iterator[Filled]:
+    """A catalogue of 120 photos."""
     rng = np.random.default_rng(5)
     records = [_photo(number, rng) for number in range(120)]
     catalog = Catalog(Path(":memory:"))
     roots = [catalog.add_root(root) for root in ROOTS]
     for place, root in enumerate(roots):
-        some = records[place :: len(roots)]
-        catalog.put(root, some, np.zeros((len(some), 3), np.float16), "this")
-    yield Held(catalog, records)
+        inside = records[place :: len(roots)]
+        catalog.put(root, inside, np.zeros((len(inside), 3), np.float16), "this")
+    yield Filled(catalog, records)
     catalog.close()
 
 
-def passes(record: ImageRecord, where: Filter) -> bool:
-    """The meaning of a filter, said once more and otherwise."""
+def matches(record: ImageRecord, where: Filter) -> bool:
+    """Whether a photo matches a filter, in plain Python."""
     path = str(record.path)
     file_time = datetime.fromtimestamp(record.state.mtime_ns / 1e9)
     shape = np.sign(record.width - record.height)
@@ -147,9 +149,9 @@ _filters = st.builds(
 
 @given(where=_filters)
 @hypothesis_settings(max_examples=1000)
-def test_a_filter_lets_through_what_plain_python_would(where: Filter, held: Held) -> None:
-    catalog, records = held
-    names = {record.path for record in records if passes(record, where)}
+def test_a_filter_matches_what_plain_python_does(where: Filter, filled: Filled) -> None:
+    catalog, records = filled
+    names = {record.path for record in records if matches(record, where)}
     found = catalog.records(catalog.matching(where).tolist())
     assert {record.path for record in found.values()} == names
     newest = catalog.newest(where, limit=1000)
@@ -164,27 +166,27 @@ def newness(record: ImageRecord) -> tuple[datetime, int]:
     return moment.replace(microsecond=0), record.id
 
 
-def test_an_empty_filter_says_so() -> None:
+def test_an_empty_filter_is_false() -> None:
     assert not Filter()
     assert Filter(min_width=1)
 
 
-def test_facets_count_what_filters_find(held: Held) -> None:
-    facets = held.catalog.facets()
-    formats = Counter(record.format for record in held.records)
-    cameras = Counter(record.camera for record in held.records if record.camera)
-    years = Counter(str(record.taken.year) for record in held.records if record.taken)
+def test_facets_count_what_filters_find(filled: Filled) -> None:
+    facets = filled.catalog.facets()
+    formats = Counter(record.format for record in filled.records)
+    cameras = Counter(record.camera for record in filled.records if record.camera)
+    years = Counter(str(record.taken.year) for record in filled.records if record.taken)
     assert dict(facets.formats) == formats
     assert dict(facets.cameras) == cameras
     assert dict(facets.years) == years
     assert [tally.name for tally in facets.years] == sorted(years, reverse=True)
     assert [tally.images for tally in facets.formats] == sorted(formats.values(), reverse=True)
     for name, images in facets.formats:
-        assert len(held.catalog.matching(Filter(formats=(name,)))) == images
+        assert len(filled.catalog.matching(Filter(formats=(name,)))) == images
 
 
-def test_distances_are_those_of_an_atlas(held: Held) -> None:
-    """Vienna to Salzburg is 251 kilometres as the crow flies; the date line is no wall."""
+def test_distances_agree_with_an_atlas(filled: Filled) -> None:
+    """Vienna to Salzburg is 251 kilometres as the crow flies; the date line makes no difference."""
     catalog = Catalog(Path(":memory:"))
     root = catalog.add_root(Path("/r"))
     record = _photo(0, np.random.default_rng(0))
@@ -203,7 +205,7 @@ def test_distances_are_those_of_an_atlas(held: Held) -> None:
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the system has one time zone")
-def test_file_times_are_on_the_clock_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_times_use_the_clock_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
@@ -238,3 +240,51 @@ def test_the_newest_are_ordered_across_camera_and_file_times() -> None:
     newest = catalog.newest(Filter(), limit=3)
     assert [record.path.name for record in newest] == ["new", "middle", "old"]
     catalog.close()
+
+
+# -- paths as Windows writes them ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("folder", "below", "elsewhere"),
+    [
+        ("D:\\", ["D:\\a.jpg", "D:\\2019\\b.jpg"], ["C:\\a.jpg", "E:\\a.jpg", "D:"]),
+        ("D:\\photos", ["D:\\photos\\a.jpg", "D:\\photos\\x\\b"], ["D:\\photos2\\a", "D:\\photo"]),
+        ("\\\\nas\\share\\", ["\\\\nas\\share\\a.jpg"], ["\\\\nas\\shared\\a.jpg"]),
+    ],
+)
+def test_the_range_below_a_windows_folder(
+    folder: str, below: list[str], elsewhere: list[str]
+) -> None:
+    path, first, end = bounds(PureWindowsPath(folder))
+    assert path == folder.encode()
+    assert all(first <= each.encode() < end for each in below)
+    assert not any(first <= each.encode() < end for each in elsewhere)
+
+
+@pytest.mark.parametrize("folder", ["/", "/photos", "/photos\\"])
+def test_the_range_below_a_posix_folder(folder: str) -> None:
+    path, first, end = bounds(PurePosixPath(folder))
+    assert path == folder.encode()
+    assert first <= folder.rstrip("/").encode() + b"/a.jpg" < end
+    assert not first <= folder.encode() + b"2" < end or folder == "/"
+
+
+@pytest.mark.parametrize(
+    ("glob", "fits"),
+    [
+        ("*/2019/*", True),
+        ("*\\2019\\*", True),
+        ("D:/*.jpg", True),
+        ("IMG_?.jpg", True),
+        ("*/2020/*", False),
+        ("*.png", False),
+    ],
+)
+def test_globs_match_windows_paths_with_either_slash(glob: str, fits: bool) -> None:
+    assert path_fits("D:\\photos\\2019\\IMG_1.jpg", glob, separator="\\") is fits
+
+
+def test_on_posix_a_backslash_is_part_of_a_name() -> None:
+    assert path_fits("/photos/a\\b.jpg", "a\\b.jpg", separator="/")
+    assert not path_fits("/photos/a/b.jpg", "a\\b.jpg", separator="/")

@@ -1,4 +1,4 @@
-"""Tables of pandas: what stands in them, and a sentence where pandas is not there."""
+"""Tables of pandas, and the error if pandas is missing."""
 
 import sys
 from datetime import datetime
@@ -38,7 +38,7 @@ def test_hits_as_a_table(library: Library) -> None:
     assert table["taken"].dtype.kind == "M"
 
 
-def test_what_is_not_predicted_is_no_number(library: Library) -> None:
+def test_relevance_that_is_not_predicted_is_missing(library: Library) -> None:
     from pixquery import Part
 
     table = library.search(Query(parts=(Part("red"), Part("blue")))).to_pandas()
@@ -85,7 +85,7 @@ def test_duplicates_as_a_table(library: Library) -> None:
     assert table["width"].tolist() == [48, 24]
 
 
-def test_without_pandas_there_is_a_sentence(
+def test_without_pandas_the_error_names_the_extra(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
@@ -96,9 +96,9 @@ def test_without_pandas_there_is_a_sentence(
             ask()
 
 
-def test_the_package_gives_what_it_names() -> None:
+def test_the_package_exports_the_names_in_all() -> None:
     for name in pixquery.__all__:
-        assert getattr(pixquery, name).__name__ == name
+        assert getattr(pixquery, name).__name__.rpartition(".")[2] == name
     assert dir(pixquery) == sorted(pixquery.__all__)
     with pytest.raises(AttributeError):
         pixquery.Nonsense  # noqa: B018

@@ -30,6 +30,9 @@ FILES = sorted(file for room in ROOMS for file in (PACKAGE / room).rglob("*.py")
 BELOW = [file for file in FILES if file.parent.name != "commands"]
 """What lies below the command line."""
 
+HUB = {"trainer/adopting/hub.py", "trainer/adopting/hub_errors.py"}
+"""All that goes over the network, but for the web."""
+
 ONE_ROOM = {
     "faiss": {"engine/vectors.py"},
     "sqlalchemy": {"db/schema.py", "db/filters.py", "db/salvage.py"},
@@ -40,28 +43,34 @@ ONE_ROOM = {
     "openvino": {"engine/runtime.py"},
     "onnxruntime": {"engine/devices.py"},
     "tokenizers": {"engine/encoders.py", "trainer/adopting/wordpieces.py"},
-    "PIL": {"indexer/decode.py", "indexer/formats.py", "indexer/limits.py"},
+    "PIL": {
+        "indexer/decode.py",
+        "indexer/formats.py",
+        "indexer/jpegxl.py",
+        "indexer/limits.py",
+        "indexer/pillow.py",
+    },
     "pi_heif": {"indexer/formats.py"},
-    "pillow_jxl": {"indexer/formats.py"},
+    "pillow_jxl": {"indexer/jpegxl.py"},
     "rawpy": {"indexer/formats.py"},
-    "xxhash": {"indexer/build.py", "db/checksums.py"},
-    "filelock": {"engine/library.py", "trainer/adopting/hub.py"},
-    "huggingface_hub": {"trainer/adopting/hub.py", "trainer/adopting/networks.py"},
-    "httpx2": {"trainer/adopting/hub.py"},
+    "xxhash": {"indexer/photos.py", "db/checksums.py"},
+    "filelock": {"engine/lock.py", "trainer/adopting/hub.py"},
+    "huggingface_hub": {*HUB, "trainer/adopting/architectures.py"},
+    "httpx2": HUB,
     "torch": {"trainer"},
     "onnx": {"trainer/export.py"},
     "nncf": {"trainer/export.py"},
     "transformers": {
         "trainer/export.py",
-        "trainer/adopting/networks.py",
+        "trainer/adopting/architectures.py",
         "trainer/adopting/wordpieces.py",
     },
     "torchvision": set(),  # it breaks beside PyTorch for processors
     "timm": set(),
     "catboost": {"trainer/learning/regressors.py"},
-    "optuna": {"trainer/learning/study.py"},
-    "crowdkit": {"trainer/learning/ratings.py"},
-    "matplotlib": {"trainer/learning/plots.py"},
+    "optuna": {"trainer/learning/tuning.py"},
+    "crowdkit": {"trainer/learning/workers.py"},
+    "matplotlib": {"trainer/learning/plots.py", "trainer/learning/drawing.py"},
     "jinja2": {"trainer/learning/report.py"},
     "snowballstemmer": {"engine/policy.py"},
     "mcp": {"web/assistants.py"},
@@ -73,8 +82,10 @@ ONE_ROOM = {
     "uvicorn": {"web/serving.py"},
     "prometheus_client": {"web/meters.py"},
 }
-WEB = ("answers", "app", "batches", "gate", "guard", "meters", "pictures", "questions", "ranges",
-       "reader", "reference", "refusals", "serving", "uploads")  # fmt: skip
+WEB = {"answers": "search_api", "questions": "search_api", "meters": "app", "reference": "app",
+       "refusals": "guard", "routes": "app", "site": "app"}  # fmt: skip
+TRAINING = ("competition", "course", "deploy", "finetune", "from_captions", "from_ratings",
+            "learned", "options", "stop_words")  # fmt: skip
 HEAVY = {"torch", "transformers", "catboost", "sklearn", "pandas", "matplotlib", "scipy", "onnx",
          "nncf"}  # fmt: skip
 TALKATIVE = {"openvino_telemetry", "huggingface_hub"}
@@ -212,7 +223,7 @@ def test_nothing_unpickles(file: Path) -> None:
 def test_nothing_goes_over_the_network(file: Path) -> None:
     used = {module.split(".")[0] for module in imports(file)}
     assert not used & {"socket", "urllib", "http", "requests", "httpx", "aiohttp", "ftplib"}
-    if name_of(file) != "trainer/adopting/hub.py":
+    if name_of(file) not in HUB:
         used = {module for module in imports(file) if module != "huggingface_hub.errors"}
         assert not {module.split(".")[0] for module in used} & {"httpx2", "huggingface_hub"}
 
@@ -230,13 +241,21 @@ def test_every_room_has_its_test(file: Path) -> None:
     neighbours = {
         "__init__": "house", "errors": "cli", "records": "catalog", "encoders": "profile",
         "connections": "catalog", "reading": "catalog", "values": "filters",
+        "raw_vectors": "catalog", "checkup": "library", "index_file": "library", "lock": "library",
         "checksums": "schema", "migrations": "schema",
-        "features": "relevance", "align": "train", "finetune": "train", "rerank": "study",
-        "hub": "sources", "plots": "report", "words": "sheet", "resnet": "networks",
-        "runtime": "profile", "wordpieces": "networks", **dict.fromkeys(WEB, "web"),
+        "features": "relevance", "runtime": "profile",
+        **WEB, **dict.fromkeys(TRAINING, "train"),
+        "contenders": "study", "tuning": "study", "recipe": "align", "captioned": "align",
+        "towers": "align", "plots": "report", "drawing": "report", "sections": "report",
+        "cells": "report", "results": "report", "queries": "tables", "score": "evaluate",
+        "classes": "additions", "encoder_files": "additions", "joint_space": "additions",
+        "manifest": "additions", "networks": "image_network", "resnet": "image_network",
+        "wordpieces": "text_network",
+        "boxes": "formats", "jpegxl": "formats", "options": "build",
+        "plan": "build", "run": "build", "interrupt": "interruption",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
-    assert (REPOSITORY / "tests" / f"test_{stem}.py").is_file()
+    assert list((REPOSITORY / "tests").rglob(f"test_{stem}.py"))
 
 
 # -- commands ---------------------------------------------------------------------------------
@@ -367,3 +386,37 @@ def test_what_takes_long_to_import_waits_until_it_is_used(
     square(squares / "new.png", (1, 2, 3))
     assert "sqlalchemy" not in loaded(library, "index", squares)
     assert "sqlalchemy" in loaded(library, "query", "red", "--min-width", "1")
+
+
+# -- what imports leave alone -------------------------------------------------------------------
+
+_IMPORT_ALL = """
+import importlib, json, sys
+import faiss
+def seen():
+    return eval(sys.argv[1])
+before = seen()
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+print(json.dumps([repr(before), repr(seen())]))
+"""
+OBSERVATIONS = {
+    "FAISS's threads": "faiss.omp_get_max_threads()",
+    "modules that must not be imported": "[n for n, m in sys.modules.items() if m is None]",
+}
+"""What is looked at before and after every module of the package is imported."""
+
+
+@pytest.mark.parametrize("name", OBSERVATIONS)
+def test_imports_change_nothing_in_the_process(name: str) -> None:
+    modules = [
+        "pixquery." + name_of(file).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for file in FILES
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORT_ALL, OBSERVATIONS[name], *modules],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    before, after = json.loads(done.stdout)
+    assert after == before

@@ -1,4 +1,4 @@
-"""A library's parts, kept in step and mended from the catalogue."""
+"""A library's parts are kept in step, and repaired from the catalogue."""
 
 import shutil
 import sqlite3
@@ -76,18 +76,18 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_vector_file_is_made_anew(damage: str, place: Path) -> None:
+def test_a_damaged_vector_file_is_rebuilt(damage: str, place: Path) -> None:
     file = vectors_of(place)
     DAMAGES[damage](file)
     assert answers(place) == RIGHT
     kept = list(place.glob("*.corrupt-*"))
-    assert len(kept) == (damage != "missing")  # nothing is thrown away unseen
+    assert len(kept) == (damage != "missing")  # a damaged file is kept
     assert vectors_of(place) != file
     with Library.open(place) as library:
         assert library.verify() == []
 
 
-def test_the_vectors_are_read_and_not_made_anew_each_time(place: Path) -> None:
+def test_the_vectors_are_read_and_not_rebuilt_each_time(place: Path) -> None:
     before = vectors_of(place).stat()
     assert answers(place) == RIGHT
     after = vectors_of(place).stat()
@@ -121,9 +121,7 @@ def test_a_stale_generation_is_caught_up(place: Path, squares: Path) -> None:
         assert library.verify() == []
 
 
-def test_an_older_vector_file_is_removed_when_a_newer_one_stands(
-    place: Path, squares: Path
-) -> None:
+def test_publishing_removes_older_vector_files(place: Path, squares: Path) -> None:
     before = vectors_of(place)
     square(squares / "new.png", (200, 20, 20))
     with Library.open(place) as library:
@@ -131,7 +129,7 @@ def test_an_older_vector_file_is_removed_when_a_newer_one_stands(
     assert vectors_of(place) != before
 
 
-def test_an_alignment_that_changed_is_noticed(place: Path, tmp_path: Path, colours: Path) -> None:
+def test_a_changed_alignment_is_noticed(place: Path, tmp_path: Path, colours: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
     profile = shutil.copytree(colours, tmp_path / "profile")
@@ -141,7 +139,7 @@ def test_an_alignment_that_changed_is_noticed(place: Path, tmp_path: Path, colou
     turned = {n: np.ascontiguousarray(np.roll(t, 1, -1)) for n, t in tensors.items()}
     save_file(turned, profile / "alignment.safetensors")
     manifest = profile / MANIFEST
-    manifest.write_text(manifest.read_text() + "\n")  # whoever trains anew writes a new one
+    manifest.write_text(manifest.read_text() + "\n")  # training writes a new one
     assert answers(place) == RIGHT
     with Library.open(place) as library:
         assert library.index.vectors(library.index.ids()).shape == (8, 3)
@@ -150,7 +148,7 @@ def test_an_alignment_that_changed_is_noticed(place: Path, tmp_path: Path, colou
 # -- opening ----------------------------------------------------------------------------------
 
 
-def test_no_library_is_told_with_the_way_to_one(tmp_path: Path) -> None:
+def test_a_missing_library_is_reported_with_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(LibraryNotFound, match="pixquery index"):
         Library.open(tmp_path / "none")
     assert not (tmp_path / "none").exists()
@@ -164,7 +162,7 @@ def test_a_newer_library_is_refused(place: Path) -> None:
         Library.open(place)
 
 
-def test_a_catalogue_that_does_not_tell_its_profile_is_damaged(place: Path) -> None:
+def test_a_catalogue_without_its_profile_is_damaged(place: Path) -> None:
     with sqlite3.connect(place / CATALOGUE) as catalogue:
         catalogue.execute("DELETE FROM settings WHERE name = 'profile'")
     catalogue.close()
@@ -172,18 +170,18 @@ def test_a_catalogue_that_does_not_tell_its_profile_is_damaged(place: Path) -> N
         Library.open(place)
 
 
-def test_another_profile_is_refused_with_the_way_out(
+def test_another_profile_is_refused_with_what_to_do(
     place: Path, colours: Path, tints: Path
 ) -> None:
-    with pytest.raises(ProfileMismatch, match="--rebuild") as told:
+    with pytest.raises(ProfileMismatch, match="--rebuild") as error:
         Library.open(place, profile=str(tints))
-    assert str(tints) in str(told.value)
-    assert str(colours.resolve()) in str(told.value)
+    assert str(tints) in str(error.value)
+    assert str(colours.resolve()) in str(error.value)
     assert answers(place) == RIGHT
     Library.open(place, profile=str(colours)).close()
 
 
-def test_switching_profiles_encodes_all_photos_anew(
+def test_switching_profiles_encodes_all_photos_again(
     place: Path, squares: Path, tints: Path, invoke: Invoke
 ) -> None:
     done = invoke("index", squares, "--library", place, "--rebuild", "--profile", tints, "--json")
@@ -197,7 +195,7 @@ def test_switching_profiles_encodes_all_photos_anew(
 def test_a_switch_that_fails_switches_nothing(
     place: Path, squares: Path, tints: Path, invoke: Invoke
 ) -> None:
-    # An unplugged disk leaves its empty folder behind.
+    # An unplugged disk leaves its empty folder.
     squares.rename(squares.parent / "away")
     squares.mkdir()
     failed = invoke("index", squares, "--library", place, "--rebuild", "--profile", tints)
@@ -216,39 +214,41 @@ def test_a_switch_while_another_writes_switches_nothing(
     assert answers(place) == RIGHT
 
 
-def test_a_rebuild_forgets_no_photo_of_an_unplugged_disk(
+def test_a_rebuild_keeps_the_photos_of_an_unplugged_disk(
     place: Path, squares: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
     other = square(tmp_path / "other" / "crimson.png", (220, 20, 60)).parent
     squares.rename(squares.parent / "away")
     done = invoke("index", other, "--library", place, "--rebuild")
     assert done.exit_code == 0
-    assert answers(place) == RIGHT  # the same encoder: what was encoded before is as good as new
+    assert answers(place) == RIGHT  # the same encoder: the old vectors are still right
 
 
-def test_a_profile_that_went_away_is_told(place: Path, tmp_path: Path, colours: Path) -> None:
+def test_a_profile_that_disappeared_is_reported(place: Path, tmp_path: Path, colours: Path) -> None:
     made_with(place, "/gone")
     with pytest.raises(ProfileNotFound, match="/gone"):
         Library.open(place)
 
 
-def test_a_catalogue_of_garbage_is_told_in_a_sentence(place: Path, invoke: Invoke) -> None:
+def test_a_catalogue_of_garbage_is_reported_in_one_sentence(place: Path, invoke: Invoke) -> None:
     (place / CATALOGUE).write_bytes(b"garbage" * 5000)
     with pytest.raises(LibraryDamaged, match="verify --repair"):
         Library.open(place)
-    told = invoke("query", "red", "--library", place)
-    assert told.exit_code == 1
-    assert told.stderr.count("\n") == 1
-    assert told.stderr.startswith("pixquery: the catalogue")
+    done = invoke("query", "red", "--library", place)
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("pixquery: the catalogue")
 
 
-def test_a_place_that_cannot_be_made(tmp_path: Path, colours: Path) -> None:
+def test_a_folder_that_cannot_be_created(tmp_path: Path, colours: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageFailed, match="--library"):
         Library.open(tmp_path / "file" / "library", create=True, profile=str(colours))
 
 
-def test_home_is_understood(tmp_path: Path, colours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_folder_is_expanded(
+    tmp_path: Path, colours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with Library.open("~/photos", create=True, profile=str(colours)) as library:
         assert library.folder == tmp_path / "photos"
@@ -257,12 +257,12 @@ def test_home_is_understood(tmp_path: Path, colours: Path, monkeypatch: pytest.M
 
 def test_info_counts(place: Path, squares: Path) -> None:
     with Library.open(place) as library:
-        found = library.info()
-    assert (found.images, found.dimension, found.index, found.profile) == (8, 3, "exact", "colours")
-    assert [(root.path, root.images) for root in found.roots] == [(squares, 8)]
-    assert found.vectors_bytes == vectors_of(place).stat().st_size
-    assert found.catalogue_bytes >= (place / CATALOGUE).stat().st_size
-    assert found.updated is not None
+        info = library.info()
+    assert (info.images, info.dimension, info.index, info.profile) == (8, 3, "exact", "colours")
+    assert [(root.path, root.images) for root in info.roots] == [(squares, 8)]
+    assert info.vectors_bytes == vectors_of(place).stat().st_size
+    assert info.catalogue_bytes >= (place / CATALOGUE).stat().st_size
+    assert info.updated is not None
 
 
 # -- verify -----------------------------------------------------------------------------------
@@ -310,34 +310,34 @@ WRONGS: dict[str, tuple[Callable[[Path, Path], object], str]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONGS)
-def test_verify_finds_and_mends(wrong: str, place: Path, squares: Path, invoke: Invoke) -> None:
+def test_verify_finds_and_repairs(wrong: str, place: Path, squares: Path, invoke: Invoke) -> None:
     assert invoke("verify", "--library", place).exit_code == 0
     damage, words = WRONGS[wrong]
     damage(place, squares)
-    found = invoke("verify", "--library", place, "--json")
-    assert found.exit_code == 1
-    findings = parsed(found)["findings"]
+    done = invoke("verify", "--library", place, "--json")
+    assert done.exit_code == 1
+    findings = parsed(done)["findings"]
     assert any(finding["what"].startswith(words) for finding in findings)
     assert not any(finding["repaired"] for finding in findings)
     mended = invoke("verify", "--library", place, "--repair", "--json")
     assert mended.exit_code == 0
     assert all(finding["repaired"] for finding in parsed(mended)["findings"])
     assert invoke("verify", "--library", place).exit_code == 0
-    left = {file.stem for file in squares.rglob("*.*")}
-    assert {name for names in answers(place).values() for name in names} == left
+    remaining = {file.stem for file in squares.rglob("*.*")}
+    assert {name for names in answers(place).values() for name in names} == remaining
 
 
 def test_verify_compares_the_vectors_themselves(place: Path, invoke: Invoke) -> None:
     opposite = np.array([1, -1, 1], np.float16).tobytes()
     with Library.open(place) as library:
-        known = digest(3, library.profile.encoder, 1, opposite).hex()  # as if it was written so
+        known = digest(3, library.profile.encoder, 1, opposite).hex()  # as for a sound row
     in_catalogue(
         f"UPDATE vectors SET raw = x'{opposite.hex()}', revision = 1, checksum = x'{known}' "
         "WHERE image_id = 3"
     )(place, place)
-    found = invoke("verify", "--library", place, "--json")
-    assert found.exit_code == 1
-    assert any(f["what"].startswith("vectors: ") for f in parsed(found)["findings"])
+    done = invoke("verify", "--library", place, "--json")
+    assert done.exit_code == 1
+    assert any(f["what"].startswith("vectors: ") for f in parsed(done)["findings"])
 
 
 def test_verify_notices_a_damaged_profile(
@@ -346,9 +346,9 @@ def test_verify_notices_a_damaged_profile(
     profile = shutil.copytree(colours, tmp_path / "profile")
     made_with(place, str(profile))
     flip(profile / "text.onnx")
-    found = parsed(invoke("verify", "--library", place, "--json"))["findings"]
-    assert [finding["what"].split(":")[0] for finding in found] == ["profile"]
-    assert "text.onnx" in found[0]["what"]
+    findings = parsed(invoke("verify", "--library", place, "--json"))["findings"]
+    assert [finding["what"].split(":")[0] for finding in findings] == ["profile"]
+    assert "text.onnx" in findings[0]["what"]
 
 
 def test_verify_repair_respects_the_lock(place: Path, invoke: Invoke) -> None:

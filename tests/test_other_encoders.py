@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from pixquery.commands.entry import main
+from tests import checkpoints
 from tests.conftest import PHOTOS, Invoke, Spawn, parsed
 from tests.hubs import Model, running
 
 pytest.importorskip("torch", reason="PyTorch comes with the extra `train`")
-checkpoints = pytest.importorskip("checkpoints")
 torch = pytest.importorskip("torch")
 
 EXAMPLES = PHOTOS[0].parent

@@ -1,4 +1,4 @@
-"""The stop-word policy: what a text holds, and what a library does about it."""
+"""The stop-word policy: which words a text contains, and what a library does about it."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ CHILDREN = Policy.load(SHIPPED)
 
 
 @pytest.mark.parametrize(
-    ("text", "held"),
+    ("text", "stop_word"),
     [
         ("child", "child"),
         ("Two CHILDREN run", "child"),
@@ -60,8 +60,8 @@ CHILDREN = Policy.load(SHIPPED)
         ("Two Girls and a boy and more girls", "girl boy"),
     ],
 )
-def test_texts_that_hold_words_of_the_shipped_list(text: str, held: str) -> None:
-    assert CHILDREN.matches(text) == tuple(held.split())
+def test_texts_that_contain_words_of_the_shipped_list(text: str, stop_word: str) -> None:
+    assert CHILDREN.matches(text) == tuple(stop_word.split())
 
 
 HARMLESS = [
@@ -132,7 +132,7 @@ UNSEEN = ("", "\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u030
 
 @st.composite
 def disguised(draw: st.DrawFn, word: str) -> str:
-    """The word with every letter written in some other way."""
+    """The word with every letter written in another way."""
     letters = []
     for letter in word:
         forms = letter + letter.upper() + ALIKE.get(letter, "")
@@ -146,7 +146,7 @@ def test_any_disguise_in_any_text(data: st.DataObject, word: str, others: list[s
     hidden = data.draw(disguised(word))
     text = " ".join([*others[:place], hidden, *others[place:]])
     assert word in CHILDREN.matches(text)
-    # A zero-width space may stand between words: what stands beside it counts by itself as well.
+    # A zero-width space may separate words, so the parts beside it count by themselves too.
     if "\u200b" not in hidden:
         assert CHILDREN.matches(text) == (word,)
 
@@ -158,10 +158,10 @@ def test_harmless_words_stay_harmless_together(words: list[str], between: str) -
 
 
 @given(st.text())
-def test_any_text_is_taken(text: str) -> None:
-    held = CHILDREN.matches(text)
-    assert set(held) <= set(CHILDREN.words)
-    assert len(set(held)) == len(held)
+def test_any_text_is_accepted(text: str) -> None:
+    stop_word = CHILDREN.matches(text)
+    assert set(stop_word) <= set(CHILDREN.words)
+    assert len(set(stop_word)) == len(stop_word)
 
 
 @given(st.text(st.characters(codec="ascii")))
@@ -209,7 +209,7 @@ def test_apostrophes_join_nothing() -> None:
     assert Policy(["hell", "shed", "well"]).matches("he'll say she'd do it if we'll pay") == ()
 
 
-def test_an_own_list_may_hold_any_alphabet_hyphens_and_capitals() -> None:
+def test_a_list_may_use_any_alphabet_hyphens_and_capitals() -> None:
     policy = Policy(["T-shirt", "Żaba", "дети", "Österreich"])
     assert policy.matches("a T-SHIRT") == ("T-shirt",)
     assert policy.matches("tshirts") == ("T-shirt",)
@@ -218,11 +218,11 @@ def test_an_own_list_may_hold_any_alphabet_hyphens_and_capitals() -> None:
     assert policy.matches("osterreich") == ("Österreich",)
 
 
-def test_a_list_without_words_holds_nothing() -> None:
+def test_an_empty_list_matches_nothing() -> None:
     assert Policy(()).matches("child") == ()
 
 
-def test_of_two_words_with_one_stem_the_first_is_told() -> None:
+def test_of_two_words_with_one_stem_the_first_is_reported() -> None:
     assert Policy(["teenager", "teenage"]).matches("teenaged") == ("teenager",)
 
 
@@ -233,24 +233,24 @@ def test_threads_do_not_mix_up_their_words() -> None:
         assert list(pool.map(policy.matches, words)) == [(word,) for word in words]
 
 
-def test_the_shipped_list_is_short_and_says_nothing_twice() -> None:
+def test_the_shipped_list_is_short_without_repetitions() -> None:
     assert 14 <= len(CHILDREN) <= 30
     for word in CHILDREN.words:
         assert CHILDREN.matches(word) == (word,)
 
 
-def test_the_shipped_list_finds_what_the_data_set_is_known_to_hold(flickr: Path) -> None:
+def test_the_shipped_list_finds_the_known_share_of_the_data_set(flickr: Path) -> None:
     """28 % of the captions, and 37 % of the photos through one, by its README's list of 14."""
-    captions = held = 0
+    captions = stop_word = 0
     photos: dict[str, bool] = {}
     for file in sorted(flickr.glob("captions_*.csv")):
         with file.open(encoding="utf-8", newline="") as lines:
             for row in csv.DictReader(lines):
                 hit = bool(CHILDREN.matches(row["query_text"]))
                 captions += 1
-                held += hit
+                stop_word += hit
                 photos[row["image"]] = photos.get(row["image"], False) or hit
-    assert held / captions == pytest.approx(0.28, abs=0.01)
+    assert stop_word / captions == pytest.approx(0.28, abs=0.01)
     assert sum(photos.values()) / len(photos) == pytest.approx(0.37, abs=0.01)
 
 
@@ -273,7 +273,7 @@ def test_a_list_is_read_as_written(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"kid\nlittle boy\n", "line 2: 'little boy' is not one word"),
         (b"kid\n\n# why\n42\n", "line 4: '42' is not one word"),
@@ -281,23 +281,23 @@ def test_a_list_is_read_as_written(
         (b"kid\n-\n", "line 2: '-' is not one word"),
         (b"kid\nb\xffy\n", "line 2: this is not UTF-8"),
         (b"\x00\x01\x02", "line 1: "),
-        (b"", "holds no word"),
-        (b"# kid\n\n", "holds no word"),
+        (b"", "contains no word"),
+        (b"# kid\n\n", "contains no word"),
         (b"1\n" * 12, "line 10: '1' is not one word of letters; and 2 more"),
     ],
 )
-def test_a_damaged_list_is_told_with_file_and_line(
-    tmp_path: Path, content: bytes, told: str
+def test_a_damaged_list_is_reported_with_file_and_line(
+    tmp_path: Path, content: bytes, message: str
 ) -> None:
     file = tmp_path / "words.txt"
     file.write_bytes(content)
     with pytest.raises(BadData) as error:
         Policy.load(file)
     assert str(file) in str(error.value)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
-def test_an_unreadable_list_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_list_is_reported(tmp_path: Path) -> None:
     for file in (tmp_path / "missing.txt", tmp_path):
         with pytest.raises(BadData, match="cannot be read") as error:
             Policy.load(file)
@@ -320,19 +320,19 @@ def test_libraries_begin_without_a_policy(library: Library) -> None:
     assert not (library.folder / STOP_WORDS).exists()
 
 
-def test_a_policy_refuses_and_names_the_way_out(library: Library) -> None:
+def test_a_policy_refuses_and_says_what_to_do(library: Library) -> None:
     library.switch_policy(on=True)
     assert library.policed
     assert (library.folder / STOP_WORDS).read_bytes() == SHIPPED.read_bytes()
     assert library.search("red", k=1).hits[0].path.stem == "red"
     with pytest.raises(QueryRefused) as error:
         library.search("red boys and a girl")
-    told = str(error.value)
+    message = str(error.value)
     for part in ("'boy', 'girl'", str(library.folder / STOP_WORDS), "pixquery policy off"):
-        assert part in told
+        assert part in message
 
 
-def test_switching_off_leaves_the_list(library: Library) -> None:
+def test_switching_off_keeps_the_list(library: Library) -> None:
     library.switch_policy(on=True)
     library.switch_policy(on=False)
     assert not library.policed
@@ -340,14 +340,14 @@ def test_switching_off_leaves_the_list(library: Library) -> None:
     assert (library.folder / STOP_WORDS).is_file()
 
 
-def test_the_list_is_its_users(library: Library) -> None:
+def test_users_may_edit_the_list(library: Library) -> None:
     own = library.folder / STOP_WORDS
     own.write_text("red\n")
     library.switch_policy(on=True)
     assert own.read_text() == "red\n"
     with pytest.raises(QueryRefused):
         library.search("red")
-    own.write_text("blue\n")  # in force at once
+    own.write_text("blue\n")  # takes effect at once
     assert library.search("red boy", k=1).hits
 
 
@@ -358,12 +358,12 @@ def test_another_process_switches_it_for_an_open_library(library: Library) -> No
         library.search("boy")
 
 
-def test_measuring_is_not_policed(library: Library) -> None:
+def test_ranking_for_evaluation_is_not_policed(library: Library) -> None:
     library.switch_policy(on=True)
     assert len(library.rank("a red boy").ids) == 8
 
 
-def test_without_a_usable_list_nothing_is_answered(library: Library) -> None:
+def test_without_a_usable_list_no_query_is_answered(library: Library) -> None:
     library.switch_policy(on=True)
     own = library.folder / STOP_WORDS
     own.write_text("kid\nlittle boy\n")
@@ -373,7 +373,7 @@ def test_without_a_usable_list_nothing_is_answered(library: Library) -> None:
     own.unlink()
     with pytest.raises(BadData, match="cannot be read"):
         library.search("red")
-    library.switch_policy(on=True)  # puts the shipped list there
+    library.switch_policy(on=True)  # copies the shipped list
     assert library.search("red", k=1).hits
 
 
@@ -464,7 +464,7 @@ def test_errors_of_the_command(library: Library, tmp_path: Path, invoke: Invoke)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_library_that_cannot_be_written_is_told(library: Library, invoke: Invoke) -> None:
+def test_a_library_that_cannot_be_written_is_reported(library: Library, invoke: Invoke) -> None:
     library.folder.chmod(0o555)
     try:
         run = invoke("policy", "on", "--library", library.folder)
@@ -478,7 +478,7 @@ def test_a_library_that_cannot_be_written_is_told(library: Library, invoke: Invo
 
 
 def modules_after(code: str, *words: str | Path) -> set[str]:
-    """What a process of its own has imported after some code."""
+    """The modules that a new process has imported after running some code."""
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))",
          *map(str, words)],
@@ -488,7 +488,7 @@ def modules_after(code: str, *words: str | Path) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_the_stemmer_is_loaded_when_a_text_is_held_against_words() -> None:
+def test_the_stemmer_is_loaded_when_a_text_is_compared_with_words() -> None:
     idle = (
         "from pixquery.engine.policy import *; p = Policy.load(SHIPPED); Policy(()).matches('kid')"
     )
@@ -496,7 +496,7 @@ def test_the_stemmer_is_loaded_when_a_text_is_held_against_words() -> None:
     assert "snowballstemmer" in modules_after(f"{idle}; p.matches('kid')")
 
 
-def test_a_query_without_a_policy_pays_nothing(library: Library) -> None:
+def test_a_query_without_a_policy_loads_nothing_of_it(library: Library) -> None:
     ask = (
         "import sys; from pixquery import Library\n"
         "with Library.open(sys.argv[1]) as l: l.search('red')"
@@ -509,5 +509,5 @@ def test_a_query_without_a_policy_pays_nothing(library: Library) -> None:
 def test_the_list_is_installed_with_the_package() -> None:
     setup = ConfigParser()
     setup.read(REPOSITORY / "setup.cfg")
-    assert STOP_WORDS in setup["options.package_data"]["engine"].split()
+    assert STOP_WORDS in setup["options.package_data"]["pixquery.engine"].split()
     assert "snowballstemmer" in setup["options"]["install_requires"]

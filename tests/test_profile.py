@@ -1,4 +1,4 @@
-"""Profiles: found by name or folder, checked against their manifests, loaded when used."""
+"""Profiles are found by name or folder, checked against manifests, and loaded when used."""
 
 import json
 import os
@@ -45,13 +45,13 @@ def test_a_folder_is_a_profile_too(colours: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("name", ["nothing", "/no/such/folder", "..", ""])
-def test_an_unknown_name_is_told_with_the_known_ones(name: str) -> None:
+def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(ProfileNotFound, match=DEFAULT):
         load_profile(name)
 
 
 @pytest.mark.parametrize("text", ["", "{", '["not", "a", "mapping"]', "{}", '{"name": "x"}'])
-def test_a_damaged_manifest_is_told(text: str, copy: Path) -> None:
+def test_a_damaged_manifest_is_reported(text: str, copy: Path) -> None:
     (copy / MANIFEST).write_text(text)
     with pytest.raises(ProfileDamaged, match="manifest"):
         load_profile(str(copy)).check()
@@ -74,7 +74,7 @@ def test_check_notices_every_file(name: str, copy: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["images", "texts", "alignment"])
-def test_a_missing_file_is_told_when_it_is_needed(part: str, copy: Path) -> None:
+def test_a_missing_file_is_reported_when_it_is_needed(part: str, copy: Path) -> None:
     for name in ("image.onnx", "text.onnx", "alignment.safetensors"):
         (copy / name).unlink()
     with pytest.raises(ProfileDamaged, match="install the profile again"):
@@ -83,7 +83,7 @@ def test_a_missing_file_is_told_when_it_is_needed(part: str, copy: Path) -> None
 
 @pytest.mark.parametrize(("part", "name"), [("images", "image.onnx"), ("texts", "text.onnx"),
                                             ("texts", "tokenizer.json")])  # fmt: skip
-def test_a_damaged_model_is_told_when_it_is_needed(part: str, name: str, copy: Path) -> None:
+def test_a_damaged_model_is_reported_when_it_is_needed(part: str, name: str, copy: Path) -> None:
     (copy / name).write_bytes((copy / name).read_bytes()[:40])
     with pytest.raises(ProfileDamaged, match=name):
         getattr(load_profile(str(copy)), part)
@@ -142,7 +142,7 @@ def test_profiles_with_other_image_encoders_differ(colours: Path, tints: Path) -
     assert load_profile(str(colours)).encoder != load_profile(str(tints)).encoder
 
 
-def test_the_cache_lies_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_folder_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIXQUERY_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
     monkeypatch.delenv("PIXQUERY_CACHE")
@@ -150,7 +150,7 @@ def test_the_cache_lies_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @pytest.mark.parametrize("where", ["file", "file/below"])
-def test_a_cache_that_cannot_be_kept_is_done_without(
+def test_models_work_without_a_cache(
     where: str, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
@@ -158,7 +158,7 @@ def test_a_cache_that_cannot_be_kept_is_done_without(
     assert load_profile(str(colours)).texts.encode(["red"])[0] == pytest.approx([1, 0, 0], abs=0.01)
 
 
-def test_a_damaged_manifest_entry_is_told(copy: Path) -> None:
+def test_a_missing_manifest_entry_is_reported(copy: Path) -> None:
     manifest = json.loads((copy / MANIFEST).read_text())
     del manifest["image"]["size"]
     (copy / MANIFEST).write_text(json.dumps(manifest))
@@ -166,8 +166,8 @@ def test_a_damaged_manifest_entry_is_told(copy: Path) -> None:
         _ = load_profile(str(copy)).images
 
 
-def test_programs_that_begin_together_share_an_empty_cache(colours: Path, tmp_path: Path) -> None:
-    """OpenVINO alone reads what another has half written, and ends with SIGBUS."""
+def test_programs_that_start_together_share_an_empty_cache(colours: Path, tmp_path: Path) -> None:
+    """OpenVINO by itself reads files that another process is still writing, and crashes."""
     code = (
         "import sys; from pixquery.engine.profile import load_profile; "
         "profile = load_profile(sys.argv[1]); "
@@ -188,11 +188,11 @@ def test_programs_that_begin_together_share_an_empty_cache(colours: Path, tmp_pa
         assert [program.returncode for program in programs] == [0] * 6, said
         assert {out for out, _ in said} == {"[[1.0, 0.0, 0.0]] 1\n"}
         kept = sorted(path.name for path in (tmp_path / "cache").iterdir())
-        assert len(kept) == 2  # one for each model, nothing half made
+        assert len(kept) == 2  # one for each model, both complete
         assert not any(name.startswith(".") for name in kept)
 
 
-def test_a_damaged_cache_is_made_anew(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_cache_is_rebuilt(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIXQUERY_CACHE", str(copy.parent / "cache"))
     right = load_profile(str(copy)).texts.encode(["red"])
     (place,) = (copy.parent / "cache").iterdir()

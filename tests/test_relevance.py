@@ -1,4 +1,4 @@
-"""Features and relevance, worked out by hand and one pair at a time."""
+"""Features and relevance, compared with plain Python for one pair at a time."""
 
 import math
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_case_worked_out_on_paper() -> None:
     east, north = [1.0, 0.0], [0.0, 1.0]
     marks = Landmarks(np.array([east, north], np.float32), np.array([east], np.float32))
     features = pair_features(np.array([north], np.float32), np.array([north], np.float32), marks)
-    # similarity 1; crowding (0 + 1) / 2; the text is at right angles to the only photo landmark
+    # similarity 1; crowding (0 + 1) / 2; the text is orthogonal to the only photo landmark
     assert features.tolist() == [[1.0, 0.5, 0.0, 0.0, 0.0]]
 
 
@@ -99,7 +99,7 @@ def test_extreme_weights_neither_overflow_nor_leave_the_range(bias: float) -> No
     assert found.tolist() == [float(bias > 0)] * 2
 
 
-def test_no_photos_are_no_error() -> None:
+def test_no_photos_give_no_scores() -> None:
     marks = Landmarks(rows(0, 12), rows(1, 12))
     judge = Logistic(np.zeros(len(NAMES), np.float32), 0, marks)
     assert judge.score(rows(2, 1), np.empty((0, 5), np.float32)).shape == (0,)
@@ -126,19 +126,19 @@ def test_loading_gives_what_was_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lacking", ["weights", "bias", "landmarks.texts", "landmarks.photos"])
-def test_a_missing_tensor_is_told(lacking: str, tmp_path: Path) -> None:
+def test_a_missing_tensor_is_reported(lacking: str, tmp_path: Path) -> None:
     with pytest.raises(ProfileDamaged, match="install the profile again"):
         Logistic.load(saved(tmp_path / "r", **{lacking: None}))
 
 
-def test_a_regressor_of_other_features_is_told(tmp_path: Path) -> None:
+def test_a_regressor_of_other_features_is_refused(tmp_path: Path) -> None:
     file = saved(tmp_path / "r", weights=np.zeros(3, np.float32))
-    with pytest.raises(ProfileDamaged, match="weighs 3 features"):
+    with pytest.raises(ProfileDamaged, match="trained on 3 features"):
         Logistic.load(file)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage" * 100])
-def test_what_cannot_be_read_is_told(content: bytes | None, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "r").write_bytes(content)
     with pytest.raises(ProfileDamaged):

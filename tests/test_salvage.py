@@ -1,4 +1,4 @@
-"""A damaged catalogue: noticed, put aside, and made whole from what is sound in it."""
+"""A damaged catalogue is noticed, put aside, and repaired from its sound rows."""
 
 import shutil
 import sqlite3
@@ -36,7 +36,7 @@ def revisions(place: Path) -> dict[int, int]:
 
 
 def flip(file: Path, content: bytes) -> None:
-    """Turns one bit of the only place where some content lies."""
+    """Flips one bit of content that occurs once in the file."""
     found = bytearray(file.read_bytes())
     assert found.count(content) >= 1
     start = found.rindex(content)
@@ -58,7 +58,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("what", ROWS)
-def test_a_photo_that_is_not_as_it_was_written_is_never_shown(
+def test_a_photo_with_an_altered_row_is_never_shown(
     what: str, place: Path, squares: Path, invoke: Invoke
 ) -> None:
     before, vectors = ids(place), revisions(place)
@@ -74,9 +74,9 @@ def test_a_photo_that_is_not_as_it_was_written_is_never_shown(
     assert all(finding["repaired"] for finding in parsed(mended)["findings"])
     after = ids(place)
     assert after.keys() == before.keys()
-    assert sum(after[name] != before[name] for name in before) <= 1  # that one was found anew
+    assert sum(after[name] != before[name] for name in before) <= 1  # that one was indexed again
     kept = {image_id: vectors[image_id] for image_id in vectors if image_id != 3}
-    assert revisions(place).items() >= kept.items()  # nothing else was encoded anew
+    assert revisions(place).items() >= kept.items()  # nothing else was encoded again
     assert invoke("verify", "--library", place).exit_code == 0
     for colour in COLOURS:
         (hit,) = parsed(invoke("query", colour, "-k", "1", "--library", place, "--json"))["hits"]
@@ -90,7 +90,7 @@ def test_a_flipped_bit_in_a_vector_costs_that_vector(place: Path, invoke: Invoke
     altered[0] ^= 4
     change(place, f"UPDATE vectors SET raw = x'{altered.hex()}' WHERE image_id = 5")
     before = revisions(place)
-    next(place.glob("vectors-*")).unlink()  # so that it has to be read
+    next(place.glob("vectors-*")).unlink()  # so that the vectors must be read
     assert "verify --repair" in invoke("query", "red", "--library", place).stderr
     assert invoke("verify", "--repair", "--library", place).exit_code == 0
     after = revisions(place)
@@ -107,7 +107,7 @@ def test_the_damaged_catalogue_is_kept(place: Path) -> None:
     assert sorted(file.name for file in place.glob("*mending*")) == []
 
 
-def test_pages_that_cannot_be_read_cost_what_lay_on_them(
+def test_unreadable_pages_lose_only_their_own_rows(
     place: Path, tmp_path: Path, squares: Path, colours: Path
 ) -> None:
     photos = Photos(tmp_path / "many", 400, 1)
@@ -133,9 +133,7 @@ def test_pages_that_cannot_be_read_cost_what_lay_on_them(
     assert sum(kept.get(image_id) == revision for image_id, revision in before.items()) >= held / 2
 
 
-def test_what_lies_before_the_end_of_a_cut_off_file_is_kept(
-    place: Path, tmp_path: Path, squares: Path
-) -> None:
+def test_the_rows_of_a_truncated_file_are_kept(place: Path, tmp_path: Path, squares: Path) -> None:
     photos = Photos(tmp_path / "many", 300, 1)
     with Library.open(place) as library:
         index(library, [squares, photos.root])
@@ -171,7 +169,7 @@ def test_photos_whose_root_is_gone_get_another(place: Path, squares: Path, invok
         assert [root.path for root in library.catalog.roots()] == [squares]
 
 
-def test_what_is_beyond_mending_is_put_aside_and_the_way_out_told(
+def test_a_catalogue_beyond_repair_is_put_aside(
     place: Path, squares: Path, colours: Path, invoke: Invoke
 ) -> None:
     garbage = b"garbage" * 5000
@@ -188,13 +186,13 @@ def test_what_is_beyond_mending_is_put_aside_and_the_way_out_told(
     assert invoke("verify", "--library", place).exit_code == 0
 
 
-def test_a_lost_profile_is_told_with_the_folders(place: Path, squares: Path) -> None:
+def test_a_lost_profile_is_reported_with_the_folders(place: Path, squares: Path) -> None:
     change(place, "UPDATE settings SET value = 'other' WHERE name = 'profile'")
     with pytest.raises(LibraryDamaged, match=f"pixquery index {squares}"):
         salvage(place / CATALOGUE)
 
 
-def test_ids_are_not_given_again(place: Path, squares: Path) -> None:
+def test_ids_are_never_reused(place: Path, squares: Path) -> None:
     newest = max(ids(place).values())
     change(place, f"UPDATE images SET width = 1 WHERE id = {newest}")
     salvage(place / CATALOGUE)
@@ -203,7 +201,7 @@ def test_ids_are_not_given_again(place: Path, squares: Path) -> None:
     assert newest not in ids(place).values()
 
 
-def test_a_policy_that_was_switched_off_by_damage_is_told(place: Path, invoke: Invoke) -> None:
+def test_a_policy_switched_off_by_damage_is_reported(place: Path, invoke: Invoke) -> None:
     assert invoke("policy", "on", "--library", place).exit_code == 0
     change(place, "UPDATE settings SET value = 'of' WHERE name = 'policy'")
     assert "verify --repair" in invoke("query", "red", "--library", place).stderr

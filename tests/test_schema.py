@@ -1,4 +1,4 @@
-"""Tables of a new catalogue, and catalogues of other versions."""
+"""The tables of a new catalogue, and catalogues of other versions."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ NEWEST = len(MIGRATIONS) + 1
 
 @contextmanager
 def connected(file: Path) -> Iterator[sqlite3.Connection]:
-    """A connection whose transaction is kept."""
+    """A connection whose transaction is committed."""
     with closing(sqlite3.connect(file)) as connection, connection:
         yield connection
 
@@ -42,7 +42,7 @@ def test_a_new_file_gets_all_tables_and_the_newest_version(tmp_path: Path) -> No
     assert made >= set(metadata.tables)
 
 
-def test_checksums_are_made_of_all_columns_but_the_root() -> None:
+def test_checksums_cover_all_columns_but_the_root() -> None:
     columns = {
         table.name: tuple(c.name for c in table.columns if c.name not in ("root_id", "checksum"))
         for table in metadata.sorted_tables
@@ -71,14 +71,14 @@ def test_a_newer_catalogue_is_left_alone(tmp_path: Path) -> None:
     assert file.read_bytes() == before
 
 
-def test_every_column_says_whether_it_may_be_empty() -> None:
+def test_only_known_columns_may_be_empty() -> None:
     empty = {
         f"{table.name}.{column.name}"
         for table in metadata.tables.values()
         for column in table.columns
         if column.nullable
     }
-    # Many cameras have no clock and no compass; all else is always known.
+    # A photo may have no camera time and no position; all else is always known.
     assert empty == {"images.taken", "images.latitude", "images.longitude"}
 
 
@@ -92,7 +92,7 @@ def test_an_older_catalogue_gets_checksums_and_loses_nothing(tmp_path: Path) -> 
     root = catalog.add_root(Path("/r"))
     (image_id,) = catalog.put(root, [record], np.ones((1, 3), np.float16), "this")
     catalog.close()
-    with sqlite3.connect(file) as raw:  # as version 1 had it
+    with sqlite3.connect(file) as raw:  # as in version 1
         for column in ("format", "camera", "latitude", "longitude"):
             raw.execute(f"ALTER TABLE images DROP COLUMN {column}")
         raw.execute("DROP TABLE coming")
@@ -124,7 +124,7 @@ def test_a_catalogue_without_details_is_indexed_again_and_keeps_what_is_damaged(
     ids = catalog.put(root, records, np.ones((2, 3), np.float16), "this")
     catalog.skip(root, [(Skipped(Path("/r/c.png"), "broken"), state)])
     catalog.close()
-    with sqlite3.connect(file) as raw:  # as version 2 had it
+    with sqlite3.connect(file) as raw:  # as in version 2
         raw.create_function("pixquery_digest", -1, digest)
         raw.execute("DROP TABLE coming")
         for column in ("format", "camera", "latitude", "longitude"):
@@ -139,7 +139,7 @@ def test_a_catalogue_without_details_is_indexed_again_and_keeps_what_is_damaged(
     assert version(file) == NEWEST
     assert [record.id for record in catalog.everything()] == ids[:1]
     known = catalog.known(Path("/r"), "this")
-    assert set(known) == {"/r/a.png", "/r/b.png"}  # the skipped one is looked at once more
+    assert set(known) == {"/r/a.png", "/r/b.png"}  # the skipped file is tried again
     assert all(file.state != state for file in known.values())
     assert catalog.contents("this") == set()
     catalog.close()

@@ -1,4 +1,4 @@
-"""One query on a library of colour squares, whose every answer can be worked out."""
+"""Queries to a library of colour squares, whose answers can be computed by hand."""
 
 import math
 import os
@@ -49,7 +49,7 @@ def test_similarities_are_the_cosines_of_the_colours(library: Library) -> None:
     assert hits[-1].path.stem == "cyan"
 
 
-def test_words_that_say_nothing_do_not_change_the_answer(library: Library) -> None:
+def test_words_without_meaning_do_not_change_the_answer(library: Library) -> None:
     plain = [hit.id for hit in library.search("blue", k=1).hits]
     assert [hit.id for hit in library.search("A photo of a BLUE thing", k=1).hits] == plain
 
@@ -59,7 +59,7 @@ def test_a_mixture_lies_between_its_colours(library: Library) -> None:
     assert {hit.path.stem for hit in hits} == {"red", "green", "yellow"}
 
 
-def test_offset_continues_where_the_page_before_ended(library: Library) -> None:
+def test_offset_continues_where_the_last_page_ended(library: Library) -> None:
     everything = library.search(Query("red", k=8)).hits
     paged = [
         hit for start in (0, 3, 6) for hit in library.search(Query("red", k=3, offset=start)).hits
@@ -68,13 +68,13 @@ def test_offset_continues_where_the_page_before_ended(library: Library) -> None:
     assert library.search(Query("red", k=3, offset=8)).hits == ()
 
 
-def test_candidates_bound_what_is_judged_but_never_the_page(library: Library) -> None:
+def test_candidates_limit_what_is_judged_but_never_the_page(library: Library) -> None:
     assert library.search(Query("red", k=1, candidates=3)).candidates == 3
     assert len(library.search(Query("red", k=5, candidates=1)).hits) == 5
     assert len(library.search(Query("red", k=2, offset=5, candidates=1)).hits) == 2
 
 
-def test_min_relevance_leaves_out_what_lies_below(library: Library) -> None:
+def test_min_relevance_leaves_out_hits_below_it(library: Library) -> None:
     assert {hit.path.stem for hit in library.search("red", min_relevance=0.9).hits} == {"red"}
     assert len(library.search("red", min_relevance=0.3).hits) == 4
     assert library.search("unheard of", min_relevance=0.1).hits == ()
@@ -91,7 +91,7 @@ def test_rerank_orders_by_relevance_and_ties_by_similarity() -> None:
     assert ranking.order(rerank=False).tolist() == [0, 1, 2, 3]
 
 
-def test_a_hit_tells_the_file(library: Library, squares: Path) -> None:
+def test_a_hit_describes_the_file(library: Library, squares: Path) -> None:
     file = square(squares / "wide.png", "red", size=(40, 10))
     os.utime(file, ns=(0, 1_700_000_000_123_456_789))
     index(library, [squares])
@@ -131,7 +131,7 @@ def test_numbers_out_of_range_are_refused(name: str, values: dict[str, int]) -> 
         Query("red", **values)  # type: ignore[arg-type]
 
 
-def test_the_longest_text_is_taken(library: Library) -> None:
+def test_the_longest_text_is_accepted(library: Library) -> None:
     assert library.search(("red " * LONGEST_QUERY)[:LONGEST_QUERY], k=1).hits[0].path.stem == "red"
 
 
@@ -160,7 +160,7 @@ def colour_id(library: Library, colour: str) -> int:
 
 
 def test_several_parts_are_the_weighted_sum_of_their_colours(library: Library) -> None:
-    """Without landmarks all parts are on one scale, so that the sum can be worked out."""
+    """Without landmarks all parts have one scale, so that the sum can be computed by hand."""
     query = Query("red", k=8, parts=(Part("green", weight=0.5), Part("blue", weight=-2)))
     hits = library.search(query).hits
     point = centred("red") + 0.5 * centred("green") - 2 * centred("blue")
@@ -173,10 +173,10 @@ def test_several_parts_are_the_weighted_sum_of_their_colours(library: Library) -
     )
 
 
-def test_weights_count_on_one_scale_where_landmarks_are_known(
+def test_weights_count_on_one_scale_with_landmarks(
     tints: Path, squares: Path, tmp_path: Path
 ) -> None:
-    """The corners' cosines lie equally far apart for each colour, and further for their sum."""
+    """The corners' cosines vary equally for each colour, and more for their sum."""
     with Library.open(tmp_path / "judged", create=True, profile=str(tints)) as library:
         index(library, [squares])
         corners = np.stack([centred(colour) for colour in COLOURS])
@@ -192,7 +192,7 @@ def test_weights_count_on_one_scale_where_landmarks_are_known(
             assert hit.similarity == pytest.approx(float(point @ centred(hit.path.stem)), abs=0.02)
 
 
-def test_a_photo_finds_its_like(library: Library) -> None:
+def test_a_photo_finds_similar_photos(library: Library) -> None:
     pixels = np.full((8, 8, 3), COLOURS["cyan"], np.uint8)
     hits = library.search(Query(k=4, parts=(Part(pixels=pixels, name="mine.jpg"),))).hits
     assert hits[0].path.stem == "cyan"
@@ -201,26 +201,26 @@ def test_a_photo_finds_its_like(library: Library) -> None:
     assert all(hit.relevance is None for hit in hits)
 
 
-def test_a_hit_finds_more_like_it_and_not_itself(library: Library) -> None:
+def test_a_hit_finds_similar_photos_but_not_itself(library: Library) -> None:
     query = Query(k=8, parts=(Part(id=colour_id(library, "cyan")),))
-    found = stems(library, query)
-    assert set(found[:3]) == {"green", "blue", "white"}
-    assert len(found) == 7
-    assert "cyan" not in found
+    names = stems(library, query)
+    assert set(names[:3]) == {"green", "blue", "white"}
+    assert len(names) == 7
+    assert "cyan" not in names
 
 
-def test_a_number_that_no_photo_has_is_told(library: Library) -> None:
+def test_an_unknown_id_is_refused(library: Library) -> None:
     with pytest.raises(BadQuery, match="no photo with the number 999"):
         library.search(Query(parts=(Part(id=999),)))
 
 
-def test_parts_that_cancel_out_are_told(library: Library) -> None:
+def test_parts_that_cancel_out_are_refused(library: Library) -> None:
     with pytest.raises(BadQuery, match="cancel out"):
         library.search(Query("red", parts=(Part("red", weight=-1),)))
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"parts": (Part("red", weight=-1),)}, "only what is not wanted"),
         ({"text": "red", "parts": (Part("blue"),), "min_relevance": 0.5}, "one text alone"),
@@ -228,13 +228,13 @@ def test_parts_that_cancel_out_are_told(library: Library) -> None:
         ({"text": "red", "parts": (Part("blue"),) * 33}, "33 parts"),
     ],
 )
-def test_contradictions_are_told(values: dict[str, Any], told: str) -> None:
-    with pytest.raises(BadQuery, match=told):
+def test_contradictions_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadQuery, match=message):
         Query(**values)
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({}, "part of a query is empty"),
         ({"text": "red", "id": 3}, "part of a query is empty"),
@@ -244,21 +244,21 @@ def test_contradictions_are_told(values: dict[str, Any], told: str) -> None:
         ({"text": "red", "weight": 101.0}, "weight 101"),
     ],
 )
-def test_unusable_parts_are_refused(values: dict[str, Any], told: str) -> None:
-    with pytest.raises(BadQuery, match=told):
+def test_unusable_parts_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadQuery, match=message):
         Part(**values)
 
 
-def test_a_query_tells_its_parts() -> None:
+def test_a_query_as_text_lists_its_parts() -> None:
     pixels = np.zeros((8, 8, 3), np.uint8)
     parts = (Part("snow", weight=0.5), Part("people", weight=-1), Part(pixels=pixels), Part(id=7))
     assert str(Query("a dog", parts=parts)) == ("a dog, +0.5 x snow, -1 x people, a photo, photo 7")
 
 
-# -- only some photos -------------------------------------------------------------------------
+# -- filters ----------------------------------------------------------------------------------
 
 
-def test_a_filter_asks_among_its_photos_alone(library: Library, squares: Path) -> None:
+def test_a_filter_limits_the_search_to_its_photos(library: Library, squares: Path) -> None:
     square(squares / "tall" / "red.png", "red", size=(10, 40))
     square(squares / "tall" / "blue.png", "blue", size=(10, 40))
     index(library, [squares])
@@ -268,7 +268,7 @@ def test_a_filter_asks_among_its_photos_alone(library: Library, squares: Path) -
     assert library.search(Query("red", where=Filter(min_width=10_000))).hits == ()
 
 
-def test_only_a_filter_gives_the_newest_first(library: Library, squares: Path) -> None:
+def test_a_filter_alone_gives_the_newest_first(library: Library, squares: Path) -> None:
     for year, colour in ((2001, "red"), (2015, "blue"), (2008, "green")):
         file = next(squares.rglob(f"{colour}.*"))
         moment = datetime(year, 6, 1).timestamp()
@@ -289,31 +289,31 @@ def test_only_a_filter_gives_the_newest_first(library: Library, squares: Path) -
 
 
 def test_pages_never_overlap_however_few_are_judged_at_a_time(tints: Path, tmp_path: Path) -> None:
-    """The regressor's order differs from the prefilter's, so that a careless page would repeat."""
+    """The regressor's order differs from the prefilter's: careless paging would repeat hits."""
     rng = np.random.default_rng(3)
     for number, colour in enumerate(rng.integers(0, 256, (60, 3)).tolist()):
         square(tmp_path / "many" / f"{number:02d}.png", tuple(colour))
     with Library.open(tmp_path / "judged", create=True, profile=str(tints)) as library:
         index(library, [tmp_path / "many"])
-        whole = library.search(Query("red", k=60, candidates=7)).hits
+        hits = library.search(Query("red", k=60, candidates=7)).hits
         for size in (1, 4, 9, 60):
             paged = [
                 hit.id
                 for start in range(0, 60, size)
                 for hit in library.search(Query("red", k=size, offset=start, candidates=7)).hits
             ]
-            assert paged == [hit.id for hit in whole]
-        assert len({hit.id for hit in whole}) == 60
+            assert paged == [hit.id for hit in hits]
+        assert len({hit.id for hit in hits}) == 60
 
 
-def test_a_least_relevance_reaches_beyond_the_first_candidates(tints: Path, tmp_path: Path) -> None:
+def test_min_relevance_searches_beyond_the_first_candidates(tints: Path, tmp_path: Path) -> None:
     for number in range(40):
         square(tmp_path / "many" / f"{number:02d}.png", (255, number, number))
     square(tmp_path / "many" / "blue.png", "blue")
     with Library.open(tmp_path / "judged", create=True, profile=str(tints)) as library:
         index(library, [tmp_path / "many"])
-        found = library.search(Query("red", k=100, candidates=8, min_relevance=0.8)).hits
-        assert len(found) == 40
+        hits = library.search(Query("red", k=100, candidates=8, min_relevance=0.8)).hits
+        assert len(hits) == 40
         paged = [
             hit.id
             for start in range(0, 50, 10)
@@ -321,11 +321,11 @@ def test_a_least_relevance_reaches_beyond_the_first_candidates(tints: Path, tmp_
                 Query("red", k=10, offset=start, candidates=8, min_relevance=0.8)
             ).hits
         ]
-        assert paged == [hit.id for hit in found]
+        assert paged == [hit.id for hit in hits]
 
 
 class Counted(Profile):
-    """The colour profile, which counts; relevance is as good as drawn by lot, photo by photo."""
+    """The colour profile, counting its calls; the relevance of a photo is random."""
 
     encoded = 0
     judged = 0
@@ -351,7 +351,7 @@ class Counted(Profile):
 
 
 @pytest.mark.parametrize(("k", "offset", "least"), [(14, 0, 0.8), (8, 5, 0.8), (3, 30, 0.6)])
-def test_reaching_further_encodes_once_and_judges_each_photo_once(
+def test_more_candidates_encode_once_and_judge_each_photo_once(
     new_library: NewLibrary, models: Profile, tmp_path: Path, k: int, offset: int, least: float
 ) -> None:
     for number in range(150):
@@ -361,21 +361,21 @@ def test_reaching_further_encodes_once_and_judges_each_photo_once(
     counted = Counted(models.folder, models.manifest)
     query = Query("red", k=k, offset=offset, candidates=20, min_relevance=least)
     answer = search(query, counted, library.index, library.catalog)
-    assert answer.candidates > 2 * 20  # it had to reach further than it began
+    assert answer.candidates > 2 * 20  # more than at first
     assert counted.encoded == 1
     assert counted.judged == answer.candidates
     deep = Query("red", k=150, candidates=20)
     every = search(deep, counted, library.index, library.catalog).hits
     fit = [hit for hit in every if hit.relevance is not None and hit.relevance >= least]
-    found = [(hit.id, hit.relevance, hit.similarity) for hit in answer.hits]
-    assert found == [(hit.id, hit.relevance, hit.similarity) for hit in fit[offset : offset + k]]
-    assert len(found) == k
+    page = [(hit.id, hit.relevance, hit.similarity) for hit in answer.hits]
+    assert page == [(hit.id, hit.relevance, hit.similarity) for hit in fit[offset : offset + k]]
+    assert len(page) == k
 
 
 # -- a library that others write to -----------------------------------------------------------
 
 
-def test_a_reader_that_lives_long_sees_what_others_indexed(
+def test_a_long_lived_reader_sees_what_others_indexed(
     library: Library, squares: Path, colours: Path
 ) -> None:
     with Library.open(library.folder) as reader:
@@ -385,12 +385,12 @@ def test_a_reader_that_lives_long_sees_what_others_indexed(
         reader.refresh()
         after = reader.search(Query("red", k=100)).hits
         assert len(after) == before + 1
-        held = reader.index
+        loaded = reader.index
         reader.refresh()
-        assert reader.index is held  # nothing changed: nothing is read again
+        assert reader.index is loaded  # nothing changed, so nothing is read again
 
 
-def test_where_nothing_is_asked_the_newest_photos_come(library: Library) -> None:
+def test_newest_returns_the_newest_photos(library: Library) -> None:
     every = [hit.id for hit in library.newest(k=100).hits]
     records = sorted(library.catalog.everything(), key=lambda r: (r.state.mtime_ns // 10**9, r.id))
     assert every == [record.id for record in reversed(records)]
@@ -400,31 +400,31 @@ def test_where_nothing_is_asked_the_newest_photos_come(library: Library) -> None
     assert page.among == len(library)
 
 
-def test_many_threads_may_ask_while_the_library_changes(
+def test_many_threads_can_search_while_the_library_changes(
     library: Library, squares: Path, colours: Path
 ) -> None:
     with Library.open(library.folder) as reader, ThreadPoolExecutor(8) as threads:
         stop = Event()
 
         def ask() -> set[int]:
-            found = set()
+            counts = set()
             while not stop.is_set():
-                found.add(len(reader.search(Query("red", k=100)).hits))
-            return found
+                counts.add(len(reader.search(Query("red", k=100)).hits))
+            return counts
 
-        asked = [threads.submit(ask) for _ in range(4)]
+        futures = [threads.submit(ask) for _ in range(4)]
         before = len(reader)
         for step in range(5):
             square(squares / f"more-{step}.png", (250, step, 5))
             index(library, [squares])
             reader.refresh()
         stop.set()
-        for answers in asked:
+        for answers in futures:
             assert answers.result() <= set(range(before, before + 6))
         assert len(reader.search(Query("red", k=100)).hits) == before + 5
 
 
-def test_a_photo_is_known_by_its_number(library: Library) -> None:
+def test_a_photo_is_looked_up_by_its_id(library: Library) -> None:
     number = colour_id(library, "red")
     assert library.photo(number).path.stem == "red"
     with pytest.raises(NothingFound, match="999"):

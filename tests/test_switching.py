@@ -1,7 +1,7 @@
-"""Another profile, or all photos anew: the library answers with the old one until the new is whole.
+"""Switching the profile: the library answers with the old one until the new one is complete.
 
-The two profiles call the same colours by the same words in spaces of their own: "red" finds the red
-square with either, and never where a text of one met a photo of the other.
+The two profiles know the same colours and words in different spaces. "red" finds the red square
+with either, and never if texts of one are compared with photos of the other.
 """
 
 import json
@@ -25,7 +25,7 @@ HALF_A_WRITE = -1
 
 
 class Stop:
-    """Ends a run after so many photos, as Ctrl-C does."""
+    """Ends a run after a number of photos, as Ctrl-C does."""
 
     def __init__(self, after: int) -> None:
         self._after = after
@@ -39,7 +39,7 @@ class Stop:
 
 @pytest.fixture
 def turned(tmp_path: Path) -> Path:
-    """A profile of another encoder, in a turned space: mixed, red texts find green photos."""
+    """A profile with another encoder, in a rotated space: red texts of the other find green."""
     folder = write_profile(tmp_path / "turned", "turned")
     tensors = load_file(folder / "alignment.safetensors")
     save_file(
@@ -64,7 +64,7 @@ def place(tmp_path: Path, squares: Path, colours: Path) -> Path:
 
 
 def begin(place: Path, profile: Path, roots: list[Path], after: int) -> Stop:
-    """A switch that is interrupted once that many photos are encoded."""
+    """Starts a switch that is interrupted after a number of photos."""
     stop = Stop(after)
     with Library.open(place, profile=str(profile), switch=True) as library:
         report = index(library, roots, Options(rebuild=True, batch_size=2, progress=stop))
@@ -79,7 +79,7 @@ def found(library: Library) -> dict[str, str]:
 RIGHT = {colour: colour for colour in COLOURS}
 
 
-def test_an_interrupted_switch_answers_as_before_and_is_gone_on_with(
+def test_an_interrupted_switch_answers_as_before_and_resumes(
     place: Path, squares: Path, turned: Path
 ) -> None:
     begin(place, turned, [squares], after=4)
@@ -90,7 +90,7 @@ def test_an_interrupted_switch_answers_as_before_and_is_gone_on_with(
         assert (info.switching, info.encoded) == (str(turned), 4)
         assert library.verify() == []
     done = Stop(100)
-    with Library.open(place, switch=True) as library:  # which profile is not to be said again
+    with Library.open(place, switch=True) as library:  # the profile need not be named again
         report = index(library, [squares], Options(rebuild=True, progress=done))
         assert (report.lacking, report.updated, done.totals) == (0, 4, {4})
         assert found(library) == RIGHT
@@ -102,7 +102,7 @@ def test_an_interrupted_switch_answers_as_before_and_is_gone_on_with(
     assert len(list(place.glob("vectors-*.faiss"))) == 1
 
 
-def test_readers_find_everything_while_photos_are_encoded_anew(
+def test_readers_find_everything_while_photos_are_encoded_again(
     place: Path, squares: Path, turned: Path
 ) -> None:
     answers = []
@@ -120,7 +120,7 @@ def test_readers_find_everything_while_photos_are_encoded_anew(
 
 def test_a_reader_never_mixes_two_profiles(place: Path, squares: Path, turned: Path) -> None:
     with Library.open(place) as early, Library.open(place) as late:
-        assert found(early) == RIGHT  # its vectors are loaded, those of the other not yet
+        assert found(early) == RIGHT  # the vectors of the old profile are loaded
         with Library.open(place, profile=str(turned), switch=True) as library:
             index(library, [squares], Options(rebuild=True))
         assert found(early) == RIGHT
@@ -146,7 +146,7 @@ def test_a_library_opened_to_be_switched_answers_nothing_before(place: Path, tur
         assert found(library) == RIGHT
 
 
-def test_an_alignment_learned_anew_needs_no_photo_encoded(
+def test_a_new_alignment_needs_no_photo_encoded(
     place: Path, squares: Path, colours: Path, tmp_path: Path
 ) -> None:
     trained = shutil.copytree(colours, tmp_path / "trained")
@@ -169,8 +169,8 @@ def test_an_alignment_learned_anew_needs_no_photo_encoded(
 def test_what_changes_during_a_switch_is_right_before_and_after(
     place: Path, squares: Path, turned: Path, colours: Path
 ) -> None:
-    begin(place, turned, [squares], after=8)  # all, and stopped before they could take over
-    square(next(squares.rglob("red.*")), "blue")  # the old profile sees it when it indexes
+    begin(place, turned, [squares], after=8)  # all, but stopped before the switch
+    square(next(squares.rglob("red.*")), "blue")  # the old profile sees it at the next indexing
     square(squares / "new.png", (250, 5, 5))
     with Library.open(place) as library:
         assert library.profile.name == "colours"
@@ -179,13 +179,13 @@ def test_what_changes_during_a_switch_is_right_before_and_after(
     done = Stop(100)
     with Library.open(place, profile=str(turned), switch=True) as library:
         index(library, [squares], Options(rebuild=True, progress=done))
-        assert done.totals == {2}  # what the earlier run encoded of the others stands
+        assert done.totals == {2}  # the earlier run encoded the others
         assert library.search("red", k=1).hits[0].path.stem == "new"
         assert {hit.path.stem for hit in library.search("blue", k=2).hits} == {"red", "blue"}
         assert library.verify() == []
 
 
-def test_a_third_profile_begins_from_nothing(
+def test_a_third_profile_starts_from_the_beginning(
     place: Path, squares: Path, turned: Path, tints: Path
 ) -> None:
     begin(place, turned, [squares], after=4)
@@ -226,7 +226,7 @@ def test_photos_out_of_reach_keep_a_library_from_switching(
         assert library.verify() == []
 
 
-def test_a_profile_that_was_made_anew_of_other_models_finds_nothing_false(
+def test_a_profile_rebuilt_from_other_models_finds_nothing_wrong(
     place: Path, squares: Path, colours: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
     profile = shutil.copytree(colours, tmp_path / "profile")
@@ -283,7 +283,7 @@ def test_a_switch_killed_at_any_call_leaves_one_whole_profile(
     kept, names = 0, set()
     for at in range(1, calls + 1, step):
         if switch(at) == 0:
-            continue  # a call that half a write cannot be made of
+            continue  # this call cannot be cut in half
         with Library.open(workplace.library) as library:
             names.add(library.profile.name)
             assert found(library) == RIGHT, at
@@ -295,4 +295,4 @@ def test_a_switch_killed_at_any_call_leaves_one_whole_profile(
             assert found(library) == RIGHT, at
             assert library.verify() == [], at
     assert names == {"colours", "turned"}  # some were killed before the change, some after
-    assert kept  # and what was encoded before the former is gone on with
+    assert kept  # and a switch killed before it resumes

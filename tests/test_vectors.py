@@ -1,10 +1,11 @@
-"""The vector index against brute force: whatever was added, replaced and removed."""
+"""The vector index compared with brute force, after any additions and removals."""
 
 import hashlib
 import subprocess
 import sys
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ def unit_rows(seed: int, count: int, dimension: int = DIMENSION) -> Floats:
 
 
 def clustered(seed: int, count: int, dimension: int) -> Floats:
-    """Unit rows around a few hundred centres, as photos of the same things lie."""
+    """Unit rows around a few hundred centres, like vectors of photos of the same things."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(99).normal(size=(300, dimension))  # the same for every seed
     rows = centres[rng.integers(300, size=count)] + 0.5 * rng.normal(size=(count, dimension))
@@ -35,26 +36,26 @@ def clustered(seed: int, count: int, dimension: int) -> Floats:
 
 
 def built(ids: Ids, vectors: Floats, probes: Floats) -> VectorIndex:
-    """An index of vectors that come in batches, as those of a library do."""
+    """An index built in batches, as a library's is."""
     batches = ((ids[at : at + 700], vectors[at : at + 700]) for at in range(0, len(ids), 700))
     return VectorIndex.build(vectors.shape[1], len(ids), batches, probes)
 
 
-def best(held: dict[int, Floats], query: Floats, k: int) -> list[float]:
+def best(stored: dict[int, Floats], query: Floats, k: int) -> list[float]:
     """The true ``k`` largest cosines, by brute force."""
-    cosines = np.stack(list(held.values())).astype(np.float64) @ query.astype(np.float64)
+    cosines = np.stack(list(stored.values())).astype(np.float64) @ query.astype(np.float64)
     return sorted(cosines, reverse=True)[:k]
 
 
 class Machine(RuleBasedStateMachine):
-    """Any sequence of changes leaves the index equal to a dictionary."""
+    """After any changes, the index equals a dictionary."""
 
     limit = EXACT_LIMIT
     tolerance = 1e-5
 
     def __init__(self) -> None:
         super().__init__()
-        self.held: dict[int, Floats] = {}
+        self.stored: dict[int, Floats] = {}
         self.index = VectorIndex(DIMENSION)
 
     @initialize(count=st.integers(0, 120), seed=st.integers(0, 2**32 - 1))
@@ -64,7 +65,7 @@ class Machine(RuleBasedStateMachine):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pixquery.engine.vectors, "EXACT_LIMIT", self.limit)
             self.index = built(ids, vectors, np.eye(DIMENSION, dtype=np.float32))
-        self.held = dict(zip(ids.tolist(), vectors, strict=True))
+        self.stored = dict(zip(ids.tolist(), vectors, strict=True))
 
     @rule(
         ids=st.lists(st.integers(0, 10_200), unique=True, max_size=20),
@@ -73,61 +74,61 @@ class Machine(RuleBasedStateMachine):
     def add_new_ones(self, ids: list[int], seed: int) -> None:
         self._add(ids, seed)
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.stored)
     @rule(data=st.data(), seed=st.integers(0, 2**32 - 1))
     def replace(self, data: st.DataObject, seed: int) -> None:
-        known = st.sampled_from(sorted(self.held))
+        known = st.sampled_from(sorted(self.stored))
         self._add(data.draw(st.lists(known, unique=True, max_size=20)), seed)
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.stored)
     @rule(data=st.data(), strangers=st.lists(st.integers(20_000, 20_100), max_size=3))
     def remove(self, data: st.DataObject, strangers: list[int]) -> None:
-        some = data.draw(st.lists(st.sampled_from(sorted(self.held)), max_size=30)) + strangers
-        self.index.remove(np.array(some, np.int64))
-        for each in some:
-            self.held.pop(each, None)
+        ids = data.draw(st.lists(st.sampled_from(sorted(self.stored)), max_size=30)) + strangers
+        self.index.remove(np.array(ids, np.int64))
+        for each in ids:
+            self.stored.pop(each, None)
 
     @rule()
     def remove_everything(self) -> None:
-        self.index.remove(np.array(sorted(self.held), np.int64))
-        self.held.clear()
+        self.index.remove(np.array(sorted(self.stored), np.int64))
+        self.stored.clear()
 
     @rule(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 300))
     def search(self, seed: int, k: int) -> None:
         queries = unit_rows(seed, 3)
         found = self.index.search(queries, k)
-        wanted = min(k, len(self.held))
+        wanted = min(k, len(self.stored))
         assert found.ids.shape == found.similarities.shape == (3, wanted)
         for query, ids, similarities in zip(queries, *found, strict=True):
-            assert set(ids.tolist()) <= self.held.keys()  # so never -1
+            assert set(ids.tolist()) <= self.stored.keys()  # so none is -1
             assert len(set(ids.tolist())) == wanted
             assert (np.diff(similarities) <= 0).all()
             for one, similarity in zip(ids.tolist(), similarities, strict=True):
-                assert similarity == pytest.approx(self.held[one] @ query, abs=self.tolerance)
+                assert similarity == pytest.approx(self.stored[one] @ query, abs=self.tolerance)
             if wanted and self.is_exact_for(wanted):
-                truth = best(self.held, query, wanted)
+                truth = best(self.stored, query, wanted)
                 assert similarities == pytest.approx(truth, abs=self.tolerance)
 
     def is_exact_for(self, wanted: int) -> bool:
-        return self.index.kind == "exact" or wanted == len(self.held)
+        return self.index.kind == "exact" or wanted == len(self.stored)
 
     @invariant()
     def holds_the_same(self) -> None:
-        assert len(self.index) == len(self.held)
-        assert self.index.ids().tolist() == sorted(self.held)
-        if self.held:
-            ids = np.array(list(self.held), np.int64)
-            wanted = np.stack(list(self.held.values()))
+        assert len(self.index) == len(self.stored)
+        assert self.index.ids().tolist() == sorted(self.stored)
+        if self.stored:
+            ids = np.array(list(self.stored), np.int64)
+            wanted = np.stack(list(self.stored.values()))
             assert np.abs(self.index.vectors(ids) - wanted).max() < self.tolerance
 
     def _add(self, ids: list[int], seed: int) -> None:
         vectors = unit_rows(seed, len(ids))
         self.index.add(np.array(ids, np.int64), vectors)
-        self.held.update(zip(ids, vectors, strict=True))
+        self.stored.update(zip(ids, vectors, strict=True))
 
 
 class InvertedMachine(Machine):
-    """The same for the inverted file, which here begins at a few dozen vectors."""
+    """The same for the inverted file, which is used for a few dozen vectors here."""
 
     limit = 30
     tolerance = 1e-3  # half precision
@@ -139,12 +140,12 @@ TestInverted = InvertedMachine.TestCase
 TestInverted.settings = hypothesis_settings(max_examples=15, stateful_step_count=15)
 
 
-def test_letting_go_of_an_inverted_file_does_no_harm() -> None:
-    # FAISS frees memory by rules of its own, and a mistake there ends the whole process.
+def test_deleting_an_inverted_file_does_no_harm() -> None:
+    # FAISS has its own rules of ownership, and a mistake there crashes the process.
     program = """
 import gc
 import numpy as np
-import engine.vectors as v
+import pixquery.engine.vectors as v
 ids = np.arange(v.EXACT_LIMIT + 1)
 rows = np.random.default_rng(0).normal(size=(len(ids), 4)).astype(np.float32)
 rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -164,6 +165,17 @@ for _ in range(3):
     assert done.returncode == 0, done.stderr.decode()
 
 
+def test_a_search_leaves_the_threads_of_its_caller_alone() -> None:
+    index = built(np.arange(3, dtype=np.int64), unit_rows(0, 3), np.eye(6, dtype=np.float32))
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(2)
+    try:
+        index.search(unit_rows(1, 1), 2)
+        assert faiss.omp_get_max_threads() == 2
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def large() -> tuple[Ids, Floats, VectorIndex]:
     ids = np.arange(EXACT_LIMIT + 5_000, dtype=np.int64) * 3 + 7
@@ -179,18 +191,18 @@ def recall(index: VectorIndex, ids: Ids, vectors: Floats, queries: Floats, depth
     )
 
 
-def test_many_vectors_are_searched_by_lists_and_hardly_one_is_missed(
+def test_an_inverted_file_misses_hardly_any_vector(
     large: tuple[Ids, Floats, VectorIndex],
 ) -> None:
     ids, vectors, index = large
     assert index.kind.startswith("inverted file")
     assert len(index) == len(ids)
-    # Fresh queries of the same kind; the index was tuned on others.
+    # New queries of the same kind: the index was tuned on others.
     assert recall(index, ids, vectors, clustered(2, 300, 24), 100) >= 0.99
     assert recall(index, ids, vectors, clustered(1, 256, 24), 100) >= 0.993
 
 
-def test_asking_for_more_than_the_searched_lists_hold_gives_all(
+def test_a_k_beyond_the_searched_lists_gives_all(
     large: tuple[Ids, Floats, VectorIndex],
 ) -> None:
     ids, _, index = large
@@ -220,13 +232,13 @@ def test_the_inverted_file_survives_the_disk(
     assert np.abs(loaded.vectors(ids[:5]) - vectors[5:10]).max() < 1e-3
 
 
-def test_building_says_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+def test_building_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     ids = np.arange(EXACT_LIMIT + 1, dtype=np.int64)
     built(ids, clustered(5, len(ids), 8), clustered(6, 16, 8))
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_rung_follows_the_number_of_vectors() -> None:
+def test_the_kind_follows_the_number_of_vectors() -> None:
     small = built(
         np.arange(10, dtype=np.int64), unit_rows(0, 10), np.eye(DIMENSION, dtype=np.float32)
     )
@@ -250,7 +262,7 @@ def test_an_inverted_file_that_shrinks_a_lot_is_outgrown() -> None:
 
 @given(count=st.integers(0, 30), k=st.integers(1, 100))
 @hypothesis_settings(max_examples=30)
-def test_k_above_the_size_gives_what_there_is(count: int, k: int) -> None:
+def test_k_above_the_size_gives_all(count: int, k: int) -> None:
     index = built(
         np.arange(count, dtype=np.int64), unit_rows(count, count), np.eye(6, dtype=np.float32)
     )
@@ -285,21 +297,21 @@ def test_a_saved_index_is_the_same(saved: tuple[Path, str]) -> None:
 @hypothesis_settings(max_examples=50)
 def test_one_flipped_bit_is_refused(saved: tuple[Path, str], place: int, bit: int) -> None:
     file, sha256 = saved
-    whole = file.read_bytes()
-    damaged = bytearray(whole)
-    damaged[place % len(whole)] ^= 1 << bit
+    content = file.read_bytes()
+    damaged = bytearray(content)
+    damaged[place % len(content)] ^= 1 << bit
     try:
         file.write_bytes(damaged)
         with pytest.raises(LibraryDamaged, match="checksum"):
             VectorIndex.load(file, sha256=sha256)
     finally:
-        file.write_bytes(whole)
+        file.write_bytes(content)
 
 
-@pytest.mark.parametrize("left", [0, 1, 100])
-def test_a_truncated_file_is_refused(saved: tuple[Path, str], left: int) -> None:
+@pytest.mark.parametrize("length", [0, 1, 100])
+def test_a_truncated_file_is_refused(saved: tuple[Path, str], length: int) -> None:
     file, sha256 = saved
-    file.write_bytes(file.read_bytes()[:left])
+    file.write_bytes(file.read_bytes()[:length])
     with pytest.raises(LibraryDamaged):
         VectorIndex.load(file, sha256=sha256)
 
@@ -309,13 +321,13 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         VectorIndex.load(tmp_path / "none.faiss", sha256="")
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageFailed, match=r"v\.faiss"):
         VectorIndex(DIMENSION).save(tmp_path / "file" / "v.faiss")
 
 
-def test_a_failed_save_leaves_the_old_file_and_no_rest(saved: tuple[Path, str]) -> None:
+def test_a_failed_save_leaves_only_the_old_file(saved: tuple[Path, str]) -> None:
     resource = pytest.importorskip("resource", reason="file size limits are a thing of POSIX")
     file, sha256 = saved
     larger = VectorIndex(DIMENSION)
@@ -331,7 +343,7 @@ def test_a_failed_save_leaves_the_old_file_and_no_rest(saved: tuple[Path, str]) 
     assert list(file.parent.iterdir()) == [file]
 
 
-# -- among some -------------------------------------------------------------------------------
+# -- searches among given ids, and within a cosine --------------------------------------------
 
 
 @given(
@@ -342,32 +354,32 @@ def test_a_failed_save_leaves_the_old_file_and_no_rest(saved: tuple[Path, str]) 
     limit=st.sampled_from([20, EXACT_LIMIT]),
 )
 @hypothesis_settings(max_examples=300)
-def test_a_search_among_some_equals_brute_force(
+def test_a_search_among_given_ids_equals_brute_force(
     seed: int, count: int, share: float, k: int, limit: int
 ) -> None:
-    """However few they are and wherever they lie; unknown ids are passed over."""
+    """However few they are and wherever they lie; unknown ids are ignored."""
     rng = np.random.default_rng(seed)
     ids = rng.choice(5_000, count, replace=False).astype(np.int64)
     vectors = unit_rows(seed, count)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pixquery.engine.vectors, "EXACT_LIMIT", limit)
         index = built(ids, vectors, np.eye(DIMENSION, dtype=np.float32))
-    some = np.sort(ids[rng.random(count) < share])
-    among = np.union1d(some, rng.choice(6_000, 5).astype(np.int64))
-    held = {int(i): v for i, v in zip(ids, vectors, strict=True) if i in set(among.tolist())}
+    known = np.sort(ids[rng.random(count) < share])
+    among = np.union1d(known, rng.choice(6_000, 5).astype(np.int64))
+    stored = {int(i): v for i, v in zip(ids, vectors, strict=True) if i in set(among.tolist())}
     queries = unit_rows(seed + 1, 2)
     found = index.search(queries, k, among=among)
-    assert found.ids.shape == found.similarities.shape == (2, min(k, len(held)))
+    assert found.ids.shape == found.similarities.shape == (2, min(k, len(stored)))
     for row, query in enumerate(queries):
-        assert set(found.ids[row].tolist()) <= held.keys()
+        assert set(found.ids[row].tolist()) <= stored.keys()
         assert len(set(found.ids[row].tolist())) == found.ids.shape[1]
-        if held:
-            wanted = best(held, query, k)
+        if stored:
+            wanted = best(stored, query, k)
             assert found.similarities[row] == pytest.approx(wanted, abs=2e-3)
 
 
 @pytest.mark.parametrize("limit", [EXACT_LIMIT, 100])
-def test_all_that_lie_within_a_cosine_are_found(
+def test_within_finds_all_vectors_above_a_cosine(
     limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pixquery.engine.vectors, "EXACT_LIMIT", limit)
@@ -391,8 +403,8 @@ def test_all_that_lie_within_a_cosine_are_found(
     assert len(index.within(queries[:0], 0.75).ids) == 0
 
 
-def test_a_file_that_is_no_index_is_told_whatever_its_checksum_says(tmp_path: Path) -> None:
-    """As one is that a writer replaces between the look at its bytes and their reading."""
+def test_a_file_that_is_no_index_is_refused_whatever_its_checksum(tmp_path: Path) -> None:
+    """A writer may replace the file after its bytes are checked and before they are read."""
     file = tmp_path / "vectors.faiss"
     file.write_bytes(b"nothing of the kind")
     with pytest.raises(LibraryDamaged, match="cannot be read"):

@@ -1,4 +1,4 @@
-"""What people type, and what is meant."""
+"""What people type, and the values that it means."""
 
 from datetime import datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_times(text: str, begin: tuple[int, ...] | None, end: tuple[int, ...] | 
 @pytest.mark.parametrize(
     "text", ["", "..", "summer", "2023-13", "2023-02-30", "0000", "23", "2023...2024", "2023-1-1-1"]
 )
-def test_what_is_no_time_is_told_with_right_ones(text: str) -> None:
+def test_a_wrong_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(BadQuery, match=r"is no time: write 2023, 2023-07"):
         wording.period(text)
 
@@ -67,7 +67,7 @@ def test_places() -> None:
         "nan,0",
     ],
 )
-def test_what_is_no_place_is_told_with_a_right_one(text: str) -> None:
+def test_a_wrong_place_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadQuery, match=r"is no place: .*48\.21,16\.37,5"):
         wording.near(text)
 
@@ -86,7 +86,7 @@ def test_formats(text: str, name: str) -> None:
     assert wording.format_name(text) == name
 
 
-def test_an_unknown_format_is_told_with_the_known() -> None:
+def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     with pytest.raises(BadQuery, match="no format 'psd': choose one of JPEG, PNG"):
         wording.format_name("psd")
 
@@ -110,7 +110,7 @@ def test_a_folder_must_be_one_of_the_library() -> None:
     roots = [RootSummary(Path("/photos/2020"), 3)]
     for place in ("/photos/2020", "/photos/2020/may", "/photos"):
         assert wording.root_among(Path(place), roots) == Path(place)
-    with pytest.raises(BadQuery, match="/music is none of the library's: they are /photos/2020"):
+    with pytest.raises(BadQuery, match=r"/music is not in the library: .* /photos/2020"):
         wording.root_among(Path("/music"), roots)
     with pytest.raises(BadQuery, match="none yet"):
         wording.root_among(Path("/music"), [])

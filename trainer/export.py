@@ -6,7 +6,6 @@ comes in 8-bit integers for processors without bfloat16. The shipped profile's w
 that PyPI packages carry; other people's models come through ``trainer/adopting/networks.py``.
 """
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import io
@@ -27,6 +26,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import BadData, ProfileDamaged
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.profile import MANIFEST
@@ -126,7 +126,7 @@ def source_file(source: dict[str, str]) -> Path:
             "which is not installed: pip install 'pixquery[train]'"
         )
     file = Path(spec.origin).parent / inside
-    found = _sha256(file)
+    found = sha256_of(file)
     if found != source["sha256"]:
         raise ProfileDamaged(
             f"{file} has the sha256 {found}, not {source['sha256']}: "
@@ -166,7 +166,7 @@ def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
         *(manifest[part] for part in ("alignment", "relevance") if part in manifest),
     ]
     files = {
-        name: {"bytes": (out / name).stat().st_size, "sha256": _sha256(out / name)}
+        name: {"bytes": (out / name).stat().st_size, "sha256": sha256_of(out / name)}
         for name in named
     }
     text = json.dumps({**manifest, "files": files}, indent=2) + "\n"
@@ -344,7 +344,3 @@ def _manifest() -> dict[str, Any]:
 def made_with(*packages: str) -> dict[str, str]:
     """The installed versions of packages."""
     return {package: importlib.metadata.version(package) for package in packages}
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

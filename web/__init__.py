@@ -1,1 +1,1 @@
-"""The gallery in the browser, and the API that it and other programs ask."""
+"""The gallery, the REST API that it and other programs use, and the MCP server."""

@@ -1,4 +1,4 @@
-"""What the server answers, as JSON."""
+"""The server's answers, as JSON."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,19 +13,20 @@ from pixquery.web.pictures import version_of
 from pixquery.web.reader import Contents
 
 _VERSION = (
-    "Another where the photo's content is another: pictures that are asked for with it as `of` may "
-    "be kept for ever."
+    "Changes with the photo's content. Pictures requested with it as `of` may be cached for ever."
 )
+_LOCAL = "Only for clients on the server's own computer."
+_CLOCK = "ISO 8601, by the camera's clock, without a time zone."
 
 
 class Error(BaseModel):
-    """Why a request was not done."""
+    """Why a request was refused."""
 
-    error: str = Field(description="One sentence.")
+    error: str = Field(description="A sentence.")
 
 
 class Health(BaseModel):
-    """That the server is there."""
+    """Whether the server is running."""
 
     status: str
 
@@ -35,24 +36,24 @@ class Photo(BaseModel):
 
     rank: int = Field(description="From 1.")
     id: int
-    name: str = Field(description="Of the file.")
-    path: str | None = Field(None, description="For clients on the server's own computer.")
+    name: str = Field(description="Name of the file.")
+    path: str | None = Field(None, description=_LOCAL)
     version: str = Field(description=_VERSION)
     relevance: float | None = Field(
-        description="What people would judge of photo and text, from 0 to 1; null where the query "
-        "is more than one text."
+        description="How well people would say that the photo fits the text, from 0 to 1; null "
+        "unless the query is a single text."
     )
     similarity: float | None = Field(
-        description="Cosine, from -1 to 1; null where nothing was described."
+        description="Cosine, from -1 to 1; null if the query has neither text nor photo."
     )
-    width: int = Field(description="In pixels, as seen upright.")
+    width: int = Field(description="In pixels, with the photo upright.")
     height: int
     modified: datetime
-    taken: str | None = Field(description="ISO 8601 by the camera's clock, without a zone.")
+    taken: str | None = Field(description=_CLOCK)
 
 
-class Spent(BaseModel):
-    """Where the time of a query went, in milliseconds."""
+class Timings(BaseModel):
+    """How long each stage of a query took, in milliseconds."""
 
     encode: float
     prefilter: float
@@ -60,17 +61,19 @@ class Spent(BaseModel):
     total: float
 
 
-class Found(BaseModel):
+class SearchPage(BaseModel):
     """One page of an answer, best first."""
 
-    query: str = Field(description="In words, whatever it is made of.")
+    query: str = Field(description="The query in words, whatever its parts.")
     profile: str
-    among: int = Field(description="How many photos were asked: all, or those of the filters.")
-    candidates: int = Field(description="How many photos were judged.")
-    judged: bool = Field(description="Whether relevance was predicted, and orders the hits.")
+    among: int = Field(
+        description="Number of photos searched: all, or those that match the filters."
+    )
+    candidates: int = Field(description="Number of photos compared with the query.")
+    judged: bool = Field(description="Whether the hits have a relevance and are ordered by it.")
     hits: list[Photo]
-    next: int | None = Field(description="The offset of the next page, if there is one.")
-    milliseconds: Spent
+    next: int | None = Field(description="Offset of the next page; null on the last.")
+    milliseconds: Timings
 
 
 class Place(BaseModel):
@@ -81,20 +84,20 @@ class Place(BaseModel):
 
 
 class Details(BaseModel):
-    """All that is known of a photo."""
+    """Everything known about a photo."""
 
     id: int
     name: str
-    path: str | None = Field(None, description="For clients on the server's own computer.")
+    path: str | None = Field(None, description=_LOCAL)
     version: str = Field(description=_VERSION)
-    root: int | None = Field(description="Number of the library's folder that it lies in.")
-    folder: str = Field(description="Its folder below that one; empty for that one itself.")
+    root: int | None = Field(description="Number of the library's folder that contains the photo.")
+    folder: str = Field(description="Path of its folder below that folder; may be empty.")
     width: int
     height: int
     bytes: int
     format: str
     camera: str
-    taken: str | None = Field(description="ISO 8601 by the camera's clock, without a zone.")
+    taken: str | None = Field(description=_CLOCK)
     modified: datetime
     place: Place | None
 
@@ -102,58 +105,58 @@ class Details(BaseModel):
 class Root(BaseModel):
     """A folder of the library."""
 
-    number: int = Field(description="From 1; what the parameter `root` asks for.")
+    number: int = Field(description="From 1; the value of the parameter `root`.")
     name: str
     images: int
 
 
-class Named(BaseModel):
-    """A format or a camera, and how many photos the filter of that name lets through."""
+class NamedCount(BaseModel):
+    """A format or camera, and the number of photos that match its filter."""
 
     name: str
     images: int
 
 
-class Year(BaseModel):
-    """Photos of a year, by the camera's clock."""
+class YearCount(BaseModel):
+    """Number of photos taken in a year, by the camera's clock."""
 
     year: int
     images: int
 
 
-class LibraryTold(BaseModel):
-    """What the library holds."""
+class LibraryContents(BaseModel):
+    """What the library contains."""
 
     name: str
-    folder: str | None = Field(None, description="For clients on the server's own computer.")
+    folder: str | None = Field(None, description=_LOCAL)
     images: int
     roots: list[Root]
     profile: str
-    formats: list[Named]
-    cameras: list[Named]
-    years: list[Year]
+    formats: list[NamedCount]
+    cameras: list[NamedCount]
+    years: list[YearCount]
     updated: str | None
 
 
-def found(
+def search_page(
     answer: Answer,
     records: Mapping[int, ImageRecord],
     *,
     judged: bool,
     following: int | None,
     local: bool,
-) -> Found:
-    """An answer of the engine, with the paths that a client may know.
+) -> SearchPage:
+    """One page of an answer of the engine.
 
     Args:
-        answer: The engine's.
-        records: Of its hits' photos, by their ids.
+        answer: From the engine.
+        records: Records of the hits' photos by id.
         judged: Whether relevance was predicted.
-        following: The offset of the next page, if there is one.
-        local: Whether the client may know where files lie on this computer.
+        following: Offset of the next page, if there is one.
+        local: Whether the client may see paths on this computer.
     """
-    spent = answer.milliseconds
-    return Found(
+    stages = answer.milliseconds
+    return SearchPage(
         query=answer.query,
         profile=answer.profile,
         among=answer.among,
@@ -161,11 +164,11 @@ def found(
         judged=judged,
         hits=[_photo(hit, records.get(hit.id), local=local) for hit in answer.hits],
         next=following,
-        milliseconds=Spent(
-            encode=round(spent.encode, 2),
-            prefilter=round(spent.prefilter, 2),
-            rerank=round(spent.rerank, 2),
-            total=round(spent.total, 2),
+        milliseconds=Timings(
+            encode=round(stages.encode, 2),
+            prefilter=round(stages.prefilter, 2),
+            rerank=round(stages.rerank, 2),
+            total=round(stages.total, 2),
         ),
     )
 
@@ -174,8 +177,8 @@ def _photo(hit: Hit, record: ImageRecord | None, *, local: bool) -> Photo:
     return Photo(
         rank=hit.rank,
         id=hit.id,
-        name=legible(hit.path.name),
-        **_where(hit.path, local=local),
+        name=valid(hit.path.name),
+        **_path(hit.path, local=local),
         version=version_of(record) if record else "",
         relevance=None if hit.relevance is None else round(hit.relevance, 4),
         similarity=None if hit.similarity is None else round(hit.similarity, 4),
@@ -186,14 +189,14 @@ def _photo(hit: Hit, record: ImageRecord | None, *, local: bool) -> Photo:
     )
 
 
-def _where(path: Path, *, local: bool) -> dict[str, Any]:
-    return {"path": legible(path)} if local else {}
+def _path(path: Path, *, local: bool) -> dict[str, Any]:
+    return {"path": valid(path)} if local else {}
 
 
 def details(
     record: ImageRecord, roots: Sequence[RootSummary], modified: datetime, *, local: bool
 ) -> Details:
-    """All that is known of a photo, with the paths that a client may know."""
+    """Everything known about a photo. Only local clients see its path."""
     number, folder = next(
         (
             (number, str(record.path.parent.relative_to(root.path)))
@@ -204,11 +207,11 @@ def details(
     )
     return Details(
         id=record.id,
-        name=legible(record.path.name),
-        **_where(record.path, local=local),
+        name=valid(record.path.name),
+        **_path(record.path, local=local),
         version=version_of(record),
         root=number,
-        folder="" if folder == "." else legible(folder),
+        folder="" if folder == "." else valid(folder),
         width=record.width,
         height=record.height,
         bytes=record.state.size,
@@ -220,49 +223,45 @@ def details(
     )
 
 
-def library(contents: Contents, *, local: bool) -> LibraryTold:
-    """What a library holds, with the paths that a client may know."""
+def library(contents: Contents, *, local: bool) -> LibraryContents:
+    """What a library contains. Only local clients see its folder."""
     facets = contents.facets
 
-    def named(tallies: tuple[Tally, ...]) -> list[Named]:
-        return [Named(**tally._asdict()) for tally in tallies]
+    def named(tallies: tuple[Tally, ...]) -> list[NamedCount]:
+        return [NamedCount(**tally._asdict()) for tally in tallies]
 
-    return LibraryTold(
-        name=legible(contents.folder.name),
-        **({"folder": legible(contents.folder)} if local else {}),
+    return LibraryContents(
+        name=valid(contents.folder.name),
+        **({"folder": valid(contents.folder)} if local else {}),
         images=sum(root.images for root in contents.roots),
         roots=[
-            Root(number=number, name=legible(_called(root.path)), images=root.images)
+            Root(number=number, name=valid(root.path.name or root.path), images=root.images)
             for number, root in enumerate(contents.roots, 1)
         ],
         profile=contents.profile,
         formats=named(facets.formats),
-        cameras=named(_let_through(facets.cameras)),
-        years=[Year(year=int(tally.name), images=tally.images) for tally in facets.years],
+        cameras=named(_matched(facets.cameras)),
+        years=[YearCount(year=int(tally.name), images=tally.images) for tally in facets.years],
         updated=contents.updated,
     )
 
 
-def _let_through(cameras: Sequence[Tally]) -> tuple[Tally, ...]:
-    """As many photos of each as its filter finds, which takes a part of a name for the whole."""
+def _matched(cameras: Sequence[Tally]) -> tuple[Tally, ...]:
+    """Cameras with the number of photos that their filter, which compares parts of names, finds."""
 
-    def found(name: str) -> int:
-        return sum(one.images for one in cameras if name.casefold() in one.name.casefold())
+    def matches(name: str) -> int:
+        return sum(other.images for other in cameras if name.casefold() in other.name.casefold())
 
-    return tuple(Tally(camera.name, found(camera.name)) for camera in cameras)
-
-
-def _called(root: Path) -> str:
-    return root.name or str(root)
+    return tuple(Tally(camera.name, matches(camera.name)) for camera in cameras)
 
 
-def legible(path: PurePath | str) -> str:
-    """A path as valid Unicode, which a file's name need not be."""
+def valid(path: PurePath | str) -> str:
+    """A path as valid Unicode. Unlike ``legible`` it keeps all else, which JSON escapes itself."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def described(**statuses: str) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a route, for the API's document: ``_404="why"``."""
+    """The refusals of a route for the OpenAPI document, as ``_404="Why."``."""
     return {
         int(status[1:]): {"model": Error, "description": why} for status, why in statuses.items()
     }

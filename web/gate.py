@@ -1,4 +1,4 @@
-"""A gate before work that takes long: a few work, some wait, and the rest are turned away."""
+"""A bounded queue for slow work: a few requests run, some wait, and the rest are refused."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,27 +11,27 @@ _Result = TypeVar("_Result")
 
 
 class Gate:
-    """Runs work in threads of its own, so that the event loop never waits for it.
+    """Runs work in its own threads, so that the event loop never waits for it.
 
-    Work is what holds a place, not a connection: a client that sends or reads slowly holds none.
+    A place is taken by work, not by a connection: a client that sends or reads slowly takes none.
 
     Attributes:
-        name: What is done behind it.
-        inside: How many work or wait.
+        name: Name of the work.
+        inside: Number of requests that run or wait.
     """
 
     def __init__(self, name: str, *, threads: int, waiting: int) -> None:
-        """Lets ``threads`` work at once and ``waiting`` more wait."""
+        """Runs ``threads`` requests at once and lets ``waiting`` more wait."""
         self.name = name
         self.inside = 0
         self._most = threads + waiting
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, work: Callable[[], _Result]) -> _Result:
-        """What ``work`` returns or raises.
+        """Returns what ``work`` returns, and raises what it raises.
 
         Raises:
-            Refusal: Too many wait already.
+            Refusal: Too many requests are waiting.
         """
         if self.inside >= self._most:
             raise busy()
@@ -42,5 +42,5 @@ class Gate:
             self.inside -= 1
 
     def close(self) -> None:
-        """Lets what is at work end, and nothing begin."""
+        """Lets running work finish, and cancels work that waits."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Who may ask, and the headers that keep answers from doing harm in a browser."""
+"""Access to the server, and the headers that protect browsers from its answers."""
 
 import hmac
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pixquery.web.refusals import Refusal
 _COOKIE = "pixquery"
 _COOKIE_SECONDS = 30 * 24 * 3600
 _OPEN = "/healthz"
-"""What tells nothing, and needs no token."""
+"""The one address that reveals nothing and needs no token."""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; "
@@ -27,25 +27,25 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-# A page of ours leads on to the next: the browser would not send a strict cookie where another
-# site's link led to us.
+# The token is exchanged for a cookie on a page of its own, which leads on to the gallery: browsers
+# do not send a strict cookie with a request that a link on another site started.
 _WELCOME = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>pixquery</title>'
-    '<meta http-equiv="refresh" content="0;url=./"><p><a href="./">Go on to the photos</a></p>'
+    '<meta http-equiv="refresh" content="0;url=./"><p><a href="./">Continue to the photos</a></p>'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Who may ask."""
+    """Who may use the server."""
 
     token: str = ""
-    """What clients must show; empty lets all of this computer ask."""
+    """What clients must send; if empty, only this computer may use the server."""
 
     def shown(self, headers: Headers) -> bool:
-        """Whether a request shows the token."""
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and self.fits(given.strip()):
+        """Whether a request carries the token or its cookie."""
+        kind, _, credentials = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and self.fits(credentials.strip()):
             return True
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
@@ -53,17 +53,17 @@ class Rules:
             return False
         return cookie is not None and _same(cookie.value, self.cookie)
 
-    def fits(self, given: str) -> bool:
-        """Whether it is the token, found out in a time that tells nothing."""
-        return _same(given, self.token)
+    def fits(self, token: str) -> bool:
+        """Whether this is the token, compared in constant time."""
+        return _same(token, self.token)
 
     @property
     def cookie(self) -> str:
-        """What a browser keeps in place of the token."""
+        """What a browser stores instead of the token."""
         return hmac.new(self.token.encode(), b"pixquery cookie", "sha256").hexdigest()
 
     def local(self, scope: Scope) -> bool:
-        """Whether a client is on this computer and no token stands between: it may see paths."""
+        """Whether a client may see paths: it is on this computer, and the server needs no token."""
         client = scope.get("client")
         forwarded = any(
             name in (b"forwarded", b"x-forwarded-for", b"via") for name, _ in scope["headers"]
@@ -72,7 +72,7 @@ class Rules:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is this computer's own."""
+    """Whether a host name or address means this computer."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -89,18 +89,17 @@ class Guard:
     """Stands before the app: turns away whom the rules do not let in, and adds the headers."""
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
-        """Takes what is guarded, and the rules."""
         self._app = app
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Answers one request."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
 
-        async def harmless(message: Message) -> None:
+        async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -108,10 +107,10 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await (self._instead(scope) or self._app)(scope, receive, harmless)
+        await (self._refusal(scope) or self._app)(scope, receive, add_headers)
 
-    def _instead(self, scope: Scope) -> ASGIApp | None:
-        """What is answered in the app's place; none where it may answer."""
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        """The answer that replaces the app's; none if the app may answer."""
         headers = Headers(scope=scope)
         try:
             self._check_origin(scope, headers)
@@ -120,22 +119,20 @@ class Guard:
             return refused(refusal)
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
-        """Keeps other sites, open in a browser on this computer, from asking through it."""
+        """Refuses requests that a browser on this computer makes for other sites."""
         host = headers.get("host", "")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         if not self._rules.token and not is_loopback(name):
-            raise Refusal(
-                400, "this server answers under localhost and 127.0.0.1, and under no other name"
-            )
+            raise Refusal(400, "this server only answers to localhost and 127.0.0.1")
         site = headers.get("sec-fetch-site", "none")
         if scope["method"] not in ("GET", "HEAD") and site not in ("none", "same-origin"):
-            raise Refusal(403, "another site may not ask here")
+            raise Refusal(403, "requests from other sites are not allowed")
 
     def _admit(self, scope: Scope, headers: Headers) -> Response | None:
         if scope["path"] == _OPEN or self._rules.shown(headers):
             return None
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        if scope["path"] == "/" and self._rules.fits(given):
+        token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if scope["path"] == "/" and self._rules.fits(token):
             page = HTMLResponse(_WELCOME)
             page.set_cookie(
                 _COOKIE,
@@ -148,12 +145,12 @@ class Guard:
             return page
         raise Refusal(
             401,
-            "this library asks for its token: visit /?token=... once, or send it as "
+            "this library needs its token: visit /?token=... once, or send it as "
             "Authorization: Bearer",
             www_authenticate="Bearer",
         )
 
 
 def refused(refusal: Refusal) -> JSONResponse:
-    """A refusal as the server tells it."""
+    """A refusal as a response."""
     return JSONResponse({"error": str(refusal)}, refusal.status, dict(refusal.headers))

@@ -1,4 +1,4 @@
-"""What the server counts and times, for Prometheus."""
+"""The server's metrics, for Prometheus."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -17,71 +17,71 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Meters:
-    """Counts of requests, the time they and each stage of a search took, and who waits."""
+    """Counts and times of requests, times of a search's stages, and lengths of queues."""
 
     def __init__(self, gates: Sequence[Gate]) -> None:
-        """Takes the gates whose queues are told."""
+        """Reports the queues of ``gates``."""
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "pixquery_requests", "Requests by route and status.", ("method", "route", "status"),
             registry=self._registry,
         )  # fmt: skip
         self._seconds = Histogram(
-            "pixquery_request_seconds", "From a request's head to its answer's end.", ("route",),
+            "pixquery_request_seconds", "Time from request head to end of answer.", ("route",),
             buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
         self._stages = Histogram(
-            "pixquery_search_seconds", "Where the time of a search goes.", ("stage",),
+            "pixquery_search_seconds", "Time of each stage of a search.", ("stage",),
             buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
         self._registry.register(_Queues(gates))
         ProcessCollector(registry=self._registry)
 
-    def search(self, spent: Milliseconds) -> None:
-        """Notes where the time of a search went."""
+    def search(self, stages: Milliseconds) -> None:
+        """Records how long the stages of a search took."""
         for stage in ("encode", "prefilter", "rerank", "total"):
-            self._stages.labels(stage).observe(getattr(spent, stage) / 1e3)
+            self._stages.labels(stage).observe(getattr(stages, stage) / 1e3)
 
     def text(self) -> bytes:
-        """All of it, in Prometheus's text format."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
     def watch(self, app: ASGIApp) -> ASGIApp:
-        """Counts the requests that an app answers."""
+        """Wraps an app so that its requests are counted and timed."""
 
-        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def watch(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return
             status, begin = "500", perf_counter()
 
-            async def noted(message: Message) -> None:
+            async def note_status(message: Message) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = str(message["status"])
                 await send(message)
 
             try:
-                await app(scope, receive, noted)
+                await app(scope, receive, note_status)
             finally:
                 route = getattr(scope.get("route"), "path", "other")
                 method = scope["method"] if scope["method"] in _METHODS else "other"
                 self._requests.labels(method, route, status).inc()
                 self._seconds.labels(route).observe(perf_counter() - begin)
 
-        return watched
+        return watch
 
 
 class _Queues(Collector):
-    """How many are behind each gate when Prometheus asks."""
+    """The length of each queue, read when Prometheus asks."""
 
     def __init__(self, gates: Sequence[Gate]) -> None:
         self._gates = gates
 
     def collect(self) -> list[GaugeMetricFamily]:
-        """One figure a gate."""
+        """One value per gate."""
         family = GaugeMetricFamily(
-            "pixquery_queue_length", "Requests that work or wait.", labels=("queue",)
+            "pixquery_queue_length", "Requests that run or wait.", labels=("queue",)
         )
         for gate in self._gates:
             family.add_metric([gate.name], gate.inside)

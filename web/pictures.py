@@ -1,12 +1,10 @@
-"""Photos as a browser shows them: their own files, and small pictures of them.
+"""Photos for the browser: their own files, and smaller pictures made from them.
 
-A photo is asked for by its number alone. Its file is opened only where it truly lies in a folder
-of the library and is as large as the catalogue says.
+Clients name a photo by its id, never by a path. Its file is opened only if it really lies in a
+folder of the library and has the size that the catalogue recorded.
 """
 
-import io
 import os
-import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +16,8 @@ from typing import BinaryIO
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import ImageRecord, RootSummary
 from pixquery.engine.runtime import cache_folder
-from pixquery.indexer.build import fingerprint
 from pixquery.indexer.decode import thumbnail
+from pixquery.indexer.photos import fingerprint, fingerprint_of, open_file
 from pixquery.web.reader import Reader
 from pixquery.web.refusals import Refusal
 
@@ -33,9 +31,9 @@ class Side(IntEnum):
 
 
 LARGE = 2048
-"""Longer side of the picture that stands for a photo which browsers cannot show."""
+"""Longer side of the JPEG that replaces a photo which browsers cannot show, in pixels."""
 ROOM = 512 * 2**20
-"""Bytes of pictures that are kept."""
+"""Size of the picture cache, in bytes."""
 
 _TYPES = {
     "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WebP": "image/webp",
@@ -44,14 +42,6 @@ _TYPES = {
 }  # fmt: skip
 _UNKNOWN = "application/octet-stream"
 MEDIA_TYPES = (*_TYPES.values(), _UNKNOWN)
-
-_OPENING = (
-    os.O_RDONLY
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_NOFOLLOW", 0)  # for a link that was laid there after we looked
-    | getattr(os, "O_NONBLOCK", 0)  # or opening a pipe waits for ever
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +52,39 @@ class Original:
     size: int
     """In bytes."""
     tag: str
-    """Differs where the content does."""
+    """ETag, which changes with the content."""
     name: str
     media_type: str
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A small picture of a photo."""
+    """A smaller picture of a photo."""
 
     content: bytes
     """A JPEG."""
     tag: str
-    """Differs where the photo's content or the picture's size does."""
+    """ETag, which changes with the photo's content and differs between sizes; may be empty."""
     version: str
-    """Of the photo, as the catalogue knows it."""
+    """Version of the photo in the catalogue."""
     lasting: bool
-    """It is of the content that the catalogue knows: other content gets another tag."""
+    """Whether it shows the content in the catalogue, so that it may be cached."""
 
 
 class Pictures:
-    """Opens photos and makes pictures of them."""
+    """Opens photos and makes pictures from them."""
 
     def __init__(self, reader: Reader, kept: "Kept | None" = None) -> None:
-        """Takes the library, and where pictures are kept."""
+        """Reads from a library, and keeps pictures in ``kept`` or the user's cache folder."""
         self._reader = reader
         self._kept = kept or Kept(cache_folder() / "thumbnails", ROOM)
 
     def original(self, image_id: int) -> Original:
-        """A photo's own file; the caller closes it.
+        """Opens a photo's own file, which the caller closes.
 
         Raises:
-            NothingFound: There is no photo of that number.
-            Refusal: Its file is gone, changed, or lies elsewhere.
+            NothingFound: There is no photo with this id.
+            Refusal: Its file is missing, changed, or outside of the library's folders.
         """
         record = self._reader.photo(image_id)
         file = _opened(record, self._reader.roots())
@@ -107,10 +97,10 @@ class Pictures:
         )
 
     def kept(self, image_id: int, side: int) -> Picture | None:
-        """A photo's picture of this longer side, if it was made before.
+        """The picture with this longer side in pixels, if the cache has it.
 
         Raises:
-            NothingFound: There is no photo of that number.
+            NothingFound: There is no photo with this id.
         """
         record = self._reader.photo(image_id)
         name = _name(record, side)
@@ -120,11 +110,11 @@ class Pictures:
         return Picture(content, f'"{name}"', version_of(record), lasting=True)
 
     def picture(self, image_id: int, side: int) -> Picture:
-        """A photo's picture of this longer side, in pixels.
+        """The picture with this longer side in pixels, from the cache or made now.
 
         Raises:
-            NothingFound: There is no photo of that number.
-            Refusal: Its file is gone, changed, damaged, or lies elsewhere.
+            NothingFound: There is no photo with this id.
+            Refusal: Its file is missing, changed, damaged, or outside of the library's folders.
         """
         kept = self.kept(image_id, side)
         if kept is not None:
@@ -132,7 +122,7 @@ class Pictures:
         record = self._reader.photo(image_id)
         with _opened(record, self._reader.roots()) as file:
             content = file.read(record.state.size)
-        same = fingerprint(io.BytesIO(content)) == record.content
+        same = fingerprint(content) == record.content
         try:
             small = thumbnail(content, side)
         except UnreadableImage as error:
@@ -144,7 +134,7 @@ class Pictures:
 
 
 def version_of(record: ImageRecord) -> str:
-    """What tells a photo's content from any other."""
+    """Identifies a photo's content."""
     return record.content.hex()[:16]
 
 
@@ -153,25 +143,22 @@ def _name(record: ImageRecord, side: int) -> str:
 
 
 def _opened(record: ImageRecord, roots: Sequence[RootSummary]) -> BinaryIO:
-    """A photo's file, if it truly lies in a root and is as large as the catalogue says."""
+    """A photo's file, if it really lies in a root and has the size in the catalogue."""
     gone = Refusal(
-        410, f"the file of photo {record.id} is gone or out of reach: index its folder again"
+        410, f"the file of photo {record.id} is missing or unreachable: index its folder again"
     )
     try:
         real = record.path.resolve(strict=True)
         inside = any(real.is_relative_to(root.path.resolve()) for root in roots)
-        file = open(os.open(real, _OPENING), "rb")  # noqa: PTH123, SIM115 - the caller closes it
+        file = open_file(real, follow_link=False)
     except (OSError, RuntimeError, ValueError):  # a link to itself, a name with NUL
         raise gone from None
     try:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise gone
-        if found.st_size != record.state.size:
+        if os.fstat(file.fileno()).st_size != record.state.size:
             raise Refusal(410, f"the file of photo {record.id} has changed: index its folder again")
-        if not inside:  # through a link; what was indexed through one has the content it had
-            if fingerprint(file) != record.content:
-                raise Refusal(404, f"photo {record.id} lies outside of the library's folders")
+        if not inside:  # reached through a link: allowed if the content is what was indexed
+            if fingerprint_of(file) != record.content:
+                raise Refusal(404, f"photo {record.id} is outside of the library's folders")
             file.seek(0)
     except OSError:
         file.close()
@@ -183,17 +170,17 @@ def _opened(record: ImageRecord, roots: Sequence[RootSummary]) -> BinaryIO:
 
 
 class Kept:
-    """Pictures on the disk, so many bytes of them; those not asked for longest make room."""
+    """A cache of pictures on disk, which removes those that were not used for longest."""
 
     def __init__(self, folder: Path, room: int) -> None:
-        """Takes the folder, which is made when it is needed, and the bytes it may hold."""
+        """Uses up to ``room`` bytes in ``folder``, which is created when needed."""
         self._folder = folder
         self._room = room
-        self._held: int | None = None
+        self._size: int | None = None
         self._counting = Lock()
 
     def get(self, name: str) -> bytes | None:
-        """A picture that was kept, and is whole."""
+        """A picture from the cache; none if it is missing or incomplete."""
         file = self._file(name)
         try:
             content = file.read_bytes()
@@ -203,38 +190,38 @@ class Kept:
         return content if content.endswith(b"\xff\xd9") else None
 
     def put(self, name: str, content: bytes) -> None:
-        """Keeps a picture; a disk that is full or may not be written costs time and no answer."""
+        """Adds a picture. A disk that is full or read-only is not an error."""
         file = self._file(name)
-        beside = file.with_name(f"{file.name}.{os.getpid()}-{id(content):x}.part")
+        partial = file.with_name(f"{file.name}.{os.getpid()}-{id(content):x}.part")
         with suppress(OSError):
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside.write_bytes(content)
-            beside.replace(file)
+            partial.write_bytes(content)
+            partial.replace(file)
             self._count(len(content))
         with suppress(OSError):
-            beside.unlink()
+            partial.unlink()
 
     def _file(self, name: str) -> Path:
         return self._folder / name[:2] / f"{name}.jpg"
 
     def _count(self, more: int) -> None:
-        """Makes room where there is too little; other processes may have written, too."""
+        """Makes room if needed. Other processes may have added pictures too."""
         with self._counting:
-            if self._held is not None:
-                self._held += more
-                if self._held <= self._room:
+            if self._size is not None:
+                self._size += more
+                if self._size <= self._room:
                     return
             files = sorted(
-                (found.st_mtime_ns, found.st_size, file)
+                (status.st_mtime_ns, status.st_size, file)
                 for file in self._folder.glob("*/*")
-                for found in [file.stat()]
+                for status in [file.stat()]
             )
-            self._held = sum(size for _, size, _ in files)
-            if self._held <= self._room:
+            self._size = sum(size for _, size, _ in files)
+            if self._size <= self._room:
                 return
             for _, size, file in files:
-                if self._held <= 0.9 * self._room:
+                if self._size <= 0.9 * self._room:
                     break
                 with suppress(OSError):
                     file.unlink()
-                self._held -= size
+                self._size -= size

@@ -1,4 +1,4 @@
-"""What a client asks, as its parameters say it."""
+"""The parameters of a search, and the query that they describe."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,9 +14,9 @@ from pixquery.engine.search import LONGEST_QUERY, Part, Query
 
 MOST_HITS = 200
 _LONGEST_TEXT = LONGEST_QUERY + 20
-"""A part of a query with its weight."""
+"""Characters of a part of a query with its weight."""
 _LARGEST_NUMBER = 2**53 - 1
-"""Beyond it JavaScript cannot count."""
+"""Largest integer that JavaScript represents exactly."""
 _MOST_VALUES = 32
 
 _Text = Annotated[str, Field(max_length=_LONGEST_TEXT)]
@@ -24,7 +24,7 @@ _Short = Annotated[str, Field(max_length=200)]
 _Number = Annotated[int, Field(ge=1, le=_LARGEST_NUMBER)]
 
 
-class Asked(BaseModel):
+class SearchParameters(BaseModel):
     """The parameters of a search."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,35 +39,39 @@ class Asked(BaseModel):
         [], max_length=_MOST_VALUES, description="Less of this: TEXT or TEXT:WEIGHT."
     )
     like_id: list[_Number] = Field(
-        [], max_length=_MOST_VALUES, description="Photos like a hit, by its id."
+        [], max_length=_MOST_VALUES, description="Id of a photo that hits should resemble."
     )
-    k: int = Field(40, ge=1, le=MOST_HITS, description="Hits a page.")
-    offset: int = Field(0, ge=0, description="Hits to leave out at the top.")
+    k: int = Field(40, ge=1, le=MOST_HITS, description="Hits per page.")
+    offset: int = Field(0, ge=0, description="Number of hits to skip.")
     min_relevance: float = Field(
-        0.0, ge=0, le=1, allow_inf_nan=False, description="Leave out hits below."
+        0.0, ge=0, le=1, allow_inf_nan=False, description="Leave out hits with a lower relevance."
     )
     root: list[_Number] = Field(
         [], max_length=_MOST_VALUES,
-        description="Photos below the folder of this number, as /api/library tells it.",
+        description="Photos below the folder with this number in /api/library.",
     )  # fmt: skip
     path: list[_Short] = Field(
         [], max_length=_MOST_VALUES,
-        description="Photos whose path or name fits this glob, such as */2019/*.",
+        description="Photos whose path or name matches this glob, such as */2019/*.",
     )  # fmt: skip
     taken: _Short = Field(
-        "", description="By the camera's clock: 2023, 2023-07, 2023..2024-06, 2023.."
+        "",
+        description="When the photo was taken, by the camera's clock: 2023, 2023-07, "
+        "2023..2024-06, 2023..",
     )
-    modified: _Short = Field("", description="By the file's time, likewise.")
+    modified: _Short = Field("", description="When the file was modified, in the same form.")
     orientation: Literal["landscape", "portrait", "square"] | None = Field(
-        None, description="Photos of this shape."
+        None, description="Photos with this shape."
     )
     min_width: int = Field(0, ge=0, le=10**6, description="In pixels.")
     min_height: int = Field(0, ge=0, le=10**6, description="In pixels.")
     format: list[_Short] = Field(
-        [], max_length=_MOST_VALUES, description="Photos of this format: jpeg, png, heic, raw ..."
+        [], max_length=_MOST_VALUES, description="Photos in this format: jpeg, png, heic, raw ..."
     )
-    camera: _Short = Field("", description="Photos whose camera's name holds this.")
-    near: _Short = Field("", description="LAT,LON or LAT,LON,KM: photos taken there.")
+    camera: _Short = Field("", description="Photos whose camera's name contains this.")
+    near: _Short = Field(
+        "", description="LAT,LON or LAT,LON,KM: photos taken within KM (by default 10) of there."
+    )
 
     def query(
         self,
@@ -77,16 +81,16 @@ class Asked(BaseModel):
         name: str = "",
         local: bool = True,
     ) -> Query | None:
-        """What is asked of the engine; none where nothing is, and the newest photos are wanted.
+        """The query for the engine; none if the newest photos are wanted.
 
         Args:
             roots: The library's folders.
-            pixels: A photo that hits shall be like, uint8[size, size, 3].
-            name: What to call it.
-            local: Whether the client may know where folders lie on this computer.
+            pixels: A photo that hits should resemble, uint8[size, size, 3].
+            name: Name of that photo.
+            local: Whether the client may see paths on this computer.
 
         Raises:
-            BadQuery: It cannot be understood.
+            BadQuery: A parameter cannot be understood.
         """
         parts = self._parts()
         if pixels is not None:
@@ -94,7 +98,7 @@ class Asked(BaseModel):
         where = self._filter(roots, local=local)
         if not (self.q.strip() or parts or where):
             if self.min_relevance > 0:
-                raise BadQuery("relevance is predicted for a text: say what the photos show")
+                raise BadQuery("min_relevance needs a description: say what the photos show in q")
             return None
         return Query(
             self.q,
@@ -108,15 +112,17 @@ class Asked(BaseModel):
     def _parts(self) -> list[Part]:
         parts = []
         for texts, sign in ((self.plus, 1), (self.minus, -1)):
-            for given in texts:
-                text, weight = wording.weighted(given)
+            for weighted_text in texts:
+                text, weight = wording.weighted(weighted_text)
                 parts.append(Part(text=text, weight=sign * weight))
         return parts + [Part(id=image_id) for image_id in self.like_id]
 
     def _filter(self, roots: Sequence[RootSummary], *, local: bool) -> Filter:
         for number in self.root:
             if number > len(roots):
-                raise BadQuery(f"the library has {len(roots)} folders, and none of number {number}")
+                raise BadQuery(
+                    f"the library has {len(roots)} folders, none with the number {number}"
+                )
         where = Filter(
             roots=tuple(roots[number - 1].path for number in self.root),
             paths=tuple(self.path),
@@ -133,7 +139,7 @@ class Asked(BaseModel):
 
 
 def _below(globs: Sequence[str], roots: Sequence[RootSummary]) -> tuple[str, ...]:
-    """Globs that say nothing of where the roots lie, or one could find that out by guessing."""
+    """Globs that only match below the roots, so that nobody can find out the roots by guessing."""
     return tuple(
         f"{escape(str(root.path))}{between}{glob}"
         for glob in globs

@@ -1,4 +1,8 @@
-"""A file as a response, whole or in part, as RFC 9110 has it in section 14."""
+"""A response that sends a file or a range of it (RFC 9110, section 14).
+
+Starlette's ``FileResponse`` opens a path itself. This one sends a file that was opened and checked
+before, and does not wait for ever for a client that stops reading.
+"""
 
 import asyncio
 import logging
@@ -16,23 +20,24 @@ from pixquery.web.pictures import Original
 from pixquery.web.refusals import Refusal
 
 _AT_ONCE = 1 << 18
+"""Bytes that are read and sent at a time."""
 _PATIENCE = 60.0
-"""Seconds in which a client must take so many bytes."""
+"""Seconds in which a client must accept so many bytes."""
 _log = logging.getLogger("pixquery.web")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class FileResponse(Response):
-    """Sends an open file, as fast as its reader takes it, and closes it."""
+    """Sends an open file as fast as the client reads, then closes it."""
 
-    def __init__(self, original: Original, asked: str, condition: str) -> None:
-        """Takes a photo's file and the headers ``Range`` and ``If-Range``.
+    def __init__(self, original: Original, wanted: str, condition: str) -> None:
+        """Answers the headers ``Range`` and ``If-Range``, which may be empty.
 
         Raises:
-            Refusal: Nothing of the file lies in the range.
+            Refusal: The range begins after the end of the file.
         """
-        whole = not asked or (condition and condition != original.tag)
-        first, after = (0, original.size) if whole else _between(asked, original.size)
+        entire = not wanted or (condition and condition != original.tag)
+        first, after = (0, original.size) if entire else _between(wanted, original.size)
         part = (first, after) != (0, original.size)
         self._file, self._first, self._after = original.file, first, after
         headers = {
@@ -49,58 +54,58 @@ class FileResponse(Response):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends it piece by piece; reading waits for the disk in other threads."""
+        """Sends the file piece by piece. Reading waits for the disk in another thread."""
         try:
             start = {"type": "http.response.start", "status": self.status_code}
             await send({**start, "headers": self.raw_headers})
-            async for some in _pieces(self._file, self._first, self._after):
+            async for piece in _pieces(self._file, self._first, self._after):
                 async with asyncio.timeout(_PATIENCE):
-                    await send({"type": "http.response.body", "body": some, "more_body": True})
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
-            _log.info("a client stopped reading a photo")  # the connection is closed with it
+            _log.info("a client stopped reading a photo")  # ending here closes the connection
         finally:
             self._file.close()
 
 
 async def _pieces(file: BinaryIO, first: int, after: int) -> AsyncIterator[bytes]:
-    limiter = CapacityLimiter(1)  # its own: a slow disk must not hold up others' files
+    limiter = CapacityLimiter(1)  # its own, so that a slow disk delays no other file
 
     def read() -> bytes:
         file.seek(first)
         return file.read(min(_AT_ONCE, after - first))
 
     while first < after:
-        some = b""
+        piece = b""
         with suppress(OSError):
-            some = await to_thread.run_sync(read, limiter=limiter)
-        if not some:
-            return  # the file was cut off meanwhile: the client sees that bytes are lacking
-        first += len(some)
-        yield some
+            piece = await to_thread.run_sync(read, limiter=limiter)
+        if not piece:
+            return  # the file was truncated: the client notices the missing bytes
+        first += len(piece)
+        yield piece
 
 
-def _between(asked: str, size: int) -> tuple[int, int]:
-    """The first byte and the one after the last; several ranges may be answered by the whole."""
-    found = _RANGE.fullmatch(asked.strip())
-    if found is None or not (found[1] or found[2]):
+def _between(wanted: str, size: int) -> tuple[int, int]:
+    """The first byte and the one after the last. Anything but one valid range means all bytes."""
+    match = _RANGE.fullmatch(wanted.strip())
+    if match is None or not (match[1] or match[2]):
         return 0, size
-    if not found[1]:  # the last so many
-        first, last = max(0, size - int(found[2])), size - 1
+    if not match[1]:  # a number of bytes from the end
+        first, last = max(0, size - int(match[2])), size - 1
     else:
-        first, last = int(found[1]), min(int(found[2] or size), size - 1)
-        if found[2] and int(found[2]) < first:
+        first, last = int(match[1]), min(int(match[2] or size), size - 1)
+        if match[2] and int(match[2]) < first:
             return 0, size
     if first >= size:
         raise Refusal(
-            416, f"the file has {size:,} bytes, and the range begins beyond",
+            416, f"the range begins after the end of the file, which has {size:,} bytes",
             content_range=f"bytes */{size}",
         )  # fmt: skip
     return first, last + 1
 
 
 def _inline(name: str) -> str:
-    """Shown in the browser, saved under its name, whatever letters that has (RFC 6266)."""
+    """Shows the file in the browser, and saves it under its name (RFC 6266)."""
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
     encoded = quote(name, safe="", errors="replace")
     return f"inline; filename=\"{plain}\"; filename*=UTF-8''{encoded}"

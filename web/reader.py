@@ -1,4 +1,4 @@
-"""The library that is served: opened once, read by many threads, seen as it is now."""
+"""The library that is served, opened once, read by many threads and always up to date."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,18 +14,18 @@ from pixquery.engine.search import Query
 from pixquery.web.batches import SharedProfile
 
 _LOOK_AGAIN = 1.0
-"""Seconds between two looks at what other processes have written."""
+"""Seconds between checks for changes by other processes."""
 _REST = 10
-"""As many times longer than the last look took is the time to the next, where others write much."""
+"""Ratio of the time between two checks to the time that a check takes, if checks are slow."""
 _LONGEST_REST = 60
-"""In times between two looks."""
+"""Upper bound of that time, as a multiple of the usual one."""
 
 
 class Contents(NamedTuple):
-    """What a library holds, for whoever wants to choose among it."""
+    """What a library contains, with the choices of its filters."""
 
     folder: Path
-    """The library's."""
+    """The library's own folder."""
     profile: str
     roots: tuple[RootSummary, ...]
     facets: Facets
@@ -34,10 +34,15 @@ class Contents(NamedTuple):
 
 
 class Reader:
-    """One library, which may come into being, grow, be mended or go while it is served."""
+    """One library, which may be created, grow, be repaired or disappear while it is served."""
 
     def __init__(self, folder: Path, *, look_again: float = _LOOK_AGAIN) -> None:
-        """Takes the library's folder and the seconds between two looks at what has changed."""
+        """Opens nothing yet.
+
+        Args:
+            folder: The library's folder, which may be created later.
+            look_again: Seconds between checks for changes.
+        """
         self._folder = folder.expanduser().absolute()
         self._library: Library | None = None
         self._identity: tuple[int, int, str] | None = None
@@ -48,10 +53,10 @@ class Reader:
 
     @property
     def library(self) -> Library:
-        """The library as it is now, or was a moment ago.
+        """The library, with changes from all but the last second.
 
         Raises:
-            LibraryError: There is none, or it cannot be used.
+            LibraryError: There is no library, or it cannot be used.
             ProfileError: Its models cannot be used.
         """
         if self._library is None or monotonic() >= self._next_look:
@@ -59,7 +64,7 @@ class Reader:
         library = self._library
         if library is None:
             raise LibraryNotFound(
-                f"there is no library in {self._folder}: make one with "
+                f"there is no library in {self._folder}: create one with "
                 f"`pixquery index FOLDER --library {self._folder}`"
             )
         return library
@@ -71,12 +76,12 @@ class Reader:
         _ = library.index, library.profile.relevance
 
     def close(self) -> None:
-        """Lets go of the files."""
+        """Closes the library."""
         if self._library is not None:
             self._library.close()
 
     def _look(self) -> None:
-        """Opens the library, or sees what has changed; meanwhile others read what there was."""
+        """Opens or refreshes the library. Other threads keep reading the previous state."""
         if not self._opening.acquire(blocking=self._library is None):
             return
         try:
@@ -112,19 +117,19 @@ class Reader:
         return self.library.search(query)
 
     def photo(self, image_id: int) -> ImageRecord:
-        """What the catalogue knows of a photo, if its row is sound.
+        """The catalogue's record of a photo, with its checksum verified.
 
         Raises:
-            NothingFound: There is none of that number.
+            NothingFound: There is no photo with this id.
         """
         return self.library.photo(image_id)
 
     def roots(self) -> Sequence[RootSummary]:
-        """The library's folders; they are numbered in this order, from 1."""
+        """The library's folders, which are numbered from 1 in this order."""
         return self.library.catalog.roots()
 
     def contents(self) -> Contents:
-        """What the library holds, counted once for each of its revisions."""
+        """What the library contains, counted once per revision."""
         library = self.library
         revision = library.catalog.revision
         kept = self._contents
@@ -144,9 +149,9 @@ class Reader:
 
 
 def _identity(library: Library) -> tuple[int, int, str] | None:
-    """What tells a library from one that was put in its place; none where it is gone."""
+    """Identifies a library, so that its replacement is noticed; none if the files are gone."""
     try:
-        found = (library.folder / CATALOGUE).stat()
+        status = (library.folder / CATALOGUE).stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino, library.catalog.setting("profile")
+    return status.st_dev, status.st_ino, library.catalog.setting("profile")

@@ -1,4 +1,8 @@
-"""The API's document as a plain page that needs neither network nor scripts."""
+"""The API reference: an OpenAPI document as a plain page, without scripts or a network.
+
+FastAPI's own pages load Swagger UI or Redoc from another site and start them by an inline script,
+which our Content-Security-Policy forbids.
+"""
 
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -13,7 +17,7 @@ _HEAD = (
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """HTML of an OpenAPI document."""
+    """The HTML page of an OpenAPI document."""
     info = document["info"]
     parts = [
         _HEAD,
@@ -23,7 +27,7 @@ def page(document: Mapping[str, Any]) -> str:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             parts += _operation(path, method, operation)
-    parts.append("<h2>Answers</h2>")
+    parts.append("<h2>Schemas</h2>")
     for name, schema in document["components"]["schemas"].items():
         parts += _schema(name, schema)
     return "".join([*parts, "</main></body></html>"])
@@ -36,33 +40,33 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
     if parameters:
         yield '<div class="wide" tabindex="0"><table><thead><tr><th scope="col">Parameter</th>'
         yield '<th scope="col">Type</th><th scope="col">Meaning</th></tr></thead><tbody>'
-        for one in parameters:
-            schema = one.get("schema", {})
-            told = one.get("description") or schema.get("description", "")
-            yield f'<tr><th scope="row"><code>{escape(one["name"])}</code></th>'
-            yield f"<td>{_type(schema)}</td><td>{escape(told)}</td></tr>"
+        for parameter in parameters:
+            schema = parameter.get("schema", {})
+            meaning = parameter.get("description") or schema.get("description", "")
+            yield f'<tr><th scope="row"><code>{escape(parameter["name"])}</code></th>'
+            yield f"<td>{_type(schema)}</td><td>{escape(meaning)}</td></tr>"
         yield "</tbody></table></div>"
     for kind in operation.get("requestBody", {}).get("content", {}):
-        yield f"<p>Takes <code>{escape(kind)}</code> with one file <code>photo</code>.</p>"
+        yield f"<p>Request body: <code>{escape(kind)}</code> with one file <code>photo</code>.</p>"
     yield "<ul>"
     for status, response in sorted(operation["responses"].items()):
         content = response.get("content", {})
-        kinds = ", ".join(_content(kind, told) for kind, told in content.items())
+        kinds = ", ".join(_content(kind, media) for kind, media in content.items())
         yield f"<li><b>{escape(status)}</b> {escape(response.get('description', ''))} {kinds}</li>"
     yield "</ul></section>"
 
 
-def _content(kind: str, told: Mapping[str, Any]) -> str:
-    schema = told.get("schema", {})
+def _content(kind: str, media: Mapping[str, Any]) -> str:
+    schema = media.get("schema", {})
     return _type(schema) if "$ref" in schema else f"<code>{escape(kind)}</code>"
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     yield f'<section><h3 id="{escape(name)}">{escape(name)}</h3>'
     yield f"<p>{escape(schema.get('description', ''))}</p><dl>"
-    for field, told in schema.get("properties", {}).items():
-        yield f"<dt><code>{escape(field)}</code> {_type(told)}</dt>"
-        yield f"<dd>{escape(told.get('description', ''))}</dd>"
+    for field, described in schema.get("properties", {}).items():
+        yield f"<dt><code>{escape(field)}</code> {_type(described)}</dt>"
+        yield f"<dd>{escape(described.get('description', ''))}</dd>"
     yield "</dl></section>"
 
 
@@ -79,15 +83,15 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "const" in schema:
         return f"<code>{escape(str(schema['const']))}</code>"
     if schema.get("type") == "array":
-        return f"several times {_type(schema.get('items', {}))}"
+        return f"list of {_type(schema.get('items', {}))}"
     limits = [
-        f"{word} {schema[name]}"
-        for name, word in (
-            ("minimum", "from"),
-            ("maximum", "to"),
-            ("maxLength", "of a length up to"),
+        phrase.format(schema[name])
+        for name, phrase in (
+            ("minimum", "at least {}"),
+            ("maximum", "at most {}"),
+            ("maxLength", "at most {} characters"),
         )
         if name in schema
     ]
     kind = str(schema.get("format", schema.get("type", "")))
-    return escape(" ".join([kind, *limits]))
+    return escape(", ".join([kind, *limits]))

@@ -1,4 +1,4 @@
-"""The server as a process: its address, its start and its end."""
+"""The server process: its address, its start and its end."""
 
 import asyncio
 import errno
@@ -20,28 +20,28 @@ from pixquery.web.reader import Reader
 
 _log = logging.getLogger("pixquery.web")
 _CONNECTIONS = 500
-"""At once; more are turned away before they cost anything."""
+"""Most connections at once. More are refused before they use resources."""
 
 
 class Impatient(H11Protocol):
-    """Closes connections whose clients dawdle over a request's head, which uvicorn would not."""
+    """Closes connections whose clients are slow to send a request's head, as uvicorn does not."""
 
     patience = 20.0
     """Seconds for each head."""
     _closing: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begins to wait for the first head."""
+        """Starts the timer for the first head."""
         super().connection_made(transport)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Goes on to wait, or stops when the head is complete."""
+        """Stops the timer once the head is complete, and starts it for the next."""
         super().data_received(data)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops."""
+        """Stops the timer."""
         self._stop()
         super().connection_lost(exc)
 
@@ -58,27 +58,27 @@ class Impatient(H11Protocol):
 
 
 def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[str], None]) -> None:
-    """Serves a library until the process is told to end.
+    """Serves a library until the process is interrupted.
 
     Args:
-        folder: The library's; it may come into being later.
-        host: Address or name to listen at.
-        port: 0 takes any that is free.
-        token: What clients must show; may be empty on addresses of this computer alone.
-        ready: Is told the server's URL as soon as it listens.
+        folder: The library's folder, which may be created later.
+        host: Address or name to listen on.
+        port: Port to listen on; 0 picks a free one.
+        token: What clients must send; may be empty only if ``host`` means this computer.
+        ready: Called with the server's URL once it listens.
 
     Raises:
-        CannotServe: The address cannot be had, or others could reach it without a token.
-        KeyboardInterrupt: At Ctrl-C, once all is closed.
+        CannotServe: The address is unavailable, or others could reach it without a token.
+        KeyboardInterrupt: On Ctrl-C, after everything is closed.
     """
     if not token and not is_loopback(host):
         raise CannotServe(
-            f"others could reach {host}, so the library needs a token: choose a long word that "
-            "nobody guesses and set PIXQUERY_TOKEN to it, or give it as --token"
+            f"other computers can reach {host}, so the library needs a token: choose a long word "
+            "that nobody can guess and set PIXQUERY_TOKEN to it, or pass it as --token"
         )
     listening = _listening(host, port)
     reader = Reader(folder)
-    # No proxy's word is taken for where a client is: whoever is told to be local may see paths.
+    # Proxies' headers are ignored: a client that they call local could see paths.
     config = uvicorn.Config(
         application(reader, Rules(token)),
         http=Impatient,
@@ -111,9 +111,10 @@ def _listening(host: str, port: int) -> socket.socket:
         )[0]
     except OSError as error:
         raise CannotServe(
-            f"{host} is no address of this computer ({error.strerror}): try --host 127.0.0.1"
+            f"{host} is not an address of this computer ({error.strerror}): try --host 127.0.0.1"
         ) from error
-    # Named as TCP, or asyncio would let small answers wait for the client to acknowledge the last.
+    # asyncio sets TCP_NODELAY only on sockets created with IPPROTO_TCP. Without it, small answers
+    # wait until the client has acknowledged the previous one.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -134,17 +135,17 @@ def _unavailable(host: str, port: int, error: OSError) -> CannotServe:
             f"port {port} is reserved for the system: try a higher one, such as --port 8000"
         )
     return CannotServe(
-        f"{host} port {port} cannot be listened at ({error.strerror}): try --host 127.0.0.1"
+        f"cannot listen on {host} port {port} ({error.strerror}): try --host 127.0.0.1"
     )
 
 
 def _free_port(host: str) -> int:
-    with _listening(host, 0) as found:
-        return int(found.getsockname()[1])
+    with _listening(host, 0) as listening:
+        return int(listening.getsockname()[1])
 
 
 def entrance(url: str, token: str) -> str:
-    """The address that a browser is led to, which lets it in."""
+    """The address to open in a browser, with the token that it needs once."""
     return f"{url}?token={quote(token, safe='')}" if token else url
 
 

@@ -1,10 +1,10 @@
-"""An answer as one HTML file to look at, keep or send: a contact sheet that needs nothing else.
+"""A contact sheet: the hits of an answer as one HTML file to look at, keep or send.
 
-Thumbnails lie in it as data; the links lead to the files, and work where these are.
+The file is complete in itself: thumbnails are embedded as data. Its links point to the photos on
+this computer and do not work elsewhere.
 """
 
 import base64
-import re
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -12,11 +12,12 @@ from string import Template
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.engine.answers import Answer, Hit
-from pixquery.indexer.decode import thumbnail
-from pixquery.web.words import fit, photos
+from pixquery.engine.legible import counted, legible
+from pixquery.engine.standing import in_words, standing
+from pixquery.indexer.photos import thumbnail_of
 
 SIDE = 640
-"""Longer side of a thumbnail, in pixels: sharp at the height of a row on a dense screen."""
+"""Longer side of a thumbnail, in pixels: sharp at the height of a row on a high-density screen."""
 
 _PAGE = Path(__file__).with_name("sheet.html")
 
@@ -31,27 +32,27 @@ Progress = Callable[[int, int], None]
 
 
 def contact_sheet(answer: Answer, progress: Progress = lambda done, total: None) -> bytes:
-    """Draws an answer.
+    """Draws the hits of an answer.
 
     Args:
-        answer: With one hit or more.
-        progress: Is told how many thumbnails are made, and of how many.
+        answer: An answer with at least one hit.
+        progress: Called after each thumbnail with the number done and the total.
 
     Returns:
-        An HTML document in UTF-8. A photo that cannot be read has its reason in its place.
+        An HTML document in UTF-8. Where a photo cannot be read, the document says why.
     """
     figures = []
     for done, hit in enumerate(answer.hits, 1):
         figures.append(_figure(hit))
         progress(done, len(answer.hits))
-    shown = photos(len(figures))
+    summary = counted(len(figures), "photo")
     first = answer.hits[0].rank
     if first > 1:
-        shown += f", from the {first:,}{_ending(first)} on"
+        summary += f", from the {first:,}{_ending(first)} on"
     order = "best first" if answer.query else "newest first"
     page = Template(_PAGE.read_text("utf-8")).substitute(
         title=_text(answer.query or "The newest photos"),
-        summary=_text(f"{shown} of {answer.among:,}, {order}"),
+        summary=_text(f"{summary} of {answer.among:,}, {order}"),
         figures="\n".join(figures),
     )
     return page.encode("utf-8", "backslashreplace")
@@ -73,22 +74,22 @@ def _figure(hit: Hit) -> str:
 
 def _picture(hit: Hit) -> str:
     try:
-        small = thumbnail(hit.path.read_bytes(), SIDE)
-    except (OSError, UnreadableImage) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        return f'<span class="gone">{_text(f"cannot be read: {reason}")}</span>'
+        small = thumbnail_of(hit.path, SIDE)
+    except UnreadableImage as error:
+        return f'<span class="gone">{_text(f"cannot be read: {error}")}</span>'
     return f'<img alt="" src="data:image/jpeg;base64,{as_data(small)}">'
 
 
 def as_data(content: bytes) -> str:
-    """Bytes as text, in base 64."""
+    """Bytes as Base64 text."""
     return base64.b64encode(content).decode("ascii")
 
 
 def _mark(hit: Hit) -> str:
-    level, words = fit(hit.relevance, hit.similarity)
+    words = in_words(hit.relevance, hit.similarity)
     if hit.relevance is None:
         return f'<span class="fit">{_text(words)}</span>'
+    level = standing(hit.relevance).level
     bars = f'<span class="bars" data-level="{level}" aria-hidden="true">{"<i></i>" * 4}</span>'
     return f'<span class="fit" title="relevance {hit.relevance:.2f} of 1">{bars}{words}</span>'
 
@@ -100,5 +101,4 @@ def _ending(number: int) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that is nothing but text; control and direction marks would disturb what is around."""
-    return escape(re.sub(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]", "\ufffd", text))
+    return escape(legible(text))

@@ -1,4 +1,4 @@
-"""A photo that a client sends, read no further than it may be long."""
+"""Photos that clients upload, with limits on size and time."""
 
 import asyncio
 from time import monotonic
@@ -11,46 +11,46 @@ from starlette.types import Message
 from pixquery.web.refusals import Refusal, busy
 
 LARGEST = 25 * 10**6
-"""Bytes."""
+"""Largest photo, in bytes."""
 MOST_PIXELS = 50_000_000
+"""Most pixels of a photo."""
 _WRAPPING = 16 * 1024
-"""Bytes of headers and boundaries around it."""
+"""Bytes allowed for the headers and boundaries around the photo."""
 _PAUSE = 20.0
-"""Seconds in which something must come."""
+"""Longest wait for the next bytes, in seconds."""
 _LONGEST = 300.0
-"""Seconds in which all must come."""
+"""Longest upload, in seconds."""
 _AT_ONCE = 64
-"""Uploads that may be on their way; what has come of them lies on the disk."""
+"""Most uploads at once. What has arrived is kept on disk."""
 
 
 def _too_large() -> Refusal:
-    said = f"the photo has more than {LARGEST // 10**6} MB: send a smaller one"
-    return Refusal(413, said, connection="close")
+    message = f"the photo is larger than {LARGEST // 10**6} MB: send a smaller one"
+    return Refusal(413, message, connection="close")
 
 
 class Uploads:
-    """Receives photos, so many at once."""
+    """Receives photos, a limited number at once."""
 
     def __init__(self) -> None:
-        """Begins with none."""
-        self._coming = 0
+        self._running = 0
 
     async def receive(self, request: Request) -> tuple[str, bytes]:
-        """Name and content of the one file ``photo`` of a form.
+        """Returns name and content of the form's only file, ``photo``.
 
         Raises:
-            Refusal: It is too large, too slow, missing, or too many come at once.
+            Refusal: The photo is too large, too slow or missing, or there are too many uploads.
         """
-        if self._coming >= _AT_ONCE:
+        if self._running >= _AT_ONCE:
             raise busy()
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > LARGEST + _WRAPPING:
             raise _too_large()
-        self._coming += 1
+        self._running += 1
         try:
             return await _photo(Request(request.scope, _Limited(request).receive))
         finally:
-            self._coming -= 1
+            self._running -= 1
 
 
 async def _photo(request: Request) -> tuple[str, bytes]:
@@ -65,28 +65,28 @@ async def _photo(request: Request) -> tuple[str, bytes]:
             if photo.size is not None and photo.size > LARGEST:
                 raise _too_large()
             return photo.filename or "", await photo.read()
-    except HTTPException as error:  # a form that cannot be read
+    except HTTPException as error:  # a malformed form
         raise Refusal(422, f"photo: {error.detail}", connection="close") from None
 
 
 class _Limited:
-    """A request's body, so long as it is neither too large nor too slow."""
+    """A request's body with limits on its size and time."""
 
     def __init__(self, request: Request) -> None:
         self._receive = request.receive
-        self._left = LARGEST + _WRAPPING
+        self._remaining = LARGEST + _WRAPPING
         self._until = monotonic() + _LONGEST
 
     async def receive(self) -> Message:
-        """The next piece."""
+        """The next piece of the body."""
         try:
             async with asyncio.timeout(min(_PAUSE, self._until - monotonic())):
                 message = await self._receive()
         except TimeoutError:
-            raise Refusal(408, "the photo came too slowly", connection="close") from None
+            raise Refusal(408, "the photo arrived too slowly", connection="close") from None
         if message["type"] == "http.disconnect":
-            raise Refusal(400, "the photo was cut off", connection="close")
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
+            raise Refusal(400, "the upload was interrupted", connection="close")
+        self._remaining -= len(message.get("body", b""))
+        if self._remaining < 0:
             raise _too_large()
         return message

@@ -1,10 +1,10 @@
-"""Teaches the text encoder which words photos tell apart, with the image encoder left as it is.
+"""Fine-tunes the text encoder on differences that can be seen in photos.
 
-A sentence encoder is trained to say when two sentences mean the same; which differences can be seen
-in a photo it does not know. Its upper layers and one member of the alignment are trained together
-on the losses of `trainer.align`, starting from both as they are. The lower layers and the word
-vectors stay, so that words which no caption uses keep their meaning, and what the lower layers make
-of each text is computed once.
+A sentence encoder knows when two sentences mean the same, but not which differences a photo shows.
+Its upper layers and one member of the alignment are trained together with the losses of
+`trainer.learning.align`, each starting from its present state. The image encoder does not change.
+Nor do the lower layers and the word vectors, so words that no caption uses keep their meaning, and
+the lower layers' output is computed once for each text.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,18 +16,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pixquery.trainer.export import TextModel
-from pixquery.trainer.learning.align import Captioned, Prototypes, Recipe, Spread, Towers, info_nce
+from pixquery.trainer.learning.captioned import Captioned
+from pixquery.trainer.learning.losses import Spread, info_nce
+from pixquery.trainer.learning.prototypes import Prototypes
+from pixquery.trainer.learning.recipe import Recipe
+from pixquery.trainer.learning.towers import Towers
 
 Pieces = Callable[[Sequence[str]], list[list[int]]]
-"""Texts -> the ids of each one's word pieces."""
+"""Texts -> the ids of the word pieces of each."""
 
 _BUCKETS = 4
-"""Texts of like length go through the network together, so that little is padded."""
+"""Texts of similar length go through the network together, so that little padding is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextRecipe:
-    """How the text encoder is fine-tuned; chosen on the development split."""
+    """How to fine-tune the text encoder; the defaults were chosen on the development split."""
 
     epochs: int = 5
     batch: int = 256
@@ -36,9 +40,9 @@ class TextRecipe:
     towers_learning_rate: float = 4e-4
     weight_decay: float = 0.01
     other_photos: int = 768
-    """Photos beside those of a batch to tell each caption from; the image side costs little."""
+    """Wrong photos for each caption, besides those of its batch; the image side costs little."""
     classes: int = 96
-    """Names of classes a step."""
+    """Names of classes in each step."""
 
 
 def fine_tune(
@@ -55,23 +59,23 @@ def fine_tune(
     seed: int = 0,
     progress: Callable[[float], object] = lambda loss: None,
 ) -> None:
-    """Trains the upper layers of the model, and the towers, in place.
+    """Trains the upper layers of the model and the towers, in place.
 
     Args:
         model: The text encoder.
-        pieces: Splits texts as the model reads them.
+        pieces: Splits texts into the model's word pieces.
         captions: m texts, those of ``data.captions``.
         names: t ways to name each of c classes.
-        data: Photos, whose captions they are, and what the captions mean.
+        data: The photos, the photo of each caption, and the captions' meanings.
         prototypes: The classes' pseudo-photos.
-        towers: A fitted member of the alignment, to start from.
-        recipe: How.
+        towers: A fitted member of the alignment.
+        recipe: How to fine-tune.
         losses: Weights and temperatures of the losses.
         seed: The same seed gives the same model on the same machine.
         progress: Called after each step with its loss.
     """
     torch.manual_seed(seed)
-    torch.set_flush_denormal(True)  # vanishing gradients would take a hundred times as long
+    torch.set_flush_denormal(True)  # denormal gradients would take a hundred times as long
     rng = np.random.default_rng(seed)
     halves = _Halves(model, pieces, recipe.frozen_layers)
     lower = halves.lower(captions)
@@ -110,7 +114,7 @@ def fine_tune(
                     losses.soft_temperature,
                 ),
             )
-            # The chosen classes first, then all others to be told apart from.
+            # The chosen classes first, then all others as wrong answers.
             shuffled = rng.permutation(len(names))
             chosen = [named[c][rng.integers(len(named[c]))] for c in shuffled[:classes]]
             loss = loss + losses.prototype_weight * info_nce(
@@ -129,7 +133,7 @@ def fine_tune(
 
 
 class _Halves:
-    """A text model in two halves: what stays, computed once a text, and what learns."""
+    """A text model in two halves: frozen layers, computed once for each text, and trained ones."""
 
     def __init__(self, model: TextModel, pieces: Pieces, frozen: int) -> None:
         network = model.network
@@ -142,27 +146,27 @@ class _Halves:
 
     @property
     def parameters(self) -> list[nn.Parameter]:
-        """Of the layers that learn."""
+        """The parameters of the trained layers."""
         return [p for layer in self._above for p in layer.parameters()]
 
     @torch.no_grad()
     def lower(self, texts: Sequence[str]) -> list[Tensor]:
-        """What the lower layers make of each text: float16[its pieces, w]."""
+        """The lower layers' output for each text, float16[its pieces, w]."""
         for layer in (self._words, *self._below):
             layer.eval()
         pieces = [torch.tensor(ids) for ids in self._pieces(texts)]
-        found: list[Tensor] = [torch.empty(0)] * len(pieces)
+        outputs: list[Tensor] = [torch.empty(0)] * len(pieces)
         order = np.argsort([len(ids) for ids in pieces], kind="stable")
         for start in range(0, len(order), 128):
             rows = order[start : start + 128]
             ids, mask = _padded([pieces[row] for row in rows])
             words = _through(self._below, self._words(input_ids=ids), mask).half()
             for row, one in zip(rows, words, strict=True):
-                found[row] = one[: len(pieces[row])].clone()
-        return found
+                outputs[row] = one[: len(pieces[row])].clone()
+        return outputs
 
     def upper(self, lower: Sequence[Tensor]) -> Tensor:
-        """float32[n, w], unit rows: what the model makes of texts, from the lower layers' part."""
+        """The model's vectors float32[n, w], unit rows, from the lower layers' output."""
         order = np.argsort([len(words) for words in lower], kind="stable")
         parts = []
         for rows in np.array_split(order, min(_BUCKETS, len(order))):
@@ -174,7 +178,7 @@ class _Halves:
 
 
 def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Rows of one length, and int64[n, l] where they are real."""
+    """Rows padded to one length, and their mask int64[n, l]."""
     mask = nn.utils.rnn.pad_sequence(
         [torch.ones(len(row), dtype=torch.int64) for row in rows], True
     )
@@ -199,5 +203,5 @@ def _optimizer(halves: _Halves, towers: Towers, recipe: TextRecipe) -> torch.opt
         (scales, recipe.towers_learning_rate, 0.0),
     ]
     return torch.optim.AdamW(
-        [{"params": some, "lr": rate, "weight_decay": decay} for some, rate, decay in groups]
+        [{"params": part, "lr": rate, "weight_decay": decay} for part, rate, decay in groups]
     )

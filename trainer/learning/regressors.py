@@ -1,7 +1,7 @@
 """Fits relevance regressors: from the features of a pair to what people judged.
 
-All have one form, `Fit`: features, targets and weights in, a function that predicts out. What is
-deployed is a `Fitted`; the others show what the classic recipe, and more, is worth.
+All are of the type `Fit`, which takes features, targets and weights and returns a function that
+predicts. Only a `Fitted` is deployed; the others show what the classic recipe, and more, is worth.
 """
 
 from collections.abc import Callable
@@ -22,16 +22,16 @@ from pixquery.engine.features import NAMES, Landmarks
 from pixquery.engine.relevance import logistic
 
 CROWDING_WEIGHT = 0.15
-"""How much of a photo's crowding is taken off its similarity.
+"""How much of a photo's crowding to subtract from its similarity.
 
-Set by hand, not fitted to the ratings: they reward hubs a little (photos that many captions suit
-were also judged milder), while whoever looks for one photo is served by mistrusting hubs. What
-other weights give is told in ``docs/relevance.md``.
+Set by hand, not fitted to the ratings. They reward hubs slightly (photos that suit many captions
+were judged more mildly, too), but a search for one photo is better when it distrusts hubs. For the
+effect of other weights see ``docs/relevance.md``.
 """
 
 Values = NDArray[np.float64]
 Predict = Callable[[Floats], Values]
-"""float32[n, f] features -> float64[n], in [0, 1] but for the linear ones."""
+"""float32[n, f] features -> float64[n], in [0, 1] except for the linear ones."""
 Fit = Callable[[Floats, Values, Values], Predict]
 """float32[n, f] features, float64[n] targets in [0, 1], float64[n] weights -> a predictor."""
 
@@ -60,13 +60,13 @@ def fit_logistic(
     *,
     crowding_weight: float = CROWDING_WEIGHT,
 ) -> Fitted:
-    """Least squares of a logistic curve, so that the prediction is the judgement's mean.
+    """Fits a logistic curve by least squares, so that it predicts the mean judgement.
 
     Args:
         features: float32[n, f], from ``pair_features``.
         targets: float64[n] in [0, 1].
-        weights: float64[n], how much each pair counts; all the same where there are none.
-        crowding_weight: Taken off the similarity for each unit of crowding.
+        weights: float64[n], how much each pair counts; None means equally.
+        crowding_weight: Subtracted from the similarity for each unit of crowding.
     """
     root = np.sqrt(np.ones(len(targets)) if weights is None else weights)
     mixing = np.zeros((len(NAMES), len(NAMES) - 1))
@@ -79,13 +79,13 @@ def fit_logistic(
     standard = np.c_[(mixed - centre) / spread, np.ones(len(mixed))]
 
     def residuals(parameters: Values) -> Values:
-        ridge = 0.1 * parameters[:-1]  # keeps the text columns from chasing single captions
+        ridge = 0.1 * parameters[:-1]  # keeps the text columns from fitting single captions
         return np.concatenate([root * (logistic(standard @ parameters) - targets), ridge])
 
-    found = least_squares(residuals, np.zeros(standard.shape[1])).x
-    slopes = found[:-1] / spread
+    solution = least_squares(residuals, np.zeros(standard.shape[1])).x
+    slopes = solution[:-1] / spread
     weights = mixing @ slopes
-    return Fitted(weights.astype(np.float32), float(found[-1] - centre @ slopes))
+    return Fitted(weights.astype(np.float32), float(solution[-1] - centre @ slopes))
 
 
 def fit_linear(features: Floats, targets: Values, weights: Values) -> Predict:
@@ -114,7 +114,7 @@ class Trees:
             depth=self.depth,
             learning_rate=self.learning_rate,
             l2_leaf_reg=self.l2,
-            # Of a thousand columns a tree needs to see a few: the others wait for the next tree.
+            # Of a thousand columns each tree needs only a few; the next tree sees others.
             rsm=min(1.0, 64 / features.shape[1]),
             border_count=64,
             random_seed=self.seed,
@@ -129,7 +129,7 @@ class Network:
     """Five fully connected layers with batch normalisation, the classic recipe's network."""
 
     width: int = 256
-    """Of the first layer; each next one has half."""
+    """Of the first layer; each further layer has half."""
     dropout: float = 0.3
     epochs: int = 20
     learning_rate: float = 2e-3
@@ -166,11 +166,11 @@ class Network:
         for _ in range(self.epochs):
             order = torch.randperm(len(rows))
             for start in range(0, rounds * batch, batch):
-                some = order[start : start + batch]
+                drawn = order[start : start + batch]
                 error = functional.mse_loss(
-                    torch.sigmoid(model(rows[some])[:, 0]), wanted[some], reduction="none"
+                    torch.sigmoid(model(rows[drawn])[:, 0]), wanted[drawn], reduction="none"
                 )
-                loss = (weighing[some] * error).sum() / weighing[some].sum()
+                loss = (weighing[drawn] * error).sum() / weighing[drawn].sum()
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 optimizer.step()
@@ -179,13 +179,13 @@ class Network:
 
         @torch.no_grad()
         def predict(unseen: Floats) -> Values:
-            found = torch.sigmoid(model(tensor((unseen - centre) / spread))[:, 0])
-            return np.asarray(found.numpy(), np.float64)
+            predicted = torch.sigmoid(model(tensor((unseen - centre) / spread))[:, 0])
+            return np.asarray(predicted.numpy(), np.float64)
 
         return predict
 
     def _layers(self, inputs: int, level: float) -> Any:
-        """The network before training, which begins with the same answer for all."""
+        """The network before training; it predicts ``level`` for every pair."""
         from torch import nn
 
         layers: list[nn.Module] = []
@@ -206,30 +206,32 @@ def similarity_only(features: Floats, targets: Values, weights: Values) -> Predi
 
 
 def constant(features: Floats, targets: Values, weights: Values) -> Predict:
-    """The mean of the targets, whatever is asked; a `Fit`."""
+    """Always predicts the mean of the targets; a `Fit`."""
     del features
     mean = float(np.average(targets, weights=weights))
     return lambda unseen: np.full(len(unseen), mean)
 
 
 def mean_of(*fits: Fit) -> Fit:
-    """Several regressors' mean prediction; a `Fit`."""
+    """Predicts the mean of several regressors' predictions; a `Fit`."""
 
     def fit(features: Floats, targets: Values, weights: Values) -> Predict:
-        found = [one(features, targets, weights) for one in fits]
-        return lambda unseen: np.asarray(np.mean([one(unseen) for one in found], 0), np.float64)
+        predictors = [one(features, targets, weights) for one in fits]
+        return lambda unseen: np.asarray(
+            np.mean([one(unseen) for one in predictors], 0), np.float64
+        )
 
     return fit
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A rising map from predictions to what people judged such pairs on average."""
+    """A rising map from predictions to the mean judgement of such pairs."""
 
     predicted: Values
     """float64[m] in [0, 1], rising."""
     judged: Values
-    """float64[m] in [0, 1], rising; straight between."""
+    """float64[m] in [0, 1], rising; linear between the points."""
 
     def __call__(self, predicted: Values) -> Values:
         """float64[n] predictions -> float64[n] in [0, 1]."""
@@ -237,15 +239,16 @@ class Calibration:
 
 
 def calibrate(predicted: Values, targets: Values, *, bins: int = 20) -> Calibration:
-    """Fits an isotonic calibration (Zadrozny and Elkan 2002) that keeps apart what was apart.
+    """Fits an isotonic calibration (Zadrozny and Elkan 2002) that creates no ties.
 
-    Equally filled bins of predictions, their mean judgements made to rise by isotonic regression,
-    straight lines between: steps would tie photos that the regressor had told apart.
+    Predictions are sorted into equally filled bins, isotonic regression makes the bins' mean
+    judgements rise, and straight lines connect them: steps would tie photos that the regressor had
+    told apart.
 
     Args:
         predicted: float64[n] in [0, 1], of pairs that the regressor has not seen.
         targets: float64[n] in [0, 1].
-        bins: How many, at the most.
+        bins: How many bins at most.
     """
     order = np.argsort(predicted, kind="stable")
     parts = np.array_split(order, min(bins, max(1, len(order) // 10)))
@@ -255,7 +258,7 @@ def calibrate(predicted: Values, targets: Values, *, bins: int = 20) -> Calibrat
     rising = IsotonicRegression().fit_transform(centres, judged, sample_weight=sizes)
     ends = np.r_[0.0, centres, 1.0], np.r_[0.0, rising, 1.0]
     keep = np.r_[True, np.diff(ends[0]) > 1e-9]
-    # A slight slope of its own, so that level stretches stay in order.
+    # A slight extra slope, so that flat stretches stay in order.
     tilted = 0.98 * ends[1][keep] + 0.02 * ends[0][keep]
     return Calibration(ends[0][keep], tilted)
 
@@ -267,7 +270,14 @@ def _first_column(features: Floats) -> Floats:
 
 
 def fit_landmarks(captions: Floats, names: Floats, photos: Floats, *, seed: int = 0) -> Landmarks:
-    """Cluster centres of aligned training captions, names of things, and photos, float32[., a]."""
+    """Landmarks: cluster centres of aligned training captions, class names and photos.
+
+    Args:
+        captions: float32[m, a]
+        names: float32[c, a]
+        photos: float32[n, a]
+        seed: The same seed gives the same landmarks.
+    """
     texts = [_centres(captions, 768, seed), _centres(names, 512, seed)]
     return Landmarks(np.concatenate(texts), _centres(photos, 256, seed))
 

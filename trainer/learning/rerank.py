@@ -1,14 +1,39 @@
-"""Does ordering by relevance find more than ordering by similarity? Asked before it is deployed."""
+"""Does ordering by relevance find more than ordering by similarity? Asked before deployment."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pixquery.db.records import Floats, Ids
-from pixquery.engine.relevance import Relevance
-from pixquery.trainer.learning.ratings import Judged, aggregate
+from pixquery.engine.alignment import Alignment
+from pixquery.engine.relevance import Logistic, Relevance
+from pixquery.trainer.learning.aggregation import aggregate
+from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.measuring.metrics import RETRIEVAL, Ranks, Values, interval, ndcg
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Queries with one relevant photo each, to compare orders of the photos."""
+
+    queries: list[str]
+    photo_of: Ids
+    raw: Floats
+    """float32[n, d], the photos."""
+
+    def ranks(self, alignment: Alignment, queries: Floats, relevance: Logistic | None) -> Values:
+        """The rank float64[q] of each query's photo.
+
+        Args:
+            alignment: Of texts and photos.
+            queries: float32[q, e], the queries' raw vectors.
+            relevance: Orders the candidates; None means that similarity does.
+        """
+        photos = alignment.images(self.raw)
+        return ranks_of(alignment.texts(queries), photos, self.photo_of, relevance)
+
 
 MEASURES = ("recall@1", "recall@5", "recall@10", "ndcg@10")
 
@@ -27,27 +52,27 @@ def ranks_of(
         texts: float32[q, a], aligned.
         photos: float32[n, a], aligned.
         photo_of: int64[q]
-        relevance: Orders the nearest ``candidates``; none means that similarity does.
-        candidates: As many as a query takes.
+        relevance: Orders the nearest ``candidates``; None means that similarity does.
+        candidates: As many as a query has.
 
     Returns:
-        float64[q], from 1; infinite where the photo is none of the candidates.
+        float64[q], from 1; infinite if the photo is not among the candidates.
     """
-    found = np.full(len(texts), np.inf)
+    ranks = np.full(len(texts), np.inf)
     for row, text in enumerate(texts):
         similarities = photos @ text
         near = np.argsort(-similarities, kind="stable")[:candidates]
         if relevance is not None:
-            judged = relevance.score(text[None], photos[near])
-            near = near[np.lexsort((-similarities[near], -judged))]
-        place = np.flatnonzero(near == photo_of[row])
-        if len(place):
-            found[row] = place[0] + 1
-    return found
+            relevances = relevance.score(text[None], photos[near])
+            near = near[np.lexsort((-similarities[near], -relevances))]
+        position = np.flatnonzero(near == photo_of[row])
+        if len(position):
+            ranks[row] = position[0] + 1
+    return ranks
 
 
 def compared(first: Ranks, second: Ranks, photo_of: Ids) -> dict[str, Any]:
-    """Two orders of the same queries: their measures, and intervals of the gain.
+    """The measures of two orders of the same queries, and intervals of the gain.
 
     Args:
         first: float64[q], ranks by similarity.
@@ -72,11 +97,11 @@ def means(ranks: Ranks) -> dict[str, float]:
 
 
 def rated_queries(judged: Judged, by: Mapping[str, Values]) -> dict[str, dict[str, float]]:
-    """nDCG@10 of ordering the photos that experts judged for a text, for texts with several.
+    """nDCG@10 of orders of the photos that experts judged for a text, over texts with several.
 
     Args:
         judged: n pairs.
-        by: What to order by, float64[n] each, such as held-out predictions.
+        by: Name -> float64[n] to order by, such as held-out predictions.
     """
     known = np.flatnonzero(judged.expert)
     gains = aggregate(judged.grades[known], "mean")

@@ -1,9 +1,9 @@
 """Two-way disjoint folds: a held-out pair shares neither its photo nor its caption with training.
 
-A split by photo alone leaks: almost every held-out pair then has a caption that training has seen
-with another photo. Here photos are dealt into groups, and a caption belongs to the photo it was
-written for; a cell of held-out pairs is one group of photos crossed with one group of captions,
-and training keeps clear of both groups in both roles.
+A split by photo alone leaks: training has seen almost every held-out pair's caption with another
+photo. Here photos are dealt into groups, and a caption belongs to the photo it was written for.
+Each fold holds out one group of photos crossed with one group of captions, and its training pairs
+have nothing to do with either group, in either role.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,16 +22,16 @@ def two_way(
     Args:
         photos: The photo of each pair.
         sources: The photo that each pair's caption was written for.
-        groups: At least 3; the cells are ``groups`` squared.
-        seed: Of the dealing.
+        groups: At least 3; there are up to ``groups`` squared folds.
+        seed: The same seed gives the same folds.
     """
     rng = np.random.default_rng(seed)
     as_photo, as_source = set(photos), set(sources)
     dealt: dict[str, int] = {}
-    # Kinds are dealt one by one, round and round, so that no group lacks one of them.
+    # Each kind is dealt in turn, so that no group lacks one of them.
     for kind in (as_photo & as_source, as_photo - as_source, as_source - as_photo):
-        for place, name in enumerate(rng.permutation(sorted(kind))):
-            dealt[str(name)] = place % groups
+        for position, name in enumerate(rng.permutation(sorted(kind))):
+            dealt[str(name)] = position % groups
     of_photo = np.array([dealt[photo] for photo in photos])
     of_source = np.array([dealt[source] for source in sources])
     for a in range(groups):

@@ -1,20 +1,37 @@
-"""Batch evaluation: how a library ranks known photos, and how a profile judges given pairs."""
+"""Batch evaluation: asks a library many queries and measures where it ranks known photos."""
 
 import csv
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from pixquery.db.errors import BadData
-from pixquery.db.records import Ids, ImageRecord, Pixels
+from pixquery.db.records import Ids, ImageRecord
 from pixquery.engine.library import Library
-from pixquery.engine.profile import Profile
-from pixquery.trainer.learning.datasets import Judgement
+from pixquery.trainer.measuring.judgements import Judgement
 from pixquery.trainer.measuring.metrics import GRADED, RETRIEVAL, Ranks, Values, interval
-from pixquery.trainer.measuring.records import Evaluation, Pair, TestQuery
+from pixquery.trainer.measuring.queries import TestQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How well a library answers a file of queries, prefilter alone beside re-ranked."""
+
+    queries: int
+    images: int
+    profile: str
+    first_stage: Mapping[str, float]
+    reranked: Mapping[str, float]
+    ci95: Mapping[str, Mapping[str, tuple[float, float]]]
+    p50: float
+    """Median time of one query, milliseconds."""
+    p95: float
+    unmatched: tuple[str, ...] = field(default=())
+    """Relevant photos that are not in the library; their queries count as unanswered."""
+
 
 Progress = Callable[[int, int], object]
 
@@ -24,19 +41,19 @@ class Graded:
     """How well the answers agree with graded judgements, query by query."""
 
     queries: tuple[TestQuery, ...]
-    """The q queries that count: those with a photo judged relevant."""
+    """The q queries that count: those for which a photo was judged relevant."""
     values: Mapping[str, Values]
-    """Measure by standard name -> float64[2, q]: prefilter, re-ranked."""
+    """Standard name of a measure -> float64[2, q]: prefilter, re-ranked."""
     unjudged: Ids
     """int64[2, q]: photos among the first ten that nobody judged; they count as not relevant."""
     judgements: int
-    """How many were given for the queries that count."""
+    """How many judgements there are of the queries that count."""
     left_out: tuple[str, ...] = ()
-    """Ids of queries without a photo judged relevant."""
+    """Ids of queries for which no photo was judged relevant."""
     unknown: tuple[str, ...] = ()
-    """Query ids that are judged but not asked."""
+    """Query ids in the judgements that are not among the queries."""
     unmatched: tuple[str, ...] = ()
-    """Judged photos that the library does not hold; the relevant ones count as not found."""
+    """Judged photos that are not in the library; the relevant ones count as not found."""
 
     def means(self, stage: int) -> dict[str, float]:
         """Each measure's mean over the queries; stage 0 is the prefilter, 1 is re-ranked."""
@@ -45,16 +62,16 @@ class Graded:
     def ci95(self) -> dict[str, dict[str, tuple[float, float]]]:
         """Intervals of both stages and of what re-ranking gains, query by query."""
         each = np.arange(len(self.queries))
-        found: dict[str, dict[str, tuple[float, float]]] = {
+        intervals: dict[str, dict[str, tuple[float, float]]] = {
             "first_stage": {},
             "reranked": {},
             "gain": {},
         }
         for name, (first, reranked) in self.values.items():
-            found["first_stage"][name] = interval(first, each)
-            found["reranked"][name] = interval(reranked, each)
-            found["gain"][name] = interval(reranked - first, each)
-        return found
+            intervals["first_stage"][name] = interval(first, each)
+            intervals["reranked"][name] = interval(reranked, each)
+            intervals["gain"][name] = interval(reranked - first, each)
+        return intervals
 
 
 def evaluate(
@@ -65,14 +82,13 @@ def evaluate(
 ) -> tuple[Evaluation, tuple[Ranks, Ranks]]:
     """Asks every query and ranks its one relevant photo, before and after re-ranking.
 
-    A photo beyond the candidates counts as not found, a query whose photo the library does not
-    hold as well.
+    A photo beyond the candidates counts as not found, and so does one that is not in the library.
 
     Returns:
-        The measures, and the ranks of prefilter and re-ranking, float64[q] each.
+        The measures, and the ranks by prefilter and by re-ranking, float64[q] each.
 
     Raises:
-        BadData: A query's photo is ambiguous: several different ones have that name.
+        BadData: Several different photos have the name of a query's photo.
     """
     photos = _photos(library, {query.image for query in queries})
     return _known(library, queries, photos, _ask(library, queries, candidates, progress))
@@ -85,13 +101,13 @@ def evaluate_graded(
     candidates: int,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Evaluation, tuple[Ranks, Ranks], Graded]:
-    """As `evaluate`, with measures from graded judgements besides; each query is asked once.
+    """Like `evaluate`, and also measures answers by graded judgements; each query is asked once.
 
-    A photo that nobody judged counts as not relevant. A query that finds nothing counts 0; one
-    without a photo judged relevant is left out, for no answer to it could be better than another.
+    A photo that nobody judged counts as not relevant. A query that finds nothing counts 0. A query
+    for which no photo was judged relevant is left out: no answer to it is better than another.
 
     Raises:
-        BadData: As `evaluate`; or the judgements fit no query, or contradict each other.
+        BadData: As in `evaluate`; or the judgements fit no query, or contradict each other.
     """
     names = {query.image for query in queries} | {each.image for each in judgements}
     photos = _photos(library, names)
@@ -103,7 +119,7 @@ def evaluate_graded(
     if len(unknown) == len(of_query):
         raise BadData(
             f"none of the {len(of_query):,} judged query ids (for example {judgements[0].query_id})"
-            f" is among the {len(rows):,} asked (for example {queries[0].id}): use the same ids"
+            f" is an id of the {len(rows):,} queries (for example {queries[0].id}): use the same ids"
         )
     counted = {
         id_: _grades(id_, of_query[id_], photos)
@@ -136,7 +152,7 @@ def evaluate_graded(
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """What a library answered to q queries."""
+    """A library's answers to q queries."""
 
     ordered: list[tuple[Ids, Ids]]
     """The candidates' ids of each query, best first: prefilter, re-ranked."""
@@ -201,7 +217,7 @@ def _known(
 
 
 def write_ranks(file: Path, queries: Sequence[TestQuery], ranks: tuple[Ranks, Ranks]) -> None:
-    """Writes the rank of every query's photo as CSV; empty where it was not found."""
+    """Writes the rank of every query's photo as CSV; the cell is empty if it was not found."""
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["query_id", "query_text", "image", "prefilter_rank", "reranked_rank"])
@@ -226,47 +242,6 @@ def write_measures(file: Path, graded: Graded) -> None:
             writer.writerow([query.id, query.text, *cells])
 
 
-def score(
-    pairs: Sequence[Pair],
-    profile: Profile,
-    load: Callable[[Path], Pixels],
-    progress: Progress = lambda done, total: None,
-) -> list[tuple[Pair, float, float]]:
-    """Similarity and relevance of given pairs.
-
-    Args:
-        pairs: What to judge.
-        profile: Whose models to use.
-        load: Reads a photo as uint8[size, size, 3].
-        progress: Called with the number of photos done and the number to do.
-
-    Returns:
-        Each pair with its similarity in [-1, 1] and its relevance in [0, 1].
-
-    Raises:
-        UnreadableImage: A photo cannot be used.
-    """
-    files = sorted({pair.image for pair in pairs})
-    texts = sorted({pair.text for pair in pairs})
-    encoded = []
-    for start in range(0, len(files), 32):
-        pixels = np.stack([load(file) for file in files[start : start + 32]])
-        encoded.append(profile.images.encode(pixels))
-        progress(min(start + 32, len(files)), len(files))
-    aligned = profile.alignment.images(np.concatenate(encoded))
-    asked = profile.alignment.texts(profile.texts.encode(texts))
-    photo_of = {file: row for row, file in enumerate(files)}
-    text_of = {text: row for row, text in enumerate(texts)}
-    photos = aligned[[photo_of[pair.image] for pair in pairs]]
-    queries = asked[[text_of[pair.text] for pair in pairs]]
-    similarities = np.einsum("na,na->n", queries, photos)
-    relevances = profile.relevance.score(queries, photos)
-    return [
-        (pair, float(similarity), float(relevance))
-        for pair, similarity, relevance in zip(pairs, similarities, relevances, strict=True)
-    ]
-
-
 def _rank(ordered: Ids, relevant: frozenset[int]) -> float:
     places = np.flatnonzero(np.isin(ordered, list(relevant)))
     return float(places[0] + 1) if len(places) else math.inf
@@ -279,7 +254,7 @@ def _rows(queries: Sequence[TestQuery]) -> dict[str, int]:
         first = queries[rows.setdefault(query.id, row)]
         if first.text != query.text:
             raise BadData(
-                f"the query id {query.id} stands for two texts, {first.text!r} and "
+                f"the query id {query.id} has two texts, {first.text!r} and "
                 f"{query.text!r}: give each text an id of its own"
             )
     return rows
@@ -288,13 +263,13 @@ def _rows(queries: Sequence[TestQuery]) -> dict[str, int]:
 def _grades(
     query_id: str, judgements: Sequence[Judgement], photos: Mapping[str, frozenset[int]]
 ) -> dict[int, tuple[str, float]]:
-    """Each judged photo's ids (its copies) -> its name and relevance."""
+    """Id of a judged photo, or of a copy of it -> its name and relevance."""
     grades: dict[int, tuple[str, float]] = {}
     for each in judgements:
         for id_ in photos[each.image]:
             if id_ in grades:
                 raise BadData(
-                    f"{grades[id_][0]} and {each.image} are one photo, judged twice for the query "
+                    f"{grades[id_][0]} and {each.image} are the same photo, judged twice for the query "
                     f"{query_id}: keep one of the judgements"
                 )
             grades[id_] = each.image, each.relevance
@@ -302,7 +277,7 @@ def _grades(
 
 
 def _relevances(ordered: Ids, grades: Mapping[int, tuple[str, float]]) -> Values:
-    """float64[c]: what was judged of an answer's photos; a photo's further copies gain nothing."""
+    """float64[c]: the relevance of an answer's photos; further copies of a photo gain nothing."""
     relevances = np.zeros(len(ordered))
     seen: set[str] = set()
     for place, id_ in enumerate(ordered):
@@ -314,11 +289,11 @@ def _relevances(ordered: Ids, grades: Mapping[int, tuple[str, float]]) -> Values
 
 
 def _photos(library: Library, names: Collection[str]) -> dict[str, frozenset[int]]:
-    """The ids of the photo that each name means: copies of one photo are one, none may match."""
+    """Name -> ids of the photo it means and of its copies; there may be none."""
     by_name: dict[str, list[ImageRecord]] = {}
     for record in library.catalog.everything():
         by_name.setdefault(record.path.name, []).append(record)
-    found: dict[str, frozenset[int]] = {}
+    ids: dict[str, frozenset[int]] = {}
     for name in sorted(names):
         parts = PurePath(name).parts
         matches = [
@@ -328,8 +303,8 @@ def _photos(library: Library, names: Collection[str]) -> dict[str, frozenset[int
         ]
         if len({record.content for record in matches}) > 1:
             raise BadData(
-                f"{name} names {len(matches)} different photos of the library, for example "
+                f"{name} names {len(matches)} different photos in the library, for example "
                 f"{matches[0].path} and {matches[1].path}: write more of the path"
             )
-        found[name] = frozenset(record.id for record in matches)
-    return found
+        ids[name] = frozenset(record.id for record in matches)
+    return ids

@@ -1,8 +1,8 @@
 """Measures as pure functions of arrays.
 
-The graded ones bear the names of ir-measures and agree with trec_eval, but are written here:
-ir-measures would bring SciPy (a third more to install, for `evaluate` alone), loads pandas wherever
-it finds it, and takes whole-numbered judgements only.
+The graded measures have the names of ir-measures and the values of trec_eval. They are written here
+because ir-measures needs SciPy (a third more to install, for `evaluate` alone), loads pandas if it
+is installed, and accepts only whole-numbered judgements.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ranks = NDArray[np.float64]
-"""float64[q], from 1; infinite where the relevant photo was not found."""
+"""float64[q], from 1; infinite if the relevant photo was not found."""
 Values = NDArray[np.float64]
 Groups = NDArray[np.int64]
 
@@ -26,20 +26,17 @@ RETRIEVAL: dict[str, Callable[[Ranks], Values]] = {
 """Measures of queries with one relevant photo each: per query, to be averaged."""
 
 
-# -- graded judgements: one query -------------------------------------------------------------
-
-
 def ndcg(ranked: Values, judged: Values, k: int) -> float:
     """Normalised discounted cumulative gain (Järvelin and Kekäläinen 2002), linear gains.
 
     Args:
-        ranked: float64[c], the relevance of each photo of the answer, best first; 0 where nobody
+        ranked: float64[c], the relevance of each photo of the answer, best first; 0 if nobody
             judged it. Negative relevance (TREC's mark of junk) gains nothing.
         judged: float64[j], the relevance of every judged photo, found or not, in any order.
         k: How many photos of the answer count.
 
     Returns:
-        In [0, 1]; 0 where no photo is relevant.
+        In [0, 1]; 0 if no photo is relevant.
     """
     ideal = _dcg(np.sort(judged)[::-1][:k])
     return _dcg(ranked[:k]) / ideal if ideal > 0 else 0.0
@@ -52,21 +49,21 @@ def precision(ranked: Values, judged: Values, k: int) -> float:
 
 
 def recall(ranked: Values, judged: Values, k: int) -> float:
-    """Share of the relevant photos that stand among the first ``k``; 0 where there are none."""
+    """Share of the relevant photos that are among the first ``k``; 0 if there are none."""
     relevant = np.count_nonzero(judged > 0)
     return float(np.count_nonzero(ranked[:k] > 0) / relevant) if relevant else 0.0
 
 
 def average_precision(ranked: Values, judged: Values) -> float:
-    """Mean over the relevant photos of the precision at their place; 0 for one not found."""
+    """Mean precision at the places of the relevant photos; 0 for one that was not found."""
     relevant = np.count_nonzero(judged > 0)
     places = np.flatnonzero(ranked > 0) + 1
-    found = np.arange(1, len(places) + 1)
-    return float((found / places).sum() / relevant) if relevant else 0.0
+    counts = np.arange(1, len(places) + 1)
+    return float((counts / places).sum() / relevant) if relevant else 0.0
 
 
 def reciprocal_rank(ranked: Values, judged: Values) -> float:
-    """One over the place of the first relevant photo; 0 where none was found."""
+    """One over the place of the first relevant photo; 0 if none was found."""
     del judged
     places = np.flatnonzero(ranked > 0)
     return float(1 / (places[0] + 1)) if len(places) else 0.0
@@ -83,14 +80,11 @@ GRADED: dict[str, Callable[[Values, Values], float]] = {
     "R@5": lambda ranked, judged: recall(ranked, judged, 5),
     "R@10": lambda ranked, judged: recall(ranked, judged, 10),
 }
-"""Measures of one query from the relevance of what was answered and of all that was judged."""
+"""Measures of one query, from the relevance of its answer and of all judged photos."""
 
 
 def _dcg(gains: Values) -> float:
     return float((np.maximum(gains, 0) / np.log2(np.arange(2, len(gains) + 2))).sum())
-
-
-# -- judgements of pairs ----------------------------------------------------------------------
 
 
 def rmse(predicted: Values, judged: Values) -> float:
@@ -104,7 +98,7 @@ def mae(predicted: Values, judged: Values) -> float:
 
 
 def spearman(predicted: Values, judged: Values) -> float:
-    """Spearman's rank correlation; 0 where either side is constant: it orders nothing."""
+    """Spearman's rank correlation; 0 if either side is constant: it orders nothing."""
     from scipy.stats import spearmanr
 
     if _constant(predicted) or _constant(judged):
@@ -125,7 +119,7 @@ def tau_c(predicted: Values, grades: NDArray[Any]) -> float:
     """Kendall's tau_c (Stuart 1953) of predictions against every single judgement.
 
     CLIPScore's protocol (Hessel et al. 2021, arXiv:2104.08718): each pair counts once for each of
-    its judges. 0 where predictions or judgements are constant.
+    its judges. 0 if predictions or judgements are constant.
 
     Args:
         predicted: float64[n]
@@ -136,22 +130,19 @@ def tau_c(predicted: Values, grades: NDArray[Any]) -> float:
     if _constant(predicted) or _constant(grades):
         return 0.0
     judges = grades.shape[1]
-    found = kendalltau(np.repeat(predicted, judges), grades.ravel(), variant="c")
-    return float(found.statistic)
+    result = kendalltau(np.repeat(predicted, judges), grades.ravel(), variant="c")
+    return float(result.statistic)
 
 
 def _constant(values: NDArray[Any]) -> bool:
     return bool((values == values.flat[0]).all())
 
 
-# -- how far to trust them --------------------------------------------------------------------
-
-
 def interval(values: Values, groups: Groups, *, seed: int = 0) -> tuple[float, float]:
     """95 % bootstrap interval of the mean.
 
     Whole groups are drawn (Field and Welsh 2007): the queries of one photo succeed or fail
-    together, and drawing them one by one would promise too much.
+    together, and drawing them one by one would make the interval too narrow.
 
     Args:
         values: float64[q], one per query.
@@ -176,23 +167,23 @@ def bootstrap(
     """95 % bootstrap interval of any measure, whole groups drawn as in `interval`.
 
     Args:
-        measure: Of the arrays, for example `tau_c`.
-        arrays: What it takes, each with n rows.
-        groups: int64[n], what a row belongs to (its photo), from 0 without gaps.
+        measure: Takes the arrays; for example `tau_c`.
+        arrays: Each with n rows.
+        groups: int64[n], the group (the photo) of each row, from 0 without gaps.
         seed: The same seed gives the same interval.
-        draws: The ends are quantiles of as many values; those of two measures with the same seed
-            and groups come from the same draws.
+        draws: How many samples to draw. Two measures with the same seed and groups are computed
+            on the same samples.
     """
     order = np.argsort(groups, kind="stable")
     sizes = np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
     dice = np.random.default_rng(seed)
-    found = np.empty(draws)
+    values = np.empty(draws)
     for draw in range(draws):
-        some = dice.integers(len(sizes), size=len(sizes))
-        taken = sizes[some]
+        drawn = dice.integers(len(sizes), size=len(sizes))
+        taken = sizes[drawn]
         within = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
-        rows = order[np.repeat(starts[some], taken) + within]
-        found[draw] = measure(*(array[rows] for array in arrays))
-    low, high = np.quantile(found, (0.025, 0.975))
+        rows = order[np.repeat(starts[drawn], taken) + within]
+        values[draw] = measure(*(array[rows] for array in arrays))
+    low, high = np.quantile(values, (0.025, 0.975))
     return float(low), float(high)

@@ -1,4 +1,4 @@
-// What is asked, as one plain value; the page's address says the same, and so does the request.
+// The state of the page: a plain object that its address and its requests are written from.
 
 const ONE = [
   "q", "taken", "root", "orientation", "camera", "min_width", "min_height", "min_relevance",
@@ -7,16 +7,16 @@ const ONE = [
 const MANY = ["like_id", "path", "format"];
 const WEIGHTED = ["plus", "minus"];
 
-/** Names that are for the page alone: the name of a dropped photo, and the photo shown large. */
+/** Names that only the page uses: a dropped photo's name, and the photo in the large view. */
 const PAGE_ONLY = ["example", "photo"];
 
-/** Names that say which photos are asked, not what they shall show. */
+/** Names that limit which photos are searched, rather than say what they show. */
 export const FILTERS = [
   "taken", "modified", "root", "path", "orientation", "format", "camera", "min_width",
   "min_height", "near", "min_relevance",
 ];
 
-/** Nothing asked. Texts are strings, and what may come several times is a list. */
+/** The empty state. Texts are strings; names that may occur several times hold lists. */
 export function nothing() {
   const state = {};
   for (const name of ONE) state[name] = "";
@@ -24,44 +24,44 @@ export function nothing() {
   return state;
 }
 
-/** The state that an address such as "?q=dog&minus=people:0.5" stands for. */
+/** The state of an address such as "?q=dog&minus=people:0.5". */
 export function fromAddress(search) {
-  const given = new URLSearchParams(search);
+  const parameters = new URLSearchParams(search);
   const state = nothing();
-  for (const name of ONE) state[name] = (given.get(name) ?? "").trim();
-  for (const name of MANY) state[name] = given.getAll(name).filter(Boolean);
+  for (const name of ONE) state[name] = (parameters.get(name) ?? "").trim();
+  for (const name of MANY) state[name] = parameters.getAll(name).filter(Boolean);
   for (const name of WEIGHTED) {
-    state[name] = given.getAll(name).map(fromWeighted).filter((part) => part.text);
+    state[name] = parameters.getAll(name).map(fromWeighted).filter((part) => part.text);
   }
   return state;
 }
 
-/** The address of a state, "./" where nothing is asked. */
+/** The address of a state; "./" for the empty state. */
 export function toAddress(state) {
-  const text = parameters(state).toString();
+  const text = written(state).toString();
   return text ? `?${text}` : "./";
 }
 
-/** The query that the server is asked for a state, without "?". */
+/** The query string of the request for a state, without "?". */
 export function toRequest(state) {
-  const asked = { ...state };
-  for (const name of PAGE_ONLY) asked[name] = "";
-  if (!judged(state)) asked.min_relevance = ""; // nothing predicts it then
-  return parameters(asked).toString();
+  const request = { ...state };
+  for (const name of PAGE_ONLY) request[name] = "";
+  if (!judged(state)) request.min_relevance = ""; // there is no relevance to compare with
+  return written(request).toString();
 }
 
-/** Whether relevance is predicted: for a description alone. */
+/** Whether relevance is predicted, which needs a description and nothing else. */
 export function judged(state) {
   return state.q.trim() !== "" && !likened(state);
 }
 
-/** Whether photos or further words are asked with, so that photos come by likeness. */
+/** Whether the search has photos or further words, so that results are ordered by likeness. */
 function likened(state) {
   const parts = [state.plus, state.minus, state.like_id, state.example];
   return parts.some((part) => part.length > 0);
 }
 
-/** Whether anything says what the photos shall show. */
+/** Whether the search says anything about what the photos show. */
 export function describes(state) {
   return state.q.trim() !== "" || likened(state);
 }
@@ -78,26 +78,26 @@ export function filterCount(state) {
     .reduce((sum, count) => sum + count, 0);
 }
 
-function parameters(state) {
-  const given = new URLSearchParams();
-  const add = (name, value) => value && given.append(name, value);
+function written(state) {
+  const parameters = new URLSearchParams();
+  const add = (name, value) => value && parameters.append(name, value);
   add("q", state.q.trim());
   for (const name of WEIGHTED) state[name].forEach((part) => add(name, toWeighted(part)));
   for (const name of MANY) state[name].forEach((value) => add(name, value));
   for (const name of ONE.slice(1)) add(name, state[name]);
-  return given;
+  return parameters;
 }
 
 const WEIGHT = /^(.*\S)\s*:\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$/s;
 
 function fromWeighted(text) {
-  const found = WEIGHT.exec(text);
-  return found
-    ? { text: found[1].trim(), weight: Number(found[2]) }
+  const match = WEIGHT.exec(text);
+  return match
+    ? { text: match[1].trim(), weight: Number(match[2]) }
     : { text: text.trim(), weight: 1 };
 }
 
-/** "snow" or "snow:0.5"; a text that ends like a weight ("16:9") gets its own said. */
+/** "snow" or "snow:0.5". A text that ends like a weight ("16:9") is always followed by one. */
 function toWeighted({ text, weight }) {
   return weight === 1 && !WEIGHT.test(text) ? text : `${text}:${weight}`;
 }

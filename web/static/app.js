@@ -1,32 +1,31 @@
-// The page: what is asked lives in the address, and everything shown follows from it.
+// The page: its address holds the search, and everything shown follows from it.
 
-import {
-  describes, fromAddress, nothing, toAddress, toRequest, unfiltered,
-} from "./address.js";
-import { Asked } from "./asked.js";
+import { fromAddress, nothing, toAddress, toRequest, unfiltered } from "./address.js";
+import { Announcer } from "./announcer.js";
+import { Chips } from "./chips.js";
 import { byId } from "./element.js";
 import { listenForPhotos } from "./example.js";
+import { SearchField } from "./field.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Notice } from "./notice.js";
-import { nothingFound, spoken, standing, summary, title, trouble } from "./phrases.js";
+import { nothingFound, position, spoken, summary, title, trouble } from "./phrases.js";
 import { Results } from "./results.js";
 import { LARGEST_UPLOAD, Refusal, library } from "./server.js";
 import { Viewer } from "./viewer.js";
 
-/** Milliseconds after the last key until the search begins. */
-const PAUSE = 160;
-/** An answer that comes sooner needs no sign of waiting. */
+/** Milliseconds before the page shows that it is waiting for an answer. */
 const PATIENCE = 250;
-/** As many searches can be gone back to without asking again. */
+/** Number of searches that "back" can show without asking the server again. */
 const KEPT = 20;
-/** As many photos are loaded again at a reload. */
+/** Most photos that are loaded again after a reload. */
 const RELOADED = 400;
 
-const field = byId("q");
 const moreButton = byId("more");
 const notice = new Notice(byId("notice"));
-const asked = new Asked(byId("asked"), refine);
+const announcer = new Announcer(byId("announcement"));
+const field = new SearchField((q, { continued }) => go({ ...state, q }, { replace: continued }));
+const chips = new Chips(byId("chips"), refine);
 const filters = new Filters(byId("filters"), refine);
 const grid = new Grid(byId("photos"), {
   addressOf: (id) => toAddress({ ...state, photo: String(id) }),
@@ -41,61 +40,59 @@ const viewer = new Viewer({
 });
 
 let state = nothing();
-/** The results that are shown. */
+/** The results on the page. */
 let results = null;
-/** What is being asked, to be told when something else is wanted. */
+/** The search in progress. */
 let pending = null;
-/** Where the library lies, for those who may know. */
+/** Folder of the library, if the server reveals it. */
 let folder = "";
-/** Recent results by what was asked. */
+/** Recent results by their key. */
 const kept = new Map();
-/** Photos of one's own by number; a reload forgets them. */
+/** The user's own photos by number; a reload forgets them. */
 const uploads = new Map();
-const typing = { timer: 0, going: false };
 
-// -- from place to place ------------------------------------------------------------------------
+// -- from state to state ------------------------------------------------------------------------
 
-/** Goes to a state, as a step that "back" undoes unless it replaces the last. */
+/** Goes to a state. "Back" returns from it, unless it replaces the current one. */
 function go(next, { replace = false, opened = false, upload = history.state?.upload } = {}) {
-  if (!replace) note();
+  if (!replace) noteScroll();
   const entry = { opened, upload: next.example ? upload : undefined };
   history[replace ? "replaceState" : "pushState"](entry, "", toAddress(next));
   arrive(next);
 }
 
-/** Chips and filters change what is asked; what was typed just now counts as well. */
+/** Goes to a state that chips or filters changed, with any words typed in the meantime. */
 function refine(next, { keep = "" } = {}) {
-  const typed = typing.timer ? { q: field.value } : {};
+  const typed = field.unsearched === null ? {} : { q: field.unsearched };
   go({ ...next, ...typed });
-  if (keep) byId("asked").querySelector(`.${keep.replace(/\d+$/, "")} button`)?.focus();
+  if (keep) byId("chips").querySelector(`.${keep.replace(/\d+$/, "")} button`)?.focus();
 }
 
-/** Shows a state that the address says already. */
+/** Shows the state that the address already holds. */
 function arrive(next, { back = false } = {}) {
-  const left = state.photo;
+  const before = state.photo;
   state = next;
-  stopTyping();
+  field.cancel();
   draw();
-  if (keyNow() !== (pending?.key ?? results?.key)) look({ back });
+  if (keyNow() !== (pending?.key ?? results?.key)) search({ back });
   showLarge();
-  if (left && !state.photo) grid.focus(Number(left));
+  if (before && !state.photo) grid.focus(Number(before));
 }
 
 function draw() {
-  if (field.value.trim() !== state.q) field.value = state.q;
-  byId("clear").hidden = !field.value;
+  field.show(state.q);
   drawChips();
   document.title = title(state);
 }
 
-/** All but the field, in which someone may be typing. */
+/** Draws everything but the search field, in which someone may be typing. */
 function drawChips() {
-  asked.draw(state, uploads.get(history.state?.upload)?.picture);
+  chips.draw(state, uploads.get(history.state?.upload)?.picture);
   filters.draw(state);
 }
 
-/** Keeps in the history how far down the page was. */
-function note() {
+/** Stores in the history how far the page is scrolled. */
+function noteScroll() {
   const shown = results?.hits.length ?? 0;
   history.replaceState({ ...history.state, scroll: scrollY, shown }, "");
 }
@@ -107,8 +104,8 @@ function keyNow() {
 
 // -- searching ----------------------------------------------------------------------------------
 
-/** Asks for the state's photos; whatever was being asked before is dropped. */
-async function look({ back = false, fresh = false } = {}) {
+/** Searches for the state's photos, and drops any search in progress. */
+async function search({ back = false, fresh = false } = {}) {
   const key = keyNow();
   pending?.stop();
   const known = back && !fresh && kept.get(key);
@@ -118,23 +115,24 @@ async function look({ back = false, fresh = false } = {}) {
     return;
   }
   const mine = begin(key);
-  const found = new Results(toRequest(state), uploads.get(history.state?.upload)?.file ?? null);
-  found.key = key;
+  const fetched = new Results(toRequest(state), uploads.get(history.state?.upload)?.file ?? null);
+  fetched.key = key;
+  const onBusy = () => announcer.say("The server is busy. Trying again.");
   try {
-    await found.more({ signal: mine.signal, onBusy: () => tell("The server is busy. Trying again.") });
+    await fetched.more({ signal: mine.signal, onBusy });
   } catch (error) {
-    if (mine === pending) stumble(error, found);
+    if (mine === pending) fail(error, fetched);
     return;
   } finally {
     mine.end();
   }
-  if (!mine.signal.aborted) settle(found, { glide: true });
+  if (!mine.signal.aborted) settle(fetched, { glide: true });
 }
 
-/** Marks that something is being asked. */
+/** Registers a search in progress. */
 function begin(key) {
   const control = new AbortController();
-  const late = setTimeout(() => busy(true), PATIENCE);
+  const late = setTimeout(() => showWaiting(true), PATIENCE);
   const mine = {
     key,
     signal: control.signal,
@@ -142,60 +140,60 @@ function begin(key) {
     end: () => {
       clearTimeout(late);
       if (pending !== mine && pending) return;
-      busy(false);
+      showWaiting(false);
     },
   };
   pending = mine;
   return mine;
 }
 
-function busy(waiting) {
+function showWaiting(waiting) {
   byId("busy").hidden = !waiting;
   byId("photos").setAttribute("aria-busy", String(waiting));
 }
 
-/** Shows what was found. */
-function settle(found, { glide = false } = {}) {
+/** Shows the results of a search. */
+function settle(fetched, { glide = false } = {}) {
   const first = results === null;
   pending = null;
-  results = found;
-  keep(found);
+  results = fetched;
+  keep(fetched);
   notice.hush();
-  byId("summary").textContent = found.hits.length ? summary(state, found.answer) : "";
-  grid.show(found.hits, { glide: glide && !first && scrollY < innerHeight });
+  byId("summary").textContent = fetched.hits.length ? summary(state, fetched.answer) : "";
+  grid.show(fetched.hits, { glide: glide && !first && scrollY < innerHeight });
   if (glide && !first) scrollTo(0, 0);
-  if (!found.hits.length) sayNothing();
+  if (!fetched.hits.length) explainNothing();
   offerMore();
   showLarge();
-  tellSoon(found.hits.length ? spoken(state, found) : "");
-  sayLost();
+  announcer.saySoon(fetched.hits.length ? spoken(state, fetched) : "");
+  mentionLost();
 }
 
-function sayNothing() {
+function explainNothing() {
   notice.say(nothingFound(state, results.answer, WAYS, folder));
 }
 
-/** Says why there are no photos. */
-function stumble(error, found) {
+/** Says why the search failed. */
+function fail(error, fetched) {
   if (!(error instanceof Refusal)) throw error;
   pending = null;
-  results = found;
-  found.next = null;
+  results = fetched;
+  fetched.next = null;
   byId("summary").textContent = "";
   grid.show([]);
   offerMore();
   notice.say(trouble(error, state, WAYS));
 }
 
-function keep(found) {
-  kept.delete(found.key);
-  kept.set(found.key, found);
+function keep(fetched) {
+  kept.delete(fetched.key);
+  kept.set(fetched.key, fetched);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);
 }
 
 const WAYS = {
   again: () => {
-    look({ fresh: true });
+    search({ fresh: true });
     learnLibrary();
   },
   anew: () => {
@@ -210,19 +208,19 @@ const WAYS = {
 // -- more photos --------------------------------------------------------------------------------
 
 const horizon = new IntersectionObserver(
-  (seen) => seen.some((entry) => entry.isIntersecting) && more(),
+  (entries) => entries.some((entry) => entry.isIntersecting) && more(),
   { rootMargin: "0px 0px 1500px 0px" },
 );
 
-/** Watches for the end of the page, and offers the same as a button. */
+/** Loads more photos when the end of the page comes near, and offers a button that does the same. */
 function offerMore({ failed = false } = {}) {
   horizon.disconnect();
   moreButton.hidden = !results?.unfinished;
-  moreButton.textContent = failed ? "More photos did not come: try again" : "More photos";
+  moreButton.textContent = failed ? "Could not load more photos. Try again" : "More photos";
   if (!moreButton.hidden && !failed) horizon.observe(moreButton);
 }
 
-/** Loads the next page; by hand, the keyboard goes on at the first new photo. */
+/** Loads the next page. With ``byHand``, the keyboard's focus moves to its first photo. */
 async function more({ byHand = false } = {}) {
   const mine = results;
   let fresh = [];
@@ -237,13 +235,13 @@ async function more({ byHand = false } = {}) {
   grid.show(mine.hits);
   offerMore();
   showLarge();
-  if (fresh.length) tell(`${fresh.length} more photos, ${mine.hits.length} in all`);
+  if (fresh.length) announcer.say(`${fresh.length} more photos, ${mine.hits.length} in total`);
   if (byHand && fresh.length) grid.focus(fresh[0].id);
 }
 
 // -- one photo ----------------------------------------------------------------------------------
 
-/** Opens, turns or closes the large view as the state says. */
+/** Opens, turns or closes the large view to match the state. */
 function showLarge() {
   if (!state.photo) {
     viewer.close();
@@ -251,31 +249,31 @@ function showLarge() {
   }
   const id = Number(state.photo);
   const hits = pending ? [] : (results?.hits ?? []);
-  const place = hits.findIndex((hit) => hit.id === id);
-  viewer.show(id, hits[place] ?? null, {
-    place: place < 0 ? "" : standing(place, state, results),
-    first: place <= 0,
-    last: place < 0 || (place === hits.length - 1 && !results.unfinished),
+  const at = hits.findIndex((hit) => hit.id === id);
+  viewer.show(id, hits[at] ?? null, {
+    position: at < 0 ? "" : position(at, state, results),
+    first: at <= 0,
+    last: at < 0 || (at === hits.length - 1 && !results.unfinished),
   });
 }
 
 async function turn(step) {
-  const place = results.hits.findIndex((hit) => String(hit.id) === state.photo);
-  if (place + step === results.hits.length) await more();
-  const hit = results.hits[place + step];
+  const at = results.hits.findIndex((hit) => String(hit.id) === state.photo);
+  if (at + step === results.hits.length) await more();
+  const hit = results.hits[at + step];
   if (hit) go({ ...state, photo: String(hit.id) }, { replace: true, opened: history.state?.opened });
 }
 
-/** The large view was closed by hand. */
+/** Updates the address after the user has closed the large view. */
 function leaveLarge() {
   if (!state.photo) return;
   if (history.state?.opened) history.back();
   else go({ ...state, photo: "" }, { replace: true });
 }
 
-/** More like a photo: it takes the description's place, and the filters stay. */
+/** Searches for more photos like one. It replaces the description; filters stay. */
 function alike(hit) {
-  asked.learn(hit.id, hit.name);
+  chips.learn(hit.id, hit.name);
   go({ ...nothing(), ...filtersOf(state), like_id: [String(hit.id)] });
   byId("summary").focus({ preventScroll: true });
 }
@@ -285,10 +283,10 @@ function filtersOf(from) {
   return rest;
 }
 
-/** Searches by a photo of one's own. */
+/** Searches by a photo of the user's own. */
 function searchBy(file) {
   if (file.size > LARGEST_UPLOAD) {
-    notice.mention("This photo is too large", "At most 25 MB can be searched by: make it smaller.");
+    notice.mention("This photo is too large", "The limit is 25 MB: make the photo smaller.");
     return;
   }
   const upload = uploads.size + 1;
@@ -296,7 +294,7 @@ function searchBy(file) {
   go({ ...nothing(), ...filtersOf(state), example: file.name || "a photo" }, { upload });
 }
 
-/** A dropped photo is no part of the address: after a reload it is gone, which is said. */
+/** Name of a dropped photo that a reload has lost, until the user has been told. */
 let lost = "";
 function fromHere() {
   const here = fromAddress(location.search);
@@ -307,100 +305,42 @@ function fromHere() {
   return rest;
 }
 
-function sayLost() {
+function mentionLost() {
   if (lost) {
-    notice.mention(`“${lost}” was not kept`, "Browsers forget dropped photos when a page is loaded "
-      + "again. Drop it once more to search by it.");
+    notice.mention(`“${lost}” was not kept`, "The browser forgets a dropped photo when the page is "
+      + "reloaded. Drop it again to search by it.");
   }
   lost = "";
 }
 
-// -- telling ------------------------------------------------------------------------------------
-
-let soon = 0;
-/** Says something to those who listen rather than look. */
-function tell(words) {
-  clearTimeout(soon);
-  byId("told").textContent = words;
-}
-
-/** The same after typing has come to rest. */
-function tellSoon(words) {
-  clearTimeout(soon);
-  soon = setTimeout(() => tell(words), 700);
-}
-
 async function learnLibrary() {
   try {
-    const held = await library();
-    asked.roots = held.roots;
-    filters.offer(held);
-    folder = held.folder ?? "";
+    const contents = await library();
+    chips.roots = contents.roots;
+    filters.offer(contents);
+    folder = contents.folder ?? "";
     drawChips();
-    if (!pending && results?.answer && !results.hits.length) sayNothing();
+    if (!pending && results?.answer && !results.hits.length) explainNothing();
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error; // the search tells of trouble, too
+    if (!(error instanceof Refusal)) throw error; // the search reports the same trouble
   }
 }
 
-// -- hands --------------------------------------------------------------------------------------
-
-function stopTyping() {
-  clearTimeout(typing.timer);
-  typing.timer = 0;
-}
-
-/** Searches for what the field holds; one stretch of typing is one step of the history. */
-function searchTyped() {
-  stopTyping();
-  const q = field.value.trim();
-  byId("clear").hidden = !field.value;
-  if (q === state.q) return;
-  go({ ...state, q }, { replace: typing.going });
-  typing.going = true;
-}
-
-function listenToField() {
-  field.addEventListener("input", (event) => {
-    stopTyping();
-    if (!event.isComposing) typing.timer = setTimeout(searchTyped, PAUSE);
-  });
-  field.addEventListener("compositionend", () => { typing.timer = setTimeout(searchTyped, PAUSE); });
-  field.addEventListener("blur", () => { typing.going = false; });
-  byId("search").addEventListener("submit", (event) => {
-    event.preventDefault();
-    searchTyped();
-    typing.going = false;
-    if (matchMedia("(pointer: coarse)").matches) field.blur(); // the keyboard covers the photos
-  });
-  byId("clear").addEventListener("click", () => {
-    field.value = "";
-    searchTyped();
-    typing.going = false;
-    field.focus();
-  });
-  document.addEventListener("keydown", (event) => {
-    const elsewhere = !event.target.closest?.("input, select, textarea, dialog, [popover]");
-    if (event.key === "/" && elsewhere && !event.ctrlKey && !event.metaKey) {
-      event.preventDefault();
-      field.select();
-    }
-  });
-}
+// -- the browser --------------------------------------------------------------------------------
 
 function listenToHistory() {
   history.scrollRestoration = "manual";
   let resting = 0;
   addEventListener("popstate", () => {
     clearTimeout(resting);
-    typing.going = false;
+    field.rest();
     arrive(fromHere(), { back: true });
   });
   addEventListener("scroll", () => {
     clearTimeout(resting);
-    resting = setTimeout(note, 200);
+    resting = setTimeout(noteScroll, 200);
   }, { passive: true });
-  addEventListener("pagehide", note);
+  addEventListener("pagehide", noteScroll);
   document.querySelector(".brand").addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -409,10 +349,10 @@ function listenToHistory() {
   });
 }
 
-/** After a reload as many photos as before, and the same place on the page. */
+/** After a reload, loads as many photos as before and scrolls to the same place. */
 async function comeBack() {
   const { scroll = 0, shown = 0 } = history.state ?? {};
-  await look();
+  await search();
   if (!scroll) return;
   while (results?.unfinished && results.hits.length < Math.min(shown, RELOADED)) await more();
   scrollTo(0, scroll);
@@ -420,9 +360,9 @@ async function comeBack() {
 
 function start() {
   state = fromHere();
-  listenToField();
   listenToHistory();
-  listenForPhotos(searchBy, () => notice.mention("That is no photo", "Drop a file, not a link or text."));
+  const refuse = () => notice.mention("That is not a photo", "Drop a file rather than a link or text.");
+  listenForPhotos(searchBy, refuse);
   moreButton.addEventListener("click", () => more({ byHand: true }));
   draw();
   learnLibrary();

@@ -1,4 +1,4 @@
-// Elements are made here, never from strings of HTML: no text can become markup.
+// Elements of the page. They are never made from strings of HTML, so no text can become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -6,28 +6,29 @@ const SVG = "http://www.w3.org/2000/svg";
  * Makes an element.
  *
  * @param {string} tag such as "button" or "span.word"
- * @param {Object} properties set on it; names with "-" and "role" become attributes, "on" listeners
+ * @param {Object} properties of the element; "role" and names with "-" become attributes, and "on"
+ *   holds listeners
  * @param {...(Node|string|null)} children
  */
 export function element(tag, properties = {}, ...children) {
   const [name, ...classes] = tag.split(".");
-  const made = document.createElement(name);
-  if (classes.length) made.className = classes.join(" ");
+  const created = document.createElement(name);
+  if (classes.length) created.className = classes.join(" ");
   for (const [key, value] of Object.entries(properties)) {
-    if (key === "on") Object.entries(value).forEach(([on, act]) => made.addEventListener(on, act));
-    else if (key === "role" || key.includes("-")) made.setAttribute(key, value);
-    else made[key] = value;
+    if (key === "on") Object.entries(value).forEach(([on, act]) => created.addEventListener(on, act));
+    else if (key === "role" || key.includes("-")) created.setAttribute(key, value);
+    else created[key] = value;
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
+  created.append(...children.filter((child) => child !== null && child !== undefined));
+  return created;
 }
 
-/** A sentence as nodes, of which what stands between backticks is code. */
+/** Text as nodes, with everything between backticks as code. */
 export function coded(text) {
   return text.split("`").map((piece, place) => (place % 2 ? element("code", {}, piece) : piece));
 }
 
-/** One of the page's own icons; it says nothing to a screen reader. */
+/** One of the page's icons, hidden from screen readers. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");
@@ -38,9 +39,9 @@ export function icon(name) {
   return svg;
 }
 
-/** The element of that id; one that is missing is a mistake of the page's. */
+/** The element with this id, which the page must have. */
 export function byId(id) {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no #${id}`);
-  return found;
+  const match = document.getElementById(id);
+  if (!match) throw new Error(`the page has no #${id}`);
+  return match;
 }

@@ -1,23 +1,23 @@
-// A photo of one's own to search by: dropped anywhere, pasted, or chosen.
+// A photo of the user's own to search by: dropped anywhere on the page, pasted, or chosen.
 
 import { byId } from "./element.js";
 
 /**
  * Listens for photos.
  *
- * @param {Function} take is given the file
- * @param {Function} refuse is given what was no file
+ * @param {Function} take called with a photo's file
+ * @param {Function} refuse called when something else was dropped
  */
 export function listenForPhotos(take, refuse) {
   const file = byId("file");
   byId("choose").addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
     if (file.files.length) take(file.files[0]);
-    file.value = ""; // the same photo can be chosen again
+    file.value = ""; // so that the same photo can be chosen again
   });
   document.addEventListener("paste", (event) => {
     const pasted = photoIn(event.clipboardData);
-    if (!pasted) return; // text goes where it belongs
+    if (!pasted) return; // text goes into the focused field
     event.preventDefault();
     take(pasted);
   });
@@ -31,10 +31,10 @@ function listenForDrops(take, refuse) {
     if (carriesFiles(event)) veil.hidden = false;
   });
   document.addEventListener("dragover", (event) => {
-    if (carriesFiles(event)) event.preventDefault(); // or it could not be dropped
+    if (carriesFiles(event)) event.preventDefault(); // or the browser would not allow the drop
   });
   document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) veil.hidden = true; // it left the window
+    if (!event.relatedTarget) veil.hidden = true; // the pointer left the window
   });
   document.addEventListener("drop", (event) => {
     veil.hidden = true;

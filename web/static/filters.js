@@ -1,10 +1,10 @@
-// The panel of filters: what the library can be narrowed to, and what it is narrowed to now.
+// The filter panel: the choices that the library offers, and those in use.
 
 import { FILTERS, filterCount, judged, unfiltered } from "./address.js";
 import { byId, element } from "./element.js";
 import { LEAST_FITS, SHAPES, number } from "./words.js";
 
-const PAUSE = 350; // milliseconds after the last key in a field
+const PAUSE = 350; // milliseconds between the last key in a field and the search
 
 export class Filters {
   /**
@@ -24,7 +24,7 @@ export class Filters {
     });
   }
 
-  /** Fills the panel with what the library holds. */
+  /** Fills the panel with what the library contains. */
   offer(library) {
     const { year, root, camera, min_relevance: least } = this.panel.elements;
     const counted = ({ name, images }) => ({ value: name, words: `${name} (${number(images)})` });
@@ -33,7 +33,7 @@ export class Filters {
     options(camera, "any", library.cameras.map((one) => ({
       ...counted({ ...one, name: kinds(one.name, library.cameras) }), value: one.name,
     })));
-    options(least, "any, best first", LEAST_FITS);
+    options(least, "any", LEAST_FITS);
     byId("shapes").replaceChildren(choice("radio", "orientation", "", "any"),
       ...Object.entries(SHAPES).map(([value, words]) => choice("radio", "orientation", value, words)));
     byId("formats").replaceChildren(
@@ -46,7 +46,7 @@ export class Filters {
     if (this.state) this.draw(this.state);
   }
 
-  /** Shows what a state filters by. */
+  /** Shows the filters of a state. */
   draw(state) {
     this.state = state;
     const fields = this.panel.elements;
@@ -84,38 +84,38 @@ export class Filters {
     clearTimeout(this.waiting);
     const field = this.panel.elements[name];
     if (field.validity && !field.validity.valid) return;
-    const wanted = { ...this.state, ...this.#value(name) };
-    if (FILTERS.some((filter) => String(wanted[filter]) !== String(this.state[filter]))) this.change(wanted);
+    const next = { ...this.state, ...this.#value(name) };
+    if (FILTERS.some((filter) => String(next[filter]) !== String(this.state[filter]))) this.change(next);
   }
 
-  /** What a field of the panel says, as a piece of the state. */
+  /** The part of the state that a field of the panel holds. */
   #value(name) {
     const fields = this.panel.elements;
-    const picked = () => [...this.panel.querySelectorAll(`[name=${name}]:checked`)].map((box) => box.value);
+    const checked = () => [...this.panel.querySelectorAll(`[name=${name}]:checked`)].map((box) => box.value);
     switch (name) {
       case "year": return { taken: fields.year.value };
       case "from":
       case "to": return { taken: between(fields.from.value, fields.to.value) };
       case "path": return { path: fields.path.value.trim() ? [`*${fields.path.value.trim()}*`] : [] };
-      case "orientation": return { orientation: picked()[0] ?? "" };
-      case "format": return { format: picked() };
+      case "orientation": return { orientation: checked()[0] ?? "" };
+      case "format": return { format: checked() };
       default: return { [name]: fields[name].value.trim() };
     }
   }
 }
 
-/** A camera's name; where it is part of others' names, it finds their photos as well. */
+/** A camera's name. If other names contain it, the filter finds their photos too, and it says so. */
 export function kinds(name, cameras) {
   const part = name.toLowerCase();
   const several = cameras.filter((other) => other.name.toLowerCase().includes(part)).length > 1;
-  return several ? `${name}, all kinds` : name;
+  return several ? `${name}, all models` : name;
 }
 
 function between(from, to) {
   return from || to ? `${from}..${to}` : "";
 }
 
-/** The days of a stretch of time that date fields can show. */
+/** The first and last day of a period, where date fields can show them. */
 function dates(taken) {
   const day = (text) => (/^\d{4}-\d\d-\d\d$/.test(text ?? "") ? text : "");
   const [from, to] = taken.includes("..") ? taken.split("..") : [taken, taken];
@@ -127,7 +127,7 @@ function options(select, none, values) {
     ...values.map(({ value, words }) => element("option", { value }, words)));
 }
 
-/** Shows a value; one that the library does not offer gets an option of its own. */
+/** Shows a value. One that the library does not offer gets an option of its own. */
 function set(field, value) {
   if (field === document.activeElement && field.value.trim() === value) return;
   if (field.tagName === "SELECT" && ![...field.options].some((option) => option.value === value)) {

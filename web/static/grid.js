@@ -1,11 +1,11 @@
-// The grid of small pictures: rows without gaps, known before any picture has loaded.
+// The grid of thumbnails. Its rows are laid out before any picture has loaded.
 
 import { element, icon } from "./element.js";
 import { layOut } from "./rows.js";
 import { thumbnail } from "./server.js";
-import { fit } from "./words.js";
+import { standing } from "./words.js";
 
-/** How often a picture that did not come is asked for again, and after how many milliseconds. */
+/** How often a thumbnail that failed is requested again, and milliseconds before the first time. */
 const RETRIES = 2;
 const PAUSE = 1500;
 const GLIDE = { duration: 240, easing: "cubic-bezier(.2,.7,.2,1)" };
@@ -25,7 +25,7 @@ export class Grid {
     list.addEventListener("keydown", (event) => this.#step(event));
   }
 
-  /** Shows hits in their order; photos that stay keep their elements, and glide to their places. */
+  /** Shows hits in order. Photos that stay keep their elements and glide to their new places. */
   show(hits, { glide = false } = {}) {
     const before = glide ? this.#seen() : new Map();
     const old = this.items;
@@ -41,11 +41,9 @@ export class Grid {
     this.#glide(before);
   }
 
-  /** Puts the keyboard's focus on a photo; tells whether it is there. */
+  /** Moves the keyboard's focus to a photo, if it is shown. */
   focus(id) {
-    const link = this.items.get(id)?.querySelector("a");
-    link?.focus();
-    return Boolean(link);
+    this.items.get(id)?.querySelector("a").focus();
   }
 
   // -- one photo -----------------------------------------------------------------------------
@@ -85,9 +83,9 @@ export class Grid {
       mark.dataset.level = "0";
       mark.replaceChildren(element("span.word", {}, `likeness ${hit.similarity.toFixed(2)}`));
     } else {
-      const { level, word } = fit(hit.relevance);
+      const { level, words } = standing(hit.relevance);
       mark.dataset.level = level;
-      mark.replaceChildren(bars(), element("span.word", {}, word));
+      mark.replaceChildren(bars(), element("span.word", {}, words));
     }
   }
 
@@ -97,7 +95,7 @@ export class Grid {
     this.how.onOpen(id);
   }
 
-  // -- places --------------------------------------------------------------------------------
+  // -- layout --------------------------------------------------------------------------------
 
   #resized() {
     if (this.list.clientWidth !== this.width) this.#lay();
@@ -108,20 +106,20 @@ export class Grid {
     const style = getComputedStyle(this.list);
     const height = parseFloat(style.getPropertyValue("--row"));
     const gap = parseFloat(style.getPropertyValue("--gap"));
-    const { boxes, height: whole } = layOut(this.hits, this.width, height, gap);
+    const { boxes, height: total } = layOut(this.hits, this.width, height, gap);
     this.boxes = boxes;
-    this.list.style.height = `${whole}px`;
+    this.list.style.height = `${total}px`;
     this.hits.forEach((hit, place) => put(this.items.get(hit.id), boxes[place], hit));
   }
 
-  /** Where the photos lie that can be seen now. */
+  /** Boxes of the photos that are visible now. */
   #seen() {
-    const places = new Map();
+    const visible = new Map();
     for (const [id, item] of this.items) {
       const box = item.getBoundingClientRect();
-      if (box.bottom > 0 && box.top < innerHeight) places.set(id, box);
+      if (box.bottom > 0 && box.top < innerHeight) visible.set(id, box);
     }
-    return places;
+    return visible;
   }
 
   #glide(before) {
@@ -141,7 +139,7 @@ export class Grid {
 
   // -- the keyboard --------------------------------------------------------------------------
 
-  /** Arrow keys go from photo to photo, also up and down. */
+  /** Arrow keys move the focus from photo to photo, in rows and columns. */
   #step(event) {
     const here = this.hits.findIndex((hit) => String(hit.id) === event.target.closest("li")?.dataset.id);
     const turns = { ArrowLeft: -1, ArrowRight: 1 };
@@ -156,7 +154,7 @@ export class Grid {
     this.focus(hit.id);
   }
 
-  /** The photo above or below that lies nearest. */
+  /** Index of the nearest photo in the row above or below. */
   #beyond(here, way) {
     const middle = (box) => box.left + box.width / 2;
     const from = this.boxes[here];
@@ -172,20 +170,20 @@ export class Grid {
   }
 }
 
-/** Four bars, as many of them filled as the photo fits. */
+/** Four bars; CSS fills as many as the level says. */
 export function bars() {
   return element("span.bars", { "aria-hidden": "true" }, ...Array.from({ length: 4 }, () => element("i")));
 }
 
-/** A server that is busy drawing refuses some pictures: they are asked for again. */
+/** Requests a thumbnail again, since a busy server refuses some. */
 function retry(picture, item) {
-  const tried = Number(picture.dataset.tried ?? 0);
-  if (tried === RETRIES) {
+  const retries = Number(picture.dataset.retries ?? 0);
+  if (retries === RETRIES) {
     item.classList.add("failed");
     return;
   }
-  picture.dataset.tried = tried + 1;
-  setTimeout(() => { picture.src = picture.getAttribute("src"); }, PAUSE * 2 ** tried);
+  picture.dataset.retries = retries + 1;
+  setTimeout(() => { picture.src = picture.getAttribute("src"); }, PAUSE * 2 ** retries);
 }
 
 function put(item, box, hit) {
@@ -193,7 +191,7 @@ function put(item, box, hit) {
   const picture = item.querySelector("img");
   const pixels = Math.max(box.width, box.height) * Math.min(devicePixelRatio, 2);
   const edited = picture.dataset.version !== hit.version;
-  if (edited || pixels > Number(picture.dataset.pixels)) { // never a smaller one again
+  if (edited || pixels > Number(picture.dataset.pixels)) { // a larger one is never replaced by a smaller one
     Object.assign(picture.dataset, { pixels, version: hit.version });
     const source = thumbnail(hit, pixels);
     if (picture.getAttribute("src") !== source) picture.src = source;

@@ -1,4 +1,4 @@
-// What to say instead of photos, or above them: nothing found, trouble, an empty library.
+// Messages in place of the photos or above them: no results, an error, an empty library.
 
 import { coded, element, icon } from "./element.js";
 
@@ -9,11 +9,11 @@ export class Notice {
   }
 
   /**
-   * Says something.
+   * Shows a message in place of the photos.
    *
    * @param {{mark?: string, title: string, text?: string, urgent?: boolean,
-   *   ways?: {words: string, go: Function}[]}} what ``ways`` are the ways out, as buttons; what
-   *   stands between backticks in the text is a command
+   *   ways?: {words: string, go: Function}[]}} message ``ways`` become buttons; text between
+   *   backticks is shown as code
    */
   say({ mark = "trouble", title, text = "", urgent = false, ways = [] }) {
     this.section.replaceChildren(
@@ -26,9 +26,9 @@ export class Notice {
     this.section.hidden = false;
   }
 
-  /** Says something above the photos that can be put away. */
+  /** Shows a message above the photos, with a button that closes it. */
   mention(title, text = "") {
-    this.say({ mark: "info", title, text, ways: [{ words: "All right", go: () => this.hush() }] });
+    this.say({ mark: "info", title, text, ways: [{ words: "OK", go: () => this.hush() }] });
     this.section.classList.add("small");
   }
 

@@ -1,11 +1,11 @@
-// What was found for one request: the pages so far, and how to get the next.
+// The results of one search: the pages loaded so far, and how to load the next.
 
 import { search } from "./server.js";
 
 export class Results {
   /**
    * @param {string} request as the address module writes it
-   * @param {File|null} photo to search by
+   * @param {File|null} photo of the user's own to search by
    */
   constructor(request, photo) {
     this.request = request;
@@ -16,12 +16,12 @@ export class Results {
     this.loading = null;
   }
 
-  /** Whether there are more photos than were loaded. */
+  /** Whether there are more photos to load. */
   get unfinished() {
     return this.next !== null;
   }
 
-  /** Loads the next page, once however often it is asked for; returns the photos that are new. */
+  /** Loads the next page and returns its photos. Calls made meanwhile share one request. */
   more(options = {}) {
     this.loading ??= this.#load(options).finally(() => { this.loading = null; });
     return this.loading;

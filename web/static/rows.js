@@ -1,9 +1,9 @@
-// Where photos lie: rows of one height each, as wide as the page, every photo in its own shape.
+// The layout of the grid: rows as wide as the page, in which every photo keeps its shape.
 
-/** Wider and taller photos than these are cut at their sides, or a panorama would be a thread. */
+/** Width / height beyond which photos are cropped, or a panorama would be a thin strip. */
 const NARROWEST = 0.4;
 const WIDEST = 4;
-/** How much higher than wanted a row may get. */
+/** How many times its wanted height a row may reach. */
 const TALLEST = 1.4;
 
 /**
@@ -11,10 +11,10 @@ const TALLEST = 1.4;
  *
  * @param {{width: number, height: number}[]} photos
  * @param {number} width of the page, in pixels
- * @param {number} height that rows shall have, about
+ * @param {number} height of a row, approximately
  * @param {number} gap between photos
  * @returns {{boxes: {left: number, top: number, width: number, height: number}[], height: number}}
- *   whole pixels, one box a photo; the last row is not stretched.
+ *   in whole pixels, one box per photo; the last row is not stretched
  */
 export function layOut(photos, width, height, gap) {
   const shapes = photos.map(shape);
@@ -37,13 +37,13 @@ function shape(photo) {
   return Number.isFinite(ratio) && ratio > 0 ? Math.min(WIDEST, Math.max(NARROWEST, ratio)) : 1;
 }
 
-/** The height at which photos fill a row. */
+/** Height at which photos fill a row. */
 function rowHeight(shapes, width, gap) {
   const sum = shapes.reduce((total, ratio) => total + ratio, 0);
   return (width - gap * (shapes.length - 1)) / sum;
 }
 
-/** The first photo that goes to the next row: whichever end comes nearest to the wanted height. */
+/** Index of the first photo of the next row, chosen so that the height comes closest. */
 function rowEnd(shapes, begin, width, height, gap) {
   let before = Infinity;
   for (let end = begin + 1; end <= shapes.length; end += 1) {
@@ -54,7 +54,7 @@ function rowEnd(shapes, begin, width, height, gap) {
   return shapes.length;
 }
 
-/** Boxes of one row; rounding never leaves a ragged edge. */
+/** Boxes of one row. Rounding never leaves a ragged edge. */
 function row(shapes, top, width, height, gap, stretched) {
   let exact = 0;
   return shapes.map((ratio, place) => {

@@ -1,40 +1,40 @@
-// The server's API, as functions; what it refuses comes as an error with its sentence.
+// The server's API as functions. What it refuses is thrown as an error with its message.
 
 import { sentence } from "./words.js";
 
-/** The most that an uploaded photo may weigh. */
+/** Largest photo that may be uploaded, in bytes. */
 export const LARGEST_UPLOAD = 25e6;
-/** How often a busy server is asked again, and after how many milliseconds at first. */
+/** Most attempts while the server is busy, and milliseconds before the second. */
 const TRIES = 4;
 const PAUSE = 600;
 
-/** The server did not do what it was asked. */
+/** The server refused a request or did not answer. */
 export class Refusal extends Error {
-  /** @param {number} status of HTTP, 0 where there was no answer */
+  /** @param {number} status of HTTP; 0 if there was no answer */
   constructor(status, message) {
     super(sentence(message));
     this.status = status;
   }
 }
 
-/** One page of an answer; ``photo`` is a file to search by. */
+/** One page of an answer. ``photo`` is a file to search by. */
 export async function search(request, offset, photo, { signal, onBusy }) {
-  const more = new URLSearchParams(request);
-  more.set("k", "40");
-  if (offset) more.set("offset", String(offset));
-  return patiently(() => ask(`api/search?${more}`, { signal, ...upload(photo) }), signal, onBusy);
+  const parameters = new URLSearchParams(request);
+  parameters.set("k", "40");
+  if (offset) parameters.set("offset", String(offset));
+  return patiently(() => ask(`api/search?${parameters}`, { signal, ...upload(photo) }), signal, onBusy);
 }
 
-/** What the library holds. */
+/** What the library contains. */
 export const library = () => ask("api/library");
 
-/** All that is known of a photo. */
+/** Everything known about a photo. */
 export const photo = (id, options) => ask(`api/images/${id}`, options);
 
 /**
- * Where a photo's small picture lies, for a longest side in device pixels.
+ * Address of a photo's thumbnail, for a longer side in device pixels.
  *
- * Browsers keep what they asked for with its version, and ask after the rest each time.
+ * Browsers keep a thumbnail that was requested with its version. They revalidate the others.
  */
 export function thumbnail({ id, version }, pixels) {
   const size = [160, 320].find((least) => least >= pixels) ?? 640;
@@ -43,10 +43,10 @@ export function thumbnail({ id, version }, pixels) {
 
 const SHOWN_BY_BROWSERS = new Set(["JPEG", "PNG", "GIF", "WebP", "BMP", "AVIF"]);
 
-/** Where the photo's own file lies. */
+/** Address of the photo's own file. */
 export const original = (id) => `api/images/${id}/file`;
 
-/** Where a photo lies in a format that browsers show. */
+/** Address of the photo in a format that browsers can show. */
 export function shown({ id, format, version }) {
   return SHOWN_BY_BROWSERS.has(format) ? original(id) : `${original(id)}?as=jpeg&of=${version}`;
 }
@@ -64,22 +64,22 @@ async function ask(address, options = {}) {
     response = await fetch(address, { headers: { Accept: "application/json" }, ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, "the server does not answer: see whether `pixquery serve` still runs");
+    throw new Refusal(0, "the server does not answer: check that `pixquery serve` is still running");
   }
   if (response.ok) return response.json();
-  const told = await response.json().catch(() => ({}));
-  throw new Refusal(response.status, told.error || `the server answered ${response.status}`);
+  const refusal = await response.json().catch(() => ({}));
+  throw new Refusal(response.status, refusal.error || `the server answered ${response.status}`);
 }
 
-/** Asks a busy server again after a while. */
+/** Tries again, a little later each time, while the server is busy. */
 async function patiently(attempt, signal, onBusy) {
-  for (let tried = 1; ; tried += 1) {
+  for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
-      if (error.status !== 429 || tried === TRIES) throw error;
+      if (error.status !== 429 || tries === TRIES) throw error;
       onBusy?.();
-      await new Promise((done) => { setTimeout(done, PAUSE * 2 ** (tried - 1)); });
+      await new Promise((done) => { setTimeout(done, PAUSE * 2 ** (tries - 1)); });
       signal?.throwIfAborted();
     }
   }

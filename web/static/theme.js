@@ -1,8 +1,8 @@
-// Light, dark, or as the system has it. A classic script, so that no page is painted wrongly first.
+// Light or dark theme, or the system's. A classic script, so that the first paint is right.
 
 (() => {
   const THEMES = ["auto", "light", "dark"];
-  const WORDS = { auto: "as the system", light: "light", dark: "dark" };
+  const WORDS = { auto: "system", light: "light", dark: "dark" };
   const root = document.documentElement;
 
   function kept() {
@@ -10,7 +10,7 @@
       const theme = localStorage.getItem("theme");
       return THEMES.includes(theme) ? theme : "auto";
     } catch {
-      return "auto"; // the browser keeps nothing for this page
+      return "auto"; // the browser stores nothing for this page
     }
   }
 
@@ -18,14 +18,14 @@
     try {
       localStorage.setItem("theme", theme);
     } catch {
-      // It holds until the page is left.
+      // The choice lasts until the page is closed.
     }
   }
 
   function wire() {
     const button = document.getElementById("theme");
     const label = () => {
-      const words = `Colours: ${WORDS[root.dataset.theme]}`;
+      const words = `Theme: ${WORDS[root.dataset.theme]}`;
       button.setAttribute("aria-label", words);
       button.title = words;
     };

@@ -1,17 +1,17 @@
-// One photo, large: arrow keys and swipes turn the page, details lie beside it.
+// The large view of one photo, with its details. Arrow keys and swipes go to the next.
 
 import { byId, element, icon } from "./element.js";
 import { bars } from "./grid.js";
 import { original, photo, shown, thumbnail } from "./server.js";
-import { bytes, fit, moment, place, size } from "./words.js";
+import { bytes, moment, place, size, standing } from "./words.js";
 import { Zoom } from "./zoom.js";
 
-const SWIPE = 60; // pixels, from which on a finger's way counts as meant
+const SWIPE = 60; // pixels that a finger must travel to count as a swipe
 
 export class Viewer {
   /**
    * @param {{onTurn: Function, onClose: Function, onAlike: Function, onNear: Function}} how
-   *   ``onTurn`` is given -1 or 1
+   *   ``onTurn`` is called with -1 or 1
    */
   constructor(how) {
     this.how = how;
@@ -19,6 +19,7 @@ export class Viewer {
     this.picture = byId("large");
     this.zoom = new Zoom();
     this.id = null;
+    this.details = null;
     byId("viewer-close").addEventListener("click", () => this.dialog.close());
     byId("viewer-alike").addEventListener("click", () => how.onAlike({ id: this.id, name: byId("viewer-name").textContent }));
     byId("viewer-details").addEventListener("click", () => this.#toggle());
@@ -33,11 +34,11 @@ export class Viewer {
    * Shows a photo.
    *
    * @param {number} id
-   * @param {Object|null} hit what the search said of it; none where it is not among the photos
-   * @param {{place: string, first: boolean, last: boolean}} where among the photos found
+   * @param {Object|null} hit of the search, if the photo is among the results
+   * @param {{position: string, first: boolean, last: boolean}} where in the results
    */
   async show(id, hit, where) {
-    byId("viewer-place").textContent = where.place;
+    byId("viewer-place").textContent = where.position;
     byId("previous").disabled = where.first;
     byId("next").disabled = where.last;
     if (this.id === id) {
@@ -46,30 +47,30 @@ export class Viewer {
     }
     this.id = id;
     this.hit = hit;
-    this.told = null;
+    this.details = null;
     this.#preview(id, hit);
     if (!this.dialog.open) this.dialog.showModal();
-    this.asked?.abort();
-    this.asked = new AbortController();
-    const { signal } = this.asked;
+    this.request?.abort();
+    this.request = new AbortController();
+    const { signal } = this.request;
     try {
-      const told = await photo(id, { signal });
-      this.#describe(told);
-      await this.#enlarge(told, signal);
+      const details = await photo(id, { signal });
+      this.#describe(details);
+      await this.#enlarge(details, signal);
     } catch (error) {
       if (error.name !== "AbortError") this.#fail(error);
     }
   }
 
-  /** The search's answer may come after the photo's details. */
+  /** Takes a hit that arrives after the photo's details. */
   #judge(hit) {
     if (!hit || this.hit) return;
     this.hit = hit;
-    if (this.told) this.#describe(this.told);
+    if (this.details) this.#describe(this.details);
   }
 
   close() {
-    this.asked?.abort();
+    this.request?.abort();
     this.id = null;
     this.zoom.hold(0);
     if (this.dialog.open) this.dialog.close();
@@ -78,7 +79,7 @@ export class Viewer {
 
   // -- the picture ---------------------------------------------------------------------------
 
-  /** The small picture at once, in the large one's place. */
+  /** Shows the thumbnail until the photo has loaded. */
   #preview(id, hit) {
     byId("viewer-name").textContent = hit?.name ?? `Photo ${id}`;
     byId("facts").replaceChildren();
@@ -97,10 +98,10 @@ export class Viewer {
     this.picture.style.setProperty("--height", height);
   }
 
-  async #enlarge(told, signal) {
-    this.#shape(told);
+  async #enlarge(details, signal) {
+    this.#shape(details);
     const large = new Image();
-    large.src = shown(told);
+    large.src = shown(details);
     try {
       await large.decode();
     } catch {
@@ -112,22 +113,22 @@ export class Viewer {
     this.zoom.hold(large.naturalWidth);
   }
 
-  /** Where the photo itself does not come, the small picture has to do, if there is one. */
+  /** Keeps the thumbnail, if there is one, when the photo itself does not load. */
   async #makeDo(signal) {
     try {
       await this.picture.decode();
     } catch {
-      if (!signal.aborted) this.#say("The file of this photo is gone, was changed or is damaged: index its folder again.");
+      if (!signal.aborted) this.#say("This photo's file is missing, changed or damaged: index its folder again.");
     }
   }
 
   #fail(error) {
     const unknown = error.status === 404;
     this.dialog.classList.toggle("unknown", unknown);
-    this.#say(unknown ? "This photo is not in the library, or no longer." : error.message);
+    this.#say(unknown ? "This photo is not in the library, or has been removed from it." : error.message);
   }
 
-  /** Says something in the photo's place. */
+  /** Shows a message in place of the photo. */
   #say(words) {
     this.picture.hidden = true;
     byId("large-failed").hidden = false;
@@ -136,20 +137,20 @@ export class Viewer {
 
   // -- details -------------------------------------------------------------------------------
 
-  #describe(told) {
-    this.told = told;
-    byId("viewer-name").textContent = told.name;
-    this.picture.alt = told.name;
+  #describe(details) {
+    this.details = details;
+    byId("viewer-name").textContent = details.name;
+    this.picture.alt = details.name;
     const rows = [
       this.#fits(),
-      ["Taken", told.taken && moment(told.taken)],
-      ["Camera", told.camera],
-      ["Size", size(told.width, told.height)],
-      ["File", `${told.format}, ${bytes(told.bytes)}`],
-      ["Changed", told.modified && moment(told.modified)],
-      ["Folder", told.folder],
-      ["Path", told.path && element("code", {}, told.path)],
-      ["Place", told.place && this.#place(told.place)],
+      ["Taken", details.taken && moment(details.taken)],
+      ["Camera", details.camera],
+      ["Size", size(details.width, details.height)],
+      ["File", `${details.format}, ${bytes(details.bytes)}`],
+      ["Modified", details.modified && moment(details.modified)],
+      ["Folder", details.folder],
+      ["Path", details.path && element("code", {}, details.path)],
+      ["Place", details.place && this.#place(details.place)],
     ].filter(([, value]) => value);
     byId("facts").replaceChildren(
       element("dl", {}, ...rows.map(([name, value]) =>
@@ -163,12 +164,12 @@ export class Viewer {
     if (similarity === null) return ["", null];
     const likeness = similarity.toFixed(2);
     if (relevance === null) {
-      return ["Likeness", noted(likeness, "how alike, not how well it fits: that takes a description alone")];
+      return ["Likeness", noted(likeness, "How similar the photo is, not how well it fits. Only a description by itself can show that.")];
     }
-    const { level, word } = fit(relevance);
-    const mark = element("span.fit", {}, bars(), word);
+    const { level, words } = standing(relevance);
+    const mark = element("span.fit", {}, bars(), words);
     mark.dataset.level = level;
-    return ["How well it fits", noted(mark, `relevance ${relevance.toFixed(2)} of 1, likeness ${likeness}`)];
+    return ["How well it fits", noted(mark, `relevance ${relevance.toFixed(2)} out of 1, likeness ${likeness}`)];
   }
 
   #place(where) {
@@ -177,8 +178,8 @@ export class Viewer {
       element("button.near", { type: "button", on: { click: near } }, icon("place"), "Photos near here"));
   }
 
-  #toggle(open = !this.dialog.classList.contains("told")) {
-    this.dialog.classList.toggle("told", open);
+  #toggle(open = !this.dialog.classList.contains("detailed")) {
+    this.dialog.classList.toggle("detailed", open);
     byId("viewer-details").setAttribute("aria-expanded", String(open));
   }
 
@@ -190,7 +191,7 @@ export class Viewer {
       event.preventDefault();
       return;
     }
-    if (event.key === "Escape" && !this.zoom.on) return; // it closes the view
+    if (event.key === "Escape" && !this.zoom.on) return; // the dialog closes itself
     const act = {
       Escape: () => this.zoom.leave(),
       z: () => this.zoom.toggle(),

@@ -1,29 +1,20 @@
-// Numbers as people say them.
+// Numbers and dates as people write them.
 
-/**
- * Relevance as words. Where they begin was seen in 300 captions of Flickr8k among 200 photos: of the
- * photos that a caption was written for a quarter reach 0.7 and three quarters 0.35, of the others
- * one in a hundred reaches 0.45 and one in ten 0.2.
- */
-const FITS = [
-  { least: 0.7, level: 4, word: "fits very well" },
-  { least: 0.45, level: 3, word: "fits" },
-  { least: 0.2, level: 2, word: "fits partly" },
-  { least: 0, level: 1, word: "hardly fits" },
-];
+/** How well photos fit, best first. The server writes its table (engine/standing.py) into the page. */
+const STANDINGS = JSON.parse(document.querySelector("meta[name=standings]").content);
 
-/** The level from 1 to 4 and the word for a relevance in [0, 1]. */
-export function fit(relevance) {
-  return FITS.find(({ least }) => relevance >= least) ?? FITS.at(-1);
+/** The level, from 1 to 4, and the words for a relevance in [0, 1]. */
+export function standing(relevance) {
+  return STANDINGS.find(({ least }) => relevance >= least) ?? STANDINGS.at(-1);
 }
 
-/** What the least relevance can be set to: value and words. */
-export const LEAST_FITS = FITS.slice(0, 3).reverse().map(({ least, word }) => ({
+/** Choices for the lowest relevance to show. */
+export const LEAST_FITS = STANDINGS.slice(0, -1).reverse().map(({ least, level, words }) => ({
   value: String(least),
-  words: word === "fits very well" ? "only those that fit very well" : `at least “${word}”`,
+  words: level === 4 ? "only those that fit very well" : `at least “${words}”`,
 }));
 
-/** Three shapes a photo can have. */
+/** Shapes of photos. */
 export const SHAPES = { landscape: "landscape", portrait: "portrait", square: "square" };
 
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August",
@@ -47,7 +38,7 @@ function day(text) {
 
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short" });
 
-/** A moment as the server writes it, such as "2023-05-01T14:30:00". */
+/** "2023-05-01T14:30:00" as "1 May 2023 at 14:30". */
 export function moment(text) {
   const date = new Date(text);
   return Number.isNaN(date.getTime()) ? text : MOMENT.format(date);
@@ -71,7 +62,7 @@ export function size(width, height) {
   return `${number(width)} × ${number(height)}, ${millions.toFixed(1)} megapixels`;
 }
 
-/** Degrees as maps write them: "48.2085° N, 16.3721° E". */
+/** A place as maps write it: "48.2085° N, 16.3721° E". */
 export function place({ latitude, longitude }) {
   const degrees = (value, positive, negative) =>
     `${Math.abs(value).toFixed(4)}° ${value < 0 ? negative : positive}`;
@@ -88,9 +79,9 @@ export function photos(count) {
   return `${number(count)} ${count === 1 ? "photo" : "photos"}`;
 }
 
-/** A server's sentence with a capital letter and a full stop. */
-export function sentence(text) {
-  const whole = text.trim();
-  const begun = whole.charAt(0).toUpperCase() + whole.slice(1);
-  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+/** A message of the server with a capital letter and a full stop. */
+export function sentence(message) {
+  const text = message.trim();
+  const capitalised = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(capitalised) ? capitalised : `${capitalised}.`;
 }

@@ -1,10 +1,10 @@
-// The large photo at its full size, one of its pixels on one of the screen's, to be scrolled over.
+// The large photo at full size: one pixel of the photo on each pixel of the screen.
 
 import { byId } from "./element.js";
 
-const STEP = 120; // pixels that an arrow key goes
-const SLACK = 5; // pixels that a hand may tremble in a click
-const WORTH = 1.05; // times as large, from which on there is more to see
+const STEP = 120; // pixels that an arrow key scrolls
+const SLACK = 5; // pixels that the mouse may move during a click
+const WORTH = 1.05; // ratio of sizes from which zooming shows more
 
 export class Zoom {
   constructor() {
@@ -18,7 +18,7 @@ export class Zoom {
     new ResizeObserver(() => this.#offer()).observe(this.pane);
   }
 
-  /** Another picture is there, so many pixels wide; 0 where it is only a small one. */
+  /** Takes the width of a new picture in pixels; 0 for a thumbnail. */
   hold(pixels) {
     this.pixels = pixels;
     this.leave();
@@ -29,7 +29,7 @@ export class Zoom {
     this.#set(false);
   }
 
-  /** In or out; a point of the screen that was clicked stays where it is. */
+  /** Zooms in or out around a point of the screen. */
   toggle(point = this.#middle()) {
     if (this.button.disabled) return;
     const before = this.picture.getBoundingClientRect();
@@ -39,7 +39,7 @@ export class Zoom {
     this.pane.scrollBy(after.left + right * after.width - point.x, after.top + down * after.height - point.y);
   }
 
-  /** Goes over the photo with an arrow key; tells whether it did. */
+  /** Scrolls over the photo with an arrow key. Returns whether it did. */
   step(key) {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
     if (!this.on || !way) return false;
@@ -52,11 +52,11 @@ export class Zoom {
     this.picture.style.setProperty("--full", `${this.pixels / devicePixelRatio}px`);
     byId("stage").classList.toggle("zoomed", on);
     this.button.setAttribute("aria-pressed", String(on));
-    if (on) this.pane.tabIndex = 0; // what scrolls can be reached by keyboard
+    if (on) this.pane.tabIndex = 0; // what scrolls must be reachable by keyboard
     else this.pane.removeAttribute("tabindex");
   }
 
-  /** There is nothing to offer where the photo is shown at its full size anyway. */
+  /** Offers full size unless the photo is shown at full size anyway. */
   #offer() {
     if (this.on) return;
     const more = this.pixels / devicePixelRatio > WORTH * this.picture.clientWidth;
@@ -69,20 +69,20 @@ export class Zoom {
     return { x: box.left + box.width / 2, y: box.top + box.height / 2 };
   }
 
-  /** A click goes in and out, and the mouse can drag the photo; fingers scroll it by themselves. */
+  /** A click zooms in and out, and the mouse drags the photo. Touch scrolls it natively. */
   #listenToMouse() {
-    let at = null;
+    let last = null;
     let dragged = 0;
     this.picture.addEventListener("pointerdown", (event) => {
       dragged = 0;
-      at = event.pointerType === "mouse" && this.on ? { x: event.clientX, y: event.clientY } : null;
+      last = event.pointerType === "mouse" && this.on ? { x: event.clientX, y: event.clientY } : null;
     });
     this.picture.addEventListener("pointermove", (event) => {
-      if (!at || !event.buttons) return;
-      const [x, y] = [at.x - event.clientX, at.y - event.clientY];
+      if (!last || !event.buttons) return;
+      const [x, y] = [last.x - event.clientX, last.y - event.clientY];
       dragged += Math.abs(x) + Math.abs(y);
       this.pane.scrollBy(x, y);
-      at = { x: event.clientX, y: event.clientY };
+      last = { x: event.clientX, y: event.clientY };
     });
     this.picture.addEventListener("click", (event) => {
       if (dragged <= SLACK) this.toggle({ x: event.clientX, y: event.clientY });

@@ -1,0 +1,29 @@
+"""Words quoted for the command line, so that a command in a message can be pasted."""
+
+import os
+import re
+import shlex
+from pathlib import PurePath
+
+# What cmd.exe or PowerShell would split at, expand or act on.
+_SPECIAL = re.compile(r"""[\s"'`&|<>^%!$(){}\[\];,=@#~]""")
+_BACKSLASHES = re.compile(r'(\\+)("|$)')
+
+
+def quoted(word: str | PurePath, *, windows: bool = os.name == "nt") -> str:
+    """Quotes a word where the command line of this system needs it.
+
+    Args:
+        word: An argument, such as a path.
+        windows: Quote for Windows, in double quotes by the rules of Microsoft's C runtime
+            (https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments);
+            otherwise for a POSIX shell.
+    """
+    text = str(word)
+    if not windows:
+        return shlex.quote(text)
+    if text and not _SPECIAL.search(text):
+        return text
+    # Backslashes stand for themselves unless a quotation mark follows, then each is doubled.
+    doubled = _BACKSLASHES.sub(lambda match: match[1] * 2 + match[2], text)
+    return '"' + doubled.replace('"', '\\"') + '"'

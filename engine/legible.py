@@ -1,0 +1,26 @@
+"""Names and numbers as people read them: one line of text that disturbs nothing around it."""
+
+import unicodedata
+from pathlib import PurePath
+
+_KEPT = "\u200c\u200d"
+"""Invisible joiners, which Persian, Indian scripts and emoji need."""
+
+
+def legible(text: str | PurePath) -> str:
+    """Text or a path with everything escaped that could disturb a terminal, page or message.
+
+    These are control characters, line breaks, marks that turn the writing direction, and the bytes
+    of a file's name that are not valid Unicode.
+    """
+    valid = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if _harmless(c) else c.encode("unicode_escape").decode() for c in valid)
+
+
+def _harmless(character: str) -> bool:
+    return character.isprintable() or character in _KEPT or unicodedata.category(character) == "Zs"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 photo``, ``2,000 photos``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

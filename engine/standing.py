@@ -1,0 +1,39 @@
+"""How well a photo fits its description, in words that everything which shows photos shares."""
+
+from typing import NamedTuple
+
+
+class Standing(NamedTuple):
+    """A range of relevance and its words."""
+
+    least: float
+    """Where the range begins, in [0, 1]; it ends where the next better one begins."""
+    level: int
+    """From 1 to 4, as people graded photos."""
+    words: str
+
+
+STANDINGS = (
+    Standing(0.7, 4, "fits very well"),
+    Standing(0.45, 3, "fits"),
+    Standing(0.2, 2, "fits partly"),
+    Standing(0.0, 1, "hardly fits"),
+)
+"""Best first.
+
+The thresholds were chosen by measuring 300 captions of Flickr8k against 200 photos. Of the photos
+that a caption was written for, a quarter reach 0.7 and three quarters 0.35; of all other photos,
+one in a hundred reaches 0.45 and one in ten 0.2.
+"""
+
+
+def standing(relevance: float) -> Standing:
+    """The range that a relevance in [0, 1] falls into."""
+    return next((row for row in STANDINGS if relevance >= row.least), STANDINGS[-1])
+
+
+def in_words(relevance: float | None, similarity: float | None) -> str:
+    """A hit's relevance in words; without one, its similarity; without either, nothing."""
+    if relevance is not None:
+        return standing(relevance).words
+    return "" if similarity is None else f"likeness {similarity:.2f}"

@@ -1,0 +1,28 @@
+"""How to index."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to index."""
+
+    exclude: tuple[str, ...] = ()
+    """Globs of files and folders to leave out."""
+    batch_size: int = BATCH
+    """Photos per transaction."""
+    jobs: int = 0
+    """Decoding threads; 0 means one per core."""
+    rebuild: bool = False
+    """Encode every photo of the library again: those of all roots, or for another profile."""
+    progress: Callable[[int, int], object] = lambda done, total: None
+    """Called with the number of files done and the number to do."""
+    device: str = "auto"
+    """Where photos are encoded, one of ``engine.devices.DEVICES``."""
+    follow_links: bool = False
+    """Follow symbolic links."""
+    prune: bool = False
+    """Also remove the photos of folders that are out of reach."""

@@ -1,0 +1,61 @@
+"""What one run has to do in one root."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixquery.db.records import KnownFile
+from pixquery.engine.library import Library
+from pixquery.indexer.options import Options
+from pixquery.indexer.report import Tally, Vanished
+from pixquery.indexer.scan import Changes, Scan, compare, out_of_reach
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run has to do in one root."""
+
+    root: Path
+    root_id: int
+    changes: Changes
+    missing: bool
+    """The root does not exist any more."""
+
+
+def plan(
+    library: Library, root: Path, scanned: Scan, options: Options, tally: Tally
+) -> Plan | None:
+    """Compares a root with the catalogue, and counts what needs no work.
+
+    Returns:
+        None if the root's photos are out of reach; they are kept, and counted as vanished.
+    """
+    catalog, encoder = library.catalog, library.profile.encoder
+    known = catalog.known(root, encoder)
+    again = _readable_now(known)
+    if again:
+        catalog.forget_skipped([Path(path) for path in again])
+        known = {path: file for path, file in known.items() if path not in again}
+    changes = compare(scanned, known)
+    reason = "" if options.prune else out_of_reach(scanned, known, changes)
+    if reason or (scanned.missing and not options.prune):
+        images = sum(file.id > 0 for file in known.values())
+        tally.vanished.append(Vanished(root, images, reason or "is not there"))
+        return None
+    if options.rebuild:  # files that could not be used are tried again
+        catalog.forget_skipped([Path(path) for path, file in known.items() if not file.id])
+        changes = compare(scanned, catalog.known(root, encoder))
+    tally.skipped += [*scanned.closed, *changes.skipped]
+    tally.unchanged += changes.unchanged
+    tally.linked += scanned.linked
+    return Plan(root, catalog.add_root(root), changes, scanned.missing)
+
+
+def _readable_now(known: Mapping[str, KnownFile]) -> set[str]:
+    """The skipped files for whose format a plugin has been installed since."""
+    unusable = {path: file.reason for path, file in known.items() if file.reason}
+    if not unusable:
+        return set()
+    from pixquery.indexer.formats import readable_now  # loads Pillow
+
+    return {path for path, reason in unusable.items() if readable_now(reason)}

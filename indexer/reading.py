@@ -1,0 +1,100 @@
+"""The files of a run, read and decoded in threads."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixquery.db.errors import UnreadableImage
+from pixquery.db.records import FileState, KnownFile
+from pixquery.engine.profile import Profile
+from pixquery.indexer.options import Options
+from pixquery.indexer.photos import fingerprint, read
+
+if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
+    from pixquery.indexer.decode import Photo
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What became of one file."""
+
+    path: Path
+    state: FileState
+    before: KnownFile | None
+    """What the catalogue knew of the file."""
+    content: bytes = b""
+    """The fingerprint of its content."""
+    photo: "Photo | None" = None
+    """None if the catalogue knows this content already."""
+    reason: str = ""
+    """Why the file cannot be used; empty if it can."""
+    passing: bool = False
+    """The reason may be gone at the next run even if the file looks the same then."""
+    gone: bool = False
+    """The file was deleted after the scan."""
+
+
+class Reader:
+    """Reads and decodes files, with what the catalogue knows already left undecoded."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        known: set[bytes],
+        options: Options,
+        stop_requested: Callable[[], bool],
+    ) -> None:
+        self.known = known
+        """Fingerprints of contents that need not be decoded."""
+        self._profile = profile
+        self._options = options
+        self._stop_requested = stop_requested
+
+    def read_all(
+        self, files: Sequence[tuple[Path, FileState, KnownFile | None]]
+    ) -> Generator[Read, None, None]:
+        """Reads files in threads, two batches ahead at most, and yields them in their order.
+
+        Raises:
+            KeyboardInterrupt: A stop was requested.
+        """
+        ahead = 2 * self._options.batch_size
+        pending: deque[Future[Read]] = deque()
+        pool = ThreadPoolExecutor(self._options.jobs or os.cpu_count() or 1, "decode")
+        try:
+            for file in files:
+                if len(pending) >= ahead:
+                    yield self._next(pending)
+                pending.append(pool.submit(self.read, *file))
+            while pending:
+                yield self._next(pending)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def read(self, path: Path, state: FileState, before: KnownFile | None) -> Read:
+        """Reads one file; ``state`` and ``before`` are what the scan and the catalogue say."""
+        from pixquery.indexer.decode import decode
+
+        try:
+            state, content = read(path, follow_link=self._options.follow_links)
+            digest = fingerprint(content)
+            if digest in self.known:
+                return Read(path, state, before, digest)
+            photo = decode(content, self._profile.size, interpolation=self._profile.interpolation)
+            return Read(path, state, before, digest, photo)
+        except UnreadableImage as error:
+            return Read(path, state, before, reason=str(error))
+        except (FileNotFoundError, NotADirectoryError):
+            return Read(path, state, before, gone=True)
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror}): it is tried again at the next index"
+            return Read(path, state, before, reason=reason, passing=True)
+
+    def _next(self, pending: deque[Future[Read]]) -> Read:
+        if self._stop_requested():
+            raise KeyboardInterrupt
+        return pending.popleft().result()

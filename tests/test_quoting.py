@@ -1,0 +1,47 @@
+"""Commands in messages can be pasted into a POSIX shell and into Windows' command lines."""
+
+import shlex
+import subprocess
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixquery.db.quoting import quoted
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_a_posix_shell_reads_the_word_back(word: str) -> None:
+    assert shlex.split(quoted(word, windows=False)) == [word]
+
+
+@given(st.text("ab \t\\\"'&", min_size=1))
+def test_words_with_blanks_are_quoted_as_python_quotes_them_for_windows(word: str) -> None:
+    if " " in word or "\t" in word:
+        assert quoted(word, windows=True) == subprocess.list2cmdline([word])
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        (PureWindowsPath(r"D:\photos"), r"D:\photos"),
+        (PureWindowsPath("D:\\"), "D:\\"),
+        (PureWindowsPath(r"C:\Users\Ann Lee\pixquery"), r'"C:\Users\Ann Lee\pixquery"'),
+        ("C:\\my photos\\", '"C:\\my photos\\\\"'),
+        (r"C:\R&D", r'"C:\R&D"'),
+        ("it's", '"it\'s"'),
+        ("", '""'),
+    ],
+)
+def test_windows(word: str | PureWindowsPath, expected: str) -> None:
+    assert quoted(word, windows=True) == expected
+
+
+def test_posix() -> None:
+    assert quoted(PurePosixPath("/home/ann/photos"), windows=False) == "/home/ann/photos"
+    assert quoted(PurePosixPath("/home/ann lee"), windows=False) == "'/home/ann lee'"
+
+
+def test_the_system_decides(tmp_path: Path) -> None:
+    assert quoted(tmp_path / "a b") in (f"'{tmp_path}/a b'", f'"{tmp_path}\\a b"')

@@ -1,0 +1,143 @@
+"""Tables: what is good is read, and all bad lines are reported at once."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pixquery.db.errors import BadData
+from pixquery.trainer.learning.captions import read_captions
+from pixquery.trainer.learning.ratings import (
+    read_crowd_ratings,
+    read_expert_ratings,
+    read_ratings,
+)
+from pixquery.trainer.measuring.judgements import read_judgements
+from pixquery.trainer.measuring.pairs import read_pairs
+from pixquery.trainer.measuring.queries import TestQuery, read_queries
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data.csv"
+
+
+_cells = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\0"), min_size=1, max_size=20
+).filter(str.strip)
+
+
+@given(
+    rows=st.lists(st.tuples(_cells, _cells, _cells), min_size=1, max_size=6),
+    sep=st.sampled_from(",|\t;"),
+)
+@hypothesis_settings(max_examples=80)
+def test_whatever_a_csv_writer_writes_is_read(
+    rows: list[tuple[str, str, str]], sep: str, file: Path
+) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=sep, lineterminator="\n")
+    writer.writerows([("query_id", "query_text", "image"), *rows])
+    file.write_bytes(out.getvalue().encode())
+    assert read_queries(file) == [TestQuery(*map(str.strip, row)) for row in rows]
+
+
+@pytest.mark.parametrize("sep", [",", "|", "\t", ";"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_columns_are_found_by_name(sep: str, encoding: str, end: str, file: Path) -> None:
+    lines = [
+        sep.join(["image", "extra", "query_text", "query_id"]),
+        sep.join(["a.jpg", "", "ein Mädchen", "7"]),
+        "",
+        sep.join(["b.jpg", "x", '"two', "8"]).replace('"two', '"two lines" '),
+    ]
+    file.write_bytes((end.join(lines) + end).encode(encoding))
+    assert read_queries(file) == [
+        TestQuery("7", "ein Mädchen", "a.jpg"),
+        TestQuery("8", "two lines", "b.jpg"),
+    ]
+
+
+def test_a_separator_can_be_told(file: Path) -> None:
+    file.write_text("query_id:query_text:image\n1:a, b | c:d.jpg\n")
+    assert read_queries(file, ":") == [TestQuery("1", "a, b | c", "d.jpg")]
+    with pytest.raises(BadData, match="first line"):
+        read_queries(file)
+    with pytest.raises(BadData, match="one character"):
+        read_queries(file, "::")
+
+
+def test_every_bad_line_is_told_with_its_number(file: Path) -> None:
+    file.write_text(
+        "query_id,query_text,image\n1,fine,a.jpg\n2,,b.jpg\n3,short\n4,ok,c.jpg\n5,a,b,c\n"
+    )
+    with pytest.raises(BadData) as told:
+        read_queries(file)
+    for words in ("3 bad lines", "line 3: a column is empty", "line 4: 3 columns are needed, not 2",
+                  "line 6: 3 columns are needed, not 4", str(file)):  # fmt: skip
+        assert words in str(told.value)
+
+
+def test_many_bad_lines_are_counted(file: Path) -> None:
+    file.write_text("query_id,query_text,image\n" + "x\n" * 25)
+    with pytest.raises(BadData, match=r"25 bad lines.*and 15 more"):
+        read_queries(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"query_id,query_text,image\n", "nothing else"),
+        (b"id,text,image\n1,2,3\n", "first line must name"),
+        (b"query_id,query_text,image\n1,\xff\xfe,a.jpg\n", "UTF-8"),
+    ],
+)
+def test_files_of_another_kind(content: bytes, words: str, file: Path) -> None:
+    file.write_bytes(content)
+    with pytest.raises(BadData, match=words):
+        read_queries(file)
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    for reader in (
+        read_queries, read_pairs, read_captions, read_expert_ratings, read_crowd_ratings,
+        read_judgements, lambda file: read_ratings(file, (1, 5)),
+    ):  # fmt: skip
+        with pytest.raises(BadData, match="cannot be read"):
+            reader(tmp_path / "none.csv")
+        with pytest.raises(BadData, match="cannot be read"):
+            reader(tmp_path)
+
+
+def test_a_quote_that_never_ends_is_told(file: Path) -> None:
+    lines = "".join(f"{number},a dog runs on the beach,{number}.jpg\n" for number in range(9_000))
+    file.write_text(f'query_id,query_text,image\n0,"a dog,0.jpg\n{lines}')
+    with pytest.raises(BadData):
+        read_queries(file)
+
+
+def test_an_open_quote_swallows_no_lines(file: Path) -> None:
+    file.write_text('query_id,image,query_text\n1,a.jpg,fine\n2,b.jpg,"a dog\n3,c.jpg,a cat\n')
+    with pytest.raises(BadData, match=r"line 3: a quote is opened and never closed"):
+        read_queries(file)
+    file.write_text('query_id,image,query_text\n2,b.jpg,"a dog\nor two"\n3,c.jpg,a cat\n4,d.jpg\n')
+    with pytest.raises(BadData, match="1 bad lines: line 5: 3 columns"):  # where it begins
+        read_queries(file)
+
+
+def test_a_column_named_twice_is_told(file: Path) -> None:
+    file.write_text("query_id,query_text,image,image\n1,a,b,c\n")
+    with pytest.raises(BadData, match="the column image more than once"):
+        read_queries(file)
+
+
+def test_rare_characters_that_look_like_line_ends_are_text(file: Path) -> None:
+    text = "one\u2028two\x0bthree\x85four"
+    file.write_text(f"query_id,query_text,image\n1,{text},a.jpg\n", "utf-8")
+    assert read_queries(file) == [TestQuery("1", text, "a.jpg")]

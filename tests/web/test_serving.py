@@ -1,0 +1,122 @@
+"""The server process: slow clients, its address and its end."""
+
+import json
+import socket
+import threading
+import time
+from pathlib import Path
+
+import uvicorn
+
+from pixquery.web import serving
+from pixquery.web.app import application
+from pixquery.web.guard import Rules
+from pixquery.web.reader import Reader
+from pixquery.web.serving import Impatient
+from tests.conftest import Invoke
+from tests.web.conftest import (
+    Server,
+    http,
+)
+
+
+def test_slow_clients_block_nobody_and_ctrl_c_ends_it(server: Server, ids: dict[str, int]) -> None:
+    slow = [server.connect() for _ in range(120)]
+    for number, connection in enumerate(slow):
+        if number % 3 == 0:
+            connection.sendall(b"GET /api/search?q=red HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+        elif number % 3 == 1:
+            connection.sendall(
+                b"POST /api/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+            )
+        else:  # sends requests and never reads
+            address = f"GET /api/images/{ids['side']}/file HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+            connection.sendall(address.encode() * 20)
+    begin = time.monotonic()
+    for _ in range(20):
+        status, content = http(server, "/api/search?q=red")
+        assert status == 200
+        assert json.loads(content)["hits"]
+    assert time.monotonic() - begin < 60
+    for connection in slow:
+        connection.close()
+    from http.client import HTTPConnection
+
+    steady = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    for path in ("/healthz", "/", f"/api/images/{ids['red']}/file"):  # the connection stays usable
+        steady.request("HEAD", path)
+        response = steady.getresponse()
+        assert (response.status, response.read()) == (200, b"")
+        assert int(response.headers["content-length"]) > 0
+    steady.close()
+    code, errors = server.end()
+    assert code in (0, 130)
+    assert "Traceback" not in errors
+
+
+def answer(connection: socket.socket) -> None:
+    received = b""
+    while not received.endswith(b'{"status":"ok"}'):
+        piece = connection.recv(1 << 16)
+        assert piece, received
+        received += piece
+
+
+def test_slow_heads_are_cut_off(folder: Path) -> None:
+    class Hasty(Impatient):
+        patience = 0.3
+
+    app = application(Reader(folder), Rules())
+    config = uvicorn.Config(app, http=Hasty, log_level="error", ws="none")
+    running = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    place = listening.getsockname()
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    try:
+        for before, sent in ((b"", b""), (b"", request[:30]), (request, request[:30])):
+            with socket.create_connection(place, timeout=30) as slow:
+                slow.sendall(before)
+                if before:
+                    answer(slow)
+                slow.sendall(sent)
+                begin = time.monotonic()
+                assert slow.recv(1) == b""
+                assert time.monotonic() - begin < 20
+        with socket.create_connection(
+            place, timeout=30
+        ) as steady:  # it sends a request now and then
+            for _ in range(4):
+                steady.sendall(request)
+                answer(steady)
+                time.sleep(0.2)
+    finally:
+        running.should_exit = True
+        thread.join(30)
+        listening.close()
+
+
+def test_small_answers_do_not_wait_for_acknowledgements() -> None:
+    """asyncio sets TCP_NODELAY only on sockets created with IPPROTO_TCP."""
+    with serving._listening("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+
+
+def test_a_port_in_use_names_another(invoke: Invoke, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = invoke("serve", "--library", folder, "--port", str(port))
+    assert done.exit_code == 1
+    assert f"port {port} is in use: try another, such as --port " in done.stderr
+
+
+def test_other_addresses_need_a_token(invoke: Invoke, folder: Path) -> None:
+    for host in ("0.0.0.0", "::", "192.0.2.1"):
+        done = invoke("serve", "--library", folder, "--host", host, PIXQUERY_TOKEN="")
+        assert done.exit_code == 1
+        assert "PIXQUERY_TOKEN" in done.stderr
+    done = invoke("serve", "--library", folder, "--host", "no.such.name.invalid", "--token", "x")
+    assert done.exit_code == 1
+    assert "is not an address of this computer" in done.stderr

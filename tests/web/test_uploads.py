@@ -1,0 +1,109 @@
+"""Uploaded photos and their limits."""
+
+from contextlib import suppress
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from pixquery.web.uploads import LARGEST
+from tests import photos
+from tests.conftest import COLOURS
+from tests.photos import encoded, quarters
+from tests.web.conftest import Server, error, http, upload
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7\n", b"PK\x03\x04zip",
+     b"\xff\xd8\xff", b"GIF89a", encoded(quarters(), "JPEG")[:300],
+     encoded(quarters(), "PNG")[:-40], photos.png_claiming(50_000, 50_000),
+     photos.png_claiming(10_000, 5_001), photos.jxl_claiming(100_000, 100_000)],
+    ids=range(12),
+)  # fmt: skip
+def test_uploads_that_are_not_photos(client: TestClient, content: bytes) -> None:
+    error(upload(client, content), 422)
+
+
+def test_more_than_fifty_megapixels_are_refused(client: TestClient) -> None:
+    assert "50 megapixels" in error(upload(client, photos.png_claiming(10_000, 5_001)), 422)
+
+
+def test_a_mislabelled_photo_is_a_photo(client: TestClient, ids: dict[str, int]) -> None:
+    green = encoded(Image.new("RGB", (9, 9), COLOURS["green"]), "PNG")
+    for name in ("photo.txt", "../../evil.html", "", "\0", "a" * 500):
+        response = client.post(
+            "/api/search?k=1", files={"photo": (name or "x", green, "text/html")}
+        )
+        assert response.json()["hits"][0]["id"] == ids["green"]
+
+
+def test_too_large_uploads(client: TestClient) -> None:
+    assert "25 MB" in error(upload(client, bytes(LARGEST + 1)), 413)
+    head = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(10**12)}
+    assert "25 MB" in error(client.post("/api/search", content=b"", headers=head), 413)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"", "multipart/form-data"), (b"", "application/json"), (b"{}", "application/json"),
+     (b"--x\r\n\r\n", "multipart/form-data; boundary=x"),
+     (b"a=b", "application/x-www-form-urlencoded"),
+     (b"garbage", "multipart/form-data; boundary=x"),
+     (b"garbage", "multipart/form-data; boundary=")],
+)  # fmt: skip
+def test_forms_without_a_photo(client: TestClient, content: bytes, kind: str) -> None:
+    headers = {"Content-Type": kind}
+    assert "photo" in error(client.post("/api/search", content=content, headers=headers), 422)
+    assert error(client.post("/api/search", headers=headers), 422)
+
+
+def test_forms_with_more_than_one_photo(client: TestClient) -> None:
+    red = encoded(Image.new("RGB", (9, 9), "red"))
+    two = [("photo", ("a.png", red)), ("photo", ("b.png", red))]
+    error(client.post("/api/search", files=two), 422)
+    error(client.post("/api/search", files={"photo": red}, data={"x": "y"}), 422)
+    error(client.post("/api/search", files={"other": red}), 422)
+
+
+def test_an_endless_upload_is_cut_off(server: Server) -> None:
+    connection = server.connect()
+    connection.sendall(
+        b"POST /api/search HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    head = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+    connection.sendall(b"%x\r\n%b\r\n" % (len(head), head))
+    chunk = b"%x\r\n%b\r\n" % (1 << 20, bytes(1 << 20))
+    sent = 0
+    with suppress(OSError):
+        while sent < 100:
+            connection.sendall(chunk)
+            sent += 1
+    assert 25 <= sent < 60  # the system buffers some of it
+    with suppress(OSError):  # it may be closed before it is read
+        assert connection.recv(12) in (b"HTTP/1.1 413", b"")
+    connection.close()
+    assert http(server, "/healthz")[0] == 200
+
+
+def test_memory_is_flat_over_uploads(server: Server) -> None:
+    from http.client import HTTPConnection
+
+    content = encoded(photos.quarters((1200, 800)), "JPEG").ljust(3_000_000, b"\0")
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
+        + content
+        + b"\r\n--x--\r\n"
+    )
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    memory = []
+    for _ in range(60):
+        connection.request("POST", "/api/search?k=1", body, headers)
+        response = connection.getresponse()
+        assert response.status == 200, response.read()
+        response.read()
+        memory.append(server.memory())
+    connection.close()
+    assert memory[-1] < memory[19] + 25, memory

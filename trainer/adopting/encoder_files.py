@@ -1,0 +1,184 @@
+"""The two encoders of a profile: written, compared with their originals, described."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save
+
+from pixquery.db.errors import SourceUnusable
+from pixquery.db.records import Floats, Pixels
+from pixquery.engine.alignment import unit
+from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
+from pixquery.trainer import export
+from pixquery.trainer.adopting.manifest import encoder_sha256, weights_sha256
+from pixquery.trainer.adopting.networks import ImageNetwork, TextNetwork
+from pixquery.trainer.adopting.sources import Source
+
+ENOUGH = 100
+"""Photos that ranges of eight bits and a mean can be learned from."""
+_CALIBRATING = 300
+_CHECKED = 32
+"""Photos and texts that go through both."""
+_LEAST = 0.999
+_LEAST_INT8 = 0.99
+_TEXTS = (
+    "man on bicycle",
+    "a black dog running through snow",
+    "two girls playing on a skateboard",
+    "a red hot air balloon over fields",
+    "a cup of coffee on a wooden table",
+    "an old woman laughing",
+    "snow on a mountain peak",
+    "children building a sandcastle at the beach",
+    "a cat asleep on a keyboard",
+    "people waiting for a train at night",
+    "a wedding couple under an umbrella",
+    "street market with fruit and vegetables",
+    "a boat in fog",
+    "birthday cake with candles",
+    "a football player kicking the ball",
+    "sunset behind palm trees",
+    "a rocket on its launch pad at dusk",
+    "close-up of a butterfly on a flower",
+    "empty road in the desert",
+    "a man in a blue shirt climbing a rock",
+    "a",
+    "?!",
+    "RED BALLOON",
+    "don't look down!",
+    "1234567890",
+    "une tasse de café",
+    "ein Hund läuft über die Wiese",
+    "собака бежит по снегу",
+    "空飛ぶ気球",
+    "🎉",
+    "a photo of a photo of a photo " * 20,
+    "the quick brown fox jumps over the lazy dog, " * 40,
+)
+"""What people ask with, and what they might: short, long, in other tongues, nearly nothing."""
+
+
+def image_part(
+    folder: Path, image: ImageNetwork, pixels: Pixels, source: Source
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Writes the image encoder; its part of the manifest, and how well it agrees."""
+    size, dimension = image.preparation.size, image.dimension
+    model = export.image_onnx(image, size)
+    export.save(export.halved(model), folder / "image.onnx")
+    checked = pixels[:: max(1, len(pixels) // _CHECKED)][:_CHECKED]
+    with torch.no_grad():
+        true = np.concatenate([image(torch.from_numpy(one[None])).numpy() for one in checked])
+    encoder = OpenVinoImageEncoder(
+        folder / "image.onnx", size=size, dimension=dimension, exact=True
+    )
+    agreement = {"image": _agreed(encoder.encode(checked), true, source, "photos")}
+    models, left_out = {"float": "image.onnx"}, {}
+    if not image.convolutional:
+        left_out["int8"] = "eight bits are for convolutional networks"
+    elif len(pixels) < ENOUGH:
+        left_out["int8"] = f"its ranges need {ENOUGH} photos, and {len(pixels)} were given"
+    else:
+        file = folder / "image-int8.onnx"
+        some = pixels[:: max(1, len(pixels) // _CALIBRATING)][:_CALIBRATING]
+        export.save(export.quantized(model, some, kept=1), file)
+        coarse = OpenVinoImageEncoder(file, size=size, dimension=dimension).encode(checked)
+        mean = float(_cosines(coarse, true).mean())
+        if mean >= _LEAST_INT8:
+            models["int8"] = file.name
+            agreement["int8"] = _rounded(_cosines(coarse, true))
+        else:
+            file.unlink()
+            left_out["int8"] = f"its mean cosine to full precision is {mean:.3f}, not {_LEAST_INT8}"
+    part = {
+        "models": models,
+        **({"left_out": left_out} if left_out else {}),
+        "source_sha256": encoder_sha256(source, image),
+        "size": size,
+        "interpolation": image.preparation.interpolation,
+        "dimension": dimension,
+        "preprocessing": _image_steps(image),
+        **_classes(folder, image),
+    }
+    return part, agreement
+
+
+def text_part(
+    folder: Path, text: TextNetwork, source: Source
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Writes the text encoder; its part of the manifest, and how well it agrees."""
+    most = text.pieces.most
+    export.save(export.halved(export.text_onnx(text, most)), folder / "text.onnx")
+    (folder / "tokenizer.json").write_text(text.pieces.tokenizer, "utf-8")
+    with torch.no_grad():
+        true = np.concatenate(
+            [
+                text(torch.tensor([ids]), torch.ones((1, len(ids)), dtype=torch.int64)).numpy()
+                for ids in text.pieces.ids(_TEXTS)
+            ]
+        )
+    found = text_encoder(folder, text).encode(list(_TEXTS))
+    part = {
+        "model": "text.onnx",
+        "tokenizer": "tokenizer.json",
+        "source_sha256": weights_sha256(source),
+        "dimension": text.dimension,
+        "max_tokens": most,
+        "preprocessing": [f"word pieces, {most} at most", text.pooling],
+    }
+    return part, {"text": _agreed(found, true, source, "texts")}
+
+
+def text_encoder(folder: Path, text: TextNetwork) -> OpenVinoTextEncoder:
+    return OpenVinoTextEncoder(
+        folder / "text.onnx",
+        folder / "tokenizer.json",
+        dimension=text.dimension,
+        max_tokens=text.pieces.most,
+        exact=True,
+    )
+
+
+def _agreed(found: Floats, true: Floats, source: Source, what: str) -> dict[str, float]:
+    cosines = _cosines(found, true)
+    if not cosines.min() >= _LEAST:
+        raise SourceUnusable(
+            f"what was made of {source.named} gives {what} other vectors than the original: the "
+            f"lowest cosine between them is {cosines.min():.4f}, and {_LEAST} is asked for; choose "
+            "another model"
+        )
+    return _rounded(cosines)
+
+
+def _rounded(cosines: Floats) -> dict[str, float]:
+    return {"lowest": round(float(cosines.min()), 6), "mean": round(float(cosines.mean()), 6)}
+
+
+def _cosines(found: Floats, true: Floats) -> Floats:
+    """float32[n]; 0 where either is no direction."""
+    return np.asarray(np.nan_to_num(np.einsum("nd,nd->n", unit(found), unit(true))), np.float32)
+
+
+def _image_steps(image: ImageNetwork) -> list[str]:
+    preparation = image.preparation
+    mean, deviation = (
+        ", ".join(f"{value:g}" for value in values)
+        for values in (preparation.mean, preparation.deviation)
+    )
+    return [
+        "EXIF orientation applied",
+        "transparency on white",
+        f"squashed whole to {preparation.size} x {preparation.size} pixels, "
+        f"{preparation.interpolation}",
+        f"RGB bytes, (x * {preparation.scale:g} - ({mean})) / ({deviation}) inside the model",
+        image.pooling,
+    ]
+
+
+def _classes(folder: Path, image: ImageNetwork) -> dict[str, Any]:
+    if image.classes is None:
+        return {}
+    weight = image.classes.weight.astype(np.float16)
+    (folder / "classes.safetensors").write_bytes(save({"weight": weight}))
+    return {"classes": {"file": "classes.safetensors", "names": list(image.classes.names)}}

@@ -1,0 +1,87 @@
+"""What a profile of other people's encoders says about itself."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pixquery.trainer import export
+from pixquery.trainer.adopting.networks import ImageNetwork, TextNetwork
+from pixquery.trainer.adopting.sources import Source
+
+
+def about(
+    name: str, sources: Sequence[Source], image: ImageNetwork, text: TextNetwork
+) -> dict[str, Any]:
+    whats = [f"image encoder ({image.what})", f"text encoder ({text.what})"]
+    if len(sources) == 1:
+        whats = [f"both encoders ({image.what})"]
+    licences = sorted({source.licence for source in sources})
+    return {
+        "name": name,
+        "description": " and ".join(source.named for source in sources),
+        "licence": " and ".join(licences),
+        "sources": [
+            {
+                "what": what,
+                "from": source.named,
+                "revision": source.revision,
+                "file": _weights_name(source),
+                "sha256": source.checksums[_weights_name(source)],
+                "licence": source.licence,
+            }
+            for what, source in zip(whats, sources, strict=True)
+        ],
+        "made_with": export.made_with("torch", "transformers", "onnx", "nncf"),
+    }
+
+
+def report(out: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    image, text = manifest["image"], manifest["text"]
+    return {
+        "profile": manifest["name"],
+        "folder": str(out),
+        "image": {
+            "from": manifest["sources"][0]["from"],
+            "size": image["size"],
+            "dimension": image["dimension"],
+            "models": sorted(image["models"]),
+            "left_out": image.get("left_out", {}),
+        },
+        "text": {
+            "from": manifest["sources"][-1]["from"],
+            "dimension": text["dimension"],
+            "max_tokens": text["max_tokens"],
+        },
+        "agreement": manifest["agreement"],
+        "aligned": "alignment" in manifest,
+        "bytes": sum(file.stat().st_size for file in out.iterdir()),
+        "licence": manifest["licence"],
+    }
+
+
+def _weights_name(source: Source) -> str:
+    return source.weights.relative_to(source.folder).as_posix()
+
+
+def weights_sha256(source: Source) -> str:
+    """One checksum of all files of weights: of an index and its parts, or of the one file."""
+    index = _weights_name(source).endswith(".index.json")
+    sums = [
+        checksum
+        for file, checksum in sorted(source.checksums.items())
+        if file == _weights_name(source) or (index and file.endswith(".safetensors"))
+    ]
+    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+
+
+def encoder_sha256(source: Source, image: ImageNetwork) -> str:
+    """Identifies the image encoder: the weights, and what becomes of a photo before them."""
+    content = {
+        "weights": weights_sha256(source),
+        "pooling": image.pooling,
+        **asdict(image.preparation),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,118 @@
+"""Lets regressors compete on pairs that they have not seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pixquery.db.records import Floats
+from pixquery.engine.alignment import Alignment
+from pixquery.engine.encoders import TextEncoder
+from pixquery.engine.features import Landmarks, pair_features
+from pixquery.trainer.learning import findings, study
+from pixquery.trainer.learning.contenders import (
+    ALIGNED,
+    ALONE,
+    BY_PHOTO,
+    CONCATENATED,
+    NONE,
+    PRODUCT,
+    TWO_WAY,
+    contenders,
+)
+from pixquery.trainer.learning.course import CONTENDER, Course
+from pixquery.trainer.learning.judged import Judged
+from pixquery.trainer.learning.splits import Mask
+from pixquery.trainer.learning.summary import summary
+from pixquery.trainer.learning.tuning import tuned
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the competition of regressors gives."""
+
+    report: dict[str, Any]
+    pairs: Judged
+    columns: dict[str, Floats]
+    winner: study.HeldOut
+    alone: study.HeldOut
+    """Similarity alone, on the same held-out pairs: what the winner has to beat."""
+
+
+def encoded(encoder: TextEncoder, texts: Sequence[str]) -> Floats:
+    """Raw vectors float32[n, e] of texts; each distinct text is encoded once."""
+    distinct = sorted(set(texts))
+    row_of = {text: row for row, text in enumerate(distinct)}
+    return encoder.encode(distinct)[[row_of[text] for text in texts]]
+
+
+def columns_of(
+    alignment: Alignment, landmarks: Landmarks, raw_texts: Floats, raw_photos: Floats
+) -> dict[str, Floats]:
+    """What contenders see of n pairs: name of the features -> float32[n, f]."""
+    texts, photos = alignment.texts(raw_texts), alignment.images(raw_photos)
+    aligned = pair_features(texts, photos, landmarks)
+    scale = np.float32(np.sqrt(texts.shape[1]))
+    return {
+        NONE: np.zeros((len(texts), 1), np.float32),
+        CONCATENATED: np.hstack([raw_photos, raw_texts]),
+        ALIGNED: aligned,
+        PRODUCT: np.hstack([scale * texts * photos, scale * texts, aligned]),
+    }
+
+
+def compete(course: Course, everything: Judged, kept: Mask, columns: dict[str, Floats]) -> Outcome:
+    """Fits and measures every regressor on held-out pairs, and chooses the winner.
+
+    Args:
+        course: The run.
+        everything: n rated pairs.
+        kept: bool[n]: those without a stop word, which alone take part.
+        columns: Name of the features -> float32[n, f].
+    """
+    seed = course.options.seed
+    pairs = everything.keep(kept)
+    features = {name: rows[kept] for name, rows in columns.items()}
+    competitors = contenders(pairs, seed=seed, few=course.options.quick)
+    if course.options.tune:
+        competitors += tuned(pairs, features, course.options.tune, seed=seed)
+    held_out, table = [], []
+    for contender in competitors:
+        for split in contender.splits:
+            predictions = study.hold_out(contender, pairs, features, split, seed=seed)
+            held_out.append(predictions)
+            table.append(findings.measured(predictions, pairs, seed=seed))
+        course.step(CONTENDER)
+    winner = study.chosen(held_out, pairs)
+    alone = next(h for h in held_out if (h.contender.name, h.split) == (ALONE, TWO_WAY))
+    ratings = summary(pairs)
+    ratings["all_pairs"] = {
+        name: value
+        for name, value in summary(everything).items()
+        if name in ("alpha", "icc_single", "icc_mean", "noise_floor", "human_ceiling")
+    }
+    report = {
+        "ratings": ratings,
+        "splits": [findings.leak_check(pairs, s, seed=seed) for s in (TWO_WAY, BY_PHOTO)],
+        "regressors": table,
+        "stop_words_cost": None
+        if kept.all()
+        else findings.cost(winner.contender, everything, columns, kept, seed=seed),
+        "chosen": winner.contender.name,
+        "errors": findings.errors(winner, pairs),
+        "calibration": findings.reliability(
+            study.cross_calibrated(winner, pairs, seed=seed), pairs
+        ),
+        "worst": findings.worst(winner, pairs),
+    }
+    return Outcome(report, pairs, features, winner, alone)
+
+
+def counts(pairs: Judged) -> dict[str, int]:
+    """How many pairs experts, the crowd, and both judged."""
+    return {
+        "expert": int(pairs.expert.sum()),
+        "crowd": int(pairs.crowd.sum()),
+        "both": int((pairs.expert & pairs.crowd).sum()),
+    }

@@ -1,0 +1,69 @@
+"""A training run: what stays the same throughout, and how far it has come."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pixquery.db.errors import BadData
+from pixquery.db.records import Floats, Ids, Pixels
+from pixquery.engine.encoders import ImageEncoder
+from pixquery.engine.profile import Profile
+from pixquery.trainer.learning.options import Options
+
+Load = Callable[[Path], Pixels]
+"""Reads a photo as uint8[size, size, 3]."""
+STEP, EPOCH, CONTENDER = 30, 80, 250
+"""The time of a fine-tuning step, an alignment epoch and a regressor, in photos encoded."""
+
+
+@dataclass(slots=True)
+class Course:
+    """The profile, loader and options of a run, and its progress."""
+
+    profile: Profile
+    load: Load
+    options: Options
+    total: int = 0
+    done: int = 0
+
+    def step(self, count: int = 1) -> None:
+        """Reports that the work of ``count`` encoded photos is done."""
+        self.done = min(self.done + count, self.total)
+        self.options.progress(self.done, self.total)
+
+    def finish(self) -> None:
+        """Reports that all work is done: ``total`` was an estimate."""
+        self.step(self.total)
+
+    def encode(
+        self, encoder: ImageEncoder, files: Sequence[Path], *, mirrored: bool = False
+    ) -> Floats:
+        """Encodes files of photos, mirrored or not, as float32[n, d]."""
+        parts = [np.empty((0, encoder.dimension), np.float32)]
+        for start in range(0, len(files), 64):
+            pixels = np.stack([self.load(file) for file in files[start : start + 64]])
+            if mirrored:
+                pixels = np.ascontiguousarray(pixels[:, :, ::-1])
+            parts.append(encoder.encode(pixels))
+            self.step(len(pixels))
+        return np.concatenate(parts)
+
+
+def photo_files(folder: Path, names: Sequence[str]) -> tuple[list[Path], Ids]:
+    """The distinct files, and the row int64[n] of each name's file.
+
+    Raises:
+        BadData: A file is missing.
+    """
+    distinct = sorted(set(names))
+    files = [folder / name for name in distinct]
+    missing = [file for file in files if not file.is_file()]
+    if missing:
+        raise BadData(
+            f"{len(missing)} photos are missing, for example {missing[0]}: put them there, or "
+            "delete their lines"
+        )
+    row_of = {name: row for row, name in enumerate(distinct)}
+    return files, np.array([row_of[name] for name in names], np.int64)

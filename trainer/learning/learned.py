@@ -1,0 +1,189 @@
+"""Learns the alignment, and fine-tunes the text encoder where it is the shipped one."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save
+
+from pixquery.db.records import Floats, Ids
+from pixquery.engine.alignment import Alignment
+from pixquery.engine.encoders import OpenVinoTextEncoder, TextEncoder
+from pixquery.engine.profile import Profile
+from pixquery.trainer.classes import imagenet_names, wordings
+from pixquery.trainer.export import (
+    IMAGE_SOURCE,
+    TEXT_SOURCE,
+    ImageModel,
+    TextModel,
+    export_text,
+)
+from pixquery.trainer.learning.align import adapt, fit, fit_member
+from pixquery.trainer.learning.captioned import Captioned
+from pixquery.trainer.learning.captions import Caption
+from pixquery.trainer.learning.course import EPOCH, STEP, Course
+from pixquery.trainer.learning.finetune import fine_tune
+from pixquery.trainer.learning.memory import remember
+from pixquery.trainer.learning.options import Options
+from pixquery.trainer.learning.prototypes import Prototypes, prototypes_of
+from pixquery.trainer.learning.rerank import Search, means
+from pixquery.trainer.learning.towers import Tensors, merge
+
+_PROBES = 256
+"""Captions kept to tune indices with: more take longer and change nothing."""
+
+
+def _is_shipped(profile: Profile, part: str, source: dict[str, str]) -> bool:
+    """Whether an encoder is the shipped profile's."""
+    return bool(profile.manifest[part].get("source_sha256") == source["sha256"])
+
+
+def is_fine_tuned(profile: Profile, options: Options) -> bool:
+    """Whether the text encoder is trained, too: other people's stay as they are."""
+    return not options.quick and _is_shipped(profile, "text", TEXT_SOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The encoders and the alignment after training."""
+
+    texts: TextEncoder
+    alignment: Alignment
+    captions: Floats
+    """float32[m, e]: the raw vectors of the captions in the training data."""
+    names: Floats
+    """float32[c, e]: the raw vectors of the class names in the training data."""
+    curve: list[dict[str, float]]
+
+
+def learn(
+    course: Course, folder: Path, captions: Sequence[Caption], views: Floats, photo_of: Ids
+) -> Learned:
+    """Learns the alignment, and fine-tunes the text encoder where it is the shipped one.
+
+    Args:
+        course: The run.
+        folder: Where the profile is being made.
+        captions: m captions.
+        views: float32[v, n, d]: n photos, encoded in v ways.
+        photo_of: int64[m]: the photo of each caption.
+    """
+    options, profile = course.options, course.profile
+    wording = [caption.text for caption in captions]
+    classifier, names = _classes(profile)
+    prototypes = prototypes_of(classifier, views[0])
+    curve: list[dict[str, float]] = []
+
+    def note(loss: float) -> None:
+        curve.append({"step": len(curve) + 1, "loss": round(loss, 4)})
+
+    def epoch(loss: float) -> None:
+        note(loss)
+        course.step(EPOCH)
+
+    def gather(texts: TextEncoder) -> tuple[Captioned, Prototypes]:
+        raw = texts.encode(wording)
+        named = np.stack([texts.encode([way[place] for way in names]) for place in (0, 1)], 1)
+        return Captioned(views, raw, photo_of, raw), Prototypes(prototypes, named)
+
+    if not is_fine_tuned(profile, options):
+        pairs, classes = gather(profile.texts)
+        joint = profile.manifest.get("joint")
+        if joint:
+            own = {n: t.astype(np.float32) for n, t in _own_space(profile).items()}
+            scale = float(joint["logit_scale"])
+            tensors = adapt(own, scale, pairs, options.alignment, seed=options.seed, progress=epoch)
+        else:
+            tensors = fit(pairs, classes, options.alignment, seed=options.seed, progress=epoch)
+        tensors = remember(tensors, pairs, classes, options.alignment)
+        alignment = _written(folder, tensors, pairs.captions)
+        named = classes.texts[:, 0]
+        return Learned(profile.texts, alignment, pairs.captions, named, curve)
+
+    model = TextModel()
+    with tempfile.TemporaryDirectory() as temporary:  # the profile's own may be fine-tuned already
+        export_text(model, Path(temporary) / "text.onnx")
+        source = _text_encoder(profile, Path(temporary))
+        pairs, classes = gather(source)
+    towers = fit_member(pairs, classes, options.alignment, seed=options.seed, progress=epoch)
+    curve.clear()
+    losses: list[float] = []
+    each = max(1, len(captions) // options.text.batch // 4)
+
+    def step(loss: float) -> None:
+        losses.append(loss)
+        course.step(STEP)
+        if len(losses) == each:
+            note(float(np.mean(losses)))
+            losses.clear()
+
+    fine_tune(
+        model, source.pieces, wording, names, pairs, classes, towers,
+        options.text, options.alignment, seed=options.seed, progress=step,
+    )  # fmt: skip
+    export_text(model, folder / profile.manifest["text"]["model"])
+    texts = _text_encoder(profile, folder)
+    pairs, classes = gather(texts)
+    tensors = merge([towers], views[0], options.alignment.dimension)
+    tensors = remember(tensors, pairs, classes, options.alignment)
+    alignment = _written(folder, tensors, pairs.captions)
+    return Learned(texts, alignment, pairs.captions, classes.texts[:, 0], curve)
+
+
+def better_space(profile: Profile, folder: Path, learned: Learned, search: Search) -> Learned:
+    """The space that finds more: the learned one, or the one that a joint profile came with."""
+    queries = profile.texts.encode(search.queries)
+    own, new = (
+        means(search.ranks(alignment, queries, None))["recall@10"]
+        for alignment in (profile.alignment, learned.alignment)
+    )
+    if new > own:
+        return learned
+    shutil.copyfile(
+        profile.folder / profile.manifest["alignment"], folder / "alignment.safetensors"
+    )
+    return replace(learned, alignment=Alignment(folder / "alignment.safetensors"))
+
+
+def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
+    """The text model in ``folder``, with the profile's own word pieces."""
+    text = profile.manifest["text"]
+    model, tokenizer = folder / "text.onnx", profile.folder / text["tokenizer"]
+    return OpenVinoTextEncoder(
+        model, tokenizer, dimension=int(text["dimension"]), max_tokens=int(text["max_tokens"])
+    )
+
+
+def _classes(profile: Profile) -> tuple[Floats, list[tuple[str, str]]]:
+    """The image encoder's own classifier, float32[c, d], and two ways to name each class."""
+    if _is_shipped(profile, "image", IMAGE_SOURCE):
+        names, weights = imagenet_names(), ImageModel().classifier
+    elif names := profile.manifest["image"].get("classes", {}).get("names", []):
+        classes = profile.manifest["image"]["classes"]
+        weights = load_file(profile.folder / classes["file"])["weight"].astype(np.float32)
+    else:
+        names, weights = [], np.empty((0, profile.dimension), np.float32)
+    return weights, [wordings(name) for name in names]
+
+
+def _own_space(profile: Profile) -> Tensors:
+    """The maps of a joint profile: those it came with, or those it was trained to since."""
+    tensors: Tensors = load_file(profile.folder / profile.manifest["alignment"])
+    return {name: tensors[name] for name in tensors if name.startswith(("image.", "text.0."))}
+
+
+def _written(folder: Path, tensors: Tensors, captions: Floats) -> Alignment:
+    """Writes the alignment, with some captions as its probes, and reads it as a query will."""
+    file = folder / "alignment.safetensors"
+    small = {
+        name: tensor if tensor.dtype == np.int8 else tensor.astype(np.float16)
+        for name, tensor in tensors.items()
+    }
+    file.write_bytes(save(small))
+    rows = np.random.default_rng(0).permutation(len(captions))[:_PROBES]
+    probes = Alignment(file).texts(captions[rows])
+    file.write_bytes(save({**small, "probes": probes.astype(np.float16)}))
+    return Alignment(file)

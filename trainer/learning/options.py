@@ -1,0 +1,31 @@
+"""How to train."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pixquery.trainer.learning.finetune import TextRecipe
+from pixquery.trainer.learning.recipe import Recipe
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train a profile."""
+
+    seed: int = 0
+    quick: bool = False
+    """Save time: do not fine-tune the text encoder, encode photos only once (not mirrored, and at
+    this processor's precision), halve the epochs of the alignment, try fewer regressors."""
+    tune: int = 0
+    """How many settings of the regressors to try in search of better ones."""
+    stop_words: str = "pairs"
+    """One of ``STOP_WORDS``."""
+    scale: tuple[float, float] = (0.0, 1.0)
+    """Lowest and highest rating in a user's own file."""
+    aggregation: str = "mean"
+    """How to turn several ratings of a pair into one."""
+    alignment: Recipe = field(default_factory=Recipe)
+    text: TextRecipe = field(default_factory=TextRecipe)
+    progress: Progress = lambda done, total: None
+    """Called with the work done and the work in all, in photos encoded."""

@@ -1,0 +1,33 @@
+"""How to fit an alignment."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to fit an alignment; the defaults were chosen on the development split."""
+
+    epochs: int = 25
+    batch: int = 1024
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    hidden: int = 1024
+    width: int = 1024
+    """Dimension of one member's space."""
+    image_dropout: float = 0.5
+    text_dropout: float = 0.35
+    soft_weight: float = 0.4
+    """The share of the target that is spread over other photos that a caption suits."""
+    soft_temperature: float = 0.1
+    prototype_weight: float = 0.75
+    prototype_batch: int = 256
+    members: int = 1
+    """More members find slightly more; each takes as long again."""
+    dimension: int = 256
+    """Dimension of the merged space."""
+    memory_temperature: float = 0.06
+    """Temperature of the softmax over cosines: how far to look beyond the most similar photos."""
+    memory_weight: float = 0.5
+    """Weight of the memory relative to the direct comparison."""
+    memory_dimension: int = 384
+    """Dimension of the space with memory."""

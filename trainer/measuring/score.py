@@ -1,0 +1,53 @@
+"""Scores pairs of a photo and a text by a profile."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pixquery.db.records import Pixels
+from pixquery.engine.profile import Profile
+from pixquery.trainer.measuring.pairs import Pair
+
+Progress = Callable[[int, int], object]
+
+
+def score(
+    pairs: Sequence[Pair],
+    profile: Profile,
+    load: Callable[[Path], Pixels],
+    progress: Progress = lambda done, total: None,
+) -> list[tuple[Pair, float, float]]:
+    """Computes the similarity and the relevance of each pair.
+
+    Args:
+        pairs: The pairs to score.
+        profile: The models to use.
+        load: Reads a photo as uint8[size, size, 3].
+        progress: Called with the number of photos done and the number to do.
+
+    Returns:
+        Each pair with its similarity in [-1, 1] and its relevance in [0, 1].
+
+    Raises:
+        UnreadableImage: A photo cannot be read.
+    """
+    files = sorted({pair.image for pair in pairs})
+    texts = sorted({pair.text for pair in pairs})
+    encoded = []
+    for start in range(0, len(files), 32):
+        pixels = np.stack([load(file) for file in files[start : start + 32]])
+        encoded.append(profile.images.encode(pixels))
+        progress(min(start + 32, len(files)), len(files))
+    aligned = profile.alignment.images(np.concatenate(encoded))
+    aligned_texts = profile.alignment.texts(profile.texts.encode(texts))
+    photo_of = {file: row for row, file in enumerate(files)}
+    text_of = {text: row for row, text in enumerate(texts)}
+    photos = aligned[[photo_of[pair.image] for pair in pairs]]
+    queries = aligned_texts[[text_of[pair.text] for pair in pairs]]
+    similarities = np.einsum("na,na->n", queries, photos)
+    relevances = profile.relevance.score(queries, photos)
+    return [
+        (pair, float(similarity), float(relevance))
+        for pair, similarity, relevance in zip(pairs, similarities, relevances, strict=True)
+    ]
