@@ -16,12 +16,12 @@ PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
 help:
 	@echo "make demo    index the example photos and ask three questions"
-	@echo "make test    run every test"
-	@echo "make check   lint, format check, types, package check, then every test (what CI runs)"
+	@echo "make test    run the fast tests"
+	@echo "make check   check lint, format, types and packages, then run the fast tests (as CI does)"
 	@echo "make dist    build the wheel and the sdist into dist/"
-	@echo "make soak    the long proofs that docs/reliability.md quotes (hours)"
-	@echo "make bench   the measurements that docs/performance.md quotes"
-	@echo "make clean   remove the environment and the demo's library"
+	@echo "make soak    run the long proofs quoted in docs/reliability.md (hours)"
+	@echo "make bench   run the measurements quoted in docs/performance.md"
+	@echo "make clean   delete .venv and the demo library"
 
 # A stamp for each set of packages: a second run touches nothing and needs no network.
 $(BIN)/python$(EXE):

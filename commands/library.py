@@ -85,7 +85,7 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
         if not repair:
             raise
         Library.mend(library)
-        damage, _, _ = str(error).partition(": mend")
+        damage, _, _ = str(error).partition(": repair it with")
         repaired = [Finding(damage, repaired=True)]
         opened = Library.open(library)
     with opened:

@@ -179,7 +179,8 @@ def parse(words: list[str], *, mentioned: bool = False) -> None:
     if isinstance(command, click.Group) and not words:
         return
     try:
-        context = command.make_context(command.name, list(words))
+        parent = click.Context(main, **main.context_settings)
+        context = command.make_context(command.name, list(words), parent)
     except click.exceptions.Exit:  # --help, --version
         return
     except (click.MissingParameter, click.BadOptionUsage) as error:
