@@ -333,7 +333,7 @@ def test_own_ratings_have_no_crowd_no_alignment_no_ranking(own: Page) -> None:
     ]  # fmt: skip
     lacks = "This study has no crowd, no fitted alignment and no comparison of rankings."
     assert lacks in own.text
-    assert "No text was left out for its words." in own.text
+    assert "No text was left out because of its words." in own.text
     assert own.tables["All others"][0] == ["regressor", "RMSE", "MAE", "Spearman", "experts τc"]
     assert "noise floor" not in {row[0] for row in own.tables["All others"]}
 
