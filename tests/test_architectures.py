@@ -43,7 +43,11 @@ def test_image_and_text_models_that_are_mixed_up(folder: Path, tmp_path: Path) -
         ("config.json", "{}", "has no model_type"),
         ("config.json", '{"architecture": "vit_base_patch16_224"}', "not vit_base_patch16_224"),
         ("config.json", '{"model_type": "seer9"}', "'seer9' model, which the installed"),
-        ("config.json", '{"model_type": "seer9", "auto_map": {"AutoModel": "m.M"}}', "never runs code"),
+        (
+            "config.json",
+            '{"model_type": "seer9", "auto_map": {"AutoModel": "m.M"}}',
+            "pixquery never",
+        ),
         ("config.json", '{"model_type": "resnet", "layer_type": "odd"}', "layer"),
         ("config.json", '{"model_type": "resnet", "depths": "odd"}', "cannot be"),
         ("config.json", '{"model_type": "resnet", "quantization_config": {}}', "is quantized"),
