@@ -255,7 +255,7 @@ def test_another_profile_is_not_overwritten(
     out, _ = pair
     before = (out / MANIFEST).read_bytes()
     wanted = Wanted(joint=str(place / "both"))
-    with pytest.raises(BadData, match="holds another profile, pair"):
+    with pytest.raises(BadData, match="contains another profile, pair"):
         additions.add("mine", out, wanted, some)
     assert (out / MANIFEST).read_bytes() == before
     (tmp_path / "letters").write_text("dear")

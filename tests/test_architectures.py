@@ -28,28 +28,32 @@ def test_image_and_text_models_that_are_mixed_up(folder: Path, tmp_path: Path) -
     checkpoints.resnet(folder)
     checkpoints.distilbert(text)
     checkpoints.clip(both)
-    assert "sees no photos" in refusal(image_network, text)
-    assert "reads no texts" in refusal(text_network, folder)
+    assert "encodes no photos" in refusal(image_network, text)
+    assert "encodes no texts" in refusal(text_network, folder)
     assert "--joint" in refusal(image_network, both)
     assert "--joint" in refusal(text_network, both)
-    assert "has one side" in refusal(joint_networks, folder)
+    assert "only one encoder" in refusal(joint_networks, folder)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("config.json", "{", "no JSON"),
-        ("config.json", "[]", "no named values"),
-        ("config.json", "{}", "tells no model_type"),
+        ("config.json", "[]", "no JSON object"),
+        ("config.json", "{}", "has no model_type"),
         ("config.json", '{"architecture": "vit_base_patch16_224"}', "not vit_base_patch16_224"),
         ("config.json", '{"model_type": "seer9"}', "'seer9' model, which the installed"),
-        ("config.json", '{"model_type": "seer9", "auto_map": {"AutoModel": "m.M"}}', "never run"),
+        (
+            "config.json",
+            '{"model_type": "seer9", "auto_map": {"AutoModel": "m.M"}}',
+            "pixquery never",
+        ),
         ("config.json", '{"model_type": "resnet", "layer_type": "odd"}', "layer"),
         ("config.json", '{"model_type": "resnet", "depths": "odd"}', "cannot be"),
-        ("config.json", '{"model_type": "resnet", "quantization_config": {}}', "fewer bits"),
+        ("config.json", '{"model_type": "resnet", "quantization_config": {}}', "is quantized"),
         ("preprocessor_config.json", "{", "no JSON"),
         ("preprocessor_config.json", '{"size": 32}', "'image_mean'"),
-        ("preprocessor_config.json", '{"size": {"height": 32, "width": 64}}', "no squares"),
+        ("preprocessor_config.json", '{"size": {"height": 32, "width": 64}}', "not square"),
         ("preprocessor_config.json", '{"do_flip_channel_order": true}', "do_flip_channel_order"),
     ],
 )
@@ -84,7 +88,7 @@ def test_models_that_generate_texts_are_refused(folder: Path) -> None:
 
     small = T5Config(vocab_size=20, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
     T5Model(small).save_pretrained(folder)
-    assert "writes texts" in refusal(text_network, folder)
+    assert "generates texts" in refusal(text_network, folder)
 
 
 def test_code_of_a_model_is_never_run(folder: Path, tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_only_the_two_way_split_decides(page: Page) -> None:
 
 
 def test_agreement_is_also_shown_for_all_pairs(page: Page) -> None:
-    table = page.tables["Agreement on the pairs left, and on all pairs before stop words"]
+    table = page.tables["Agreement on the pairs kept, and on all pairs before stop words"]
     assert table[1] == ["Krippendorff alpha", "0.806", "0.811"]
     assert table[-1] == ["Human ceiling", "0.553", "0.559"]
 
@@ -172,7 +172,7 @@ def test_before_and_after(page: Page) -> None:
     table = page.tables["First stage and re-ranked"]
     assert table[1] == ["recall@1", "0.291", "0.304", "+0.013+0.008 to +0.018"]
     assert table[-1] == ["ndcg@10, rated candidates", "0.902", "0.914", "+0.012"]
-    assert page.tables["Errors per level of the judgement"][-1][-1] == "−0.110"  # noqa: RUF001
+    assert page.tables["Errors at each level of the judgement"][-1][-1] == "−0.110"  # noqa: RUF001
 
 
 def test_the_worst_pairs_name_their_photos(page: Page) -> None:
@@ -333,7 +333,7 @@ def test_own_ratings_have_no_crowd_no_alignment_no_ranking(own: Page) -> None:
     ]  # fmt: skip
     lacks = "This study has no crowd, no fitted alignment and no comparison of rankings."
     assert lacks in own.text
-    assert "No text was left out for its words." in own.text
+    assert "No text was left out because of its words." in own.text
     assert own.tables["All others"][0] == ["regressor", "RMSE", "MAE", "Spearman", "experts τc"]
     assert "noise floor" not in {row[0] for row in own.tables["All others"]}
 

@@ -86,7 +86,7 @@ def test_text_models_that_cannot_be_used(folder: Path) -> None:
     modules = json.loads((folder / "modules.json").read_text())
     layer = {"idx": 3, "path": "3_Dense", "type": "sentence_transformers.models.Dense"}
     checkpoints.write_json(folder / "modules.json", [*modules, layer])
-    assert "a layer Dense" in refusal(text_network, folder)
+    assert "a further layer Dense" in refusal(text_network, folder)
     checkpoints.write_json(folder / "modules.json", modules)
     with (folder / "vocab.txt").open("a") as words:
         words.write("another\n")

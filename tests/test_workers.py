@@ -92,15 +92,15 @@ def test_a_missing_extra_is_named() -> None:
 def test_reliable_workers_are_recognized(method: str) -> None:
     pytest.importorskip("crowdkit", reason="crowd-kit comes with `workers`")
     ratings, truth = a_crowd()
-    wanted = np.array([truth[int(r.image.partition(".")[0])] for r in ratings[::7]], float)
+    expected = np.array([truth[int(r.image.partition(".")[0])] for r in ratings[::7]], float)
     found = by_worker(ratings, method)
     assert found.shape == (150,)
     assert ((found >= 1) & (found <= 3)).all()
-    assert rmse(found, wanted) < rmse(aggregate(grades_by_pair(ratings), "mean"), wanted)
+    assert rmse(found, expected) < rmse(aggregate(grades_by_pair(ratings), "mean"), expected)
     if method != "wawa":  # which only weighs the guesses less
-        by_majority = (aggregate(grades_by_pair(ratings), "majority") == wanted).mean()
+        by_majority = (aggregate(grades_by_pair(ratings), "majority") == expected).mean()
         assert by_majority < 0.85
-        assert (np.rint(found) == wanted).mean() > 0.9
+        assert (np.rint(found) == expected).mean() > 0.9
     again = judged_by_user(ratings, method, (1, 3))
     assert again.grades[:, 0] == pytest.approx((found - 1) / 2)
 
@@ -115,5 +115,5 @@ def test_wawa_weighs_by_agreement_with_the_majority() -> None:
         for worker, grade in zip(("ann", "bob", "cid"), grades, strict=True)
     ]
     weights = np.array([1, 2 / 3, 2 / 3])
-    wanted = [np.average(grades, weights=weights) for grades in votes.values()]
-    assert by_worker(user(*rows), "wawa") == pytest.approx(wanted)
+    expected = [np.average(grades, weights=weights) for grades in votes.values()]
+    assert by_worker(user(*rows), "wawa") == pytest.approx(expected)
