@@ -2,8 +2,8 @@
 
 Near copies of real photos are made: smaller, compressed again, cropped, lighter, in another format.
 For each threshold, the figures are the share of copies of each kind that is found, and how many
-pairs of different photos would pass for one picture. The most alike of these are written as a
-picture, to be looked at: a set of photos may hold real near copies.
+pairs of different photos would count as the same picture. `--sheet` draws the most similar of these
+for inspection, as a set of photos may contain real near copies.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """What does the vector index cost as a library grows, and does it still find the nearest photos?
 
 For each size, a library of made vectors is published, opened and queried, and gets a thousand more
-photos, each in a process of its own.
+photos; each step runs in its own process.
 """
 
 import argparse

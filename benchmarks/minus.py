@@ -1,8 +1,8 @@
 """Does `--minus` keep unwanted photos away, and at what cost?
 
-Everyday words in pairs, asked of photos whose captions tell what they show: of the first ten hits,
-how many show the one and not the other, and how many show what was not wanted, for several weights
-and for two other ways of weighing.
+Pairs of everyday words are searched among photos whose captions say what they show. Of the first
+ten hits, how many show the one and not the other, and how many show the unwanted one? For several
+weights, and for two other ways of weighing.
 """
 
 import argparse

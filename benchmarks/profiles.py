@@ -154,8 +154,8 @@ def _recalls(name: str, place: Path) -> dict[str, Any]:
 def not_dominated(figures_of: dict[str, Any]) -> list[str]:
     """The profiles that no other equals in every figure and exceeds in one.
 
-    Of those whose recall is known; a profile is told by recall@10 re-ranked, images a second,
-    milliseconds a query and bytes.
+    Profiles are compared by recall@10 re-ranked, images per second, milliseconds per query and
+    bytes; those without recall are left out.
     """
     points = {
         name: (

@@ -180,12 +180,14 @@ def assert_matches_as_git(patterns: _Lines, git: Git) -> None:
         for root, pattern in zip(roots, patterns, strict=True):
             (root / IGNORE_FILE).write_text(pattern)
             (root / ".gitignore").write_text(pattern)
-        asked = [os.path.join(root, name) for root in roots for name in names]
-        told = git.ask("check-ignore", "--no-index", "-z", "--verbose", "--non-matching", "--stdin",
-                       about="\0".join(asked))  # fmt: skip
+        paths = [os.path.join(root, name) for root in roots for name in names]
+        fields = git.ask(
+            "check-ignore", "--no-index", "-z", "--verbose", "--non-matching", "--stdin",
+            about="\0".join(paths),
+        )  # fmt: skip
         by_git = {
             path: bool(source) and not line.startswith("!")
-            for source, line, path in zip(told[::4], told[2::4], told[3::4], strict=False)
+            for source, line, path in zip(fields[::4], fields[2::4], fields[3::4], strict=False)
         }
         for root, pattern in zip(roots, patterns, strict=True):
             rules = Rules.read(str(root))
