@@ -217,6 +217,22 @@ def test_a_pipe_that_replaces_a_file_does_not_block(library: Library, squares: P
     assert index(library, [squares]).skipped == ()
 
 
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links can be refused on POSIX only")
+def test_a_link_that_replaces_a_file_is_not_followed(library: Library, squares: Path) -> None:
+    secret = square(squares.parent / "elsewhere" / "secret.png", (1, 2, 3))
+    new = square(squares / "new.png", (4, 5, 6))
+
+    def replace() -> None:
+        new.unlink()
+        new.symlink_to(secret)
+
+    report = index(library, [squares], meanwhile(replace))
+    assert counts(report) == {"unchanged": 8}
+    assert [(skip.path, "symbolic links" in skip.reason) for skip in report.skipped] == [
+        (new, True)
+    ]
+
+
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")
 def test_a_file_that_cannot_be_read_is_tried_again(library: Library, squares: Path) -> None:
     new = squares / "new.png"
