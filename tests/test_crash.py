@@ -156,7 +156,7 @@ def test_what_is_published_is_on_the_disk_before_it_is_named(
     inserted = names.index(("write", log), renamed)
     assert folder < inserted
     assert ("fsync", log) in names[inserted:]
-    # Each batch, too, is synchronised before progress tells of it: so is every commit.
+    # Each batch, too, is synchronised before progress reports it, and so is every commit.
     commits = [number for number, name in enumerate(names) if name == ("fsync", log)]
     assert len(commits) >= 2
     committed = names.index(("fsync", log), inserted)

@@ -99,7 +99,7 @@ class Git(NamedTuple):
 
 @pytest.fixture(scope="module")
 def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Git]:
-    """Asks git in a repository of its own; a process for each question, so ask much at once."""
+    """Asks git in a separate repository; each question is a process, so ask many things at once."""
     found = shutil.which("git")
     if found is None:
         pytest.skip("git is not here to be asked")

@@ -58,7 +58,7 @@ def photos_of(place: Path) -> set[str]:
 
 @contextmanager
 def watching(place: Path, *words: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process of its own; it must end well on Ctrl-C."""
+    """Runs the command; it must end properly on Ctrl-C."""
     process = subprocess.Popen(
         [sys.executable, "cli.py", "index", "--watch", "--library", place, *map(str, words)],
         cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
