@@ -1,9 +1,9 @@
-"""From which likeness on are two files the same picture? Copies of real photos against the others.
+"""From which similarity on are two files the same picture?
 
-Of some photos near copies are made: smaller, compressed anew, cropped, lighter, in another format.
-For each threshold it tells which share of the copies of each kind is found (recall), and how many
-pairs of different photos would pass for one picture. The most alike of these are written as a
-picture, to be looked at: a set of photos may hold real near copies.
+Near copies of real photos are made: smaller, compressed again, cropped, lighter, in another format.
+For each threshold, the figures are the share of copies of each kind that is found, and how many
+pairs of different photos would count as the same picture. `--sheet` draws the most similar of these
+for inspection, as a set of photos may contain real near copies.
 """
 
 import argparse
@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from benchmarks.setting import FLICKR8K, OBJECTS, machine, photos_in, say, shown, tell, versions
+from benchmarks.setting import (
+    FLICKR8K,
+    OBJECTS,
+    machine,
+    photos_in,
+    print_json,
+    say,
+    shown,
+    versions,
+)
 from pixquery.db.records import Floats
 from pixquery.engine.alignment import unit
 from pixquery.engine.profile import Profile, load_profile
@@ -30,8 +39,8 @@ Facts = dict[str, Any]
 
 
 def main() -> None:
-    """Reads the arguments, encodes, counts, prints."""
-    asked = _arguments()
+    """Encodes photos and copies, and prints the figures."""
+    arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as place:
         os.environ.setdefault("PIXQUERY_CACHE", place)
         profile = load_profile()
@@ -41,9 +50,9 @@ def main() -> None:
             "versions": versions("numpy", "openvino", "pillow"),
             "profile": profile.name,
             "encoder_pixels": profile.size,
-            "sets": [_set(profile, folders, asked) for folders in asked.sets],
+            "sets": [_set(profile, folders, arguments) for folders in arguments.sets],
         }
-    tell(document)
+    print_json(document)
 
 
 def _arguments() -> argparse.Namespace:
@@ -57,23 +66,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--originals", type=int, default=100, metavar="N",
                         help="photos of each set to make copies of (100)")  # fmt: skip
     parser.add_argument("--others", type=int, default=10_000, metavar="N",
-                        help="different photos of each set at the most (10000)")  # fmt: skip
+                        help="different photos of each set, at most (10000)")  # fmt: skip
     parser.add_argument("--sheet", type=Path, metavar="FILE",
-                        help="draw the most alike different photos, PNG")  # fmt: skip
+                        help="draw the most similar different photos, as PNG")  # fmt: skip
     return parser.parse_args()
 
 
-def _set(profile: Profile, folders: list[Path], asked: argparse.Namespace) -> Facts:
+def _set(profile: Profile, folders: list[Path], arguments: argparse.Namespace) -> Facts:
     first, rest = photos_in(folders[0]), [f for folder in folders[1:] for f in photos_in(folder)]
-    files = [*first, *rest[:: max(1, -(-len(rest) // max(1, asked.others - len(first))))]]
+    files = [*first, *rest[:: max(1, -(-len(rest) // max(1, arguments.others - len(first))))]]
     say(f"{shown(folders[0])}: encoding {len(files):,} photos")
     raw = _encoded(profile, (file.read_bytes() for file in files))
-    places = list(range(0, len(first), max(1, len(first) // asked.originals)))[: asked.originals]
-    say(f"{shown(folders[0])}: making copies of {len(places)}")
+    numbers = list(range(0, len(first), max(1, len(first) // arguments.originals)))[
+        : arguments.originals
+    ]
+    say(f"{shown(folders[0])}: making copies of {len(numbers)}")
     kinds: list[str] = []
     copies, sides = [], []
-    for place in places:
-        with Image.open(files[place]) as image:
+    for number in numbers:
+        with Image.open(files[number]) as image:
             sides.append(min(image.size))
             made = dict(_copies(image.convert("RGB")))
         kinds = list(made)
@@ -81,7 +92,7 @@ def _set(profile: Profile, folders: list[Path], asked: argparse.Namespace) -> Fa
     facts: Facts = {
         "folders": [shown(folder) for folder in folders],
         "photos": len(files),
-        "originals": len(places),
+        "originals": len(numbers),
         "shorter_side_of_originals": float(np.median(sides)),
     }
     for name, space in (
@@ -90,15 +101,17 @@ def _set(profile: Profile, folders: list[Path], asked: argparse.Namespace) -> Fa
         ("aligned", profile.alignment.images),
     ):
         facts[name] = _counted(
-            space(raw), np.stack([space(some) for some in copies]), places, kinds
+            space(raw), np.stack([space(each) for each in copies]), numbers, kinds
         )
-    if asked.sheet:
-        _draw(files, unit(raw), asked.sheet.with_stem(f"{asked.sheet.stem}-{folders[0].name}"))
+    if arguments.sheet:
+        _draw(
+            files, unit(raw), arguments.sheet.with_stem(f"{arguments.sheet.stem}-{folders[0].name}")
+        )
     return facts
 
 
 def _copies(image: Image.Image) -> Iterator[tuple[str, bytes]]:
-    """What people do to a photo."""
+    """Copies as people make them, by kind."""
     width, height = image.size
     for scale in (0.25, 0.35, 0.5, 0.75, 0.9):
         small = image.resize(
@@ -133,20 +146,20 @@ def _file(image: Image.Image, kind: str = "JPEG", **save: Any) -> bytes:
 
 
 def _encoded(profile: Profile, contents: Iterator[bytes]) -> Floats:
-    """float32[n, d], rounded as the catalogue keeps them."""
-    found, waiting = [], []
+    """float32[n, d], rounded as the catalogue stores them."""
+    vectors, waiting = [], []
     for content in contents:
         waiting.append(decode(content, profile.size, interpolation=profile.interpolation).pixels)
         if len(waiting) == ENCODED_AT_ONCE:
-            found.append(profile.images.encode(np.stack(waiting)))
+            vectors.append(profile.images.encode(np.stack(waiting)))
             waiting = []
     if waiting:
-        found.append(profile.images.encode(np.stack(waiting)))
-    return np.concatenate(found).astype(np.float16).astype(np.float32)
+        vectors.append(profile.images.encode(np.stack(waiting)))
+    return np.concatenate(vectors).astype(np.float16).astype(np.float32)
 
 
 def _counted(photos: Floats, copies: Floats, places: list[int], kinds: list[str]) -> Facts:
-    """Of unit rows float32[n, d] and float32[o, c, d]; the originals' places and copies' kinds."""
+    """Figures by threshold, of unit rows float32[n, d] and copies float32[o, c, d]."""
     own = np.einsum("ocd,od->oc", copies, photos[places])
     pairs, nearest = np.zeros(len(THRESHOLDS), np.int64), []
     for start in range(0, len(photos), 1024):
@@ -175,14 +188,14 @@ def _counted(photos: Floats, copies: Floats, places: list[int], kinds: list[str]
 
 
 def _draw(files: list[Path], vectors: Floats, file: Path) -> None:
-    """The forty most alike pairs, for eyes."""
+    """Draws the forty most similar pairs."""
     cosines = np.triu(vectors @ vectors.T, 1)
     best = np.argpartition(-cosines.ravel(), 40)[:40]
     best = best[np.argsort(-cosines.ravel()[best])]
     sheet = Image.new("RGB", (5 * 256, 8 * 136), "white")
     for number, pair in enumerate(zip(*np.unravel_index(best, cosines.shape), strict=True)):
-        for half, place in enumerate(pair):
-            with Image.open(files[place]) as image:
+        for half, number in enumerate(pair):
+            with Image.open(files[number]) as image:
                 small = image.convert("RGB").resize((120, 120))
             sheet.paste(small, (number % 5 * 256 + half * 121, number // 5 * 136))
     sheet.save(file)

@@ -1,7 +1,7 @@
-"""What do time and memory of finding duplicates grow to, and are all made copies found?
+"""How do time and memory of finding duplicates grow, and are all copies found?
 
-A library of made vectors holds near copies of some of its photos: of each twentieth one, with a
-little noise. Each size is written, published and asked in a process of its own.
+A library of made vectors contains near copies, with a little noise, of every twentieth photo. Each
+size is written and published in one process, and compared in another.
 """
 
 import argparse
@@ -22,21 +22,21 @@ from benchmarks.setting import (
     machine,
     peak_memory,
     photos_in,
+    print_json,
     say,
-    tell,
     versions,
 )
 from pixquery import Library
 from pixquery.db.records import FileState, Floats, ImageRecord
 
 SHARE = 20
-"""One copy for so many photos."""
+"""Photos per copy."""
 
 Facts = dict[str, Any]
 
 
 def main() -> None:
-    """Reads the arguments, measures every size, prints the figures."""
+    """Measures every size, and prints the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -44,29 +44,29 @@ def main() -> None:
                         metavar="N", help="photos of each library")  # fmt: skip
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos to make vectors from")
     parser.add_argument("--noise", type=float, default=1.0, metavar="X",
-                        help="of different photos, in standard deviations (1)")  # fmt: skip
+                        help="noise of different photos, in standard deviations (1)")  # fmt: skip
     parser.add_argument("--copy-noise", type=float, default=0.15, metavar="X",
-                        help="of copies, likewise (0.15)")  # fmt: skip
-    asked = parser.parse_args()
+                        help="noise of copies, likewise (0.15)")  # fmt: skip
+    arguments = parser.parse_args()
     document: Facts = {
         "question": "cost of finding duplicates by number of photos",
         "machine": machine(),
         "versions": versions("faiss-cpu", "numpy", "sqlalchemy"),
-        "noise": asked.noise,
-        "copy_noise": asked.copy_noise,
+        "noise": arguments.noise,
+        "copy_noise": arguments.copy_noise,
         "sizes": [],
     }
-    photos = photos_in(asked.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
+    photos = photos_in(arguments.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
         os.environ["PIXQUERY_CACHE"] = str(Path(name) / "cache")
         base = made.real(Path(name) / "real", photos[:1000])
-        for size in asked.sizes:
+        for size in arguments.sizes:
             folder = Path(name) / str(size) / "library"
             say(f"{size:,} photos: writing")
-            apart(_written, folder, base, size, asked.noise, asked.copy_noise)
+            apart(_written, folder, base, size, arguments.noise, arguments.copy_noise)
             say(f"{size:,} photos: comparing")
             document["sizes"].append({"photos": size, **apart(_compared, folder)})
-    tell(document)
+    print_json(document)
 
 
 def _written(folder: Path, base: Floats, size: int, noise: float, copy_noise: float) -> Facts:
@@ -76,15 +76,15 @@ def _written(folder: Path, base: Floats, size: int, noise: float, copy_noise: fl
         root = library.catalog.add_root(folder.parent / "copies")
         spread = base.std(0) * np.float32(copy_noise)
         rng = np.random.default_rng(9)
-        left = copies
+        remaining = copies
         for ids, raw in made.raw_vectors(library):
-            some = ids[::SHARE][:left]
-            likes = raw[::SHARE][:left]
-            left -= len(some)
+            batch = ids[::SHARE][:remaining]
+            likes = raw[::SHARE][:remaining]
+            remaining -= len(batch)
             near = np.maximum(likes + spread * rng.standard_normal(likes.shape, "f4"), 0)
-            records = [_record(folder.parent / "copies", int(image_id)) for image_id in some]
+            records = [_record(folder.parent / "copies", int(image_id)) for image_id in batch]
             library.catalog.put(root, records, near.astype(np.float16), library.profile.encoder)
-            if not left:
+            if not remaining:
                 break
         library.publish()
     return {}
@@ -102,16 +102,16 @@ def _record(folder: Path, of: int) -> ImageRecord:
 
 
 def _compared(folder: Path) -> Facts:
-    """Of the whole: opening the library, its index, all groups with their photos' records."""
+    """Measures opening the library and its index, and finding all groups with their records."""
     begin = perf_counter()
     with Library.open(folder) as library:
         opened = len(library.index)
         before = peak_memory()
-        found = library.duplicates()
+        answer = library.duplicates()
         seconds = perf_counter() - begin
         right = sum(
             copy.record.path.stem == f"copy-of-{group.best.id:07d}"
-            for group in found.groups
+            for group in answer.groups
             for copy in group.copies
         )
         return {
@@ -122,7 +122,7 @@ def _compared(folder: Path) -> Facts:
             "peak_memory_before_megabytes": before,
             "made_copies": opened // SHARE,
             "found": right,
-            "others": found.copies - right,
+            "others": answer.copies - right,
         }
 
 

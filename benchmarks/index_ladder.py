@@ -1,7 +1,7 @@
-"""What does the vector index cost as a library grows, and does it still find what is nearest?
+"""What does the vector index cost as a library grows, and does it still find the nearest photos?
 
-For each size a library of made vectors is published, opened, asked, and given a thousand more
-photos, each in a process of its own.
+For each size, a library of made vectors is published, opened and queried, and gets a thousand more
+photos; each step runs in its own process.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from benchmarks.setting import (
     machine,
     peak_memory,
     photos_in,
+    print_json,
     quantiles,
     say,
     shown,
-    tell,
     versions,
 )
 from pixquery import Library
@@ -41,31 +41,33 @@ Facts = dict[str, Any]
 
 
 def main() -> None:
-    """Reads the arguments, measures every size, prints the figures."""
-    asked = _arguments()
-    texts, origin = made.texts(asked.captions, asked.queries)
+    """Measures every size, and prints the figures."""
+    arguments = _arguments()
+    texts, origin = made.texts(arguments.captions, arguments.queries)
     document: Facts = {
         "question": "cost of the vector index by number of photos",
         "machine": machine(),
         "versions": versions("faiss-cpu", "numpy", "sqlalchemy"),
-        "noise": asked.noise,
+        "noise": arguments.noise,
         "queries": {"texts": len(texts), "from": origin},
         "sizes": [],
     }
-    photos = photos_in(asked.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
+    photos = photos_in(arguments.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
     document["real_photos"] = len(photos[:PHOTOS])
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
         os.environ["PIXQUERY_CACHE"] = str(Path(name) / "cache")
         base = made.real(Path(name) / "real", photos[:PHOTOS])
         profile = load_profile()
         queries = profile.alignment.texts(profile.texts.encode(texts))
-        for size in asked.sizes:
-            facts = _measured(Path(name) / str(size) / "library", base, size, asked.noise, queries)
+        for size in arguments.sizes:
+            facts = _measured(
+                Path(name) / str(size) / "library", base, size, arguments.noise, queries
+            )
             document["sizes"].append(facts)
-    if asked.plot:
-        _plot(document["sizes"], asked.plot)
-        document["plot"] = shown(asked.plot)
-    tell(document)
+    if arguments.plot:
+        _plot(document["sizes"], arguments.plot)
+        document["plot"] = shown(arguments.plot)
+    print_json(document)
 
 
 def _arguments() -> argparse.Namespace:
@@ -82,15 +84,15 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos to make vectors from")
     parser.add_argument("--noise", type=float, default=1.0, metavar="X",
-                        help="in standard deviations of each dimension (1)")  # fmt: skip
+                        help="noise, in standard deviations of each dimension (1)")  # fmt: skip
     parser.add_argument("--captions", type=Path, default=FLICKR8K / "captions_dev.csv",
-                        metavar="CSV", help="where the queries come from")  # fmt: skip
+                        metavar="CSV", help="captions to use as queries")  # fmt: skip
     parser.add_argument("--queries", type=int, default=500, metavar="N", help="queries (500)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curve, SVG or PNG")
-    asked = parser.parse_args()
-    if min(*asked.sizes, asked.queries) < 1:
+    arguments = parser.parse_args()
+    if min(*arguments.sizes, arguments.queries) < 1:
         parser.error("the numbers must be at least 1")
-    return asked
+    return arguments
 
 
 def _measured(folder: Path, base: Floats, size: int, noise: float, queries: Floats) -> Facts:
@@ -98,28 +100,28 @@ def _measured(folder: Path, base: Floats, size: int, noise: float, queries: Floa
     _apart(_written, folder, base, range(size), noise)
     say(f"{size:,} photos: building")
     built = _apart(_published, folder)
-    say(f"{size:,} photos: asking")
-    asked = _apart(_asked, folder, queries, threads="1")
+    say(f"{size:,} photos: querying")
+    queried = _apart(_queried, folder, queries, threads="1")
     say(f"{size:,} photos: adding {ADDED:,}")
     _apart(_written, folder, base, range(size, size + ADDED), noise)
     added = _apart(_published, folder)
-    after = _apart(_asked, folder, queries, threads="1")
+    after = _apart(_queried, folder, queries, threads="1")
     return {
         "photos": size,
         "build": built,
-        "ask": asked,
+        "ask": queried,
         f"add_{ADDED}": added,
         f"recall@{DEPTH}_then": after[f"recall@{DEPTH}"],
     }
 
 
-def _apart(do: Callable[..., Facts], *given: object, threads: str = "") -> Facts:
-    """Runs it in a fresh process, whose memory is its own."""
+def _apart(do: Callable[..., Facts], *arguments: object, threads: str = "") -> Facts:
+    """As :func:`apart`, with this many threads."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = threads  # read when NumPy is imported
         if not threads:
             del os.environ[name]
-    return apart(do, *given)
+    return apart(do, *arguments)
 
 
 def _written(folder: Path, base: Floats, rows: range, noise: float) -> Facts:
@@ -129,7 +131,7 @@ def _written(folder: Path, base: Floats, rows: range, noise: float) -> Facts:
 
 
 def _published(folder: Path) -> Facts:
-    """Everything from opening the library to the renamed file; raw vectors are read and aligned."""
+    """Builds the index: reads and aligns raw vectors, writes and renames the file."""
     begin = perf_counter()
     with Library.open(folder) as library, library.writing():
         library.publish()
@@ -142,16 +144,16 @@ def _published(folder: Path) -> Facts:
         }
 
 
-def _asked(folder: Path, queries: Floats) -> Facts:
-    """One thread, as the command line has it for queries."""
+def _queried(folder: Path, queries: Floats) -> Facts:
+    """Measures queries in one thread, as the command line uses."""
     with Library.open(folder) as library:
         begin = perf_counter()
-        held = library.index
+        vectors = library.index
         opened = perf_counter() - begin
         spent = []
         for query in queries:
             begin = perf_counter()
-            held.search(query[None], DEPTH)
+            vectors.search(query[None], DEPTH)
             spent.append(1000 * (perf_counter() - begin))
         memory = peak_memory()
         return {

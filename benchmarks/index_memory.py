@@ -20,7 +20,7 @@ from typing import Any
 from PIL import Image
 
 from benchmarks import made
-from benchmarks.setting import ROOT, machine, say, tell, versions
+from benchmarks.setting import ROOT, machine, print_json, say, versions
 
 SIDE = 24
 """Of a photo, in pixels."""
@@ -29,7 +29,7 @@ AIM = 700.0
 
 
 def main() -> None:
-    """Reads the arguments, makes the photos, runs the commands, prints the figures."""
+    """Makes the photos, runs the commands, and prints the figures."""
     arguments = _arguments()
     with made.workplace(arguments.place) as folder:
         say(f"writing {arguments.count:,} photos")
@@ -40,9 +40,9 @@ def main() -> None:
             raise SystemExit(f"{first['added']:,} of {arguments.count:,} photos were indexed")
         say("indexing them again")
         again = _indexed(folder / "library", photos)
-    tell(
+    print_json(
         {
-            "question": "the most memory that indexing holds, in MB",
+            "question": "peak memory of indexing, in MB",
             "machine": machine(),
             "versions": versions("openvino", "faiss-cpu", "numpy", "sqlalchemy", "pillow"),
             "photos": arguments.count,

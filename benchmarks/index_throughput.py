@@ -1,14 +1,13 @@
-"""How fast are photos indexed, beside what one would write without much thought, and with care?
+"""How fast are photos indexed, compared with a naive and with a careful pipeline?
 
-Three pipelines over the same photos in one run, each in a process of its own, in alternating
-order:
+Three pipelines take the same photos in one run, each in its own process, in alternating order:
 
-ours     pixquery's whole indexing into a new library: scan, decode, encode, catalogue, index file
+ours     `index` into a new library: scan, decode, encode, catalogue, index file
 careful  ONNX Runtime at full precision, batches of 32; two threads decode whole photos meanwhile
 naive    PyTorch at full precision, batches of 32 from a DataLoader with two workers
 
-Every pipeline has its model loaded, compiled and run once before its clock starts. The other two
-keep the vectors in memory and write nothing. `decode_only` is our decoder alone.
+Every pipeline loads, compiles and runs its model once before its clock starts. The other two keep
+the vectors in memory and write nothing. `decode_only` is our decoder alone.
 """
 
 import argparse
@@ -38,9 +37,9 @@ from benchmarks.setting import (
     peak_memory,
     peak_memory_of_children,
     photos_in,
+    print_json,
     say,
     shown,
-    tell,
     usable_cores,
     versions,
 )
@@ -54,18 +53,18 @@ PROFILE = "lite2-minilm"
 SIZE = 260
 BATCH = 32
 COMPARED = 32
-"""Photos whose vectors are compared between the pipelines."""
+"""How many photos' vectors are compared between the pipelines."""
 
 SMALL, LARGE = "500 pixels", "12 megapixels"
 
 
 def main() -> None:
-    """Reads the arguments, runs all rounds, prints the figures."""
-    asked = _arguments()
-    if asked.worker:
-        _work(asked)
+    """Runs all rounds, and prints the figures."""
+    arguments = _arguments()
+    if arguments.worker:
+        _work(arguments)
         return
-    photos = asked.photos or first_of(OBJECTS / "images", EXAMPLES)
+    photos = arguments.photos or first_of(OBJECTS / "images", EXAMPLES)
     document: dict[str, Any] = {
         "question": "images per second of indexing, beside a naive and a careful pipeline",
         "machine": machine(),
@@ -78,22 +77,22 @@ def main() -> None:
         "conditions": [
             "all pipelines: model loaded, compiled and run once before the clock starts",
             "all pipelines: the same files, freshly written and so in the page cache",
-            "ours: the whole of indexing, with catalogue and index file on disk",
-            f"careful and naive: vectors stay in memory; {asked.share:g} of the photos",
+            "ours: all of indexing, with catalogue and index file on disk",
+            f"careful and naive: vectors stay in memory; {arguments.share:g} of the photos",
         ],
     }
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
         place = Path(name)
         os.environ["PIXQUERY_CACHE"] = str(place / "cache")
         for size, count, make in (
-            (SMALL, asked.count_small, _small),
-            (LARGE, asked.count_large, _large(asked.grain)),
+            (SMALL, arguments.count_small, _small),
+            (LARGE, arguments.count_large, _large(arguments.grain)),
         ):
             if count:
                 folder = place / size.replace(" ", "-")
                 facts = _made(folder, photos_in(photos), count, make)
-                document[size] = facts | _rounds(folder, count, asked)
-    tell(document)
+                document[size] = facts | _rounds(folder, count, arguments)
+    print_json(document)
 
 
 def _arguments() -> argparse.Namespace:
@@ -101,7 +100,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--photos", type=Path, metavar="DIR", help="photos to make the test photos of"
+        "--photos", type=Path, metavar="DIR", help="photos to make the test photos from"
     )
     parser.add_argument(
         "--count-small", type=int, default=384, metavar="N", help="photos of 500 pixels (384)"
@@ -129,10 +128,13 @@ def _arguments() -> argparse.Namespace:
     for hidden in ("--worker", "--folder", "--out"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     parser.add_argument("--take", type=int, default=0, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if min(asked.rounds, asked.count_small + asked.count_large) < 1 or not 0 < asked.share <= 1:
+    arguments = parser.parse_args()
+    if (
+        min(arguments.rounds, arguments.count_small + arguments.count_large) < 1
+        or not 0 < arguments.share <= 1
+    ):
         parser.error("at least one round, one photo and a share between 0 and 1 are needed")
-    return asked
+    return arguments
 
 
 def _takes_int8() -> bool:
@@ -166,7 +168,7 @@ def _made(folder: Path, sources: list[Path], count: int, make: Make) -> dict[str
     with ThreadPoolExecutor(usable_cores()) as pool:
         made = list(pool.map(one, range(count)))
     if len({key for _, key in made}) != count:
-        raise SystemExit("two of the photos made are alike: give more or other --photos")
+        raise SystemExit("two of the photos made are the same: name more or other --photos")
     return {"photos": count, "mean_megabytes": round(sum(s for s, _ in made) / count / 1e6, 3)}
 
 
@@ -196,17 +198,19 @@ def _large(grain: float) -> Make:
 # -- rounds -----------------------------------------------------------------------------------
 
 
-def _rounds(folder: Path, count: int, asked: argparse.Namespace) -> dict[str, Any]:
-    part = max(1, min(count, round(count * asked.share)))
+def _rounds(folder: Path, count: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    part = max(1, min(count, round(count * arguments.share)))
     takes = {"ours": count, "decode_only": count, "careful": part, "naive": part}
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in takes}
-    for number in range(asked.rounds):
+    for number in range(arguments.rounds):
         order = list(takes) if number % 2 == 0 else list(takes)[::-1]
         for name in order:
             runs[name].append(_run(name, folder, takes[name]))
             rate = runs[name][-1]["images_per_second"]
             say(f"{folder.name}, round {number + 1}, {name}: {rate:.1f} photos/s")
-    rates = {name: [run["images_per_second"] for run in found] for name, found in runs.items()}
+    rates = {
+        name: [run["images_per_second"] for run in repeated] for name, repeated in runs.items()
+    }
     middle = {name: median(values) for name, values in rates.items()}
     vectors = {
         name: np.load(_vectors(folder, name)) for name in takes if _vectors(folder, name).exists()
@@ -219,7 +223,8 @@ def _rounds(folder: Path, count: int, asked: argparse.Namespace) -> dict[str, An
         "every_round": {name: [round(v, 2) for v in values] for name, values in rates.items()},
         "photos_taken": takes,
         "peak_memory_megabytes": {
-            name: max(run["peak_memory_megabytes"] for run in found) for name, found in runs.items()
+            name: max(run["peak_memory_megabytes"] for run in repeated)
+            for name, repeated in runs.items()
         },
         "peak_memory_of_one_helper_megabytes": {
             "naive": max(run["peak_memory_of_one_helper_megabytes"] for run in runs["naive"])
@@ -238,11 +243,11 @@ def _ratio(rates: dict[str, list[float]], other: str) -> dict[str, Any]:
     }
 
 
-def _cosine(some: Floats, others: Floats) -> float:
-    both = min(len(some), len(others))
-    some, others = some[:both], others[:both]
-    dots = np.einsum("nd,nd->n", some, others)
-    return float(np.mean(dots / np.linalg.norm(some, axis=1) / np.linalg.norm(others, axis=1)))
+def _cosine(ours: Floats, others: Floats) -> float:
+    both = min(len(ours), len(others))
+    ours, others = ours[:both], others[:both]
+    dots = np.einsum("nd,nd->n", ours, others)
+    return float(np.mean(dots / np.linalg.norm(ours, axis=1) / np.linalg.norm(others, axis=1)))
 
 
 def _vectors(folder: Path, name: str) -> Path:
@@ -255,20 +260,20 @@ def _run(name: str, folder: Path, take: int) -> dict[str, Any]:
         command = [sys.executable, "-m", "benchmarks.index_throughput", "--worker", name]
         command += ["--folder", str(folder), "--take", str(take), "--out", str(out)]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        found: dict[str, Any] = json.loads(out.read_text("utf-8"))
-        return found
+        figures: dict[str, Any] = json.loads(out.read_text("utf-8"))
+        return figures
 
 
 # -- one pipeline, in a process of its own ----------------------------------------------------
 
 
-def _work(asked: argparse.Namespace) -> None:
-    folder, out = Path(asked.folder), Path(asked.out)
-    files = sorted(folder.iterdir())[: asked.take]
+def _work(arguments: argparse.Namespace) -> None:
+    folder, out = Path(arguments.folder), Path(arguments.out)
+    files = sorted(folder.iterdir())[: arguments.take]
     pipelines = {"ours": _ours, "careful": _careful, "naive": _naive, "decode_only": _decode_only}
-    seconds, vectors = pipelines[asked.worker](files, out.parent)
+    seconds, vectors = pipelines[arguments.worker](files, out.parent)
     if vectors is not None:
-        np.save(_vectors(folder, asked.worker), vectors[:COMPARED])
+        np.save(_vectors(folder, arguments.worker), vectors[:COMPARED])
     figures = {
         "images_per_second": len(files) / seconds,
         "peak_memory_megabytes": peak_memory(),
@@ -351,7 +356,7 @@ def _naive(files: list[Path], place: Path) -> tuple[float, Floats]:
 
 
 def _whole(file: Path) -> Pixels:
-    """What one would write: the whole photo decoded, then made small."""
+    """Naive: decodes the photo at full size, then resizes it."""
     with Image.open(file) as image:
         return np.array(image.convert("RGB").resize((SIZE, SIZE)), np.uint8)
 
@@ -359,7 +364,7 @@ def _whole(file: Path) -> Pixels:
 def _ahead(
     pool: ThreadPoolExecutor, read: Callable[[Path], Pixels], files: list[Path]
 ) -> Iterator[Future[Pixels]]:
-    """Reads in threads, in order, two batches ahead."""
+    """Reads files in threads and in order, two batches ahead."""
     waiting: deque[Future[Pixels]] = deque()
     for file in files:
         if len(waiting) >= 2 * BATCH:

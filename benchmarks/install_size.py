@@ -1,4 +1,4 @@
-"""How large is what `pip install pixquery` brings?
+"""How large is what `pip install pixquery` installs?
 
 Makes a virtual environment, installs the repository with its base dependencies and nothing else,
 and adds up the files of site-packages. Packages are fetched by pip.
@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks.setting import ROOT, say, tell
+from benchmarks.setting import ROOT, print_json, say
 
 INSTALLERS = {"pip", "setuptools", "wheel"}
 TAKEN = ("pixquery", "commands", "db", "engine", "indexer", "trainer", "web", "setup.cfg",
@@ -25,39 +25,42 @@ TAKEN_TOO = ("README.md", "LICENSE", "NOTICE")
 
 
 def main() -> None:
-    """Reads the arguments, installs, prints the figures."""
+    """Installs pixquery into a new environment, and prints the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--extra", default="", metavar="NAME", help="with an extra's packages, for example train"
+        "--extra",
+        default="",
+        metavar="NAME",
+        help="also install the packages of an extra, for example train",
     )
     parser.add_argument("--largest", type=int, default=10, metavar="N", help="packages shown (10)")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     document: dict[str, Any] = {
         "question": "megabytes of site-packages after an installation",
-        "installed": "pixquery" + (f"[{asked.extra}]" if asked.extra else ""),
+        "installed": "pixquery" + (f"[{arguments.extra}]" if arguments.extra else ""),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "system": f"{platform.system()} {platform.machine()}",
     }
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
-        document |= _measured(Path(name), asked.extra, asked.largest)
-    tell(document)
+        document |= _measured(Path(name), arguments.extra, arguments.largest)
+    print_json(document)
 
 
-def _measured(place: Path, extra: str, largest: int) -> dict[str, Any]:
-    source = place / "source"  # a copy: building leaves folders behind
+def _measured(folder: Path, extra: str, largest: int) -> dict[str, Any]:
+    source = folder / "source"  # a copy: building leaves folders behind
     source.mkdir()
     for name in (*TAKEN, *TAKEN_TOO):
-        found = ROOT / name
-        if found.is_dir():
+        path = ROOT / name
+        if path.is_dir():
             unread = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(found, source / name, symlinks=True, ignore=unread)
-        elif found.is_file():
-            shutil.copyfile(found, source / name)
+            shutil.copytree(path, source / name, symlinks=True, ignore=unread)
+        elif path.is_file():
+            shutil.copyfile(path, source / name)
     say("making a virtual environment")
-    subprocess.run([sys.executable, "-m", "venv", str(place / "venv")], check=True)
-    python = place / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    python = folder / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     say("installing")
     begin = perf_counter()
     wanted = str(source) + (f"[{extra}]" if extra else "")
@@ -67,13 +70,15 @@ def _measured(place: Path, extra: str, largest: int) -> dict[str, Any]:
     ask = (
         "import pixquery, sysconfig; print(sysconfig.get_paths()['purelib'])"  # and: does it start?
     )
-    told = subprocess.run([str(python), "-c", ask], check=True, cwd=place, stdout=subprocess.PIPE)
-    site = Path(told.stdout.decode().strip())
+    printed = subprocess.run(
+        [str(python), "-c", ask], check=True, cwd=folder, stdout=subprocess.PIPE
+    )
+    site = Path(printed.stdout.decode().strip())
     return _sizes(site, largest) | {"seconds_to_install": round(seconds, 1)}
 
 
 def _sizes(site: Path, largest: int) -> dict[str, Any]:
-    """Sums over site-packages, every file counted for the package that lists it."""
+    """Sums of file sizes in site-packages, by the package that lists the file."""
     site = site.resolve()
     owner_of: dict[Path, str] = {}
     versions: dict[str, str] = {}

@@ -1,8 +1,8 @@
-"""Does `--minus` keep away what is not wanted, and at what price?
+"""Does `--minus` keep unwanted photos away, and at what cost?
 
-Everyday words in pairs, asked of photos whose captions tell what they show: of the first ten hits,
-how many show the one and not the other, and how many show what was not wanted, for several weights
-and for two other ways of weighing.
+Pairs of everyday words are searched among photos whose captions say what they show. Of the first
+ten hits, how many show the one and not the other, and how many show the unwanted one? For several
+weights, and for two other ways of weighing.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.setting import FLICKR8K, machine, say, tell, versions
+from benchmarks.setting import FLICKR8K, machine, print_json, say, versions
 from pixquery import Library
 from pixquery.db.records import Floats, Ids
 from pixquery.engine.relevance import Logistic
@@ -32,8 +32,8 @@ FIRST = 10
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
 
 
-class Asked(NamedTuple):
-    """What is known of the words and the photos."""
+class Measured(NamedTuple):
+    """The words, the photos, and how they are related."""
 
     photos: Floats
     """float32[n, a], aligned."""
@@ -42,101 +42,106 @@ class Asked(NamedTuple):
     cosines: Floats
     """float32[n, w]"""
     usual: Floats
-    """float32[w]: of the cosines with usual photos, the mean"""
+    """float32[w]: mean of the cosines with all photos."""
     spread: Floats
-    """float32[w]: and the standard deviation."""
-    said: Ids
-    """int64[n, w]: how many captions of a photo say the word."""
+    """float32[w]: their standard deviation."""
+    mentions: Ids
+    """int64[n, w]: how many captions of a photo contain the word."""
 
 
 def main() -> None:
-    """Reads the arguments, asks, prints the shares."""
+    """Queries with and without the unwanted words, and prints the shares."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=FLICKR8K, metavar="DIR")
-    place = parser.parse_args().data
+    data = parser.parse_args().data
     with tempfile.TemporaryDirectory(prefix="pixquery-minus-") as folder:
-        asked = _asked(Path(folder), place)
+        measured = _measured(Path(folder), data)
     pairs = [
         (one, other)
         for one, other in permutations(range(len(WORDS)), 2)
-        if ((asked.said[:, one] >= 2) & (asked.said[:, other] >= 2)).sum() >= 8
-        and ((asked.said[:, one] >= 2) & (asked.said[:, other] == 0)).sum() >= 15
+        if ((measured.mentions[:, one] >= 2) & (measured.mentions[:, other] >= 2)).sum() >= 8
+        and ((measured.mentions[:, one] >= 2) & (measured.mentions[:, other] == 0)).sum() >= 15
     ]
     ways: dict[str, Callable[[int, int, float], Values]] = {
         "as shipped": lambda one, other, w: (
-            asked.cosines[:, one] / asked.spread[one]
-            - w * asked.cosines[:, other] / asked.spread[other]
+            measured.cosines[:, one] / measured.spread[one]
+            - w * measured.cosines[:, other] / measured.spread[other]
         ),
         "only above the usual": lambda one, other, w: (
-            _unusual(asked, one) - w * np.maximum(0, _unusual(asked, other))
+            _unusual(measured, one) - w * np.maximum(0, _unusual(measured, other))
         ),
         "at right angles": lambda one, other, w: (
-            asked.cosines[:, one] - w * (asked.photos @ _across(asked, one, other))
+            measured.cosines[:, one] - w * (measured.photos @ _across(measured, one, other))
         ),
     }
-    tell(
+    print_json(
         {
             "question": "does --minus keep away what is not wanted?",
             "machine": machine(),
             "versions": versions("numpy"),
-            "photos": len(asked.photos),
+            "photos": len(measured.photos),
             "pairs of words": len(pairs),
             "first": FIRST,
-            "the word alone": _shares(asked, pairs, ways["as shipped"], 0.0),
+            "the word alone": _shares(measured, pairs, ways["as shipped"], 0.0),
             **{
-                name: {str(w): _shares(asked, pairs, way, w) for w in WEIGHTS}
+                name: {str(w): _shares(measured, pairs, way, w) for w in WEIGHTS}
                 for name, way in ways.items()
             },
         }
     )
 
 
-def _asked(folder: Path, place: Path) -> Asked:
+def _measured(folder: Path, data: Path) -> Measured:
     with Library.open(folder, create=True) as library:
         say("indexing the development photos")
-        index(library, [place / "images" / "dev"])
-        held, profile = library.index, library.profile
-        ids = held.ids()
+        index(library, [data / "images" / "dev"])
+        vectors, profile = library.index, library.profile
+        ids = vectors.ids()
         records = library.catalog.records(ids.tolist())
-        photos = held.vectors(ids)
+        photos = vectors.vectors(ids)
         texts = profile.alignment.texts(profile.texts.encode(list(WORDS)))
         assert isinstance(profile.relevance, Logistic)
         known = profile.relevance.landmarks.photos
         row_of = {records[int(number)].path.name: row for row, number in enumerate(ids)}
-        said = np.zeros((len(ids), len(WORDS)), np.int64)
-        for caption in read_captions(place / "captions_dev.csv"):
+        mentions = np.zeros((len(ids), len(WORDS)), np.int64)
+        for caption in read_captions(data / "captions_dev.csv"):
             words = set(re.findall("[a-z]+", caption.text.lower()))
             if caption.image in row_of:
-                said[row_of[caption.image]] += [word in words for word in WORDS]
-        return Asked(
+                mentions[row_of[caption.image]] += [word in words for word in WORDS]
+        return Measured(
             photos,
             texts,
             photos @ texts.T,
             (known @ texts.T).mean(0),
             profile.relevance.spread(texts),
-            said,
+            mentions,
         )
 
 
-def _unusual(asked: Asked, word: int) -> Values:
-    return np.asarray((asked.cosines[:, word] - asked.usual[word]) / asked.spread[word])
+def _unusual(measured: Measured, word: int) -> Values:
+    return np.asarray((measured.cosines[:, word] - measured.usual[word]) / measured.spread[word])
 
 
-def _across(asked: Asked, one: int, other: int) -> Floats:
-    """The part of the one text that says nothing of the other, float32[a], a unit vector."""
-    rest = asked.texts[other] - (asked.texts[other] @ asked.texts[one]) * asked.texts[one]
+def _across(measured: Measured, one: int, other: int) -> Floats:
+    """The part of the other text that is orthogonal to the one, a unit vector float32[a]."""
+    rest = (
+        measured.texts[other] - (measured.texts[other] @ measured.texts[one]) * measured.texts[one]
+    )
     return np.asarray(rest / np.linalg.norm(rest), np.float32)
 
 
 def _shares(
-    asked: Asked, pairs: list[tuple[int, int]], way: Callable[[int, int, float], Values], w: float
+    measured: Measured,
+    pairs: list[tuple[int, int]],
+    way: Callable[[int, int, float], Values],
+    w: float,
 ) -> dict[str, float]:
     wanted = unwanted = 0
     for one, other in pairs:
         first = np.argsort(-way(one, other, w), kind="stable")[:FIRST]
-        shows = asked.said[first] > 0
+        shows = measured.mentions[first] > 0
         wanted += int((shows[:, one] & ~shows[:, other]).sum())
         unwanted += int(shows[:, other].sum())
     asked_for = len(pairs) * FIRST

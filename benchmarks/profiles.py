@@ -1,12 +1,12 @@
-"""What does each profile weigh, how fast is it, and what does it find?
+"""How large and how fast is each profile, and what does it find?
 
-Each profile is measured in a process of its own: bytes of its files, the memory that both encoders
-hold, photos encoded a second, milliseconds a text takes, and where it has an alignment and the data
-is at hand the recall of Flickr8k's development split, by similarity alone and re-ranked.
+Each profile is measured in its own process: bytes of its files, memory of both encoders, photos
+encoded per second, milliseconds per text and, if it has an alignment and the data is available,
+recall on Flickr8k's development split, by similarity alone and re-ranked.
 
-`--random` makes the profiles that are known by name out of networks of their size with random
-weights: what they weigh and how fast they are is the same as with the published ones, what they
-find is no matter. So it can be told without a network.
+`--random` makes the profiles that are known by name from networks of their size with random
+weights. They are as large and as fast as the published ones, and only what they find is
+meaningless; this needs no network connection.
 """
 
 import argparse
@@ -29,8 +29,8 @@ from benchmarks.setting import (
     machine,
     peak_memory,
     photos_in,
+    print_json,
     say,
-    tell,
     versions,
 )
 from pixquery import Library
@@ -42,16 +42,16 @@ from pixquery.trainer.measuring.evaluate import evaluate
 from pixquery.trainer.measuring.queries import read_queries
 
 COUNT = 96
-"""Photos and texts that are timed."""
+"""How many photos and texts are timed."""
 ROUNDS = 3
 CANDIDATES = 200
 FIGURES = ("megabytes", "memory_megabytes", "images_per_second", "milliseconds_a_query")
-"""Of each profile; of recall and speed more is better, of the others less."""
+"""Figures of each profile; recall and speed are better when higher, the others when lower."""
 
 
 def main() -> None:
-    """Reads the arguments, measures each profile, prints the figures."""
-    asked = _arguments()
+    """Measures each profile, and prints the figures."""
+    arguments = _arguments()
     document: dict[str, Any] = {
         "question": "size, memory, speed and recall of each profile",
         "machine": machine(),
@@ -61,31 +61,35 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
         os.environ["PIXQUERY_CACHE"] = str(Path(name) / "cache")
-        given = asked.profiles or names()
-        found = {profile: (profile, True) for profile in given}
-        if asked.random:
+        wanted = arguments.profiles or names()
+        chosen = {profile: (profile, True) for profile in wanted}
+        if arguments.random:
             made = _random_profiles(Path(name))
-            found |= {f"{kind} (random weights)": (str(place), False) for kind, place in made}
-        for title, (profile, learned) in found.items():
+            chosen |= {f"{kind} (random weights)": (str(place), False) for kind, place in made}
+        for title, (profile, learned) in chosen.items():
             say(f"{title}: size and speed")
-            document["profiles"][title] = apart(_measured, profile, asked.photos)
+            document["profiles"][title] = apart(_measured, profile, arguments.photos)
             if learned and "alignment" in load_profile(profile).manifest:
                 say(f"{title}: recall")
                 place = Path(name) / f"library-{len(document['profiles'])}"
                 document["profiles"][title]["recall"] = apart(_recalls, profile, place)
     document["not_dominated"] = not_dominated(document["profiles"])
-    if asked.table:
+    if arguments.table:
         print(table(document["profiles"], document["not_dominated"]))
     else:
-        tell(document)
+        print_json(document)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("profiles", nargs="*", metavar="NAME|DIR", help="all that have a name")
-    parser.add_argument("--random", action="store_true", help="the known ones, of random weights")
+    parser.add_argument(
+        "profiles", nargs="*", metavar="NAME|DIR", help="default: all known by name"
+    )
+    parser.add_argument(
+        "--random", action="store_true", help="add the known ones, with random weights"
+    )
     parser.add_argument("--table", action="store_true", help="print a table for the docs")
     parser.add_argument(
         "--photos",
@@ -133,7 +137,7 @@ def _measured(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _recalls(name: str, place: Path) -> dict[str, Any]:
-    """Recall on the development split; nothing where it is not at hand."""
+    """Recall on the development split; empty if that is not available."""
     photos, queries = FLICKR8K / "images" / "dev", FLICKR8K / "test_queries.csv"
     if not (photos.is_dir() and queries.is_file()):
         return {}
@@ -147,11 +151,11 @@ def _recalls(name: str, place: Path) -> dict[str, Any]:
     }
 
 
-def not_dominated(found: dict[str, Any]) -> list[str]:
-    """The profiles than which no other is as good in everything and better in something.
+def not_dominated(figures_of: dict[str, Any]) -> list[str]:
+    """The profiles that no other equals in every figure and exceeds in one.
 
-    Of those whose recall is known; a profile is told by recall@10 re-ranked, images a second,
-    milliseconds a query and bytes.
+    Profiles are compared by recall@10 re-ranked, images per second, milliseconds per query and
+    bytes; those without recall are left out.
     """
     points = {
         name: (
@@ -160,7 +164,7 @@ def not_dominated(found: dict[str, Any]) -> list[str]:
             -facts["milliseconds_a_query"],
             -facts["megabytes"],
         )
-        for name, facts in found.items()
+        for name, facts in figures_of.items()
         if facts.get("recall")
     }
     return [
@@ -173,19 +177,19 @@ def not_dominated(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def table(found: dict[str, Any], best: list[str]) -> str:
+def table(figures_of: dict[str, Any], best: list[str]) -> str:
     """The figures as a table in Markdown."""
     lines = [
         "| profile | files, MB | memory, MB | images/s | ms a query "
         "| dev recall@1 / 5 / 10, re-ranked | not dominated |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name, facts in found.items():
+    for name, facts in figures_of.items():
         recall = (facts.get("recall") or {}).get("reranked")
-        told = " / ".join(f"{value:.3f}" for value in recall.values()) if recall else "-"
+        recalls = " / ".join(f"{value:.3f}" for value in recall.values()) if recall else "-"
         figures = " | ".join(f"{facts[figure]:,.1f}" for figure in FIGURES)
         mark = "yes" if name in best else "no" if recall else "-"
-        lines.append(f"| {name} | {figures} | {told} | {mark} |")
+        lines.append(f"| {name} | {figures} | {recalls} | {mark} |")
     return "\n".join(lines)
 
 
@@ -193,10 +197,10 @@ def table(found: dict[str, Any], best: list[str]) -> str:
 
 
 def _random_profiles(place: Path) -> list[tuple[str, Path]]:
-    """The profiles known by name, added from checkpoints of random weights."""
+    """The profiles known by name, made from checkpoints with random weights."""
     made = []
     for kind in ("resnet18-distilbert", "clip-b32", "siglip-b16"):
-        say(f"{kind}: making it of random weights")
+        say(f"{kind}: making it with random weights")
         out = place / "profiles" / kind
         apart(_added, kind, place / kind, out)
         shutil.rmtree(place / kind)
@@ -248,7 +252,7 @@ def _save_clip(folder: Path) -> None:
     from tests import checkpoints
 
     folder.mkdir(parents=True)
-    checkpoints.clip(folder)  # its tokenizer, and the ids that mark the end
+    checkpoints.clip(folder)  # for its tokenizer and the ids of the end mark
     small = json.loads((folder / "config.json").read_text())["text_config"]
     ids = {name: small[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     CLIPModel(CLIPConfig(text_config=ids)).save_pretrained(folder)
@@ -265,8 +269,8 @@ def _save_siglip(folder: Path) -> None:
     ids = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 1}
     SiglipModel(SiglipConfig(text_config=ids)).save_pretrained(folder)
     checkpoints.write_preparation(folder, size={"height": 224, "width": 224})
-    told = json.loads((folder / "tokenizer_config.json").read_text())
-    checkpoints.write_json(folder / "tokenizer_config.json", {**told, "model_max_length": 64})
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    checkpoints.write_json(folder / "tokenizer_config.json", {**settings, "model_max_length": 64})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 # ruff: noqa: E402 - two variables must be set before NumPy is imported
 """How long does a query take: the whole command, and each stage once the models are loaded?
 
-The larger library is made: real photos' raw vectors with noise, under names of files that do not
-exist, written through the catalogue and published as indexing would.
+The larger library is made of the raw vectors of real photos with noise, under names of files that
+do not exist.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from benchmarks.setting import (
     machine,
     peak_memory,
     photos_in,
+    print_json,
     quantiles,
     say,
-    tell,
     versions,
 )
 from pixquery import Library, Query
@@ -45,9 +45,9 @@ WARM_UP = 20
 
 
 def main() -> None:
-    """Reads the arguments, makes both libraries, prints the figures."""
-    asked = _arguments()
-    texts, origin = made.texts(asked.captions, asked.queries)
+    """Makes both libraries, and prints the figures."""
+    arguments = _arguments()
+    texts, origin = made.texts(arguments.captions, arguments.queries)
     document: dict[str, Any] = {
         "question": "seconds of a whole query command, milliseconds of each stage when warm",
         "machine": machine(),
@@ -57,16 +57,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
         place = Path(name)
         os.environ["PIXQUERY_CACHE"] = str(place / "cache")
-        photos = photos_in(asked.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
-        say(f"indexing {min(asked.count, len(photos))} photos")
+        photos = photos_in(arguments.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
+        say(f"indexing {min(arguments.count, len(photos))} photos")
         small = place / "small"
-        base = made.real(small, photos[: asked.count])
-        document["small"] = _measured(small, texts, asked.cold)
-        say(f"making a library of {asked.large:,}")
-        large, facts = _invented(place, base, asked.large, asked.noise)
-        document["large"] = facts | _measured(large, texts, asked.cold)
+        base = made.real(small, photos[: arguments.count])
+        document["small"] = _measured(small, texts, arguments.cold)
+        say(f"making a library of {arguments.large:,}")
+        large, facts = _invented(place, base, arguments.large, arguments.noise)
+        document["large"] = facts | _measured(large, texts, arguments.cold)
     document["peak_memory_megabytes"] = peak_memory()
-    tell(document)
+    print_json(document)
 
 
 def _arguments() -> argparse.Namespace:
@@ -92,21 +92,21 @@ def _arguments() -> argparse.Namespace:
         type=Path,
         default=FLICKR8K / "captions_dev.csv",
         metavar="CSV",
-        help="where the queries come from; made sentences where it is missing",
+        help="captions to use as queries; made sentences if the file is missing",
     )
     parser.add_argument("--queries", type=int, default=300, metavar="N", help="queries (300)")
     parser.add_argument("--cold", type=int, default=10, metavar="N", help="whole commands (10)")
-    asked = parser.parse_args()
-    if min(asked.count, asked.large, asked.queries, asked.cold) < 1:
+    arguments = parser.parse_args()
+    if min(arguments.count, arguments.large, arguments.queries, arguments.cold) < 1:
         parser.error("the numbers must be at least 1")
-    return asked
+    return arguments
 
 
 # -- libraries --------------------------------------------------------------------------------
 
 
 def _invented(place: Path, base: Floats, count: int, noise: float) -> tuple[Path, dict[str, Any]]:
-    """A library of ``count`` made vectors, and what making it took."""
+    """Makes a library of ``count`` vectors; also returns what that took."""
     begin = perf_counter()
     with Library.open(place / "large", create=True) as library, library.writing():
         made.add(library, base, range(count), noise=noise)
@@ -127,13 +127,13 @@ def _measured(folder: Path, texts: list[str], cold: int) -> dict[str, Any]:
         profile = library.profile
         queries = profile.alignment.texts(profile.texts.encode(texts))
         begin = perf_counter()
-        held = library.index
+        vectors = library.index
         opened = perf_counter() - begin
         facts: dict[str, Any] = {
             "photos": len(library),
             "index": {
-                "kind": held.kind,
-                "dimension": held.dimension,
+                "kind": vectors.kind,
+                "dimension": vectors.dimension,
                 "megabytes": round(library.info().vectors_bytes / 1e6, 2),
                 "seconds_to_load": round(opened, 4),
                 f"recall@{DEPTH}_of_exact_search": made.recall(library, queries, DEPTH),

@@ -1,8 +1,8 @@
 """How well does relevance agree with people, on pairs that share nothing with its training?
 
-Held out means both ways: neither the photo nor the caption of a judged pair was seen, in either
-role, by the regressor that judges it; the alignment has seen no rated photo at all. Pairs of a
-photo and its own caption are left out of the figures, as published ones do.
+Pairs are held out both ways: the regressor that judges a pair has seen neither its photo nor its
+caption, and the alignment has seen no rated photo at all. Pairs of a photo and its own caption are
+left out, as in published figures.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.setting import FLICKR8K, machine, needed, say, shown, tell, versions
+from benchmarks.setting import FLICKR8K, machine, needed, print_json, say, shown, versions
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.features import pair_features
 from pixquery.engine.policy import SHIPPED, Policy
@@ -35,16 +35,16 @@ from pixquery.trainer.measuring.score import score
 
 BATCH = 64
 CHECKED = 8
-"""Pairs that are also judged by the function behind `score`."""
+"""How many pairs are also judged by the function behind `score`."""
 SHOWN = ("constant", ALONE, "logistic")
 
 
 def main() -> None:
-    """Reads the arguments, encodes what was rated, prints the figures."""
-    asked = _arguments()
+    """Encodes the rated pairs, and prints the figures."""
+    arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as place:
         os.environ["PIXQUERY_CACHE"] = place
-        tell(_document(asked))
+        print_json(_document(arguments))
 
 
 def _arguments() -> argparse.Namespace:
@@ -60,48 +60,50 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--profile", default=DEFAULT, metavar="NAME|DIR", help="models to judge")
     parser.add_argument(
-        "--draws", type=int, default=300, metavar="N", help="of the bootstrap (300)"
+        "--draws", type=int, default=300, metavar="N", help="draws of the bootstrap (300)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the folds (0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the folds (0)")
     parser.add_argument(
         "--photos", type=int, metavar="N", help="only pairs of the first N photos, for a quick try"
     )
     return parser.parse_args()
 
 
-def _document(asked: argparse.Namespace) -> dict[str, Any]:
-    crowd = asked.data / "CrowdAnnotations.tsv"
+def _document(arguments: argparse.Namespace) -> dict[str, Any]:
+    crowd = arguments.data / "CrowdAnnotations.tsv"
     pairs = judged(
-        read_expert_ratings(needed(asked.data / "ExpertAnnotations.tsv")),
+        read_expert_ratings(needed(arguments.data / "ExpertAnnotations.tsv")),
         read_crowd_ratings(crowd) if crowd.exists() else [],
-        read_captions(needed(asked.data / "captions_rated.csv")),
+        read_captions(needed(arguments.data / "captions_rated.csv")),
     )
-    if asked.photos:
-        some = set(sorted(set(pairs.images))[: asked.photos])
-        pairs = pairs.keep(np.array([image in some for image in pairs.images]))
-    profile = load_profile(asked.profile)
+    if arguments.photos:
+        first = set(sorted(set(pairs.images))[: arguments.photos])
+        pairs = pairs.keep(np.array([image in first for image in pairs.images]))
+    profile = load_profile(arguments.profile)
     shipped = profile.relevance
     if not isinstance(shipped, Logistic):
         raise SystemExit(f"the profile {profile.name} has no trained regressor to measure")
-    folder = needed(asked.data / "images" / "rated")
+    folder = needed(arguments.data / "images" / "rated")
     texts, photos = _aligned(profile, pairs, folder)
     columns = {
         ALIGNED: pair_features(texts, photos, shipped.landmarks),
         NONE: np.zeros((len(texts), 1), np.float32),
     }
     policy = Policy.load(SHIPPED)
-    left = np.array([not policy.matches(text) for text in pairs.texts], np.bool_)
+    unrefused = np.array([not policy.matches(text) for text in pairs.texts], np.bool_)
     predicted = np.asarray(shipped.score(texts, photos), np.float64)
     return {
         "question": "agreement of predicted relevance with people, pairs held out both ways",
         "machine": machine(),
         "versions": versions("openvino", "numpy", "scipy", "scikit-learn"),
-        "data": shown(asked.data),
+        "data": shown(arguments.data),
         "profile": profile.name,
-        "intervals": f"95 %, bootstrap over whole photos, {asked.draws} draws",
-        "all_pairs": _held_out(pairs, columns, asked),
+        "intervals": f"95 %, bootstrap over whole photos, {arguments.draws} draws",
+        "all_pairs": _held_out(pairs, columns, arguments),
         "without_stop_words": _held_out(
-            pairs.keep(left), {name: rows[left] for name, rows in columns.items()}, asked
+            pairs.keep(unrefused),
+            {name: rows[unrefused] for name, rows in columns.items()},
+            arguments,
         ),
         "in_sample": {
             "what": "NOT to be quoted: the shipped regressor on pairs that it was fitted on",
@@ -112,44 +114,46 @@ def _document(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _held_out(
-    pairs: Judged, columns: dict[str, Floats], asked: argparse.Namespace
+    pairs: Judged, columns: dict[str, Floats], arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    found = {
-        contender.name: study.hold_out(contender, pairs, columns, TWO_WAY, seed=asked.seed)
-        for contender in contenders(pairs, seed=asked.seed)
+    predictions = {
+        contender.name: study.hold_out(contender, pairs, columns, TWO_WAY, seed=arguments.seed)
+        for contender in contenders(pairs, seed=arguments.seed)
         if contender.name in SHOWN and contender.features in columns
     }
-    say(f"{asked.draws} bootstrap draws of {len(found)} predictors")
+    say(f"{arguments.draws} bootstrap draws of {len(predictions)} predictors")
     return {
         "expert_pairs": int((pairs.expert & ~pairs.own).sum()),
         "crowd_pairs": int(pairs.crowd.sum()),
         **{
-            name: measured(one, pairs, seed=asked.seed, draws=asked.draws)
-            for name, one in found.items()
+            name: measured(one, pairs, seed=arguments.seed, draws=arguments.draws)
+            for name, one in predictions.items()
         },
-        "gain_over_similarity": _gain(found["logistic"], found[ALONE], pairs, asked),
+        "gain_over_similarity": _gain(
+            predictions["logistic"], predictions[ALONE], pairs, arguments
+        ),
         "reliability": reliability(
-            study.cross_calibrated(found["logistic"], pairs, seed=asked.seed), pairs
+            study.cross_calibrated(predictions["logistic"], pairs, seed=arguments.seed), pairs
         ),
     }
 
 
 def _gain(
-    better: HeldOut, base: HeldOut, pairs: Judged, asked: argparse.Namespace
+    better: HeldOut, base: HeldOut, pairs: Judged, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Of tau_c, both predictors judged on the same draws."""
+    """The gain in tau_c, with both predictors on the same draws."""
     count = len(pairs.images)
     kept = np.flatnonzero(pairs.expert & ~pairs.own)
-    some, others = better.by_pair(count)[kept], base.by_pair(count)[kept]
+    improved, others = better.by_pair(count)[kept], base.by_pair(count)[kept]
     _, groups = np.unique(np.array(pairs.images)[kept], return_inverse=True)
 
     def gain(one: Values, other: Values, grades: Values) -> float:
         return tau_c(one, grades) - tau_c(other, grades)
 
     grades = pairs.grades[kept]
-    ends = bootstrap(gain, some, others, grades, groups=groups, draws=asked.draws)
+    ends = bootstrap(gain, improved, others, grades, groups=groups, draws=arguments.draws)
     return {
-        "tau_c": round(gain(some, others, grades), 4),
+        "tau_c": round(gain(improved, others, grades), 4),
         "tau_c_ci95": [round(end, 4) for end in ends],
     }
 
@@ -172,8 +176,8 @@ def _aligned(profile: Profile, pairs: Judged, folder: Path) -> tuple[Floats, Flo
         )
         for start in range(0, len(names), BATCH)
     ]
-    asked, text_of = np.unique(pairs.texts, return_inverse=True)
-    texts = profile.alignment.texts(profile.texts.encode(asked.tolist()))
+    unique, text_of = np.unique(pairs.texts, return_inverse=True)
+    texts = profile.alignment.texts(profile.texts.encode(unique.tolist()))
     return texts[text_of], profile.alignment.images(np.concatenate(raw))[photo_of]
 
 
@@ -183,18 +187,18 @@ def _of_experts(predicted: Values, pairs: Judged) -> tuple[Values, Values]:
 
 
 def _checks(profile: Profile, pairs: Judged, predicted: Values, folder: Path) -> dict[str, Any]:
-    """Whether the function behind `score` says what the regressor says here."""
+    """Checks that the function behind `score` predicts the same."""
     rows = np.linspace(0, len(predicted) - 1, CHECKED).astype(int)
     scored = score(
         [Pair(folder / pairs.images[row], pairs.texts[row]) for row in rows],
         profile,
         _load(profile),
     )
-    told = np.array([relevance for _, _, relevance in scored])
+    scores = np.array([relevance for _, _, relevance in scored])
     return {
         "pairs": CHECKED,
         "score_against_the_regressor": {
-            "largest_difference": float(f"{np.abs(told - predicted[rows]).max():.2g}")
+            "largest_difference": float(f"{np.abs(scores - predicted[rows]).max():.2g}")
         },
     }
 

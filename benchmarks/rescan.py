@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import made
-from benchmarks.setting import ROOT, machine, peak_memory, say, tell, versions
+from benchmarks.setting import ROOT, machine, peak_memory, print_json, say, versions
 from pixquery import Library
 from pixquery.db.records import FileState, ImageRecord
 from pixquery.indexer.build import index
@@ -37,7 +37,7 @@ AIM = 4.0
 
 
 def main() -> None:
-    """Reads the arguments, makes the files and the library, prints the figures."""
+    """Makes the files and the library, and prints the figures."""
     arguments = _arguments()
     with made.workplace(arguments.place) as folder:
         say(f"writing {arguments.count:,} files")
@@ -45,7 +45,7 @@ def main() -> None:
         say("writing the library")
         _fill(folder / "library", photos, arguments.count)
         figures = _measured(folder / "library", photos, arguments)
-    tell(
+    print_json(
         {
             "question": "seconds to find that nothing changed",
             "machine": machine(),

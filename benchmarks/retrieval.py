@@ -1,6 +1,6 @@
 """How often is the right photo found, and what does the encoders' precision cost?
 
-Two sets of photos are indexed anew and asked for: Flickr8k's development split by its captions,
+Two sets of photos are indexed and searched: Flickr8k's development split by its captions,
 and photos of objects by their names. Then the same with the image encoder's two models, and both
 beside PyTorch at full precision.
 """
@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.setting import FLICKR8K, OBJECTS, machine, photos_in, say, shown, tell, versions
+from benchmarks.setting import (
+    FLICKR8K,
+    OBJECTS,
+    machine,
+    photos_in,
+    print_json,
+    say,
+    shown,
+    versions,
+)
 from pixquery import Library
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.alignment import unit
@@ -33,46 +42,46 @@ RECALLS = (1, 5, 10)
 
 
 def main() -> None:
-    """Reads the arguments, measures every set of photos at hand, prints the figures."""
-    asked = _arguments()
+    """Measures every available set of photos, and prints the figures."""
+    arguments = _arguments()
     sets = {
         "flickr8k development split": (
-            asked.flickr8k / "images" / "dev",
-            asked.flickr8k / "test_queries.csv",
+            arguments.flickr8k / "images" / "dev",
+            arguments.flickr8k / "test_queries.csv",
         ),
-        "objects": (asked.objects / "images", asked.objects / "queries.csv"),
+        "objects": (arguments.objects / "images", arguments.objects / "queries.csv"),
     }
-    found = {name: data for name, data in sets.items() if all(path.exists() for path in data)}
-    if not found:
-        raise SystemExit("neither data set is there: say where with --flickr8k or --objects")
+    available = {name: data for name, data in sets.items() if all(path.exists() for path in data)}
+    if not available:
+        raise SystemExit("neither data set is there: name its folder with --flickr8k or --objects")
     document: dict[str, Any] = {
         "question": "recall on known photos, and the cost of the encoders' precision",
         "machine": machine(),
         "versions": versions("openvino", "torch", "numpy", "faiss-cpu"),
-        "profile": asked.profile,
+        "profile": arguments.profile,
         "sets": {},
-        "left_out": sorted(set(sets) - set(found)),
+        "left_out": sorted(set(sets) - set(available)),
     }
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
         os.environ["PIXQUERY_CACHE"] = str(Path(name) / "cache")
-        profile = load_profile(asked.profile)
-        for title, (folder, queries) in found.items():
-            photos = photos_in(folder)[: asked.photos]
+        profile = load_profile(arguments.profile)
+        for title, (folder, queries) in available.items():
+            photos = photos_in(folder)[: arguments.photos]
             names = {photo.name for photo in photos}
             known = [query for query in read_queries(queries) if query.image in names]
             say(f"{title}: {len(photos)} photos, {len(known)} queries")
             place = Path(name) / title.replace(" ", "-")
             document["sets"][title] = {
                 "photos_from": shown(folder),
-                **_searched(place, photos, known, asked.profile),
+                **_searched(place, photos, known, arguments.profile),
                 "precision": _precisions(profile, photos, known),
             }
-        if not asked.skip_torch:
-            folder, queries = next(iter(found.values()))
-            texts = [query.text for query in read_queries(queries)[: asked.against_torch]]
-            photos = photos_in(folder)[: asked.against_torch]
+        if not arguments.skip_torch:
+            folder, queries = next(iter(available.values()))
+            texts = [query.text for query in read_queries(queries)[: arguments.against_torch]]
+            photos = photos_in(folder)[: arguments.against_torch]
             document["against_pytorch_fp32"] = _against_torch(profile, photos, texts)
-    tell(document)
+    print_json(document)
 
 
 def _arguments() -> argparse.Namespace:
@@ -85,7 +94,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--photos", type=int, metavar="N", help="only the first N photos of each, for a quick try"
     )
-    parser.add_argument("--skip-torch", action="store_true", help="leave PyTorch out")
+    parser.add_argument("--skip-torch", action="store_true", help="do not compare with PyTorch")
     parser.add_argument(
         "--against-torch",
         type=int,
@@ -143,7 +152,7 @@ def _precisions(
     texts = profile.alignment.texts(profile.texts.encode([query.text for query in queries]))
     row_of = {photo.name: row for row, photo in enumerate(photos)}
     right = np.array([row_of[query.image] for query in queries])
-    found: dict[str, Any] = {
+    recalls: dict[str, Any] = {
         "float_computes_in": "bfloat16" if has_bfloat16() else "float32",
         "recall_by_similarity": {
             name: _recall(profile.alignment.images(vectors), texts, right)
@@ -151,13 +160,13 @@ def _precisions(
         },
     }
     if {"float", "int8"} <= set(raw):
-        found["int8_against_float"] = {
+        recalls["int8_against_float"] = {
             "raw": _cosines(raw["int8"], raw["float"]),
             "aligned": _cosines(
                 profile.alignment.images(raw["int8"]), profile.alignment.images(raw["float"])
             ),
         }
-    return found
+    return recalls
 
 
 def _encoded(profile: Profile, photos: Sequence[Path]) -> dict[str, Floats]:
@@ -172,7 +181,7 @@ def _encoded(profile: Profile, photos: Sequence[Path]) -> dict[str, Floats]:
         pixels = _pixels(photos[start : start + BATCH], profile)
         for name, encoder in encoders.items():
             parts[name].append(encoder.encode(pixels))
-    return {name: np.concatenate(some) for name, some in parts.items()}
+    return {name: np.concatenate(ours) for name, ours in parts.items()}
 
 
 def _pixels(photos: Sequence[Path], profile: Profile) -> Pixels:
@@ -191,8 +200,8 @@ def _recall(photos: Floats, texts: Floats, right: NDArray[np.int64]) -> dict[str
     return {f"recall@{k}": round(float((ranks <= k).mean()), 4) for k in RECALLS}
 
 
-def _cosines(some: Floats, others: Floats) -> dict[str, float]:
-    dots = np.einsum("nd,nd->n", unit(some), unit(others))
+def _cosines(ours: Floats, others: Floats) -> dict[str, float]:
+    dots = np.einsum("nd,nd->n", unit(ours), unit(others))
     return {"cosine_min": round(float(dots.min()), 5), "cosine_mean": round(float(dots.mean()), 5)}
 
 

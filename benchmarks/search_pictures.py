@@ -1,7 +1,7 @@
-"""Draws the pictures of docs/search.md: what the example photos answer to each way of asking.
+"""Draws the pictures of docs/search.md: which example photos each kind of query finds.
 
-Everything is asked of a library that is made for it. Photos whose licence would pass on to the
-pictures (CC BY-SA, see examples/README.md) are left out.
+A library is made for it. Photos whose licence would extend to the pictures (CC BY-SA, see
+examples/README.md) are left out.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.setting import EXAMPLES, ROOT, say, tell
+from benchmarks.setting import EXAMPLES, ROOT, print_json, say
 from pixquery import Library, Part, Query
 from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.standing import in_words
@@ -23,14 +23,14 @@ from pixquery.indexer.decode import decode, thumbnail
 SHARE_ALIKE = ("p11", "p15")
 HEIGHT, GAP, LABEL = 150, 12, 26
 INK = (128, 134, 138)
-"""Of labels: to be read on white and on black."""
+"""Of labels; readable on white and on black."""
 
 Strip = list[tuple[Path, str]]
-"""Photos, and what stands below them."""
+"""Photos and their labels."""
 
 
 def main() -> None:
-    """Reads the arguments, asks, draws, prints what was written."""
+    """Queries, draws, and prints what was written."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures", metavar="DIR",
                         help="where to write (docs/pictures)")  # fmt: skip
@@ -47,7 +47,7 @@ def main() -> None:
             _draw(strip).save(file, "WEBP", quality=82, method=6)
             written[file.name] = file.stat().st_size
             say(f"{file.name}: {', '.join(path.name for path, _ in strip)}")
-    tell(written)
+    print_json(written)
 
 
 def _library(folder: Path, photos: Sequence[Path]) -> Library:
@@ -67,19 +67,19 @@ def _answers(folder: Path, photos: Sequence[Path]) -> dict[str, Strip]:
         profile, content = library.profile, example.read_bytes()
         pixels = decode(content, profile.size, interpolation=profile.interpolation).pixels
         (mountain,) = library.search("snow on a mountain peak", k=1).hits
-        asked = {
+        queries = {
             "text": Query("snow on a mountain peak", k=5),
             "relevance": Query("snow on a mountain peak", min_relevance=0.5),
             "plus": Query("a mountain", parts=(Part("pink evening sky", weight=0.7),), k=4),
             "pet": Query("a pet", k=4),
             "minus": Query("a pet", parts=(Part("a dog", weight=-1),), k=4),
-            "like": Query(parts=(Part(pixels=pixels),), k=4, offset=1),  # without itself
+            "like": Query(parts=(Part(pixels=pixels),), k=4, offset=1),  # without the photo itself
             "like-id": Query(parts=(Part(id=mountain.id),), k=4),
             "filter": Query("a landscape", where=Filter(orientation="portrait"), k=4),
             "newest": Query(where=Filter(min_width=600), k=5),
         }
         strips = {}
-        for name, query in asked.items():
+        for name, query in queries.items():
             hits = library.search(query).hits
             strips[name] = [
                 (hit.path, in_words(hit.relevance, hit.similarity) or f"{hit.modified:%d %b %Y}")
@@ -99,15 +99,15 @@ def _kept(strip: Strip, folder: Path) -> Strip:
 
 
 def _duplicates(folder: Path, photos: Sequence[Path]) -> Strip:
-    """A group of copies of one photo, in another order of names than of worth."""
+    """A group of copies of one photo, whose names are not in the order of quality."""
     with Image.open(EXAMPLES / "p10.jpg") as opened:
         image = opened.convert("RGB")
     width, height = image.size
     folder.mkdir()
     smaller = image.resize((width * 4 // 5, height * 4 // 5), Image.Resampling.LANCZOS)
     inside = (width // 25, height // 25, width - width // 25, height - height // 25)
-    for name, some in (("smaller.webp", smaller), ("cropped.jpg", image.crop(inside))):
-        some.save(folder / name, quality=85)
+    for name, copy in (("smaller.webp", smaller), ("cropped.jpg", image.crop(inside))):
+        copy.save(folder / name, quality=85)
     (folder / "again.jpg").write_bytes((EXAMPLES / "p10.jpg").read_bytes())
     made = [folder / name for name in ("smaller.webp", "cropped.jpg", "again.jpg")]
     with _library(folder / "whole", [*photos, *made]) as library:
@@ -132,7 +132,7 @@ def _saved(path: Path, folder: Path) -> Path:
 
 
 def _draw(strip: Strip) -> Image.Image:
-    """Photos of one height side by side, words below them, on nothing."""
+    """Photos of one height side by side with their labels, on a transparent ground."""
     font = ImageFont.load_default(14)
     pictures = []
     for path, words in strip:
@@ -142,11 +142,11 @@ def _draw(strip: Strip) -> Image.Image:
         pictures.append((small, words, max(width, round(font.getlength(words)) + 2)))
     total = sum(width for _, _, width in pictures) + GAP * (len(pictures) - 1)
     sheet = Image.new("RGBA", (total, HEIGHT + LABEL), (0, 0, 0, 0))
-    draw, left = ImageDraw.Draw(sheet), 0
+    draw, x = ImageDraw.Draw(sheet), 0
     for small, words, width in pictures:
-        sheet.paste(small, (left, 0), _corners(small.size))
-        draw.text((left + 1, HEIGHT + 6), words, INK, font)
-        left += width + GAP
+        sheet.paste(small, (x, 0), _corners(small.size))
+        draw.text((x + 1, HEIGHT + 6), words, INK, font)
+        x += width + GAP
     return sheet
 
 

@@ -1,10 +1,10 @@
 # ruff: noqa: E402 - two variables must be set before NumPy is imported
-"""How does `serve` bear many clients at once, and what does HTTP cost over calling the engine?
+"""How does `serve` cope with many clients at once, and what does HTTP cost?
 
-The library is made: real photos' raw vectors with noise, under names of files that do not exist.
-One client first asks over HTTP and the engine in this process by turns, caption by caption. Then
-many ask at once, each on a connection of its own and again as soon as it is answered; those who
-are told that too many ask wait as long as they are told. All of them share this computer's cores
+The library is made of the raw vectors of real photos with noise, under names of files that do not
+exist. First, one client sends each caption over HTTP and to the engine in this process. Then many
+clients send queries at once, each on its own connection and again after every answer; clients that
+the server refuses for its load wait as long as it says. All of them share this computer's cores
 with the server.
 """
 
@@ -37,9 +37,9 @@ from benchmarks.setting import (
     first_of,
     machine,
     photos_in,
+    print_json,
     quantiles,
     say,
-    tell,
     versions,
 )
 from pixquery import Library, Query
@@ -50,9 +50,9 @@ WARM_UP = 20
 
 
 def main() -> None:
-    """Reads the arguments, makes the library, serves it, prints the figures."""
-    asked = _arguments()
-    texts, origin = made.texts(asked.captions, asked.queries)
+    """Makes and serves a library, and prints the figures."""
+    arguments = _arguments()
+    texts, origin = made.texts(arguments.captions, arguments.queries)
     document: dict[str, Any] = {
         "question": "milliseconds and answers a second of `serve` under load, and its cost over "
         "calling the engine",
@@ -63,14 +63,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pixquery-bench-") as name:
         place = Path(name)
         os.environ["PIXQUERY_CACHE"] = str(place / "cache")
-        folder = _library(place, asked)
+        folder = _library(place, arguments)
         with Library.open(folder) as library, _served(folder) as server:
             document["library"] = {"photos": len(library), "index": library.index.kind}
-            say("one client, by turns with the engine")
-            document["one_client"] = _compared(library, server, texts[: asked.alone])
-            say(f"{asked.clients} clients for {asked.seconds:g} s")
-            document["many_clients"] = _loaded(server, texts, asked.clients, asked.seconds)
-    tell(document)
+            say("one client, alternating with the engine")
+            document["one_client"] = _compared(library, server, texts[: arguments.alone])
+            say(f"{arguments.clients} clients for {arguments.seconds:g} s")
+            document["many_clients"] = _loaded(server, texts, arguments.clients, arguments.seconds)
+    print_json(document)
 
 
 def _arguments() -> argparse.Namespace:
@@ -78,7 +78,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos whose vectors are used")
-    for name, kind, default, told in (
+    for name, kind, default, what in (
         ("count", int, 1000, "photos whose vectors are used"),
         ("large", int, 100_000, "photos of the library"),
         ("queries", int, 5000, "different captions"),
@@ -88,31 +88,34 @@ def _arguments() -> argparse.Namespace:
         ("noise", float, 1.0, "noise of the vectors, in standard deviations"),
     ):
         parser.add_argument(
-            f"--{name}", type=kind, default=default, metavar="N", help=f"{told} ({default:g})"
+            f"--{name}", type=kind, default=default, metavar="N", help=f"{what} ({default:g})"
         )
     parser.add_argument(
         "--captions",
         type=Path,
         default=FLICKR8K / "captions_dev.csv",
         metavar="CSV",
-        help="where the queries come from; made sentences where it is missing",
+        help="captions to use as queries; made sentences if the file is missing",
     )
-    asked = parser.parse_args()
-    if min(asked.count, asked.large, asked.queries, asked.alone, asked.clients) < 1:
+    arguments = parser.parse_args()
+    if (
+        min(arguments.count, arguments.large, arguments.queries, arguments.alone, arguments.clients)
+        < 1
+    ):
         parser.error("the numbers must be at least 1")
-    return asked
+    return arguments
 
 
 # -- library and server -------------------------------------------------------------------------
 
 
-def _library(place: Path, asked: argparse.Namespace) -> Path:
-    photos = photos_in(asked.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
-    say(f"indexing {min(asked.count, len(photos))} photos")
-    base = made.real(place / "small", photos[: asked.count])
-    say(f"making a library of {asked.large:,}")
+def _library(place: Path, arguments: argparse.Namespace) -> Path:
+    photos = photos_in(arguments.photos or first_of(FLICKR8K / "images" / "dev", EXAMPLES))
+    say(f"indexing {min(arguments.count, len(photos))} photos")
+    base = made.real(place / "small", photos[: arguments.count])
+    say(f"making a library of {arguments.large:,}")
     with Library.open(place / "large", create=True) as library, library.writing():
-        made.add(library, base, range(asked.large), noise=asked.noise)
+        made.add(library, base, range(arguments.large), noise=arguments.noise)
         library.publish()
         return library.folder
 
@@ -126,7 +129,7 @@ class _Server:
         return HTTPConnection("127.0.0.1", self.port, timeout=120)
 
     def megabytes(self) -> float | None:
-        """Resident memory; none where the system does not tell."""
+        """Resident memory, if the system reports it."""
         try:
             status = Path(f"/proc/{self.pid}/status").read_text()
         except OSError:
@@ -142,10 +145,10 @@ def _served(folder: Path) -> Iterator[_Server]:
         [*command, "--library", str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     try:
-        told = ""
-        while process.stdout is not None and not told.endswith("}\n"):
-            told += process.stdout.readline() or "}\n"
-        yield _Server(int(json.loads(told)["url"].rstrip("/").rpartition(":")[2]), process.pid)
+        output = ""
+        while process.stdout is not None and not output.endswith("}\n"):
+            output += process.stdout.readline() or "}\n"
+        yield _Server(int(json.loads(output)["url"].rstrip("/").rpartition(":")[2]), process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
@@ -164,7 +167,7 @@ def _ask(connection: HTTPConnection, text: str) -> tuple[int, float, bytes]:
 
 
 def _compared(library: Library, server: _Server, texts: list[str]) -> dict[str, Any]:
-    """The same captions over HTTP and by the engine, by turns, so that both see the same load."""
+    """The same captions over HTTP and by the engine, alternating, so that the load is the same."""
     connection = server.connect()
     http, engine = [], []
     for number, text in enumerate([*texts[:WARM_UP], *texts]):
@@ -174,16 +177,16 @@ def _compared(library: Library, server: _Server, texts: list[str]) -> dict[str, 
         direct = 1e3 * (perf_counter() - begin)
         ids = [hit["id"] for hit in json.loads(body)["hits"]] if status == 200 else []
         if ids != [hit.id for hit in answer.hits]:
-            raise SystemExit(f"status {status}: the server does not answer what the engine does")
+            raise SystemExit(f"status {status}: the server and the engine do not answer the same")
         if number >= WARM_UP:
             http.append(spent)
             engine.append(direct)
     connection.close()
-    told = {"http_milliseconds": quantiles(http), "engine_milliseconds": quantiles(engine)}
+    figures = {"http_milliseconds": quantiles(http), "engine_milliseconds": quantiles(engine)}
     differences = [over - under for over, under in zip(http, engine, strict=True)]
     return {
         "queries": len(texts),
-        **told,
+        **figures,
         "overhead_milliseconds": quantiles(differences),
     }
 
@@ -193,13 +196,13 @@ def _compared(library: Library, server: _Server, texts: list[str]) -> dict[str, 
 
 @dataclass
 class _Client:
-    """What one of many clients saw."""
+    """One of many clients, and what it measured."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
 
     def ask(self, server: _Server, texts: list[str], until: float) -> None:
-        """Asks until then, and again as soon as it is answered."""
+        """Sends queries until the end, each after the last answer."""
         connection, number = server.connect(), 0
         while perf_counter() < until:
             try:

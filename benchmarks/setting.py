@@ -1,4 +1,4 @@
-"""What the scripts share: the data at hand, the facts of the computer, one JSON document out."""
+"""The setting of a benchmark: the available data, the computer, and one JSON document as output."""
 
 import hashlib
 import importlib.metadata
@@ -34,34 +34,34 @@ _INSTRUCTIONS = (
 
 
 def first_of(*folders: Path) -> Path:
-    """The first of these folders that exists, else the last."""
+    """The first of these folders that exists; the last if none does."""
     return next((folder for folder in folders if folder.is_dir()), folders[-1])
 
 
 def photos_in(folder: Path) -> list[Path]:
     """The photos of a folder, sorted by name."""
     if not folder.is_dir():
-        raise SystemExit(f"there is no folder {folder}: name one that holds photos")
-    found = sorted(f for f in folder.iterdir() if f.suffix.lower() in _SUFFIXES)
-    if not found:
-        raise SystemExit(f"the folder {folder} holds no photo: name another")
-    return found
+        raise SystemExit(f"there is no folder {folder}: name one that contains photos")
+    results = sorted(f for f in folder.iterdir() if f.suffix.lower() in _SUFFIXES)
+    if not results:
+        raise SystemExit(f"the folder {folder} contains no photo: name another")
+    return results
 
 
 def needed(file: Path) -> Path:
-    """The same path, or an end that says which data is missing."""
+    """The same path; ends the program if the file is missing."""
     if not file.exists():
-        raise SystemExit(f"{file} is missing: say where the data lies (see --help)")
+        raise SystemExit(f"{file} is missing: name the folder of the data (see --help)")
     return file
 
 
 def shown(path: Path) -> str:
-    """A path without what lies above the repository's own folder."""
+    """A path relative to the repository."""
     return os.path.relpath(path, ROOT)
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """The facts about this computer that the figures depend on."""
     import openvino as ov
 
     offered = list(ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
@@ -86,26 +86,26 @@ def usable_cores() -> int:
 
 def versions(*packages: str) -> dict[str, str]:
     """Versions of Python and of installed packages."""
-    found = {"python": platform.python_version()}
+    results = {"python": platform.python_version()}
     for package in packages:
         try:
-            found[package] = importlib.metadata.version(package)
+            results[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            results[package] = "not installed"
+    return results
 
 
-def apart(do: Callable[..., dict[str, Any]], *given: object) -> dict[str, Any]:
-    """Runs it in a fresh process, whose memory is its own."""
+def apart(do: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
+    """Runs a function in a new process, so that its memory can be measured alone."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(do, *given).result()
+        return pool.submit(do, *arguments).result()
 
 
 def peak_memory() -> float:
-    """The most memory this process has held at once, in MB.
+    """The peak memory of this process, in MB.
 
-    ``ru_maxrss`` begins at what the parent held when it started us, so the kernel's own mark of
-    this program alone comes first where there is one.
+    ``ru_maxrss`` starts at the memory of the parent process. So the kernel's own mark of this
+    process is used if there is one.
     """
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
@@ -117,7 +117,7 @@ def peak_memory() -> float:
 
 
 def peak_memory_of_children() -> float:
-    """The most memory that any one finished child of this process has held, in MB."""
+    """The largest peak memory of any finished child process, in MB."""
     return _peak_megabytes(children=True)
 
 
@@ -129,17 +129,17 @@ def _peak_megabytes(*, children: bool) -> float:
 
 
 def digest(content: bytes) -> str:
-    """Tells contents apart."""
+    """The SHA-256 of some content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def say(text: str) -> None:
-    """Progress, on stderr."""
+    """Prints progress on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
-def tell(document: dict[str, Any]) -> None:
-    """The one JSON document, on stdout."""
+def print_json(document: dict[str, Any]) -> None:
+    """Prints the JSON document on stdout."""
     print(json.dumps(document, indent=2))
 
 
@@ -147,9 +147,10 @@ def quantiles(values: Sequence[float], digits: int = 3) -> dict[str, float]:
     """p50, p95 and p99."""
     import numpy as np
 
-    found = np.quantile(np.asarray(values, np.float64), (0.5, 0.95, 0.99))
+    results = np.quantile(np.asarray(values, np.float64), (0.5, 0.95, 0.99))
     return {
-        name: round(float(v), digits) for name, v in zip(("p50", "p95", "p99"), found, strict=True)
+        name: round(float(v), digits)
+        for name, v in zip(("p50", "p95", "p99"), results, strict=True)
     }
 
 

@@ -27,7 +27,7 @@ _before: tuple[int | None, int] = (None, 0)
 def set_for_decoding() -> Iterator[None]:
     """Lifts Pillow's pixel limit, silences its warnings and keeps AVIF to one thread a photo.
 
-    :mod:`indexer.limits` has a limit of its own. Pillow's would refuse large photos inside of its
+    :mod:`indexer.limits` has its own limit. Pillow's would refuse large photos inside of its
     TIFF and GIF decoders, wherever they are opened. In the meantime other threads of the program
     are without Pillow's limit, too.
     """

@@ -39,7 +39,7 @@ class Read:
 
 
 class Reader:
-    """Reads and decodes files, with what the catalogue knows already left undecoded."""
+    """Reads files, and decodes those whose content the catalogue does not know."""
 
     def __init__(
         self,

@@ -176,7 +176,7 @@ def compare(scanned: Scan, known: Mapping[str, KnownFile]) -> Changes:
             changes.skipped.append(Skipped(Path(path), before.reason))
         else:
             changes.unchanged += 1
-    closed = {place.path for place in scanned.closed}
+    closed = {skipped.path for skipped in scanned.closed}
     for name in known.keys() - scanned.states.keys():
         lost = Path(name)
         if closed.isdisjoint((lost, *lost.parents)):
@@ -217,8 +217,8 @@ class _Walk:
         self._folders: list[tuple[str, Rules | None]] = [(str(root), None)]
         self._links: deque[tuple[str, Rules | None]] = deque()
         if follow_links:
-            for place in root.parents:
-                self._is_known(place.stat())
+            for parent in root.parents:
+                self._is_known(parent.stat())
 
     def run(self) -> None:
         while self._folders or self._links:
@@ -234,8 +234,8 @@ class _Walk:
     def _look_into(self, folder: str, rules: Rules | None) -> None:
         if self._follow_links and self._is_known(Path(folder).stat()):
             return
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=attrgetter("name"))
+        with os.scandir(folder) as unsorted:
+            entries = sorted(unsorted, key=attrgetter("name"))
         for entry in entries:
             if entry.name == IGNORE_FILE:
                 try:

@@ -1,4 +1,4 @@
-"""What a library holds and answers, to be compared with another."""
+"""What a library contains and answers, for comparison with another."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Contents = set[tuple[str, bytes, bytes]]
 
 
 def contents(library: Library, root: Path) -> Contents:
-    """What a library holds of each photo: place, content and vector."""
+    """A library's photos: path, content and vector of each."""
     records = list(library.catalog.everything())
     vectors = library.catalog.vectors_of([record.id for record in records], library.profile.encoder)
     return {
@@ -29,7 +29,7 @@ def contents(library: Library, root: Path) -> Contents:
 
 
 def answers(library: Library) -> list[list[tuple[float, str]]]:
-    """All hits for every colour; those that are equally near in the order of their names."""
+    """All hits for every colour; equally similar ones are sorted by name."""
     return [
         sorted(
             (-round(hit.similarity, 3), str(hit.path))
@@ -59,9 +59,9 @@ def counts(report: IndexReport) -> dict[str, int]:
 
 @contextmanager
 def without_privileges() -> Iterator[None]:
-    """File permissions bind everybody but root."""
+    """Drops the rights of root, who may open any file."""
     if os.name != "posix":
-        pytest.skip("permissions are a thing of POSIX")
+        pytest.skip("file permissions exist on POSIX only")
     if os.geteuid() != 0:
         yield
         return

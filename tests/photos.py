@@ -1,4 +1,4 @@
-"""Pictures whose decoded pixels a person can work out, files that lie, and colour profiles."""
+"""Pictures whose pixels a person can work out, files with wrong headers, and colour profiles."""
 
 import io
 import struct
@@ -21,11 +21,11 @@ def encoded(image: Image.Image, format_: str = "PNG", **save: Any) -> bytes:
 
 
 def quarters(size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """Red, green, blue and white quarters: turned or mirrored, it is another picture."""
+    """Red, green, blue and white quarters: it looks different however it is turned or mirrored."""
     image = Image.new("RGB", size, "white")
     width, height = size[0] // 2, size[1] // 2
-    for colour, place in (("red", (0, 0)), ("lime", (width, 0)), ("blue", (0, height))):
-        image.paste(Image.new("RGB", (width, height), colour), place)
+    for colour, corner in (("red", (0, 0)), ("lime", (width, 0)), ("blue", (0, height))):
+        image.paste(Image.new("RGB", (width, height), colour), corner)
     return image
 
 
@@ -37,12 +37,12 @@ def corners(pixels: Pixels) -> list[str]:
     names = {(1, 0, 0): "red", (0, 1, 0): "lime", (0, 0, 1): "blue", (1, 1, 1): "white"}
     quarter = len(pixels) // 4
     middles = [(quarter, quarter), (quarter, -quarter), (-quarter, quarter), (-quarter, -quarter)]
-    bright = [pixels[place].astype(int) > 127 for place in middles]
+    bright = [pixels[corner].astype(int) > 127 for corner in middles]
     return [names.get((int(r), int(g), int(b)), "none") for r, g, b in bright]
 
 
 def stored(image: Image.Image, orientation: int) -> Image.Image:
-    """The picture as a camera stores it that then writes this orientation."""
+    """The picture as a camera stores it with this orientation."""
     turned = {
         1: None,
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -57,7 +57,7 @@ def stored(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def oriented(image: Image.Image, orientation: int, format_: str, **save: Any) -> bytes:
-    """A file that shows the picture upright when its orientation is obeyed."""
+    """A file that shows the picture upright if its orientation is applied."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encoded(stored(image, orientation), format_, exif=exif, **save)
@@ -88,7 +88,7 @@ def png_claiming(width: int, height: int, pixels: bytes = b"", bits: int = 8) ->
 
 
 def patched(content: bytes, after: bytes, skip: int, layout: str, *values: int) -> bytes:
-    """Numbers written ``skip`` bytes behind a mark."""
+    """Overwrites numbers ``skip`` bytes after a mark."""
     at = content.index(after) + len(after) + skip
     data = struct.pack(layout, *values)
     return content[:at] + data + content[at + len(data) :]

@@ -67,14 +67,14 @@ def test_a_touched_photo_is_unchanged(library: Library, squares: Path) -> None:
     assert library.catalog.revision == revision
 
 
-def test_a_deleted_photo_is_forgotten(library: Library, squares: Path) -> None:
+def test_a_deleted_photo_is_removed(library: Library, squares: Path) -> None:
     library.search("red", k=1).hits[0].path.unlink()
     assert counts(index(library, [squares])) == {"removed": 1, "unchanged": 7}
     assert "red" not in stems(library, "red", 10)
 
 
 def test_unchanged_files_are_not_read_again(library: Library, squares: Path) -> None:
-    # Other bytes under the same size and time: whoever read the file would notice.
+    # Other bytes of the same size and time: reading the file would show them.
     file = library.search("red", k=1).hits[0].path
     status = file.stat()
     file.write_bytes(bytes(status.st_size))
@@ -99,7 +99,7 @@ def test_unchanged_broken_files_are_reported_without_reading(
     assert index(library, [squares]).skipped == first.skipped
 
 
-def test_a_mended_file_is_taken(new_library: NewLibrary, squares: Path) -> None:
+def test_a_repaired_file_is_added(new_library: NewLibrary, squares: Path) -> None:
     broken = squares / "grey.png"
     broken.write_bytes(b"")
     library = new_library()
@@ -110,7 +110,7 @@ def test_a_mended_file_is_taken(new_library: NewLibrary, squares: Path) -> None:
     assert report.skipped == ()
 
 
-def test_a_photo_that_breaks_leaves_the_answers(library: Library, squares: Path) -> None:
+def test_a_damaged_photo_is_no_longer_found(library: Library, squares: Path) -> None:
     file = library.search("red", k=1).hits[0].path
     file.write_bytes(file.read_bytes()[:30])
     report = index(library, [squares])
@@ -145,7 +145,7 @@ def test_indexing_one_folder_leaves_the_others_alone(library: Library, squares: 
     assert len(library) == 9
 
 
-def test_rebuild_encodes_every_photo_anew(library: Library, squares: Path) -> None:
+def test_rebuild_encodes_every_photo_again(library: Library, squares: Path) -> None:
     ids = {record.path: record.id for record in library.catalog.everything()}
     report = index(library, [squares], Options(rebuild=True))
     assert counts(report) == {"updated": 8}
@@ -163,15 +163,15 @@ def test_rebuilding_one_folder_leaves_the_others_answering(library: Library, squ
 
 
 def test_progress_rises_to_the_total(new_library: NewLibrary, squares: Path) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     index(
         new_library(),
         [squares],
-        Options(batch_size=3, progress=lambda done, total: told.append((done, total))),
+        Options(batch_size=3, progress=lambda done, total: reported.append((done, total))),
     )
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[0] == (0, 8)
-    assert told[-1] == (8, 8)
+    assert [done for done, _ in reported] == sorted(done for done, _ in reported)
+    assert reported[0] == (0, 8)
+    assert reported[-1] == (8, 8)
 
 
 # -- links, copies and moves -------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_hard_links_are_one_photo_that_survives_its_names(library: Library, squa
     assert (after.id, after.path.stem) == (before.id, "zz")
 
 
-def test_links_are_followed_when_asked(library: Library, squares: Path) -> None:
+def test_links_are_followed_on_request(library: Library, squares: Path) -> None:
     outside = square(squares.parent / "outside" / "grey.png", (90, 20, 20)).parent
     (squares / "out").symlink_to(outside, target_is_directory=True)
     (squares / "loop").symlink_to(squares, target_is_directory=True)
@@ -200,7 +200,7 @@ def test_links_are_followed_when_asked(library: Library, squares: Path) -> None:
     assert counts(index(library, [squares])) == {"removed": 1, "unchanged": 8}
 
 
-def test_a_copy_of_a_photo_that_moved_is_told_from_it(library: Library, squares: Path) -> None:
+def test_a_copy_of_a_moved_photo_is_another_photo(library: Library, squares: Path) -> None:
     (red,) = squares.rglob("red.*")
     shutil.copyfile(red, squares / f"copy{red.suffix}")
     red.rename(squares.parent / "out-of-sight")

@@ -40,20 +40,20 @@ _steps = st.lists(
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The bytes of each colour's square; a name lies about the format as it pleases."""
+    """The bytes of each colour's square, a PNG whatever the name says."""
     folder = tmp_path_factory.mktemp("originals")
     squares = {colour: square(folder / f"{colour}.png", colour).read_bytes() for colour in COLOURS}
     return {**squares, "broken": squares["red"][:50], "empty": b""}
 
 
 class _Folder:
-    """A folder that is changed step by step, with a clock of its own: times never repeat."""
+    """A folder that is changed step by step, with its own clock, so that times never repeat."""
 
     def __init__(self, root: Path, originals: dict[str, bytes]) -> None:
         self.root = root
         self._originals = originals
         self._now = 1_700_000_000 * 10**9
-        self.write("anchor.png", "white")  # an empty folder is an error, and no matter here
+        self.write("anchor.png", "white")  # an empty folder would be an error
 
     def write(self, name: str, content: str) -> None:
         file = self._file(name)
@@ -83,7 +83,7 @@ class _Folder:
             self._stamp(self._file(name))
 
     def whole(self) -> set[Path]:
-        """The files that are photos."""
+        """The files that are sound photos."""
         bad = (self._originals["broken"], b"")
         return {f for f in self.root.rglob("*.*") if f.is_file() and f.read_bytes() not in bad}
 
@@ -126,24 +126,24 @@ def assert_any_sequence(
     originals: dict[str, bytes],
     new_library: NewLibrary,
 ) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        folder = _Folder(Path(place) / "photos", originals)
+    with tempfile.TemporaryDirectory() as folder_name:
+        folder = _Folder(Path(folder_name) / "photos", originals)
         library = new_library()
         for what, name, other in [*steps, ("index", "", "")]:
             if what != "index":
                 getattr(folder, what)(name, other)
                 continue
-            held = {record.path for record in library.catalog.everything()}
+            in_library = {record.path for record in library.catalog.everything()}
             report = index(library, [folder.root], Options(batch_size=batch_size))
             now = {record.path for record in library.catalog.everything()}
             assert now == folder.whole()
             assert (
                 report.images
                 == len(now)
-                == len(held)
+                == len(in_library)
                 + report.added
                 - report.removed
-                - len({skip.path for skip in report.skipped} & held)
+                - len({skip.path for skip in report.skipped} & in_library)
             )
             assert report.images == sum(
                 (report.added, report.updated, report.moved, report.unchanged)

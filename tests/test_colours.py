@@ -1,4 +1,4 @@
-"""Colour profiles: what is decoded is in sRGB."""
+"""Colour profiles: decoded photos are in sRGB."""
 
 import io
 from typing import Any

@@ -76,53 +76,53 @@ def test_nothing_is_lost_when_index_is_killed(rung: str, tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("rung", RUNGS)
 def test_nothing_is_lost_when_index_is_killed_200_times(rung: str, tmp_path: Path) -> None:
-    found = crash_soak.prove(tmp_path, rung, range(200), seed=1)
-    assert found["failures"] == []
-    assert found["killed at a call"] + found["killed at a moment"] >= 100
+    result = crash_soak.prove(tmp_path, rung, range(200), seed=1)
+    assert result["failures"] == []
+    assert result["killed at a call"] + result["killed at a moment"] >= 100
 
 
 @pytest.mark.usefixtures("faults")
 @pytest.mark.parametrize("run", fault_soak.RUNS)
-def test_a_library_outlives_a_failing_disk(run: str, tmp_path: Path) -> None:
+def test_a_library_survives_a_failing_disk(run: str, tmp_path: Path) -> None:
     assert fault_soak.prove(tmp_path, run, step=41)["failures"] == []
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("faults")
 @pytest.mark.parametrize("run", fault_soak.RUNS)
-def test_a_library_outlives_every_failure_of_the_disk(run: str, tmp_path: Path) -> None:
+def test_a_library_survives_every_failure_of_the_disk(run: str, tmp_path: Path) -> None:
     assert fault_soak.prove(tmp_path, run, step=1)["failures"] == []
 
 
 @pytest.mark.usefixtures("faults")
-def test_damaged_files_are_noticed_and_mended(tmp_path: Path) -> None:
+def test_damaged_files_are_noticed_and_repaired(tmp_path: Path) -> None:
     assert damage_soak.prove(tmp_path, range(8), seed=7)["failures"] == []
 
 
 @pytest.mark.usefixtures("faults")
 def test_a_catalogue_cut_off_before_its_profile_is_mended_from_the_log(tmp_path: Path) -> None:
-    found = damage_soak.prove(tmp_path, [176], seed=1)
-    assert found["catalogue.sqlite: noticed"] == 1
-    assert found["failures"] == []
+    result = damage_soak.prove(tmp_path, [176], seed=1)
+    assert result["catalogue.sqlite: noticed"] == 1
+    assert result["failures"] == []
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("faults")
-def test_1000_damaged_files_are_noticed_and_mended(tmp_path: Path) -> None:
+def test_1000_damaged_files_are_noticed_and_repaired(tmp_path: Path) -> None:
     assert damage_soak.prove(tmp_path, range(1000), seed=1)["failures"] == []
 
 
 def test_writers_and_readers_leave_each_other_alone(tmp_path: Path) -> None:
-    found = contention_soak.prove(tmp_path, 5, writers=4, readers=4, on="inverted")
-    assert found["failures"] == []
-    assert found["answers"] and found["runs of index"]
+    result = contention_soak.prove(tmp_path, 5, writers=4, readers=4, on="inverted")
+    assert result["failures"] == []
+    assert result["answers"] and result["runs of index"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rung", RUNGS)
 def test_writers_and_readers_leave_each_other_alone_for_long(rung: str, tmp_path: Path) -> None:
-    found = contention_soak.prove(tmp_path, 300, writers=4, readers=4, on=rung)
-    assert found["failures"] == []
+    result = contention_soak.prove(tmp_path, 300, writers=4, readers=4, on=rung)
+    assert result["failures"] == []
 
 
 # -- power loss -------------------------------------------------------------------------------
@@ -143,22 +143,24 @@ def test_what_is_published_is_on_the_disk_before_it_is_named(
     assert done.status == 0, done.output
     calls = [line.split(" ", 1) for line in journal.read_text().splitlines()]
     names = [(call, Path(path).name) for call, path in calls]
-    (renamed,) = [place for place, (call, _) in enumerate(names) if call == "rename"]
+    (renamed,) = [number for number, (call, _) in enumerate(names) if call == "rename"]
     vectors = names[renamed][1]
     assert vectors.startswith("vectors-")
-    of_vectors = [place for place, (_, name) in enumerate(names) if name.startswith(f"{vectors}.")]
+    of_vectors = [
+        number for number, (_, name) in enumerate(names) if name.startswith(f"{vectors}.")
+    ]
     assert names[max(of_vectors)][0] == "fsync"  # nothing is written after it
     assert max(of_vectors) < renamed
     folder = names.index(("fsync", workplace.library.name), renamed)
     log = f"{CATALOGUE}-wal"
-    told = names.index(("write", log), renamed)
-    assert folder < told
-    assert ("fsync", log) in names[told:]
-    # Each batch, too, is synchronised before progress tells of it: so is every commit.
-    commits = [place for place, name in enumerate(names) if name == ("fsync", log)]
+    inserted = names.index(("write", log), renamed)
+    assert folder < inserted
+    assert ("fsync", log) in names[inserted:]
+    # Each batch, too, is synchronised before progress reports it, and so is every commit.
+    commits = [number for number, name in enumerate(names) if name == ("fsync", log)]
     assert len(commits) >= 2
-    committed = names.index(("fsync", log), told)
-    gone = [place for place, (call, name) in enumerate(names)
+    committed = names.index(("fsync", log), inserted)
+    gone = [number for number, (call, name) in enumerate(names)
             if call == "unlink" and name.startswith("vectors-")]  # fmt: skip
     assert len(gone) == 1  # the last generation, which readers had until then
     assert gone[0] > committed
@@ -195,17 +197,17 @@ def test_a_library_that_may_only_be_read_answers(
         photos = Photos(folder / "photos", 20, 1)
         workplace.index([photos.root])
         before = workplace.answers()
-        for place in (folder, *folder.rglob("*")):
-            place.chmod(0o755 if place.is_dir() else 0o644)
-        for place in (workplace.library, *workplace.library.iterdir()):
-            place.chmod(0o555 if place.is_dir() else 0o444)
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        for path in (workplace.library, *workplace.library.iterdir()):
+            path.chmod(0o555 if path.is_dir() else 0o444)
         with Children(folder, folder / faults.name) as children:
             (folder / "child.log").touch()
             (folder / "child.log").chmod(0o666)
             words = ["query", "red", "--json", "--library", str(workplace.library)]
-            told = children.run("command", words=words, user=NOBODY)
-            assert told.status == 0, told.output
-            assert next(iter(before["red"])) in told.output
+            ended = children.run("command", words=words, user=NOBODY)
+            assert ended.status == 0, ended.output
+            assert next(iter(before["red"])) in ended.output
             refused = children.run("command", words=index_words(workplace, photos), user=NOBODY)
             assert refused.status == 1
             assert refusal(refused.output) == []
@@ -218,8 +220,8 @@ def test_a_query_needs_no_room_on_the_disk(
     words = ["query", "red", "--library", str(workplace.library)]
     full = fault(workplace, 1, errno.ENOSPC, lasting=True)
     assert not (workplace.library / f"{CATALOGUE}-wal").exists()
-    told = children.run("command", words=words, fault=full)
-    assert told.status == 0, told.output
+    ended = children.run("command", words=words, fault=full)
+    assert ended.status == 0, ended.output
 
 
 def test_a_catalogue_that_was_only_just_begun_is_a_new_one(

@@ -31,7 +31,7 @@ BALLOON = REPOSITORY / "examples" / "images" / "p15.jpg"
 def test_every_orientation_comes_out_upright(orientation: int, format_: str) -> None:
     upright = quarters()
     content = oriented(upright, orientation, format_)
-    # Pillow's own way of turning agrees that this file shows the upright picture.
+    # Pillow agrees that this file shows the upright picture.
     with Image.open(io.BytesIO(content)) as image:
         assert ImageOps.exif_transpose(image).size == upright.size
     photo = decode(content, SIZE)
@@ -69,7 +69,7 @@ def test_thumbnails_are_upright_and_keep_their_shape(orientation: int, format_: 
     small = _seen(oriented(quarters(), orientation, format_), 48)
     assert small.size == (48, 32)
     assert corners(np.asarray(small)) == UPRIGHT
-    assert not small.getexif()  # or it would be turned once more
+    assert not small.getexif()  # or it would be turned again
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_thumbnails_lie_on_white() -> None:
     assert (np.asarray(_seen(content, 32)) > 250).all()
 
 
-def test_a_thumbnail_of_damage_is_told() -> None:
+def test_a_thumbnail_of_a_damaged_photo_fails() -> None:
     whole = encoded(quarters(), "JPEG")
     for content in (b"", b"<svg/>", whole[:200], photos.png_claiming(50_000, 50_000)):
         with pytest.raises(UnreadableImage):
@@ -122,7 +122,7 @@ def _turned(format_: str, orientation: int, folder: Path) -> bytes:
     with Image.open(PHOTOS[0]) as photo:
         exact = format_ in ("PNG", "TIFF", "WEBP")
         picture = photo.convert("RGB").resize((320, 240) if exact else (960, 704))
-    # As good as it gets: what differs is to be the orientation and not the losses of compression.
+    # Best quality: the files must differ by orientation and not by loss of compression.
     best: dict[str, Any] = {"quality": 100, "subsampling": "4:4:4"}
     if format_ == "JXL":
         return transcoded(oriented(picture, orientation, "JPEG", **best), folder)
@@ -159,7 +159,7 @@ def test_every_format_gives_the_same_picture(suffix: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (3, 7), (SIZE, SIZE)])
-def test_any_shape_is_squashed_whole(size: tuple[int, int]) -> None:
+def test_any_shape_is_squeezed_into_the_square(size: tuple[int, int]) -> None:
     photo = decode(encoded(Image.new("RGB", size, (10, 200, 30))), SIZE)
     assert (photo.width, photo.height) == size
     assert np.abs(photo.pixels.astype(int) - (10, 200, 30)).max() <= 1
@@ -290,7 +290,7 @@ def test_floating_tiff(level: float, grey: int) -> None:
 
 
 def test_deep_pictures_are_scaled_alike_in_every_row() -> None:
-    # More rows than are brought to eight bits at once.
+    # More rows than are converted at once.
     values = np.zeros((3000, 2000), np.uint16)
     values[1500:] = 65535
     pixels = decode(encoded(Image.fromarray(values), "PNG", compress_level=1), SIZE).pixels
@@ -337,7 +337,7 @@ def test_jpeg_xl_of_other_modes(mode: str) -> None:
     elif mode != "L":
         image = Image.new(mode, (24, 16), (77, 255) if mode == "LA" else (77, 77, 77, 255))
     pixels = decode(encoded(image, "JXL", lossless=True), SIZE).pixels
-    # What is deeper than eight bits, its writer tags as linear light.
+    # The plugin tags pictures of more than eight bits as linear light.
     wanted = photos.as_srgb(np.array(77 / 255)) if mode == "I;16" else 77
     assert np.abs(pixels - wanted).max() <= 1
 
@@ -368,7 +368,7 @@ def test_a_camera_without_a_clock(text: str) -> None:
     assert taken(text) is None
 
 
-def test_damaged_exif_is_no_reason_to_lose_a_photo() -> None:
+def test_a_photo_with_damaged_exif_is_used() -> None:
     exif = Image.Exif()
     exif[0x0112] = 1
     content = bytearray(encoded(quarters(), "JPEG", exif=exif))

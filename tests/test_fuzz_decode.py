@@ -1,4 +1,4 @@
-"""Damaged photos of every format are skipped and do no more; the long form is ``make soak``'s."""
+"""Damaged photos of every format are skipped, and cause nothing else; ``make soak`` runs more."""
 
 import json
 import subprocess
@@ -19,22 +19,22 @@ def fuzzed(*words: str) -> dict[str, Any]:
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)["formats"]
-    for name, told in found.items():
-        assert {kind: told[kind] for kind in FORBIDDEN} == dict.fromkeys(FORBIDDEN, 0), (
+    formats: dict[str, Any] = json.loads(done.stdout)["formats"]
+    for name, outcome in formats.items():
+        assert {kind: outcome[kind] for kind in FORBIDDEN} == dict.fromkeys(FORBIDDEN, 0), (
             name,
-            told["failures"],
+            outcome["failures"],
         )
-        assert told["files"] == told["decoded"] + told["skipped"]
-        assert told["skipped"] == sum(told["reasons"].values()) + told["other_reasons"]
-        assert min(told["decoded"], told["skipped"]) > 0, name
-    return found
+        assert outcome["files"] == outcome["decoded"] + outcome["skipped"]
+        assert outcome["skipped"] == sum(outcome["reasons"].values()) + outcome["other_reasons"]
+        assert min(outcome["decoded"], outcome["skipped"]) > 0, name
+    return formats
 
 
 def test_damaged_photos_are_skipped_at_most() -> None:
-    found = fuzzed("--files", "200")
-    assert list(found) == FORMATS
-    assert {told["files"] for told in found.values()} == {200}
+    formats = fuzzed("--files", "200")
+    assert list(formats) == FORMATS
+    assert {outcome["files"] for outcome in formats.values()} == {200}
 
 
 @pytest.mark.slow

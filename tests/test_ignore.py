@@ -99,7 +99,7 @@ class Git(NamedTuple):
 
 @pytest.fixture(scope="module")
 def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Git]:
-    """Asks git in a repository of its own; a process for each question, so ask much at once."""
+    """Asks git in a separate repository; each question is a process, so ask many things at once."""
     found = shutil.which("git")
     if found is None:
         pytest.skip("git is not here to be asked")
@@ -180,12 +180,14 @@ def assert_matches_as_git(patterns: _Lines, git: Git) -> None:
         for root, pattern in zip(roots, patterns, strict=True):
             (root / IGNORE_FILE).write_text(pattern)
             (root / ".gitignore").write_text(pattern)
-        asked = [os.path.join(root, name) for root in roots for name in names]
-        told = git.ask("check-ignore", "--no-index", "-z", "--verbose", "--non-matching", "--stdin",
-                       about="\0".join(asked))  # fmt: skip
+        paths = [os.path.join(root, name) for root in roots for name in names]
+        fields = git.ask(
+            "check-ignore", "--no-index", "-z", "--verbose", "--non-matching", "--stdin",
+            about="\0".join(paths),
+        )  # fmt: skip
         by_git = {
             path: bool(source) and not line.startswith("!")
-            for source, line, path in zip(told[::4], told[2::4], told[3::4], strict=False)
+            for source, line, path in zip(fields[::4], fields[2::4], fields[3::4], strict=False)
         }
         for root, pattern in zip(roots, patterns, strict=True):
             rules = Rules.read(str(root))

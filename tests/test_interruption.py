@@ -73,11 +73,11 @@ def wait_for(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 60
     while not condition():
         if time.monotonic() > end:
-            pytest.fail("what was waited for did not happen within a minute")
+            pytest.fail("the condition did not become true within a minute")
         time.sleep(0.005)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="these signals are a thing of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="these signals exist on POSIX only")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_is_completed_by_the_next(
     how: signal.Signals, many: Path, tmp_path: Path, colours: Path, new_library: NewLibrary
@@ -97,13 +97,13 @@ def test_a_killed_run_is_completed_by_the_next(
     with Library.open(place) as library:
         kept = len(library)
         assert 5 < kept < 150
-        assert len(library.index) == kept  # what was written answers
+        assert len(library.index) == kept  # what was written is searchable
         report = index(library, [many])
         assert (report.added, report.unchanged) == (150 - kept, kept)
         assert_equals_fresh(library, many, new_library)
 
 
-def test_a_second_writer_is_sent_away_and_readers_are_not(
+def test_a_second_writer_is_refused_and_readers_are_not(
     library: Library, squares: Path, invoke: Invoke
 ) -> None:
     library.search("red")
@@ -121,7 +121,7 @@ def test_a_second_writer_is_sent_away_and_readers_are_not(
         assert refused.exit_code == 75
         assert "written to by another" in refused.stderr
         assert invoke("query", "red", "--library", library.folder).exit_code == 0
-        holder.kill()  # a lock survives no dead process
+        holder.kill()  # the lock of a dead process is free
         holder.wait()
         assert invoke("index", squares, "--library", library.folder).exit_code == 0
 
@@ -177,7 +177,7 @@ def assert_survives_a_full_disk(
         assert answers(library) == answers(fresh)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file size limits are a thing of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="file size limits exist on POSIX only")
 def test_a_file_that_cannot_grow(
     squares: Path, many: Path, tmp_path: Path, colours: Path, new_library: NewLibrary
 ) -> None:
@@ -204,15 +204,15 @@ def test_a_file_that_cannot_grow(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own, with next to no room."""
-    place = tmp_path / "disk"
-    place.mkdir()
+    """A separate disk with hardly any room."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
     mount = shutil.which("mount")
-    options = ["-t", "tmpfs", "-o", "size=280k", "none", str(place)]
+    options = ["-t", "tmpfs", "-o", "size=280k", "none", str(disk)]
     if mount is None or subprocess.run([mount, *options], capture_output=True).returncode:
         pytest.skip("this user may not mount a small disk")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_full_disk(
@@ -228,7 +228,7 @@ def test_a_full_disk(
         index(library, [squares])
 
     def full(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        # Not even compiled models find room: they are a convenience.
+        # There is not even room for compiled models, which are optional.
         return spawn(*words, PIXQUERY_CACHE=str(small_disk / "cache"))
 
     def relieve() -> None:

@@ -1,4 +1,4 @@
-"""What is refused before it is decoded, told by time and by memory."""
+"""Photos that are refused before decoding, checked by time and memory."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def _frames(count: int) -> bytes:
 
 
 def _tiff(tag: int, value: int) -> bytes:
-    """A TIFF of which one number is a lie."""
+    """A TIFF with one wrong number in its header."""
     content = encoded(quarters(), "TIFF")
     (at,) = struct.unpack_from("<I", content, 4)
     (count,) = struct.unpack_from("<H", content, at)
@@ -148,13 +148,13 @@ BOMBS = {
 
 def test_bombs_are_refused_before_decoding(tmp_path: Path) -> None:
     files = []
-    for place, (content, _) in enumerate(BOMBS.values()):
-        files.append(tmp_path / f"{place}.jpg")
+    for number, (content, _) in enumerate(BOMBS.values()):
+        files.append(tmp_path / f"{number}.jpg")
         files[-1].write_bytes(content)
     warm = tmp_path / "warm"
     warm.mkdir()
-    for place, name in enumerate(("quarters-420.heic", "wide-green.jxl")):
-        (warm / f"{place}").write_bytes((SAMPLES / name).read_bytes())
+    for number, name in enumerate(("quarters-420.heic", "wide-green.jxl")):
+        (warm / f"{number}").write_bytes((SAMPLES / name).read_bytes())
     (warm / "2").write_bytes(encoded(quarters(), "AVIF"))
     words = json.dumps([str(file) for file in [*sorted(warm.iterdir()), *files]])
     done = subprocess.run(
@@ -162,9 +162,9 @@ def test_bombs_are_refused_before_decoding(tmp_path: Path) -> None:
         cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = [json.loads(line) for line in done.stdout.splitlines()][3:]
-    for (name, (_, wanted)), (said, seconds, mb) in zip(BOMBS.items(), told, strict=True):
-        assert re.search(wanted, said), (name, said)
+    lines = [json.loads(line) for line in done.stdout.splitlines()][3:]
+    for (name, (_, wanted)), (reason, seconds, mb) in zip(BOMBS.items(), lines, strict=True):
+        assert re.search(wanted, reason), (name, reason)
         assert seconds < 0.5, (name, seconds)
         assert mb < 30, (name, mb)
 
@@ -215,7 +215,7 @@ def test_threads_share_the_room() -> None:
     assert 0 < most[0] <= 100
 
 
-def test_one_that_wants_more_than_there_is_goes_alone() -> None:
+def test_a_photo_that_needs_more_than_there_is_takes_all() -> None:
     room = Room(100)
     entered = threading.Event()
 

@@ -1,4 +1,4 @@
-"""What lies under a root, and what changed."""
+"""The photos under a root, and what changed."""
 
 import os
 import sys
@@ -47,12 +47,12 @@ def test_folders_are_walked_to_the_bottom(tmp_path: Path) -> None:
     [".git", ".Trash-1000", ".thumbnails", "@eaDir", "__MACOSX", "$RECYCLE.BIN", "#recycle",
      "System Volume Information"],
 )  # fmt: skip
-def test_hidden_and_system_folders_are_passed_over(folder: str, tmp_path: Path) -> None:
+def test_hidden_and_system_folders_are_left_out(folder: str, tmp_path: Path) -> None:
     plant(tmp_path, f"{folder}/a.png", ".hidden.png", "b.png")
     assert names(scan(tmp_path), tmp_path) == {"b.png"}
 
 
-def test_links_are_passed_over_and_loops_end(tmp_path: Path) -> None:
+def test_links_are_left_out_and_loops_end(tmp_path: Path) -> None:
     plant(tmp_path, "a/b.png")
     (tmp_path / "a" / "up").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "c.png").symlink_to(tmp_path / "a" / "b.png")
@@ -60,7 +60,7 @@ def test_links_are_passed_over_and_loops_end(tmp_path: Path) -> None:
     assert names(scan(tmp_path), tmp_path) == {"a/b.png"}
 
 
-def test_links_are_followed_when_asked(tmp_path: Path) -> None:
+def test_links_are_followed_on_request(tmp_path: Path) -> None:
     root = tmp_path / "root"
     plant(root, "a/b.png", "d/e.png")
     plant(tmp_path, "outside/f.png", "outside/deep/g.png")
@@ -73,10 +73,10 @@ def test_links_are_followed_when_asked(tmp_path: Path) -> None:
     (tmp_path / "outside" / "back").symlink_to(root, target_is_directory=True)
     (root / "self.png").symlink_to(root / "self.png")
     (root / "dangling.png").symlink_to(tmp_path / "nothing.png")
-    found = scan(root, follow_links=True)
-    assert names(found, root) == {"a/b.png", "d/e.png", "out/f.png", "out/deep/g.png"}
-    assert found.linked == 1
-    assert {skip.path.name for skip in found.closed} == {"self.png", "dangling.png"}
+    scanned = scan(root, follow_links=True)
+    assert names(scanned, root) == {"a/b.png", "d/e.png", "out/f.png", "out/deep/g.png"}
+    assert scanned.linked == 1
+    assert {skip.path.name for skip in scanned.closed} == {"self.png", "dangling.png"}
     assert names(scan(root, ("out",), follow_links=True), root) == {"a/b.png", "d/e.png"}
 
 
@@ -86,14 +86,14 @@ def test_hard_links_count_once_under_the_first_name(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "d.png").hardlink_to(tmp_path / "d.png")
     (tmp_path / "d.txt").hardlink_to(tmp_path / "d.png")
-    found = scan(tmp_path)
-    assert names(found, tmp_path) == {"d.png", "e.png"}
-    assert found.linked == 2
+    scanned = scan(tmp_path)
+    assert names(scanned, tmp_path) == {"d.png", "e.png"}
+    assert scanned.linked == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are a thing of POSIX")
-def test_pipes_are_passed_over(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.jpg")  # reading it would wait for ever
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes exist on POSIX only")
+def test_pipes_are_left_out(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")  # reading it would block for ever
     assert not scan(tmp_path).files
 
 
@@ -122,7 +122,7 @@ def test_a_folder_that_vanished_is_closed_and_not_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux takes paths of up to 4,095 bytes")
-def test_paths_too_long_are_told_and_the_others_found(tmp_path: Path) -> None:
+def test_paths_too_long_are_reported_and_the_others_found(tmp_path: Path) -> None:
     plant(tmp_path, "a.png", "z.png")
     name = "n" * 200
     there = os.open(tmp_path, os.O_RDONLY)
@@ -136,10 +136,12 @@ def test_paths_too_long_are_told_and_the_others_found(tmp_path: Path) -> None:
             if 5 < len(photo) < 256 or photo == "0.png":
                 os.close(os.open(photo, os.O_CREAT | os.O_WRONLY, dir_fd=there))
     os.close(there)
-    found = scan(tmp_path)
-    assert {"a.png", "z.png"} < names(found, tmp_path)
-    assert max(len(path) for path in found.states) == 4095
-    assert [skip.reason for skip in found.closed] == ["folder cannot be read (File name too long)"]
+    scanned = scan(tmp_path)
+    assert {"a.png", "z.png"} < names(scanned, tmp_path)
+    assert max(len(path) for path in scanned.states) == 4095
+    assert [skip.reason for skip in scanned.closed] == [
+        "folder cannot be read (File name too long)"
+    ]
 
 
 def test_twins_in_other_unicode_forms_are_two_files(tmp_path: Path) -> None:
@@ -200,12 +202,12 @@ _known = st.builds(
     known=st.dictionaries(_paths, _known),
     closed=st.sets(st.sampled_from([Path("/r"), Path("/r/s"), Path("/r/s/t")])),
 )
-def test_every_file_is_told_exactly_once(
+def test_every_file_is_reported_exactly_once(
     files: dict[str, FileState], known: dict[str, KnownFile], closed: set[Path]
 ) -> None:
     files = {path: state for path, state in files.items() if closed.isdisjoint(Path(path).parents)}
-    found = Scan(files, tuple(Skipped(folder, "closed") for folder in closed))
-    changes = compare(found, known)
+    scanned = Scan(files, tuple(Skipped(folder, "closed") for folder in closed))
+    changes = compare(scanned, known)
     fresh = {str(path) for path, _, _ in changes.fresh}
     same = {path for path in files if path in known and known[path].state == files[path]}
     assert fresh == files.keys() - same
@@ -225,8 +227,8 @@ def known_files(count: int) -> dict[str, KnownFile]:
     return {f"/r/{n}.png": KnownFile(n + 1, FileState(n, n), b"x") for n in range(count)}
 
 
-def odd(found: Scan, known: dict[str, KnownFile]) -> str:
-    return out_of_reach(found, known, compare(found, known))
+def odd(scanned: Scan, known: dict[str, KnownFile]) -> str:
+    return out_of_reach(scanned, known, compare(scanned, known))
 
 
 def test_nothing_is_odd_while_a_known_photo_is_there() -> None:

@@ -34,7 +34,7 @@ from tests.conftest import (
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that says how large it is, and then ends."""
+    """A PNG that ends after its header."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -63,7 +63,7 @@ def test_broken_files_are_skipped_with_their_reasons(
     library = new_library()
     begin = time.perf_counter()
     report = index(library, [squares])
-    assert time.perf_counter() - begin < 5  # nothing of 2.5 gigapixels was unpacked
+    assert time.perf_counter() - begin < 5  # the 2.5 gigapixels were not decompressed
     assert counts(report) == {"added": 8}
     assert {skip.path.name for skip in report.skipped} == set(broken)
     for skip in report.skipped:
@@ -83,7 +83,7 @@ def test_names_lie_and_content_decides(new_library: NewLibrary, tmp_path: Path) 
     [b"new\nline.png", b"tab\there.png", b"caf\xe9.png", b"\xff\xfe.png", "写真 🎉.png".encode(),
      b"-rf.png", b"a'b\"c.png", b" .png", b"%s{}.png", b"x" * 251 + b".png"],
 )  # fmt: skip
-def test_any_name_is_taken(
+def test_any_name_is_possible(
     name: bytes, new_library: NewLibrary, tmp_path: Path, invoke: Invoke, colours: Path
 ) -> None:
     file = tmp_path / "photos" / os.fsdecode(name)
@@ -93,18 +93,18 @@ def test_any_name_is_taken(
         shutil.copyfile(source, file)
     except OSError as error:
         pytest.skip(f"this file system refuses the name: {error}")
-    place = tmp_path / "library"
-    report = invoke("index", file.parent, "--library", place, "--profile", colours, "--json")
+    library = tmp_path / "library"
+    report = invoke("index", file.parent, "--library", library, "--profile", colours, "--json")
     assert parsed(report)["added"] == 1
-    assert parsed(invoke("index", file.parent, "--library", place, "--json"))["unchanged"] == 1
-    found = invoke("query", "red", "--library", place, "--paths", "-0")
-    assert found.stdout_bytes == os.fsencode(file) + b"\0"
-    table = invoke("query", "red", "--library", place)
+    assert parsed(invoke("index", file.parent, "--library", library, "--json"))["unchanged"] == 1
+    answer = invoke("query", "red", "--library", library, "--paths", "-0")
+    assert answer.stdout_bytes == os.fsencode(file) + b"\0"
+    table = invoke("query", "red", "--library", library)
     assert table.stdout.count("\n") == 1
     assert table.stdout[:-1].replace("\t", "").isprintable()
 
 
-def test_links_hidden_and_foreign_files_are_passed_over(
+def test_links_hidden_and_foreign_files_are_left_out(
     new_library: NewLibrary, squares: Path
 ) -> None:
     square(squares / ".hidden" / "a.png", "red")
@@ -118,23 +118,23 @@ def test_links_hidden_and_foreign_files_are_passed_over(
 
 def test_an_unreadable_folder_is_reported_and_loses_nothing(models: Profile) -> None:
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        place.chmod(0o777)
-        square(place / "photos" / "red.png", "red")
-        closed = square(place / "photos" / "closed" / "blue.png", "blue").parent
-        (place / "library").mkdir()
-        library = Library(place / "library", Catalog(place / "library" / CATALOGUE), models)
+        folder = Path(name)
+        folder.chmod(0o777)
+        square(folder / "photos" / "red.png", "red")
+        closed = square(folder / "photos" / "closed" / "blue.png", "blue").parent
+        (folder / "library").mkdir()
+        library = Library(folder / "library", Catalog(folder / "library" / CATALOGUE), models)
         try:
-            index(library, [place / "photos"])
-            for file in [place / "library", *(place / "library").iterdir()]:
+            index(library, [folder / "photos"])
+            for file in [folder / "library", *(folder / "library").iterdir()]:
                 file.chmod(0o777)
             closed.chmod(0)
             with without_privileges():
-                report = index(library, [place / "photos"])
+                report = index(library, [folder / "photos"])
             assert [skip.path for skip in report.skipped] == [closed]
             assert "cannot be read" in report.skipped[0].reason
             assert counts(report) == {"unchanged": 1}
-            assert stems(library, "blue") == ["blue"]  # not known to be gone
+            assert stems(library, "blue") == ["blue"]  # it may still exist
             with without_privileges(), pytest.raises(BadRoot, match="permissions"):
                 index(library, [closed])
         finally:
@@ -144,18 +144,18 @@ def test_an_unreadable_folder_is_reported_and_loses_nothing(models: Profile) -> 
 
 def test_an_unreadable_file_is_reported(models: Profile) -> None:
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        place.chmod(0o777)
-        square(place / "photos" / "red.png", "red")
-        (place / "library").mkdir()
-        library = Library(place / "library", Catalog(place / "library" / CATALOGUE), models)
+        folder = Path(name)
+        folder.chmod(0o777)
+        square(folder / "photos" / "red.png", "red")
+        (folder / "library").mkdir()
+        library = Library(folder / "library", Catalog(folder / "library" / CATALOGUE), models)
         try:
-            index(library, [place / "photos"])
-            square(place / "photos" / "blue.png", "blue").chmod(0)
-            for file in [place / "library", *(place / "library").iterdir()]:
+            index(library, [folder / "photos"])
+            square(folder / "photos" / "blue.png", "blue").chmod(0)
+            for file in [folder / "library", *(folder / "library").iterdir()]:
                 file.chmod(0o777)
             with without_privileges():
-                report = index(library, [place / "photos"])
+                report = index(library, [folder / "photos"])
             assert [skip.path.name for skip in report.skipped] == ["blue.png"]
             assert "cannot be read" in report.skipped[0].reason
         finally:
@@ -166,11 +166,11 @@ def test_an_unreadable_file_is_reported(models: Profile) -> None:
 
 
 def meanwhile(act: Callable[[], object]) -> Options:
-    """Options under which something happens after the scan and before the first file is read."""
+    """Options that run a function after the scan and before the first file is read."""
     return Options(progress=lambda done, total: act() if done == 0 else None)
 
 
-def test_a_new_file_that_vanishes_is_no_matter(library: Library, squares: Path) -> None:
+def test_a_new_file_that_vanishes_is_not_reported(library: Library, squares: Path) -> None:
     new = square(squares / "new.png", (1, 2, 3))
     report = index(library, [squares], meanwhile(new.unlink))
     assert (counts(report), report.skipped) == ({"unchanged": 8}, ())
@@ -184,7 +184,7 @@ def test_a_changed_file_that_vanishes_is_gone(library: Library, squares: Path) -
     assert len(library.index) == 7
 
 
-def test_a_root_that_vanishes_in_the_middle_is_kept(library: Library, squares: Path) -> None:
+def test_a_root_that_vanishes_during_a_run_is_kept(library: Library, squares: Path) -> None:
     reds = [file for file in squares.rglob("*.*") if file.stem in ("red", "blue")]
     square(reds[0], "green")
     reds[1].unlink()
@@ -194,7 +194,7 @@ def test_a_root_that_vanishes_in_the_middle_is_kept(library: Library, squares: P
     assert len(library) == 8
 
 
-def test_a_file_that_grows_is_taken_as_it_is_when_read(library: Library, squares: Path) -> None:
+def test_a_file_that_grows_is_used_as_it_is_when_read(library: Library, squares: Path) -> None:
     new = square(squares / "new.png", "red")
     report = index(library, [squares], meanwhile(lambda: square(new, "green", size=(99, 7))))
     assert counts(report) == {"added": 1, "unchanged": 8}
@@ -202,8 +202,8 @@ def test_a_file_that_grows_is_taken_as_it_is_when_read(library: Library, squares
     assert counts(index(library, [squares])) == {"unchanged": 9}
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are a thing of POSIX")
-def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(library: Library, squares: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes exist on POSIX only")
+def test_a_pipe_that_replaces_a_file_does_not_block(library: Library, squares: Path) -> None:
     new = square(squares / "new.png", (1, 2, 3))
 
     def replace() -> None:
@@ -217,13 +217,29 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(library: Library, squar
     assert index(library, [squares]).skipped == ()
 
 
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links can be refused on POSIX only")
+def test_a_link_that_replaces_a_file_is_not_followed(library: Library, squares: Path) -> None:
+    secret = square(squares.parent / "elsewhere" / "secret.png", (1, 2, 3))
+    new = square(squares / "new.png", (4, 5, 6))
+
+    def replace() -> None:
+        new.unlink()
+        new.symlink_to(secret)
+
+    report = index(library, [squares], meanwhile(replace))
+    assert counts(report) == {"unchanged": 8}
+    assert [(skip.path, "symbolic links" in skip.reason) for skip in report.skipped] == [
+        (new, True)
+    ]
+
+
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")
 def test_a_file_that_cannot_be_read_is_tried_again(library: Library, squares: Path) -> None:
     new = squares / "new.png"
     outside = square(squares.parent / "outside.png", (1, 2, 3))
     new.symlink_to(outside)
 
-    def replace() -> None:  # an ordinary file whose reading fails, whoever asks
+    def replace() -> None:  # a regular file that nobody can read
         new.unlink()
         new.symlink_to("/proc/self/mem")
 
@@ -239,8 +255,8 @@ def test_a_file_that_cannot_be_read_is_tried_again(library: Library, squares: Pa
 # -- a tree of everything ----------------------------------------------------------------------
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="names and paths as Linux has them")
-def test_a_tree_of_all_that_is_odd(
+@pytest.mark.skipif(sys.platform != "linux", reason="names and paths of Linux")
+def test_a_tree_of_odd_files_and_folders(
     library: Library, squares: Path, new_library: NewLibrary
 ) -> None:
     import socket
@@ -252,7 +268,7 @@ def test_a_tree_of_all_that_is_odd(
     (squares / "deep" / "up").symlink_to(squares, target_is_directory=True)
     os.mkfifo(squares / "pipe.jpg")
     (squares / "unread").mkdir()
-    (squares / "unread" / ".pixqueryignore").symlink_to(".pixqueryignore")  # for root, too
+    (squares / "unread" / ".pixqueryignore").symlink_to(".pixqueryignore")  # not even root reads it
     there = os.open(squares, os.O_RDONLY)
     for _ in range(25):
         os.mkdir("n" * 200, dir_fd=there)

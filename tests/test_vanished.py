@@ -1,4 +1,4 @@
-"""Folders that are no roots, and folders that vanish and come back."""
+"""Folders that cannot be roots, and roots that vanish and come back."""
 
 import shutil
 import tempfile
@@ -29,7 +29,7 @@ def test_a_file_is_no_root(new_library: NewLibrary, tmp_path: Path) -> None:
         index(new_library(), [square(tmp_path / "red.png", "red")])
 
 
-def test_a_folder_without_photos_forgets_nothing(library: Library, squares: Path) -> None:
+def test_a_folder_without_photos_removes_nothing(library: Library, squares: Path) -> None:
     # An unplugged disk leaves its empty folder behind.
     squares.rename(squares.parent / "away")
     squares.mkdir()
@@ -56,7 +56,7 @@ def test_an_unplugged_disk_is_kept_and_comes_back(library: Library, squares: Pat
     assert library.index.ids().tolist() == ids
 
 
-def test_a_vanished_root_is_forgotten_when_pruned(library: Library, squares: Path) -> None:
+def test_a_vanished_root_is_removed_by_prune(library: Library, squares: Path) -> None:
     other = square(squares.parent / "other" / "grey.png", (90, 20, 20)).parent
     index(library, [other])
     squares.rename(squares.parent / "away")
@@ -67,7 +67,7 @@ def test_a_vanished_root_is_forgotten_when_pruned(library: Library, squares: Pat
         index(library, [squares])
 
 
-def test_an_emptied_root_is_forgotten_when_pruned(library: Library, squares: Path) -> None:
+def test_an_emptied_root_is_removed_by_prune(library: Library, squares: Path) -> None:
     shutil.rmtree(squares)
     squares.mkdir()
     assert index(library, [squares]).images == 8
@@ -85,7 +85,7 @@ def test_a_vanished_folder_inside_a_root_is_kept_when_named(
     assert index(library, [squares]).removed == report.vanished[0].images  # the disk is there
 
 
-def test_another_disk_at_the_same_place_is_told(many: Path, new_library: NewLibrary) -> None:
+def test_another_disk_at_the_same_path_is_reported(many: Path, new_library: NewLibrary) -> None:
     library = new_library()
     index(library, [many])
     many.rename(many.parent / "away")
@@ -109,19 +109,19 @@ def test_a_photo_copied_off_an_unplugged_disk_is_a_copy(library: Library, square
 
 def test_a_photo_of_a_closed_folder_is_not_gone(models: Profile) -> None:
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        place.chmod(0o777)
-        closed = square(place / "photos" / "closed" / "blue.png", "blue").parent
-        (place / "library").mkdir()
-        library = Library(place / "library", Catalog(place / "library" / CATALOGUE), models)
+        folder = Path(name)
+        folder.chmod(0o777)
+        closed = square(folder / "photos" / "closed" / "blue.png", "blue").parent
+        (folder / "library").mkdir()
+        library = Library(folder / "library", Catalog(folder / "library" / CATALOGUE), models)
         try:
-            index(library, [place / "photos"])
-            shutil.copyfile(closed / "blue.png", place / "photos" / "copy.png")
-            for file in [place / "library", *(place / "library").iterdir()]:
+            index(library, [folder / "photos"])
+            shutil.copyfile(closed / "blue.png", folder / "photos" / "copy.png")
+            for file in [folder / "library", *(folder / "library").iterdir()]:
                 file.chmod(0o777)
             closed.chmod(0)
             with without_privileges():
-                report = index(library, [place / "photos"])
+                report = index(library, [folder / "photos"])
             assert (report.added, report.moved, report.images) == (1, 0, 2)
         finally:
             closed.chmod(0o700)

@@ -1,4 +1,4 @@
-"""A library that is watched stays in step with its roots."""
+"""A watched library stays up to date with its roots."""
 
 import json
 import os
@@ -20,11 +20,11 @@ from pixquery.indexer.report import IndexReport
 from pixquery.indexer.watch import keep_in_step
 from tests.conftest import REPOSITORY, Invoke, NewLibrary, Spawn, square
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as POSIX has it")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent by POSIX signals")
 
 
 PATIENCE = 240
-"""Seconds after which what is waited for will not come any more, on a busy machine even."""
+"""Seconds to wait for anything, even on a busy computer."""
 
 
 def following(passes: Iterator[IndexReport]) -> IndexReport:
@@ -50,7 +50,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str] | Non
         time.sleep(0.02)
 
 
-def held(place: Path) -> set[str]:
+def photos_of(place: Path) -> set[str]:
     """The photos of a library, by name."""
     with Library.open(place) as library:
         return {record.path.name for record in library.catalog.everything()}
@@ -58,7 +58,7 @@ def held(place: Path) -> set[str]:
 
 @contextmanager
 def watching(place: Path, *words: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process of its own; it must end well on Ctrl-C."""
+    """Runs the command; it must end properly on Ctrl-C."""
     process = subprocess.Popen(
         [sys.executable, "cli.py", "index", "--watch", "--library", place, *map(str, words)],
         cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -95,7 +95,7 @@ def test_a_watched_library_follows_its_roots(
     with watching(place) as process:
 
         def settles(*names: str) -> None:
-            wait_for(lambda: held(place) == {f"{name}.png" for name in names}, process)
+            wait_for(lambda: photos_of(place) == {f"{name}.png" for name in names}, process)
 
         square(root / "cyan.png", "cyan")
         settles("red", "blue", "green", "cyan")
@@ -140,7 +140,9 @@ def test_what_changes_before_it_is_watched_is_seen(
     passes.close()  # type: ignore[attr-defined]
 
 
-def test_names_that_are_no_text_end_no_watch(root: Path, new_library: NewLibrary) -> None:
+def test_names_that_are_not_unicode_do_not_end_the_watch(
+    root: Path, new_library: NewLibrary
+) -> None:
     odd = root / os.fsdecode(b"caf\xe9")
     try:
         odd.mkdir()
@@ -211,12 +213,14 @@ def test_a_pass_waits_for_another_writer(root: Path, new_library: NewLibrary) ->
         passes.close()  # type: ignore[attr-defined]
 
 
-def test_json_tells_of_each_pass(root: Path, tmp_path: Path, colours: Path) -> None:
+def test_json_reports_each_run(root: Path, tmp_path: Path, colours: Path) -> None:
     place = tmp_path / "library"
     with watching(place, root, "--profile", colours, "--json") as process:
-        wait_for(lambda: (place / "catalogue.sqlite").exists() and len(held(place)) == 2, process)
+        wait_for(
+            lambda: (place / "catalogue.sqlite").exists() and len(photos_of(place)) == 2, process
+        )
         square(root / "green.png", "green")
-        wait_for(lambda: len(held(place)) == 3, process)
+        wait_for(lambda: len(photos_of(place)) == 3, process)
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=PATIENCE)
     reports = json.loads("[" + out.replace("}\n{", "},{") + "]")

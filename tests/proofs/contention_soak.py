@@ -21,7 +21,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from benchmarks.setting import machine, say, tell, versions
+from benchmarks.setting import machine, print_json, say, versions
 from pixquery import Library, Query
 from pixquery.db.errors import LibraryLocked, LibraryNotFound, PixqueryError
 from pixquery.indexer.build import Options, index
@@ -53,7 +53,7 @@ def main() -> None:
             Path(folder), arguments.seconds, writers=arguments.writers, readers=arguments.readers,
             on=arguments.rung,
         )  # fmt: skip
-    tell(
+    print_json(
         {
             "question": "do writers and readers of one library get in each other's way?",
             "machine": machine(),

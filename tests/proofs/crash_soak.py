@@ -27,7 +27,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks.setting import machine, say, tell, versions
+from benchmarks.setting import machine, print_json, say, versions
 from pixquery.db.errors import PixqueryError
 from pixquery.engine.library import CATALOGUE
 from tests.proofs.material import (
@@ -74,7 +74,7 @@ def main() -> None:
         document["rungs"][rung] = result
         failed = failed or bool(result["failures"])
         say(f"{rung}: {result}")
-    tell(document)
+    print_json(document)
     raise SystemExit(int(failed))
 
 

@@ -32,7 +32,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks.setting import machine, say, tell, versions
+from benchmarks.setting import machine, print_json, say, versions
 from pixquery.db.errors import PixqueryError
 from pixquery.engine.library import CATALOGUE
 from tests.proofs.material import (
@@ -67,7 +67,7 @@ def main() -> None:
     cases = range(arguments.cases) if arguments.case is None else [arguments.case]
     with tempfile.TemporaryDirectory(prefix="pixquery-proof-") as folder:
         result = prove(Path(folder), cases, arguments.seed)
-    tell(
+    print_json(
         {
             "question": "is every damaged file noticed, and repaired or clearly refused?",
             "machine": machine(),

@@ -27,7 +27,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from benchmarks.setting import machine, say, tell, versions
+from benchmarks.setting import machine, print_json, say, versions
 from pixquery.db.errors import PixqueryError
 from pixquery.engine.library import CATALOGUE
 from tests.proofs.material import (
@@ -88,7 +88,7 @@ def main() -> None:
             )
         document["runs"][run] = result
         failed = failed or bool(result["failures"])
-    tell(document)
+    print_json(document)
     raise SystemExit(int(failed))
 
 

@@ -32,7 +32,7 @@ from typing import Any
 if sys.platform != "win32":
     import resource
 
-from benchmarks.setting import EXAMPLES, ROOT, machine, peak_memory, say, tell, versions
+from benchmarks.setting import EXAMPLES, ROOT, machine, peak_memory, print_json, say, versions
 
 LIMIT_SECONDS = 5.0
 LIMIT_MB = 1000.0
@@ -372,7 +372,7 @@ def main() -> None:
         document["formats"][format_] = outcomes.document() | {"took_s": took}
         failed += len(outcomes.failures)
         say(f"{format_}: {outcomes.files} files in {took} s, {len(outcomes.failures)} failures")
-    tell(document)
+    print_json(document)
     sys.exit(bool(failed))
 
 
