@@ -74,7 +74,7 @@ def index(
 
     if watch:
         with extra("watch"):
-            import pixquery.indexer.watch  # noqa: F401 - told before a long first pass
+            import pixquery.indexer.watch  # noqa: F401 - reports a missing extra before a long first pass
     if not (library / CATALOGUE).is_file():
         if not paths:
             raise click.UsageError(f"name a folder: the library {shown(library)} has none yet")

@@ -407,7 +407,7 @@ def test_errors_are_1_and_a_sentence(
         (("info", "--library", missing), "there is no library"),
         (("verify", "--library", missing), "there is no library"),
         (("index", missing, *in_place), "does not exist"),
-        (("index", tmp_path / "empty", *in_place), "no photo lies under"),
+        (("index", tmp_path / "empty", *in_place), "there are no photos under"),
         (("index", squares, *in_place, "--profile", tints), "was made with the profile"),
         (("index", squares, *in_place, "--profile", "unheard"), "there is no profile 'unheard'"),
         (("evaluate", missing, *in_place), "cannot be read"),
@@ -456,7 +456,7 @@ def test_a_damaged_profile_is_a_sentence(
             run = spawn("query", "red", "--library", library)
         assert run.returncode == 1
         assert name in sentence(run.stderr)
-        assert "defect" not in run.stderr
+        assert "This is a bug" not in run.stderr
 
 
 def test_damaged_photos_bring_no_noise(
