@@ -143,7 +143,7 @@ class Proof:
         source = self.folder / self.sdist.name.removesuffix(".tar.gz")
         found = self._use(self.python, str(source / "cli.py"), importable=False)
         self._pip("install", *TOOLS)
-        done = run(self.python, "-m", "pytest", "-q", "-m", "not slow", *tests, cwd=source)
+        done = run(self.python, "-m", "pytest", "-m", "not slow", *tests, cwd=source)
         return found | {"tests": done.strip().splitlines()[-1]}
 
     # -- use ------------------------------------------------------------------------------------
