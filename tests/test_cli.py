@@ -1,4 +1,4 @@
-"""The command line as people and programs use it: words, numbers, exit codes."""
+"""The command line as people and programs use it: text, JSON, exit codes."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ def place(tmp_path: Path, squares: Path, colours: Path, invoke: Invoke) -> Path:
 
 
 def tidy(text: str, *folders: Path) -> str:
-    """Output without what differs from run to run: places, times, sizes and dates."""
+    """Replaces what differs from run to run: folders, times, sizes and dates."""
     for folder in folders:
         text = text.replace(str(folder), "DIR")
     for pattern, word in (
@@ -43,7 +43,7 @@ def tidy(text: str, *folders: Path) -> str:
 
 
 def shape(value: Any) -> Any:
-    """Names and types of a JSON document."""
+    """The names and types in a JSON document."""
     if isinstance(value, dict):
         return {name: shape(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -52,17 +52,17 @@ def shape(value: Any) -> Any:
 
 
 def sentence(text: str) -> str:
-    """Checks that an error is one line for people."""
+    """Checks that an error is one line without a traceback."""
     assert text.startswith("pixquery: "), text
     assert text.count("\n") == 1, text
     assert "Traceback" not in text
     return text
 
 
-# -- words ------------------------------------------------------------------------------------
+# -- text ------------------------------------------------------------------------------------
 
 
-def test_words_of_indexing(
+def test_text_of_indexing(
     tmp_path: Path, squares: Path, colours: Path, invoke: Invoke, snapshot: Snapshot
 ) -> None:
     (squares / "broken.jpg").write_bytes(b"no photo")
@@ -81,14 +81,14 @@ def test_words_of_indexing(
     snapshot("index", tidy(text, tmp_path))
 
 
-def test_words_of_a_query(place: Path, tmp_path: Path, invoke: Invoke, snapshot: Snapshot) -> None:
-    asked = invoke("query", "red", "--library", place, "-k", "1")
-    assert asked.exit_code == 0
-    assert asked.stderr == ""
-    snapshot("query", tidy(asked.stdout, tmp_path))
+def test_text_of_a_query(place: Path, tmp_path: Path, invoke: Invoke, snapshot: Snapshot) -> None:
+    run = invoke("query", "red", "--library", place, "-k", "1")
+    assert run.exit_code == 0
+    assert run.stderr == ""
+    snapshot("query", tidy(run.stdout, tmp_path))
 
 
-def test_words_of_info_verify_and_evaluate(
+def test_text_of_info_verify_and_evaluate(
     place: Path, tmp_path: Path, squares: Path, invoke: Invoke, snapshot: Snapshot
 ) -> None:
     text = invoke("info", "--library", place).stdout + "\n"
@@ -110,10 +110,10 @@ def test_help(invoke: Invoke, snapshot: Snapshot) -> None:
     snapshot("help", "\n".join(texts))
 
 
-def test_the_version_is_told_in_a_clone(spawn: Spawn) -> None:
-    told = spawn("--version")
-    assert told.returncode == 0, told.stderr
-    assert re.fullmatch(r"pixquery, version \d+\.\d+\.\d+\S*\n", told.stdout)
+def test_the_version_is_shown_in_a_clone(spawn: Spawn) -> None:
+    run = spawn("--version")
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(r"pixquery, version \d+\.\d+\.\d+\S*\n", run.stdout)
 
 
 # -- JSON -------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_json_of_index(tmp_path: Path, squares: Path, colours: Path, invoke: Inv
     )
     assert found.pop("seconds") > 0
     assert found.pop("images_per_second") > 0
-    for name in ("interrupted", "lacking", "linked", "vanished"):  # beyond the contract
+    for name in ("interrupted", "lacking", "linked", "vanished"):  # not part of the contract
         found.pop(name, None)
     assert found == {
         "library": str(tmp_path / "l"),
@@ -221,12 +221,12 @@ def test_json_of_models_list(invoke: Invoke) -> None:
     assert {"name", "description", "licence", "dimension", "bytes"} <= first.keys()
 
 
-def test_the_library_can_be_told_by_the_environment(place: Path, invoke: Invoke) -> None:
+def test_an_environment_variable_chooses_the_library(place: Path, invoke: Invoke) -> None:
     found = parsed(invoke("info", "--json", PIXQUERY_LIBRARY=str(place)))
     assert found["library"] == str(place)
 
 
-# -- forms of answers -------------------------------------------------------------------------
+# -- output formats -------------------------------------------------------------------------
 
 
 def test_paths(place: Path, invoke: Invoke) -> None:
@@ -244,12 +244,14 @@ def test_ndjson(place: Path, invoke: Invoke) -> None:
     assert [json.loads(line) for line in lines] == found["hits"]
 
 
-def test_a_page_of_answers(place: Path, invoke: Invoke) -> None:
+def test_a_page_of_hits(place: Path, invoke: Invoke) -> None:
     def paths(*words: str) -> list[str]:
         return invoke("query", "red", "--library", place, "--paths", *words).stdout.splitlines()
 
     assert paths("-k", "2", "--offset", "3") == paths("-k", "8")[3:5]
-    assert paths("--no-rerank") == paths("--rerank")  # one order where relevance is similarity
+    assert paths("--no-rerank") == paths(
+        "--rerank"
+    )  # the same order, because relevance is similarity here
     assert len(paths("--min-relevance", "0.9")) == 1
 
 
@@ -262,7 +264,7 @@ def test_a_table_without_a_terminal_is_tab_separated(place: Path, invoke: Invoke
     assert all(len(row) == 4 and 0 <= float(row[1]) <= 1 for row in rows)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a thing of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has pseudo-terminals")
 @pytest.mark.parametrize("colourless", [False, True])
 def test_a_table_on_a_terminal(place: Path, colourless: bool) -> None:
     import pty
@@ -278,7 +280,7 @@ def test_a_table_on_a_terminal(place: Path, colourless: bool) -> None:
     while True:
         try:
             part = os.read(ours, 65536)
-        except OSError:  # Linux says so at the end
+        except OSError:  # the end, on Linux
             break
         if not part:
             break
@@ -295,7 +297,7 @@ def test_a_table_on_a_terminal(place: Path, colourless: bool) -> None:
 def test_score(place: Path, tmp_path: Path, squares: Path, invoke: Invoke) -> None:
     red = next(squares.rglob("red.*"))
     file = tmp_path / "pairs.csv"
-    # Seen from the file's folder; the commas and quotes are part of the text.
+    # The first path is relative to the file's folder. Commas and quotes are part of the text.
     file.write_text(f'image,text\n{red.relative_to(tmp_path)},"a ""red"", thing"\n{red},cyan\n')
     scored = invoke("score", file, "--library", place)
     assert scored.exit_code == 0, scored.stderr
@@ -325,7 +327,9 @@ def test_score_needs_no_library(
 # -- errors and exit codes --------------------------------------------------------------------
 
 
-def test_nothing_found_is_3(place: Path, tmp_path: Path, colours: Path, invoke: Invoke) -> None:
+def test_nothing_found_exits_with_3(
+    place: Path, tmp_path: Path, colours: Path, invoke: Invoke
+) -> None:
     library = ("--library", place)
     low = invoke("query", "unheard of", *library, "--min-relevance", "0.5")
     assert low.exit_code == 3
@@ -346,22 +350,22 @@ def test_nothing_found_is_3(place: Path, tmp_path: Path, colours: Path, invoke: 
         ("query",),
         ("query", "red", "-k", "0"),
         ("query", "red", "--min-relevance", "1.5"),
-        ("index", "--library", "nowhere"),  # of which the folders are unknown
+        ("index", "--library", "nowhere"),  # it has no folders yet
         ("index", ".", "--batch-size", "0"),
         ("nonsense",),
         ("query", "red", "--nonsense"),
         ("train", "."),
     ],
 )
-def test_wrong_usage_is_2(words: tuple[str, ...], place: Path, invoke: Invoke) -> None:
-    told = invoke(*words, PIXQUERY_LIBRARY=str(place))
-    assert told.exit_code == 2
-    assert told.stdout == ""
-    assert told.stderr
-    assert "Traceback" not in told.stderr
+def test_wrong_usage_exits_with_2(words: tuple[str, ...], place: Path, invoke: Invoke) -> None:
+    run = invoke(*words, PIXQUERY_LIBRARY=str(place))
+    assert run.exit_code == 2
+    assert run.stdout == ""
+    assert run.stderr
+    assert "Traceback" not in run.stderr
 
 
-def test_without_a_folder_all_of_the_library_are_indexed(
+def test_without_a_folder_all_folders_of_the_library_are_updated(
     place: Path, squares: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
     square(tmp_path / "other" / "grey.png", (90, 20, 20))
@@ -371,15 +375,15 @@ def test_without_a_folder_all_of_the_library_are_indexed(
     assert (found["added"], found["unchanged"]) == (1, 9)
 
 
-def test_an_unplugged_disk_is_told_and_kept(
+def test_photos_of_an_unplugged_disk_are_reported_and_kept(
     place: Path, squares: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
     square(tmp_path / "other" / "grey.png", (90, 20, 20))
     assert invoke("index", tmp_path / "other", "--library", place).exit_code == 0
     squares.rename(tmp_path / "away")
-    told = invoke("index", "--library", place)
-    assert told.exit_code == 0  # the other folder was brought up to date
-    assert sentence(told.stderr) == (
+    updated = invoke("index", "--library", place)
+    assert updated.exit_code == 0  # the other folder was updated
+    assert sentence(updated.stderr) == (
         f"pixquery: {squares} is not there (an unplugged disk?): its 8 photos are kept; "
         "index again when it is back, or forget them with --prune\n"
     )
@@ -394,7 +398,7 @@ def test_an_unplugged_disk_is_told_and_kept(
     assert [root["path"] for root in roots] == [str(tmp_path / "other")]
 
 
-def test_errors_are_1_and_a_sentence(
+def test_errors_exit_with_1_and_one_sentence(
     place: Path, tmp_path: Path, squares: Path, tints: Path, invoke: Invoke
 ) -> None:
     missing = tmp_path / "missing"
@@ -402,7 +406,7 @@ def test_errors_are_1_and_a_sentence(
     (tmp_path / "bad.csv").write_text("query_id,query_text,image\n1,,\n")
     (tmp_path / "pairs.csv").write_text(f"image,text\n{tmp_path / 'bad.csv'},red\n")
     in_place = ("--library", place)
-    for words, told in (
+    for words, message in (
         (("query", "red", "--library", missing), "there is no library"),
         (("info", "--library", missing), "there is no library"),
         (("verify", "--library", missing), "there is no library"),
@@ -418,12 +422,12 @@ def test_errors_are_1_and_a_sentence(
     ):
         run = invoke(*words)
         assert run.exit_code == 1, words
-        assert told in sentence(run.stderr)
+        assert message in sentence(run.stderr)
         assert run.stdout == ""
     assert not missing.exists()
 
 
-def test_a_wrong_path_makes_no_library(tmp_path: Path, invoke: Invoke) -> None:
+def test_a_wrong_path_creates_no_library(tmp_path: Path, invoke: Invoke) -> None:
     library = tmp_path / "library"
     (tmp_path / "empty").mkdir()
     for wrong in (tmp_path / "missing", tmp_path / "empty"):
@@ -459,7 +463,7 @@ def test_a_damaged_profile_is_a_sentence(
         assert "This is a bug" not in run.stderr
 
 
-def test_damaged_photos_bring_no_noise(
+def test_damaged_photos_print_no_warnings(
     tmp_path: Path, squares: Path, colours: Path, spawn: Spawn
 ) -> None:
     exif = Image.Exif()
@@ -477,10 +481,10 @@ def test_damaged_photos_bring_no_noise(
     assert all(line.startswith("skipped ") for line in run.stderr.splitlines()), run.stderr
 
 
-def test_a_name_that_the_output_has_no_bytes_for(
+def test_a_name_that_the_output_cannot_be_encoded(
     tmp_path: Path, colours: Path, spawn: Spawn
 ) -> None:
-    """Pipes on Windows take the characters of one part of the world."""
+    """On Windows, pipes use an encoding that lacks most characters."""
     photo = square(tmp_path / "photos" / "\u8d64.png", "red")
     library = tmp_path / "library"
     index = ("index", photo.parent, "--library", library, "--profile", colours)
@@ -490,8 +494,8 @@ def test_a_name_that_the_output_has_no_bytes_for(
     assert "\\u8d64.png" in done.stdout
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes break otherwise elsewhere")
-def test_a_reader_that_goes_away_is_no_error(place: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="broken pipes differ on other systems")
+def test_a_closed_pipe_is_no_error(place: Path) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     run = subprocess.run(
@@ -511,7 +515,7 @@ def test_progress_stays_off_pipes(
     assert run.stderr == ""
 
 
-def test_queries_may_look_like_anything(place: Path, invoke: Invoke) -> None:
+def test_queries_can_contain_anything(place: Path, invoke: Invoke) -> None:
     for text in ("写真", "red\nblue", "'; DROP TABLE images; --", "\u202ered", "%s", "🎉"):
         run = invoke("query", "--library", place, "--json", "--", text)
         assert run.exit_code == 0

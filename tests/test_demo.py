@@ -1,4 +1,4 @@
-"""What `make demo` and the README promise of the example photos, with the shipped profile."""
+"""The shipped profile finds in the example photos what `make demo` and the README promise."""
 
 import re
 from pathlib import Path
@@ -33,17 +33,17 @@ def test_the_right_photo_comes_first(library: Library, query: str, photo: str) -
     assert library.search(query).hits[0].path.name == photo
 
 
-def test_make_demo_asks_what_is_tested_here() -> None:
+def test_the_queries_of_make_demo_are_tested_here() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     demo = makefile[makefile.index("\ndemo:") : makefile.index("\nlint:")]
-    asked = re.findall(r'"(a .*?|snow .*?)"', demo)
-    assert len(asked) == 3
-    assert set(asked) <= set(EXPECTED)
+    queries = re.findall(r'"(a .*?|snow .*?)"', demo)
+    assert len(queries) == 3
+    assert set(queries) <= set(EXPECTED)
 
 
-def test_every_example_photo_has_its_source_and_licence() -> None:
-    told = (EXAMPLES.parent / "README.md").read_text("utf-8")
+def test_every_example_photo_has_a_source_and_a_licence() -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text("utf-8")
     photos = sorted(photo.name for photo in EXAMPLES.iterdir())
     assert len(photos) == 21
-    assert [name for name in photos if f"`{name}`" not in told] == []
+    assert [name for name in photos if f"`{name}`" not in readme] == []
     assert sum(photo.stat().st_size for photo in EXAMPLES.iterdir()) <= 4_000_000

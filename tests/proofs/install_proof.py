@@ -22,7 +22,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks.setting import EXAMPLES, ROOT, say, tell
+from benchmarks.setting import EXAMPLES, ROOT, print_json, say
 
 OTHERS = ("web.py==0.62", "db.py of the current folder")
 TESTS = ("tests/test_package.py", "tests/test_search.py", "tests/test_library.py")
@@ -67,7 +67,7 @@ def main() -> None:
         }
     failures = [name for name, found in document.items()
                 if isinstance(found, dict) and "failed" in found]  # fmt: skip
-    tell(document | {"seconds": round(perf_counter() - begin), "failures": failures})
+    print_json(document | {"seconds": round(perf_counter() - begin), "failures": failures})
     sys.exit(1 if failures else 0)
 
 
