@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.connections import damaged
-from pixquery.db.errors import LibraryNotFound, NothingFound, ProfileMismatch, StorageFailed
+from pixquery.db.errors import (
+    LibraryNotFound,
+    NothingFound,
+    PixqueryError,
+    ProfileMismatch,
+    StorageFailed,
+)
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
@@ -82,24 +88,26 @@ class Library:
                 )
             return cls._create(library, profile)
         catalog = Catalog(file)
-        own = catalog.setting("profile")
-        if not own and catalog.roots():
+        try:
+            own = catalog.setting("profile")
+            if not own and catalog.roots():
+                raise damaged(file, "the name of its profile is missing")
+            interrupted = catalog.setting("switching") if switch else ""
+            models = load_profile(profile or interrupted or own or DEFAULT)
+            models.refuse_untrained()
+            if not own and create:  # an earlier run was stopped before it could note the profile
+                own = models.reference
+                catalog.keep("profile", own)
+            if own and models.reference != own and not switch:
+                raise ProfileMismatch(
+                    f"the library {library} was made with the profile {own}, not "
+                    f"{models.reference}: leave out --profile, or choose another library with "
+                    "--library DIR, or switch this one with `pixquery index --rebuild --profile "
+                    f"{quoted(str(profile))} --library {quoted(library)}`"
+                )
+        except PixqueryError:
             catalog.close()
-            raise damaged(file, "the name of its profile is missing")
-        interrupted = catalog.setting("switching") if switch else ""
-        models = load_profile(profile or interrupted or own or DEFAULT)
-        models.refuse_untrained()
-        if not own and create:  # an earlier run was stopped before it could note the profile
-            own = models.reference
-            catalog.keep("profile", own)
-        if own and models.reference != own and not switch:
-            catalog.close()
-            raise ProfileMismatch(
-                f"the library {library} was made with the profile {own}, not {models.reference}: "
-                "leave out --profile, or choose another library with --library DIR, or switch "
-                f"this one with `pixquery index --rebuild --profile {quoted(str(profile))} "
-                f"--library {quoted(library)}`"
-            )
+            raise
         return cls(library, catalog, models)
 
     @classmethod

@@ -74,7 +74,7 @@ def test_the_documented_names_are_the_exported_ones() -> None:
     page = (REPOSITORY / "docs" / "python.md").read_text("utf-8")
     used = re.findall(r"^from pixquery import (.+)$", page, re.MULTILINE)
     assert {name for names in used for name in names.split(", ")} <= set(pixquery.__all__)
-    listed = page[page.index("\n## Every name\n") :]
+    listed = page[page.index("\n## All names\n") :]
     assert set(re.findall(r"`(\w+)`", listed)) == set(pixquery.__all__)
 
 

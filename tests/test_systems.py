@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, Spawn, square
+from tests.conftest import REPOSITORY
 
 FOLDERS = [
     *(room for room in sorted((REPOSITORY / "pixquery").iterdir()) if room.is_dir()),
@@ -68,16 +68,3 @@ def test_what_posix_alone_has_is_asked_for(file: Path) -> None:
         text = ast.unparse(statement)
         if not any(question in text for question in QUESTIONS):
             assert not used(statement), f"line {statement.lineno}"
-
-
-def test_a_name_that_the_output_has_no_bytes_for(
-    tmp_path: Path, colours: Path, spawn: Spawn
-) -> None:
-    """Pipes on Windows take the characters of one part of the world."""
-    photo = square(tmp_path / "photos" / "\u8d64.png", "red")
-    library = tmp_path / "library"
-    index = ("index", photo.parent, "--library", library, "--profile", colours)
-    assert spawn(*index, PYTHONIOENCODING="cp1252").returncode == 0
-    done = spawn("query", "red", "--library", library, PYTHONIOENCODING="cp1252")
-    assert done.returncode == 0, done.stderr
-    assert "\\u8d64.png" in done.stdout
