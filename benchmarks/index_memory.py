@@ -1,17 +1,17 @@
 """How much memory does indexing a folder of 100,000 photos take, and indexing it again?
 
-The photos are made: small, each one different in content and in pixels, so that every one is read,
-decoded, encoded by the shipped image model and written. Their bytes are no matter here; what large
-photos take is told by ``index_throughput.py``. Every command is a process of its own, and the
-figure is the most memory that it ever held.
+The photos are made: small, and each one different, so that every one is read, decoded, encoded by
+the shipped image model and written. Large photos are measured by ``index_throughput.py``. Every
+command runs in its own process, and the figure is its peak memory.
 """
 
 import argparse
+import io
 import json
 import os
 import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -19,10 +19,9 @@ from typing import Any
 
 from PIL import Image
 
+from benchmarks import made
 from benchmarks.setting import ROOT, machine, say, tell, versions
 
-A_FOLDER = 500
-"""Files in each folder, as a camera makes them."""
 SIDE = 24
 """Of a photo, in pixels."""
 AIM = 700.0
@@ -31,24 +30,22 @@ AIM = 700.0
 
 def main() -> None:
     """Reads the arguments, makes the photos, runs the commands, prints the figures."""
-    asked = _arguments()
-    with tempfile.TemporaryDirectory(prefix="pixquery-bench-", dir=asked.place) as name:
-        place = Path(name)
-        os.environ["PIXQUERY_CACHE"] = str(place / "cache")
-        say(f"writing {asked.count:,} photos")
-        photos = _photos(place / "photos", asked.count)
+    arguments = _arguments()
+    with made.workplace(arguments.place) as folder:
+        say(f"writing {arguments.count:,} photos")
+        photos = made.write_files(folder / "photos", _photos(arguments.count), ".jpg")
         say("indexing them")
-        first = _indexed(place / "library", photos)
-        if first["added"] != asked.count:
-            raise SystemExit(f"{first['added']:,} of {asked.count:,} photos were indexed")
+        first = _indexed(folder / "library", photos)
+        if first["added"] != arguments.count:
+            raise SystemExit(f"{first['added']:,} of {arguments.count:,} photos were indexed")
         say("indexing them again")
-        again = _indexed(place / "library", photos)
+        again = _indexed(folder / "library", photos)
     tell(
         {
             "question": "the most memory that indexing holds, in MB",
             "machine": machine(),
             "versions": versions("openvino", "faiss-cpu", "numpy", "sqlalchemy", "pillow"),
-            "photos": asked.count,
+            "photos": arguments.count,
             "pixels_a_side": SIDE,
             "new_photos": first,
             "unchanged_photos": again,
@@ -58,29 +55,24 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--count", type=int, default=100_000, metavar="N", help="photos (100000)")
-    parser.add_argument("--place", type=Path, metavar="DIR", help="where they are made")
-    asked = parser.parse_args()
-    if asked.count < 1:
+    parser = made.parser(__doc__, "photos")
+    arguments = parser.parse_args()
+    if arguments.count < 1:
         parser.error("the number must be at least 1")
-    return asked
+    return arguments
 
 
-def _photos(root: Path, count: int) -> Path:
+def _photos(count: int) -> Iterator[bytes]:
     random = Random(0)
-    for number in range(count):
-        folder = root / f"{number // A_FOLDER:04d}"
-        folder.mkdir(parents=True, exist_ok=True)
+    for _ in range(count):
+        out = io.BytesIO()
         image = Image.frombytes("RGB", (SIDE, SIDE), random.randbytes(3 * SIDE * SIDE))
-        image.save(folder / f"photo-{number:07d}.jpg", quality=80)
-    return root
+        image.save(out, "JPEG", quality=80)
+        yield out.getvalue()
 
 
 def _indexed(library: Path, photos: Path) -> dict[str, Any]:
-    """One ``index`` command: what it did, its seconds, and the most memory it held."""
+    """Runs ``index``: what it did, its seconds, and its peak memory."""
     words = [sys.executable, "cli.py", "index", str(photos), "--library", str(library), "--json"]
     begin = perf_counter()
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE) as run:

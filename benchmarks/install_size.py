@@ -19,8 +19,8 @@ from typing import Any
 from benchmarks.setting import ROOT, say, tell
 
 INSTALLERS = {"pip", "setuptools", "wheel"}
-TAKEN = ("cli.py", "commands", "db", "engine", "indexer", "trainer", "web", "setup.cfg",
-         "pyproject.toml")  # fmt: skip
+TAKEN = ("pixquery", "commands", "db", "engine", "indexer", "trainer", "web", "setup.cfg",
+         "setup.py", "pyproject.toml")  # fmt: skip
 TAKEN_TOO = ("README.md", "LICENSE", "NOTICE")
 
 
@@ -51,7 +51,8 @@ def _measured(place: Path, extra: str, largest: int) -> dict[str, Any]:
     for name in (*TAKEN, *TAKEN_TOO):
         found = ROOT / name
         if found.is_dir():
-            shutil.copytree(found, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+            unread = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(found, source / name, symlinks=True, ignore=unread)
         elif found.is_file():
             shutil.copyfile(found, source / name)
     say("making a virtual environment")
@@ -63,7 +64,9 @@ def _measured(place: Path, extra: str, largest: int) -> dict[str, Any]:
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wanted]
     subprocess.run(pip, check=True, stdout=sys.stderr)
     seconds = perf_counter() - begin
-    ask = "import cli, sysconfig; print(sysconfig.get_paths()['purelib'])"  # and: does it start?
+    ask = (
+        "import pixquery, sysconfig; print(sysconfig.get_paths()['purelib'])"  # and: does it start?
+    )
     told = subprocess.run([str(python), "-c", ask], check=True, cwd=place, stdout=subprocess.PIPE)
     site = Path(told.stdout.decode().strip())
     return _sizes(site, largest) | {"seconds_to_install": round(seconds, 1)}

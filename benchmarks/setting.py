@@ -5,13 +5,15 @@ import importlib.metadata
 import json
 import os
 import platform
-import resource
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+if sys.platform != "win32":
+    import resource
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -71,7 +73,9 @@ def machine() -> dict[str, Any]:
         "openvino_capabilities": offered,
         "openvino_bf16": "BF16" in offered,
         "system": platform.system(),
-        "load_before": [round(load, 2) for load in os.getloadavg()],
+        "load_before": [round(load, 2) for load in os.getloadavg()]
+        if hasattr(os, "getloadavg")
+        else [],
     }
 
 
@@ -109,14 +113,19 @@ def peak_memory() -> float:
                 return round(int(line.split()[1]) * 1024 / 1e6, 1)
     except OSError:
         pass
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+    return _peak_megabytes(children=False)
 
 
 def peak_memory_of_children() -> float:
     """The most memory that any one finished child of this process has held, in MB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e6, 1)
+    return _peak_megabytes(children=True)
+
+
+def _peak_megabytes(*, children: bool) -> float:
+    if sys.platform == "win32":
+        raise SystemExit("peak memory is measured on Linux and macOS only")
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF)
+    return round(usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
 
 
 def digest(content: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 import threading
@@ -61,6 +62,10 @@ class _Commands(click.Group):
         if args is not None:  # called from Python code
             return super().main(args, *rest, **more)
         gc.set_threshold(50_000)  # imports create many objects and no garbage
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+                # A file name may have characters that a pipe on Windows has no bytes for.
+                stream.reconfigure(errors="backslashreplace")
         try:
             super().main(None, *rest, **more)
         except SystemExit as done:
@@ -123,6 +128,6 @@ pixquery query "man on bicycle"
 
 `pixquery COMMAND --help` shows the options of a command, and examples.""",
 )
-@click.version_option(package_name="pixquery", prog_name="pixquery")
+@click.version_option(import_module("pixquery").__version__, prog_name="pixquery")
 def main() -> None:
     """Search your own photos by describing them."""

@@ -86,7 +86,7 @@ def index(
 
     if watch:
         with extra("watch"):
-            import pixquery.indexer.watch  # noqa: F401 - reports a missing extra before a long first pass
+            import pixquery.indexer.watch  # noqa: F401 - a missing extra is reported at once
     if not (library / CATALOGUE).is_file():
         if not paths:
             raise click.UsageError(f"name a folder: the library {shown(library)} has none yet")

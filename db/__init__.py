@@ -1,1 +1,1 @@
-"""The catalogue of a library: records, errors, tables. Imports nothing of pixquery."""
+"""The catalogue of a library: records, errors, tables. It imports no other room."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pixquery.db.checksums import SEALED, computed, digest, sound
 from pixquery.db.connections import damaged
+from pixquery.db.errors import PixqueryError
 from pixquery.db.migrations import is_current, migrate
 from pixquery.db.raw_vectors import RawVectors, VectorReading
 from pixquery.db.reading import get, marks, parts
@@ -32,11 +33,15 @@ class Catalog(VectorReading):
         """
         super().__init__(file)
         self._write = self._connections.writing
-        with self._read() as connection:
-            current = is_current(connection)
-        if not current:
-            with self._write() as connection:
-                migrate(connection, str(file.parent))
+        try:
+            with self._read() as connection:
+                current = is_current(connection)
+            if not current:
+                with self._write() as connection:
+                    migrate(connection, str(file.parent))
+        except PixqueryError:
+            self.close()
+            raise
 
     def keep(self, name: str, value: str) -> None:
         """Stores a setting."""

@@ -34,7 +34,6 @@ class Connections:
         try:
             self._try()
         except StorageFailed:
-            self.close()
             if self._settled():
                 self._frozen = True
             else:
@@ -42,8 +41,12 @@ class Connections:
             self._try()
 
     def _try(self) -> None:
-        with self.reading() as connection:
-            connection.execute("PRAGMA user_version").fetchone()
+        try:
+            with self.reading() as connection:
+                connection.execute("PRAGMA user_version").fetchone()
+        except PixqueryError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Closes all connections; the write-ahead log is folded into the file."""
@@ -109,7 +112,7 @@ class Connections:
         finally:
             if idle is self._idle and not self._frozen:
                 idle.append(connection)
-            else:  # closed meanwhile; or frozen, when each transaction opens the file anew
+            else:  # closed meanwhile; or frozen, when each transaction opens the file again
                 connection.close()
 
     def _connected(self) -> sqlite3.Connection:

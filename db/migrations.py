@@ -68,12 +68,12 @@ def is_current(connection: sqlite3.Connection) -> bool:
     return _version(connection) == NEWEST
 
 
-def migrate(connection: sqlite3.Connection, place: str) -> None:
+def migrate(connection: sqlite3.Connection, folder: str) -> None:
     """Creates the tables of a new catalogue, or brings an older one up to date.
 
     Args:
         connection: Inside a transaction that the caller commits: all steps or none.
-        place: The library's folder, for the error message.
+        folder: The library's folder, for the error message.
 
     Raises:
         LibraryTooNew: This pixquery does not know the catalogue's version.
@@ -81,7 +81,7 @@ def migrate(connection: sqlite3.Connection, place: str) -> None:
     version = _version(connection)
     if version > NEWEST:
         raise LibraryTooNew(
-            f"the library {place} has catalogue version {version}, and this pixquery knows "
+            f"the library {folder} has catalogue version {version}, and this pixquery knows "
             f"versions up to {NEWEST}: update pixquery, or choose another library with "
             "--library DIR"
         )

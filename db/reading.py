@@ -83,7 +83,7 @@ class Reading:
         return int(self._value("SELECT count(*) FROM images"))
 
     def holds(self, path: Path) -> bool:
-        """Whether a root, a photo or a skipped file lies at or under ``path``."""
+        """Whether a root, a photo or a skipped file is at or under ``path``."""
         with self._read() as connection:
             return any(
                 connection.execute(f"SELECT 1 FROM {table} WHERE {UNDER} LIMIT 1", bounds(path))
@@ -133,7 +133,7 @@ class Reading:
     # -- photos ---------------------------------------------------------------------------------
 
     def records(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
-        """The photos with those ids that the catalogue still holds.
+        """The photos with those ids that are still in the catalogue.
 
         Raises:
             LibraryDamaged: A row differs from its checksum, or is gone while its vector is not.

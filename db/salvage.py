@@ -69,8 +69,8 @@ def salvage(file: Path) -> None:
             )
     except OSError as error:
         raise StorageFailed(
-            f"the catalogue {file} cannot be repaired ({error.strerror}): make room or fix its "
-            "permissions, then run the same command again"
+            f"the catalogue {file} cannot be repaired ({error.strerror}): make room, fix its "
+            "permissions or close other programs that use it, then run the same command again"
         ) from error
     except sqlite3.OperationalError as error:
         raise StorageFailed(
@@ -80,7 +80,7 @@ def salvage(file: Path) -> None:
 
 
 def _parts(file: Path) -> list[Path]:
-    """The catalogue and its write-ahead log; SQLite makes the log's index anew when it opens it."""
+    """The catalogue and its write-ahead log; SQLite rebuilds the log's index when it opens it."""
     return [part for part in (file, file.with_name(f"{file.name}-wal")) if part.exists()]
 
 
@@ -159,14 +159,14 @@ def _is_sound(table: sa.Table, row: _Row) -> bool:
 def _rows(connection: sqlite3.Connection, table: sa.Table) -> Iterator[_Row]:
     """The rows of a table by id, skipping pages that cannot be read."""
     names = ", ".join(c.name for c in table.columns)
-    select = f"SELECT rowid AS place, {names} FROM {table.name} NOT INDEXED WHERE rowid"
+    select = f"SELECT rowid AS row_id, {names} FROM {table.name} NOT INDEXED WHERE rowid"
     last = 0
     while True:
         try:
             for row in connection.execute(f"{select} > ? ORDER BY rowid", (last,)):
-                if row["place"] <= last:
+                if row["row_id"] <= last:
                     break  # the tree's own order is damaged
-                last = row["place"]
+                last = row["row_id"]
                 yield dict(row)
             else:
                 return
@@ -176,7 +176,7 @@ def _rows(connection: sqlite3.Connection, table: sa.Table) -> Iterator[_Row]:
         if following is None:
             return
         yield following
-        last = following["place"]
+        last = following["row_id"]
 
 
 def _next_after(connection: sqlite3.Connection, select: str, last: int) -> _Row | None:
@@ -188,9 +188,9 @@ def _next_after(connection: sqlite3.Connection, select: str, last: int) -> _Row 
             if beyond is None:
                 break  # no row lies beyond, and no damage either
         step *= 2
-    for place in range(last + 1, last + 1 + min(step, _NEAR)):
+    for row_id in range(last + 1, last + 1 + min(step, _NEAR)):
         with suppress(sqlite3.DatabaseError):
-            row = connection.execute(f"{select} = ?", (place,)).fetchone()
+            row = connection.execute(f"{select} = ?", (row_id,)).fetchone()
             if row is not None:
                 return dict(row)
     return None if beyond is None else dict(beyond)
@@ -229,7 +229,7 @@ def _common_root(connection: sqlite3.Connection, rows: list[_Row]) -> int:
 
 
 def _raise_revision(connection: sqlite3.Connection) -> None:
-    """Raises the revision above every vector's, so that the index file is built anew."""
+    """Raises the revision above every vector's, so that the index file is rebuilt."""
     noted = connection.execute("SELECT value FROM settings WHERE name = 'revision'").fetchone()
     newest = [
         connection.execute(f"SELECT max(revision) FROM {table.name}").fetchone()[0] or 0

@@ -38,7 +38,7 @@ _COMPARED_AT_ONCE = 4096
 
 Progress = Callable[[int, int], None]
 Claims = dict[int, tuple[int, float]]
-"""Place of a claimed photo -> place of the one that claims it, and their likeness."""
+"""Position of a claimed photo -> position of the one that claims it, and their likeness."""
 
 
 def duplicates(
@@ -70,10 +70,10 @@ def duplicates(
         )
     ids, contents = catalog.best_first(where)
     _, firsts, numbers = np.unique(contents, return_index=True, return_inverse=True)
-    first = firsts[numbers]  # int64[n]: the place of the best photo of the same content
+    first = firsts[numbers]  # int64[n]: the position of the best photo of the same content
     claims: Claims = {
-        int(place): (int(first[place]), 1.0)
-        for place in np.flatnonzero(first != np.arange(len(ids)))
+        int(position): (int(first[position]), 1.0)
+        for position in np.flatnonzero(first != np.arange(len(ids)))
     }
     if threshold < 1:
         near = _Near(catalog, index, encoder, ids, np.sort(firsts), threshold)
@@ -90,16 +90,16 @@ class _Near:
         index: "VectorIndex",
         encoder: str,
         ids: Ids,
-        places: NDArray[np.int64],
+        positions: NDArray[np.int64],
         threshold: float,
     ) -> None:
         self._catalog, self._index, self._encoder = catalog, index, encoder
         self._threshold = threshold
-        places = places[np.isin(ids[places], index.ids())]
-        self._places, self._ids = places, ids[places]
+        positions = positions[np.isin(ids[positions], index.ids())]
+        self._positions, self._ids = positions, ids[positions]
         by_id = np.argsort(self._ids)
         self._sorted, self._by_id = self._ids[by_id], by_id
-        self._claimed = np.zeros(len(places), np.bool_)
+        self._claimed = np.zeros(len(positions), np.bool_)
 
     def claims(self, progress: Progress) -> Claims:
         claims: Claims = {}
@@ -109,7 +109,7 @@ class _Near:
             for better, worse, likeness in self._alike(rows):
                 if not (self._claimed[better] or self._claimed[worse]):
                     self._claimed[worse] = True
-                    claims[int(self._places[worse])] = int(self._places[better]), likeness
+                    claims[int(self._positions[worse])] = int(self._positions[better]), likeness
             progress(min(start + _AT_ONCE, len(self._ids)), len(self._ids))
         return claims
 
@@ -169,7 +169,8 @@ class _Near:
 def _joined(near: Claims, equal: Claims) -> Claims:
     """Adds equal files to the group of the best of them."""
     return near | {
-        place: near.get(first, (first, likeness)) for place, (first, likeness) in equal.items()
+        position: near.get(first, (first, likeness))
+        for position, (first, likeness) in equal.items()
     }
 
 
@@ -178,17 +179,17 @@ def _groups(
 ) -> tuple[Group, ...]:
     """The groups, in the order of their best photos."""
     members: dict[int, list[tuple[int, float]]] = {}
-    for place, (best, likeness) in sorted(claims.items()):
-        members.setdefault(best, []).append((place, likeness))
-    places = [place for best, copies in members.items() for place in (best, *dict(copies))]
-    records = catalog.records([int(ids[place]) for place in places])
+    for position, (best, likeness) in sorted(claims.items()):
+        members.setdefault(best, []).append((position, likeness))
+    positions = [position for best, copies in members.items() for position in (best, *dict(copies))]
+    records = catalog.records([int(ids[position]) for position in positions])
     groups = []
     for best, copies in sorted(members.items()):
         kept = records.get(int(ids[best]))
         superfluous = tuple(
-            Copy(records[int(ids[place])], bool(contents[place] == contents[best]), likeness)
-            for place, likeness in copies
-            if int(ids[place]) in records  # a writer may have removed it meanwhile
+            Copy(records[int(ids[position])], bool(contents[position] == contents[best]), likeness)
+            for position, likeness in copies
+            if int(ids[position]) in records  # a writer may have removed it meanwhile
         )
         if kept is not None and superfluous:
             groups.append(Group(kept, superfluous))

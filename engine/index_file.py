@@ -1,7 +1,7 @@
 """The index file of a library: its vectors, derived from the catalogue and kept in step with it.
 
 The file is named by the catalogue's revision and trusted only while its checksum holds. If it is
-missing, damaged or older than the catalogue, it is built anew or caught up.
+missing, damaged or older than the catalogue, it is rebuilt or brought up to date.
 """
 
 import time
@@ -22,7 +22,7 @@ from pixquery.db.records import Floats, Generation, Ids
 from pixquery.engine.lock import writers_lock
 from pixquery.engine.profile import Profile
 
-if TYPE_CHECKING:  # FAISS is loaded with the first index: an index run that finds nothing has none
+if TYPE_CHECKING:  # FAISS is loaded with the first index; indexing nothing new needs none
     from pixquery.engine.vectors import VectorIndex
 
 
@@ -33,7 +33,7 @@ class IndexFile:
         """Reads nothing yet.
 
         Args:
-            folder: The library's, where the file lies.
+            folder: The library's, which contains the file.
             catalog: The library's, which the file is derived from.
             profile: Whose encoder and alignment the vectors come from.
         """
@@ -114,7 +114,7 @@ class IndexFile:
         if len(self._catalog) and not len(self._catalog.vector_ids(self._profile.encoder)):
             raise ProfileMismatch(
                 f"no photo of the library {self._folder} was encoded with the current version of "
-                f"the profile {self._profile.name}: encode them anew with "
+                f"the profile {self._profile.name}: encode them again with "
                 f"`pixquery index --library {quoted(self._folder)}`"
             )
         with suppress(LibraryLocked, StorageFailed), writers_lock(self._folder):
@@ -131,13 +131,13 @@ class IndexFile:
         own = self._catalog.setting("profile")
         if own and own != self._profile.reference:
             raise ProfileMismatch(
-                f"the library {self._folder} was switched to the profile {own} after it was opened "
-                f"with {self._profile.reference}: open it again"
+                f"the library {self._folder} answers with the profile {own} and was opened with "
+                f"{self._profile.reference}: open it again"
             )
 
     @property
     def _space(self) -> str:
-        """Which vectors a file holds: of which encoder, aligned by what."""
+        """What a file's vectors are from: the digests of encoder and alignment."""
         return f"{self._profile.encoder}-{self._profile.alignment.digest}"
 
     # -- writing --------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class IndexFile:
                     file.unlink()
 
     def _is_intact(self, published: Generation) -> bool:
-        """Whether the file is there, and as it was written for this profile."""
+        """Whether the file is for this profile and matches its checksum."""
         if published.space != self._space:
             return False
         with suppress(OSError):

@@ -147,6 +147,7 @@ class Profile:
         it fails again, and is reported, when it is used.
         """
         # Imported in this thread: two threads that import take turns, and loading would wait.
+        import pixquery.engine.encoders  # noqa: F401
         from pixquery.engine.runtime import openvino
 
         openvino()

@@ -53,9 +53,9 @@ def compiled(
 ) -> "ov.CompiledModel":
     """Compiles a model, or loads it compiled from the cache.
 
-    Each model has a folder of its own in the cache, which appears there complete: OpenVINO writes
-    files in place, and programs that filled a folder at the same time would read each other's
-    incomplete files, and crash.
+    Each model has its own folder in the cache, which appears there complete: OpenVINO writes
+    its files where they are read, and programs that filled a folder at the same time would read
+    each other's incomplete files, and crash.
 
     Args:
         model: The file.
@@ -67,19 +67,19 @@ def compiled(
         RuntimeError: From OpenVINO: the model cannot be used.
     """
     core, subject = openvino().Core(), model if network is None else network
-    place = _place(model, device, options)
+    folder = _folder_of(model, device, options)
     try:
-        if place is not None and place.is_dir():
-            return core.compile_model(subject, device, {**options, "CACHE_DIR": str(place)})
-        if place is not None:
-            return _kept(place, core, subject, device, options)
+        if folder is not None and folder.is_dir():
+            return core.compile_model(subject, device, {**options, "CACHE_DIR": str(folder)})
+        if folder is not None:
+            return _kept(folder, core, subject, device, options)
     except (OSError, RuntimeError):  # the cache is damaged or cannot be written
         with suppress(OSError):
-            _forget(place)
+            _forget(folder)
     return core.compile_model(subject, device, options)
 
 
-def _place(model: Path, device: str, options: Options) -> Path | None:
+def _folder_of(model: Path, device: str, options: Options) -> Path | None:
     """The folder of the compiled model; none if the file cannot be read."""
     try:
         file = model.resolve()
@@ -97,29 +97,29 @@ def _short(*words: str) -> str:
 
 
 def _kept(
-    place: Path, core: "ov.Core", subject: "Path | ov.Model", device: str, options: Options
+    folder: Path, core: "ov.Core", subject: "Path | ov.Model", device: str, options: Options
 ) -> "ov.CompiledModel":
     """Compiles into the cache, and removes what other versions of the model left there."""
     import shutil
     import tempfile
 
-    place.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
         model = core.compile_model(subject, device, {**options, "CACHE_DIR": str(beside)})
         with suppress(OSError):  # another program may have been quicker
-            beside.rename(place)
+            beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    which = place.name.partition("-")[0]
-    for other in place.parent.glob(f"{which}-*"):
-        if other != place:
+    which = folder.name.partition("-")[0]
+    for other in folder.parent.glob(f"{which}-*"):
+        if other != folder:
             shutil.rmtree(other, ignore_errors=True)
     return model
 
 
-def _forget(place: Path | None) -> None:
-    if place is not None and place.is_dir():
+def _forget(folder: Path | None) -> None:
+    if folder is not None and folder.is_dir():
         import shutil
 
-        shutil.rmtree(place)
+        shutil.rmtree(folder)

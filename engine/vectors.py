@@ -114,7 +114,7 @@ class VectorIndex:
 
     @property
     def outgrown(self) -> bool:
-        """Whether another kind of index, or lists trained anew, would serve better by now."""
+        """Whether another kind of index, or newly trained lists, would serve better by now."""
         inner = _inner(self._index)
         if isinstance(inner, faiss.IndexIVF):
             return not _lists(len(self)) / 2 <= inner.nlist <= _lists(len(self)) * 2

@@ -41,12 +41,12 @@ def period(text: str) -> Period:
     return Period(begin, end)
 
 
-def _day(text: str, whole: str) -> tuple[datetime, datetime | None]:
+def _day(text: str, typed: str) -> tuple[datetime, datetime | None]:
     """The first moment of a year, month or day, and the first moment after it."""
-    found = _DAY.fullmatch(text)
-    if found is None:
-        raise _no_period(whole)
-    year, month, day = (int(part) if part else None for part in found.groups())
+    match = _DAY.fullmatch(text)
+    if match is None:
+        raise _no_period(typed)
+    year, month, day = (int(part) if part else None for part in match.groups())
     assert year is not None  # noqa: S101 - the pattern has it
     try:
         begin = datetime(year, month or 1, day or 1)
@@ -56,7 +56,7 @@ def _day(text: str, whole: str) -> tuple[datetime, datetime | None]:
     except OverflowError:
         return begin, None  # nothing comes after the year 9999
     except ValueError:
-        raise _no_period(whole) from None
+        raise _no_period(typed) from None
 
 
 def _no_period(text: str) -> BadQuery:
@@ -103,8 +103,8 @@ def format_name(text: str) -> str:
 
 def weighted(text: str) -> tuple[str, float]:
     """Splits ``snow:0.5`` into its words and its weight, which is 1 by default."""
-    found = _WEIGHTED.fullmatch(text)
-    return (found[1], float(found[2])) if found else (text, 1.0)
+    match = _WEIGHTED.fullmatch(text)
+    return (match[1], float(match[2])) if match else (text, 1.0)
 
 
 def root_among(path: Path, roots: Sequence[RootSummary]) -> Path:

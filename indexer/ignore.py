@@ -1,9 +1,9 @@
-"""Ignore files: which names in a folder, and below it, are to be passed over.
+"""Ignore files: which files and folders to leave out.
 
-Lines mean what they mean to git (https://git-scm.com/docs/gitignore and its wildmatch.c), but that
-``?`` and ``[...]`` stand for a character where git takes a byte. Libraries that judge a whole path
-at once differ from git where a folder and what lies in it are told apart, as by ``*`` and ``!*/``;
-here each name is asked for on the way down, as git does.
+Lines have the meaning they have in git (https://git-scm.com/docs/gitignore and its wildmatch.c),
+except that ``?`` and ``[...]`` match a character where git matches a byte. As in git, every name is
+checked on the way down. Packages that match the whole path at once differ from git if a pattern
+distinguishes a folder from its contents, as ``*`` with ``!*/`` does.
 """
 
 import os
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 IGNORE_FILE = ".pixqueryignore"
-"""Says in gitignore's syntax what to pass over in its folder and below."""
+"""Lists in the syntax of ``.gitignore`` what to leave out in its folder and below."""
 
 _CLASSES = {
     "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "blank": " \\t", "cntrl": "\\x00-\\x1f\\x7f",
@@ -27,7 +27,7 @@ _NEVER = "(?!)"
 class _Line:
     matches: re.Pattern[str]
     below: bool
-    """The pattern is of the path below the file's folder; else of the last name alone."""
+    """The pattern matches the path below the file's folder; otherwise the last name only."""
     ignore: bool
     folders_only: bool
 
@@ -36,12 +36,12 @@ class _Line:
 class Rules:
     """One ignore file, and those of the folders around it.
 
-    The innermost file that says something of a name decides, in it the last such line. What lies in
-    an ignored folder is for the caller not to look at.
+    The last matching line decides, in the innermost file that has one. The caller must not look
+    into an ignored folder.
     """
 
     start: int
-    """Where the path below the file's folder begins."""
+    """Where in a path the part below the file's folder begins."""
     lines: tuple[_Line, ...]
     """The last one first."""
     outer: "Rules | None"
@@ -59,7 +59,7 @@ class Rules:
         return cls(start, tuple(line for line in reversed(lines) if line), outer)
 
     def ignore(self, path: str, *, folder: bool) -> bool:
-        """Whether a file or folder is to be passed over."""
+        """Whether to leave out a file or folder."""
         below = path[self.start :].replace(os.sep, "/")
         name = below.rpartition("/")[2]
         for line in self.lines:
@@ -71,7 +71,7 @@ class Rules:
 
 
 def _line(text: str) -> _Line | None:
-    """What a line means; None when it says nothing."""
+    """The meaning of a line; None if it is empty or a comment."""
     if text.startswith("#"):
         return None
     while text.endswith(" ") and not _is_escaped(text, len(text) - 1):
@@ -87,67 +87,67 @@ def _line(text: str) -> _Line | None:
     return _Line(re.compile(expression, re.DOTALL), below, ignore, folders_only)
 
 
-def _is_escaped(text: str, place: int) -> bool:
-    before = text[:place]
+def _is_escaped(text: str, at: int) -> bool:
+    before = text[:at]
     return (len(before) - len(before.rstrip("\\"))) % 2 == 1
 
 
 def _parts(pattern: str, *, below: bool) -> Iterator[str]:
     """The pattern as a regular expression, piece by piece."""
-    place = 0
-    while place < len(pattern):
-        begin, letter = place, pattern[place]
-        place += 1
+    at = 0
+    while at < len(pattern):
+        begin, letter = at, pattern[at]
+        at += 1
         if letter == "*":
-            while pattern[place : place + 1] == "*":
-                place += 1
+            while pattern[at : at + 1] == "*":
+                at += 1
             alone = pattern[begin - 1 : begin] in ("", "/")  # between slashes, or at an end
-            if not below or place == begin + 1 or not alone:
+            if not below or at == begin + 1 or not alone:
                 yield "[^/]*"
-            elif place == len(pattern):
+            elif at == len(pattern):
                 yield ".*"
-            elif pattern[place] == "/":
+            elif pattern[at] == "/":
                 yield "(?:.*/)?"
-                place += 1
+                at += 1
             else:
                 yield "[^/]*"
         elif letter == "?":
             yield "[^/]"
         elif letter == "[":
-            found = _set(pattern, place)
-            if found is None:
+            closed = _set(pattern, at)
+            if closed is None:
                 yield _NEVER
                 return
-            yield found[0]
-            place = found[1]
+            yield closed[0]
+            at = closed[1]
         elif letter == "\\":
-            yield re.escape(pattern[place]) if place < len(pattern) else _NEVER
-            place += 1
+            yield re.escape(pattern[at]) if at < len(pattern) else _NEVER
+            at += 1
         else:
             yield re.escape(letter)
 
 
-def _set(pattern: str, place: int) -> tuple[str, int] | None:
-    """A set of characters as a regular expression, and where it ends; None when it does not."""
-    negated = pattern[place : place + 1] in ("!", "^")
-    place += negated
-    inner, first = "", place
+def _set(pattern: str, at: int) -> tuple[str, int] | None:
+    """A set of characters as a regular expression, and its end; None if it is not closed."""
+    negated = pattern[at : at + 1] in ("!", "^")
+    at += negated
+    inner, first = "", at
     low = ""
-    """The last single character, from which a range may go on."""
+    """The last single character, with which a range may begin."""
     while True:
-        letter = pattern[place : place + 1]
+        letter = pattern[at : at + 1]
         if not letter:
             return None
-        if letter == "]" and place > first:
+        if letter == "]" and at > first:
             break
-        if letter == "[" and (named := re.compile(r"\[:([^\]]*):\]").match(pattern, place)):
+        if letter == "[" and (named := re.compile(r"\[:([^\]]*):\]").match(pattern, at)):
             if named[1] not in _CLASSES:
                 return None
-            inner, low, place = inner + _CLASSES[named[1]], "", named.end()
+            inner, low, at = inner + _CLASSES[named[1]], "", named.end()
             continue
-        is_range = letter == "-" and low and pattern[place + 1 : place + 2] not in ("", "]")
-        place += bool(is_range)
-        letter, place = _letter(pattern, place)
+        is_range = letter == "-" and low and pattern[at + 1 : at + 2] not in ("", "]")
+        at += bool(is_range)
+        letter, at = _letter(pattern, at)
         if not letter:
             return None
         if is_range:
@@ -156,12 +156,12 @@ def _set(pattern: str, place: int) -> tuple[str, int] | None:
         else:
             inner, low = inner + re.escape(letter), letter
     if not inner:
-        return ("[^/]" if negated else _NEVER), place + 1
-    return f"(?!/)[{'^' if negated else ''}{inner}]", place + 1
+        return ("[^/]" if negated else _NEVER), at + 1
+    return f"(?!/)[{'^' if negated else ''}{inner}]", at + 1
 
 
-def _letter(pattern: str, place: int) -> tuple[str, int]:
-    """The character that stands there, perhaps behind a backslash, and the place after it."""
-    if pattern[place] == "\\":
-        place += 1
-    return pattern[place : place + 1], place + 1
+def _letter(pattern: str, at: int) -> tuple[str, int]:
+    """The next character, without its backslash, and the offset after it."""
+    if pattern[at] == "\\":
+        at += 1
+    return pattern[at : at + 1], at + 1

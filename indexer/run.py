@@ -182,7 +182,7 @@ class Run:
         gone = {file.id for file in plan.changes.gone.values()} & self._gone.keys()
         expected = plan.missing or self._options.prune
         if gone and not expected and not holds_anything(plan.root):
-            reason = "went away while it was indexed"
+            reason = "disappeared while it was indexed"
             self._tally.vanished.append(Vanished(plan.root, len(gone), reason))
             return
         self._catalog.remove(sorted(gone))

@@ -1,6 +1,6 @@
-"""Which files under a root look like photos, and what changed since the last time.
+"""Which files under a root look like photos, and what has changed since the last scan.
 
-Paths are strings in here: a root may hold a hundred thousand files, of which three have changed.
+Paths are strings here: a root may contain a hundred thousand files of which three have changed.
 """
 
 import os
@@ -23,10 +23,10 @@ SUFFIXES = frozenset(
      ".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf",
      ".pef", ".srw", ".x3f", ".mrw"}
 )  # fmt: skip
-"""Names worth opening; what a file really is, its content decides."""
+"""Names worth opening; the content decides what a file really is."""
 
 MANY = 20
-"""So many photos do not all turn into others at once: the disk is another one."""
+"""If this many photos are gone at once and only others are there, the disk is another one."""
 
 _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "lost+found", "recycler",
@@ -36,18 +36,18 @@ _SYSTEM_FOLDERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What lies under a root now."""
+    """The photos under a root now."""
 
     states: Mapping[str, FileState]
     """Each photo's path and state."""
     closed: tuple[Skipped, ...] = ()
-    """Files and folders that could not be looked at; nothing in them counts as gone."""
+    """Files and folders that could not be opened; nothing in them counts as gone."""
     linked: int = 0
-    """Further names of photos that were found already: hard links, and links that were followed."""
+    """Additional names of photos found before: hard links, and symbolic links followed."""
     missing: bool = False
-    """There is no such folder now."""
+    """The root does not exist now."""
     folders: tuple[str, ...] = ()
-    """The folders that were looked into."""
+    """The folders that were opened."""
 
     @property
     def files(self) -> list[Path]:
@@ -60,11 +60,11 @@ class Changes:
     """How a scan differs from the catalogue."""
 
     fresh: list[tuple[Path, FileState, KnownFile | None]] = field(default_factory=list)
-    """New or changed files, with what was known of them."""
+    """New or changed files, and what the catalogue knew of them."""
     unchanged: int = 0
     gone: dict[Path, KnownFile] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
-    """Known to be unusable, and unchanged since."""
+    """Files known to be unusable, and unchanged since."""
 
 
 def _never(_path: Path) -> bool:
@@ -75,8 +75,8 @@ def roots_of(paths: Iterable[Path], held: Callable[[Path], bool] = _never) -> li
     """The folders to scan: absolute, none inside another.
 
     Args:
-        paths: As the user gave them.
-        held: Whether the library holds photos of a folder, which then need not be there.
+        paths: As the user typed them.
+        held: Whether the library has photos of a folder, which then need not exist now.
 
     Raises:
         BadRoot: One does not exist or is not a folder; the message names it.
@@ -86,14 +86,14 @@ def roots_of(paths: Iterable[Path], held: Callable[[Path], bool] = _never) -> li
         if not (is_there(path) or held(path)):
             raise BadRoot(f"the folder {path} does not exist: check its name, then index it again")
         if os.path.isfile(path):  # noqa: PTH113
-            raise BadRoot(f"{path} is a file: index the folder it lies in, {path.parent}")
+            raise BadRoot(f"{path} is a file: index its folder, {path.parent}")
         if not any(root in path.parents for root in roots):
             roots.append(path)
     return roots
 
 
 def is_there(root: Path) -> bool:
-    """Whether a folder can be reached; that of a disk that fails or hangs cannot."""
+    """Whether a path can be reached; on a disk that fails or hangs it cannot."""
     return os.path.isdir(root) or os.path.isfile(root)  # noqa: PTH112, PTH113 - Path's may raise
 
 
@@ -109,15 +109,15 @@ def holds_anything(folder: Path) -> bool:
 def scan(root: Path, exclude: Sequence[str] = (), *, follow_links: bool = False) -> Scan:
     """Walks a root without opening any photo.
 
-    Hidden and system folders, names without a photo's suffix, whatever is no ordinary file, and
-    what an ignore file names are passed over. A photo with several names counts once, under the
-    first: folders come after the files beside them, links after all else, each by name.
+    Left out are hidden and system folders, names without the suffix of a photo, everything but
+    regular files, and whatever an ignore file lists. A photo with several names counts once, under
+    the first: the files of a folder come before its folders, links after everything else, each
+    sorted by name.
 
     Args:
         root: A folder.
-        exclude: Globs; a file or folder is passed over when its name or its path below the root
-            matches one.
-        follow_links: Follow symbolic links, except to a folder that holds the root itself.
+        exclude: Globs; a file or folder is left out if its name or its path below the root matches.
+        follow_links: Follow symbolic links, except to a folder that contains the root itself.
     """
     walk = _Walk(root, exclude, follow_links=follow_links)
     walk.run()
@@ -131,10 +131,11 @@ def scan_roots(
     follow_links: bool = False,
     held: Callable[[Path], bool] = _never,
 ) -> dict[Path, Scan]:
-    """Walks the folders, in one of which a photo must lie unless the library holds some of it.
+    """Walks several folders; see :func:`roots_of` and :func:`scan`.
 
     Raises:
-        BadRoot: A path does not exist or is no folder, or no photo lies under any of them.
+        BadRoot: A path does not exist or is not a folder; or there is no photo under any of them,
+            and the library has no photos of them either.
     """
     scans = {
         root: scan(root, exclude, follow_links=follow_links)
@@ -142,32 +143,32 @@ def scan_roots(
         else Scan({}, missing=True)
         for root in roots_of(paths, held)
     }
-    if any(found.states for found in scans.values()):
+    if any(scanned.states for scanned in scans.values()):
         return scans
-    for found in scans.values():
-        for place in found.closed:
+    for scanned in scans.values():
+        for closed in scanned.closed:
             raise BadRoot(
-                f"no photo was found: {place.path}: {place.reason}: "
+                f"no photo was found: {closed.path}: {closed.reason}: "
                 "fix its permissions, then index again"
             )
     if any(map(held, scans)):
         return scans
     raise BadRoot(
-        f"no photo lies under {', '.join(map(str, scans))} "
-        "(JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF, JPEG XL and camera RAW are looked for): "
-        "name the folder that holds your photos"
+        f"there are no photos under {', '.join(map(str, scans))} "
+        "(JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF, JPEG XL and camera RAW count): "
+        "name the folder that contains your photos"
     )
 
 
 def is_hidden(name: str) -> bool:
-    """Whether files and folders of this name are passed over, unless they are ignore files."""
+    """Whether files and folders of this name are left out."""
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
-def compare(found: Scan, known: Mapping[str, KnownFile]) -> Changes:
-    """Tells what is new, changed, unchanged and gone."""
+def compare(scanned: Scan, known: Mapping[str, KnownFile]) -> Changes:
+    """Finds what is new, changed, unchanged and gone."""
     changes = Changes()
-    for path, state in found.states.items():
+    for path, state in scanned.states.items():
         before = known.get(path)
         if before is None or before.state != state:
             changes.fresh.append((Path(path), state, before))
@@ -175,33 +176,33 @@ def compare(found: Scan, known: Mapping[str, KnownFile]) -> Changes:
             changes.skipped.append(Skipped(Path(path), before.reason))
         else:
             changes.unchanged += 1
-    closed = {place.path for place in found.closed}
-    for name in known.keys() - found.states.keys():
+    closed = {place.path for place in scanned.closed}
+    for name in known.keys() - scanned.states.keys():
         lost = Path(name)
         if closed.isdisjoint((lost, *lost.parents)):
             changes.gone[lost] = known[name]
     return changes
 
 
-def out_of_reach(found: Scan, known: Mapping[str, KnownFile], changes: Changes) -> str:
-    """Why a root's photos look unplugged rather than deleted; empty when they do not.
+def out_of_reach(scanned: Scan, known: Mapping[str, KnownFile], changes: Changes) -> str:
+    """The reason why a root's photos look unplugged rather than deleted; empty if they do not.
 
-    They do when none of them is there, neither at its place nor elsewhere under the root with the
-    same size and time, and either no photo lies there at all or :data:`MANY` are gone at once.
+    They do if none of them is there, neither under its name nor under another with the same size
+    and time, and if either the root contains no photo at all or :data:`MANY` are gone at once.
     """
     gone = sum(file.id > 0 for file in changes.gone.values())
-    if not gone or not known.keys().isdisjoint(found.states):
+    if not gone or not known.keys().isdisjoint(scanned.states):
         return ""
-    if found.missing:
+    if scanned.missing:
         return "is not there (an unplugged disk?)"
-    if not found.states:
-        return "holds no photo now (an unplugged disk?)"
-    moved = not {file.state for file in known.values()}.isdisjoint(found.states.values())
-    return "" if moved or gone < MANY else "holds none of its known photos (another disk?)"
+    if not scanned.states:
+        return "contains no photo now (an unplugged disk?)"
+    moved = not {file.state for file in known.values()}.isdisjoint(scanned.states.values())
+    return "" if moved or gone < MANY else "contains none of its known photos (another disk?)"
 
 
 class _Walk:
-    """One way through a root: what was found, and what is still to be looked into."""
+    """One walk through a root: what was found, and what is still to be opened."""
 
     def __init__(self, root: Path, exclude: Sequence[str], *, follow_links: bool) -> None:
         self.states: dict[str, FileState] = {}
@@ -212,7 +213,7 @@ class _Walk:
         globs = "|".join(translate(os.path.normcase(glob)) for glob in exclude)
         self._exclude = re.compile(globs) if globs else None
         self._follow_links = follow_links
-        self._met: set[tuple[int, int]] = set()
+        self._seen: set[tuple[int, int]] = set()
         self._folders: list[tuple[str, Rules | None]] = [(str(root), None)]
         self._links: deque[tuple[str, Rules | None]] = deque()
         if follow_links:
@@ -239,7 +240,7 @@ class _Walk:
             if entry.name == IGNORE_FILE:
                 try:
                     rules = Rules.read(folder, rules) if entry.is_file() else rules
-                except OSError as error:  # what was not to be looked at is unknown
+                except OSError as error:  # which of its files to leave out is unknown
                     self._close(folder, f"its {IGNORE_FILE} cannot be read ({error.strerror})")
                     return
         self.folders.append(folder)
@@ -263,12 +264,12 @@ class _Walk:
         try:
             status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
-            return  # it went while we looked
+            return  # deleted meanwhile
         except OSError as error:
             self._close(entry.path, f"cannot be read ({error.strerror})")
             return
         if status.st_nlink == 1 and not self._follow_links:
-            # Twice as fast as the type's own name, a hundred thousand times.
+            # Twice as fast as FileState(...), which matters for a hundred thousand files.
             self.states[entry.path] = tuple.__new__(FileState, (status.st_size, status.st_mtime_ns))
         else:
             self._take(entry.path, status)
@@ -288,19 +289,19 @@ class _Walk:
             self._take(path, status)
 
     def _take(self, path: str, status: os.stat_result) -> None:
-        """Takes a photo that may have other names, unless one of them was taken."""
+        """Adds a photo that may have other names, unless one of them was added before."""
         if self._is_known(status):
             self.linked += 1
         else:
             self.states[path] = FileState(status.st_size, status.st_mtime_ns)
 
     def _is_known(self, status: os.stat_result) -> bool:
-        """Whether this file or folder was met before, under whatever name."""
+        """Whether this file or folder was seen before, under any name."""
         identity = status.st_dev, status.st_ino
-        if identity in self._met:
+        if identity in self._seen:
             return True
-        if status.st_ino:  # else the file system does not tell
-            self._met.add(identity)
+        if status.st_ino:  # otherwise the file system has no such numbers
+            self._seen.add(identity)
         return False
 
     def _wants(self, path: str, rules: Rules | None, *, folder: bool = False) -> bool:

@@ -1,6 +1,7 @@
-"""Keeps a library in step with its roots, as long as it is asked to.
+"""Keeps a library up to date with its roots for as long as it runs.
 
-What changed is left to the ordinary indexing pass; here is only told that, and under which root.
+This file only notices that something changed, and under which root. The ordinary run of the indexer
+finds out what.
 """
 
 import os
@@ -19,11 +20,11 @@ from pixquery.indexer.report import IndexReport
 from pixquery.indexer.scan import SUFFIXES, is_hidden, roots_of, scan
 
 QUIET = 500
-"""Milliseconds without a change before a pass begins: a photo is written in many steps."""
+"""Milliseconds without a change before a run begins: a photo is written in many steps."""
 LONGEST = 5_000
-"""Milliseconds that changes are waited for at the most: a card of photos is copied for long."""
+"""Milliseconds after which a run begins even while files change: copying a card takes long."""
 LOOK = 1_000
-"""Milliseconds between looks for roots that came or went."""
+"""Milliseconds between checks for roots that appeared or disappeared."""
 
 _Identity = tuple[int, int]
 
@@ -31,31 +32,31 @@ _Identity = tuple[int, int]
 def keep_in_step(
     library: Library, paths: Sequence[Path], options: Options | None = None
 ) -> Iterator[IndexReport]:
-    """Indexes a root whenever something changed in it; for ever, until Ctrl-C.
+    """Indexes a root whenever something changes in it, until Ctrl-C.
 
-    The first pass, over all roots, comes as soon as they are watched. While another process writes
-    to the library, a pass waits for it.
+    The first run, over all roots, begins as soon as they are watched. While another process writes
+    to the library, a run waits for it.
 
     Args:
-        library: To be kept in step.
-        paths: Folders; none means all roots of the library. One may be away and come back.
+        library: To keep up to date.
+        paths: Folders; none means all roots of the library. One may disappear and come back.
         options: As for :func:`indexer.build.index`.
 
     Yields:
-        What each pass did.
+        The report of each run.
 
     Raises:
-        BadRoot: One does not exist, is no folder, or its name is no text.
+        BadRoot: One does not exist, is not a folder, or its name is not valid Unicode.
         StorageFailed: The system cannot watch so many folders.
-        KeyboardInterrupt: Ctrl-C while nothing was to be done.
+        KeyboardInterrupt: Ctrl-C between runs.
     """
     options = options or Options()
-    given = paths or [root.path for root in library.catalog.roots()]
-    roots = roots_of(given, library.catalog.holds)
+    named = paths or [root.path for root in library.catalog.roots()]
+    roots = roots_of(named, library.catalog.holds)
     for root in roots:
         if not _is_text(root):
             raise BadRoot(
-                f"the folder {root} cannot be watched, as its name is not valid Unicode: "
+                f"the folder {root} cannot be watched because its name is not valid Unicode: "
                 "index it without --watch"
             )
     waiting: set[Path] = set()
@@ -72,26 +73,26 @@ def keep_in_step(
 
 
 def _changed(roots: Sequence[Path], library: Path, options: Options) -> Iterator[set[Path]]:
-    """The roots in which something happened, or that came or went; none when nothing did.
+    """The roots in which something happened, or that appeared or disappeared; none if nothing did.
 
-    Folders are watched before their root is told of, so that nothing slips in between.
+    Folders are watched before their root is yielded, so that no change is missed in between.
     """
     while True:
         unseen = set(roots)
-        standing = _standing(roots)
-        folders = _folders(list(standing), library, options)
+        present = _present(roots)
+        folders = _folders(list(present), library, options)
         if not folders:
             yield unseen
-            while standing == _standing(roots):
+            while present == _present(roots):
                 time.sleep(LOOK / 1000)
                 yield set()
             continue
-        for told in _events(folders):
-            happened = {path for path in told if _matters(path, roots, library)}
-            yield unseen | {root for root in roots if any(_is_in(root, p) for p in happened)}
+        for events in _events(folders):
+            changed = {path for path in events if _matters(path, roots, library)}
+            yield unseen | {root for root in roots if any(_is_in(root, p) for p in changed)}
             unseen = set()
-            if standing != _standing(roots) or any(map(_is_other_folder, happened)):
-                break  # what is to be watched is not the same any more
+            if present != _present(roots) or any(map(_is_other_folder, changed)):
+                break  # the folders to watch have changed
 
 
 def _is_other_folder(path: Path) -> bool:
@@ -101,35 +102,38 @@ def _is_other_folder(path: Path) -> bool:
 def _folders(roots: Sequence[Path], library: Path, options: Options) -> list[Path]:
     """The folders to watch.
 
-    Linux watches one by one. Watching a whole tree there follows links wherever they lead, so it is
-    done for the folders that a scan looks into; elsewhere the system watches trees, and no links.
-    Folders whose names are no text cannot be watched; passes that others cause look into them.
+    Linux watches folders one by one. Watching a whole tree there would follow links wherever they
+    lead, so the folders that a scan opens are watched; other systems watch trees, and no links.
+    A folder whose name is not valid Unicode cannot be watched; the next run includes it.
     """
     if sys.platform != "linux":
         return list(roots)
     scans = (scan(root, options.exclude, follow_links=options.follow_links) for root in roots)
-    folders = [Path(folder) for found in scans for folder in found.folders]
+    folders = [Path(folder) for scanned in scans for folder in scanned.folders]
     return [folder for folder in folders if _is_text(folder) and not _is_in(library, folder)]
 
 
 def _events(folders: Sequence[Path]) -> Iterator[set[Path]]:
-    """Paths at which something happened; none when nothing did for a while.
+    """Paths at which something happened; none if nothing did for a while.
 
-    Polling, for network drives, is switched on by watchfiles' own $WATCHFILES_FORCE_POLLING.
+    $WATCHFILES_FORCE_POLLING makes watchfiles poll, which network drives need.
     """
     try:
-        for happened in watchfiles.watch(
+        for changes in watchfiles.watch(
             *folders,
             recursive=sys.platform != "linux",
-            watch_filter=None,  # what it leaves nothing of is not told of, not even by a time-out
+            watch_filter=None,  # with a filter that drops everything there would be no time-outs
             step=QUIET,
             debounce=LONGEST,
             rust_timeout=LOOK,
             yield_on_timeout=True,
             ignore_permission_denied=True,
         ):
-            yield {Path(name) for _, name in happened}
-    except (FileNotFoundError, RuntimeError):  # a folder went just now; a name that is no text
+            yield {Path(name) for _, name in changes}
+    except (
+        FileNotFoundError,
+        RuntimeError,
+    ):  # a folder was just deleted, or a name is not valid Unicode
         time.sleep(LOOK / 1000)
     except OSError as error:
         raise StorageFailed(
@@ -139,9 +143,9 @@ def _events(folders: Sequence[Path]) -> Iterator[set[Path]]:
 
 
 def _matters(path: Path, roots: Sequence[Path], library: Path) -> bool:
-    """Whether something happened to a photo, an ignore file or a folder, as far as known."""
+    """Whether the path may be a photo, an ignore file or a folder of a root."""
     if _is_in(library, path):
-        return False  # our own writing
+        return False  # the library's own files
     if path.name == IGNORE_FILE:
         return True
     for root in roots:
@@ -158,13 +162,13 @@ def _is_in(folder: Path, path: Path) -> bool:
     return folder == path or folder in path.parents
 
 
-def _standing(roots: Sequence[Path]) -> dict[Path, _Identity]:
-    """The roots that are there, and which disk and folder each is: another one may take a place."""
-    found: dict[Path, _Identity] = {}
+def _present(roots: Sequence[Path]) -> dict[Path, _Identity]:
+    """The roots that exist, and the disk and folder of each: another may appear under its name."""
+    identities: dict[Path, _Identity] = {}
     for root in roots:
         try:
             status = root.stat()
         except OSError:
             continue
-        found[root] = status.st_dev, status.st_ino
-    return found
+        identities[root] = status.st_dev, status.st_ino
+    return identities

@@ -82,6 +82,8 @@ _MODULES = {
 }  # fmt: skip
 """The names that are imported on first use, which keeps `import pixquery` fast."""
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Answer",
     "BadData",

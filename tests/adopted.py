@@ -32,7 +32,7 @@ def noise(count: int, side: int) -> Pixels:
 
 
 def prepared(pixels: Pixels, mean: tuple[float, ...], deviation: tuple[float, ...]) -> Any:
-    """What the networks were trained on: float32[n, 3, h, w]."""
+    """Photos as the networks were trained on them: float32[n, 3, h, w]."""
     scaled = (pixels.astype(np.float64) / 255 - mean) / deviation
     return torch.from_numpy(scaled.transpose(0, 3, 1, 2).astype(np.float32))
 
@@ -42,7 +42,7 @@ def of(place: Path) -> Any:
 
 
 def run(model: Any, **given: Any) -> Floats:
-    """An ONNX model's answer, by a runtime of others."""
+    """An ONNX model's output in ONNX Runtime."""
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     session = runtime.InferenceSession(
@@ -66,7 +66,7 @@ def tokens(folder: Path, texts: list[str], longest: int) -> dict[str, Any]:
 
 
 def ours(network: Any, texts: list[str], fill: int = 0) -> Floats:
-    """As the runtime asks: its own word pieces, a batch filled up with whatever."""
+    """The network's vectors for its own word pieces, in one padded batch."""
     pieces = network.pieces.ids(texts)
     longest = max(map(len, pieces))
     ids = np.array([one + [fill] * (longest - len(one)) for one in pieces], np.int64)
@@ -78,7 +78,7 @@ def unit(rows: Floats) -> Floats:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-def told(read: Callable[[Any], Any], place: Path) -> str:
+def refusal(read: Callable[[Any], Any], place: Path) -> str:
     with pytest.raises(SourceUnusable) as caught:
         read(of(place))
     message = str(caught.value)

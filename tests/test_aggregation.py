@@ -10,23 +10,14 @@ from pixquery.trainer.learning.aggregation import (
     AGGREGATIONS,
     aggregate,
 )
-from pixquery.trainer.learning.captions import Caption
 from pixquery.trainer.learning.judged import judged
 from pixquery.trainer.learning.ratings import (
     ExpertRating,
-    Rating,
 )
 from pixquery.trainer.learning.workers import by_worker
+from tests.rated import CAPTIONS, user
 
 NAN = np.nan
-CAPTIONS = [Caption("a#0", "a", "an a"), Caption("b#0", "b", "a bee"), Caption("c#1", "c", "sea")]
-
-
-def user(*rows: tuple[str, str, float] | tuple[str, str, float, str]) -> list[Rating]:
-    return [
-        Rating(row[0], row[1], row[2], row[3] if len(row) > 3 else "", line)
-        for line, row in enumerate(rows, 2)
-    ]
 
 
 @pytest.mark.parametrize(
@@ -34,8 +25,8 @@ def user(*rows: tuple[str, str, float] | tuple[str, str, float, str]) -> list[Ra
     [
         ([1, 1, 4], 2, 1, 1),
         ([1, 4, 4], 3, 4, 4),
-        ([1, 2, 4], 7 / 3, 2, 2),  # each once: the one next to the median
-        ([1, 4, NAN], 2.5, 2.5, 1),  # both as near to it: the lower
+        ([1, 2, 4], 7 / 3, 2, 2),  # all once: the one nearest to the median
+        ([1, 4, NAN], 2.5, 2.5, 1),  # equally near: the lower one
         ([4, 4, 1, 1], 2.5, 2.5, 1),
         ([4, 4, 3, 1, 1], 2.6, 3, 4),  # 4 is nearer to 3 than 1 is
         ([4, 4, 2, 1, 1], 2.4, 2, 1),
@@ -60,7 +51,7 @@ def test_the_classic_targets_are_the_mean_of_the_grades() -> None:
     assert aggregate(pairs.grades, "mean") == pytest.approx([4 / 9, 1, 1 / 9])
 
 
-def test_unknown_aggregations_are_told() -> None:
+def test_unknown_aggregations_are_refused() -> None:
     with pytest.raises(BadData, match="no aggregation mode: take mean, median, majority, dawid-sk"):
         aggregate(np.ones((2, 3)), "mode")
     with pytest.raises(BadData, match="needs to know who gave which grade"):

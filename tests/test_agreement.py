@@ -75,7 +75,7 @@ def test_agreement_that_is_not_defined() -> None:
     assert intraclass(np.array([[0.0, 1], [1, 0]])) is None  # pairs do not differ
 
 
-def test_the_noise_floor_is_what_a_perfect_predictor_is_left_with() -> None:
+def test_the_noise_floor_is_the_error_of_a_perfect_predictor() -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(20_000)
     grades = truth[:, None] + rng.normal(0, 0.3, size=(20_000, 3))

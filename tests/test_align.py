@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def two_views(count: int, seed: int) -> tuple[Floats, Floats]:
-    """The same things as photos and as texts see them: two linear pictures of hidden causes."""
+    """The same things as photos and as texts: two linear views of hidden causes."""
     rng = np.random.default_rng(seed)
     hidden = rng.normal(size=(count, 6))
     mixing = np.random.default_rng(7)
@@ -49,7 +49,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Alignment:
     return Alignment(file)
 
 
-def test_what_belongs_together_lies_together(fitted: Alignment) -> None:
+def test_matching_photos_and_texts_are_nearest(fitted: Alignment) -> None:
     photos, texts = two_views(100, seed=5)  # never seen in training
     cosines = fitted.texts(texts) @ fitted.images(photos).T
     assert fitted.dimension == 12
@@ -57,7 +57,7 @@ def test_what_belongs_together_lies_together(fitted: Alignment) -> None:
 
 
 def turned(vectors: Floats, angle: float) -> Floats:
-    """Turned by an angle in the planes of the first two dimensions, the next two, and so on."""
+    """Vectors rotated by an angle in the planes of dimensions 1 and 2, 3 and 4, and so on."""
     cos, sin = np.cos(angle), np.sin(angle)
     pairs = vectors.reshape(len(vectors), -1, 2)
     both = np.stack([cos * pairs[..., 0] - sin * pairs[..., 1],
@@ -65,7 +65,7 @@ def turned(vectors: Floats, angle: float) -> Floats:
     return np.asarray(both.reshape(vectors.shape), np.float32)
 
 
-def test_a_shared_space_is_where_adapting_begins(tmp_path: Path) -> None:
+def test_adapting_starts_from_the_shared_space(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     hidden = unit(rng.normal(size=(400, 16)).astype(np.float32))
     noise = 0.15 * rng.normal(size=hidden.shape).astype(np.float32)
@@ -79,7 +79,7 @@ def test_a_shared_space_is_where_adapting_begins(tmp_path: Path) -> None:
     learned = adapt(own, 20, data, replace(recipe, epochs=700))
 
     def first(maps: dict[str, Floats]) -> float:
-        """Share of unseen texts whose own photo is the nearest."""
+        """The share of unseen texts whose own photo is nearest."""
         file = tmp_path / "alignment.safetensors"
         file.write_bytes(save(maps))
         held = Alignment(file)

@@ -1,4 +1,4 @@
-"""What is no usable model, and says so."""
+"""Models that cannot be used are refused with a reason."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from pixquery.trainer.adopting.image_network import image_network
 from pixquery.trainer.adopting.joint_networks import joint_networks
 from pixquery.trainer.adopting.text_network import text_network
 from tests import checkpoints
-from tests.adopted import change, of, told
+from tests.adopted import change, of, refusal
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -23,16 +23,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_sides_that_are_mixed_up(folder: Path, tmp_path: Path) -> None:
+def test_image_and_text_models_that_are_mixed_up(folder: Path, tmp_path: Path) -> None:
     text, both = tmp_path / "text", tmp_path / "both"
     checkpoints.resnet(folder)
     checkpoints.distilbert(text)
     checkpoints.clip(both)
-    assert "sees no photos" in told(image_network, text)
-    assert "reads no texts" in told(text_network, folder)
-    assert "--joint" in told(image_network, both)
-    assert "--joint" in told(text_network, both)
-    assert "has one side" in told(joint_networks, folder)
+    assert "sees no photos" in refusal(image_network, text)
+    assert "reads no texts" in refusal(text_network, folder)
+    assert "--joint" in refusal(image_network, both)
+    assert "--joint" in refusal(text_network, both)
+    assert "has one side" in refusal(joint_networks, folder)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_files_of_a_vision_model_that_are_wrong(
 ) -> None:
     checkpoints.resnet(folder)
     (folder / name).write_text(content)
-    assert words in told(image_network, folder)
+    assert words in refusal(image_network, folder)
 
 
 def test_weights_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
@@ -68,27 +68,27 @@ def test_weights_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
     weights = folder / "model.safetensors"
     state = load_file(weights)
     change(folder / "config.json", embedding_size=16)
-    assert "(8, 3, 7, 7)" in (message := told(image_network, folder))
+    assert "(8, 3, 7, 7)" in (message := refusal(image_network, folder))
     assert "(16, 3, 7, 7)" in message
     change(folder / "config.json", embedding_size=8)
     some = "resnet.embedder.embedder.convolution.weight"
     save_file({name: tensor for name, tensor in state.items() if name != some}, weights)
-    assert f"such as {some}" in told(image_network, folder)
+    assert f"such as {some}" in refusal(image_network, folder)
     whole = shutil.copy(weights, tmp_path / "whole")
     weights.write_bytes(Path(whole).read_bytes()[:-100])
-    assert "damaged" in told(image_network, folder)
+    assert "damaged" in refusal(image_network, folder)
 
 
-def test_models_that_write_are_refused(folder: Path) -> None:
+def test_models_that_generate_texts_are_refused(folder: Path) -> None:
     from transformers import T5Config, T5Model
 
     small = T5Config(vocab_size=20, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
     T5Model(small).save_pretrained(folder)
-    assert "writes texts" in told(text_network, folder)
+    assert "writes texts" in refusal(text_network, folder)
 
 
 def test_code_of_a_model_is_never_run(folder: Path, tmp_path: Path) -> None:
-    """What a configuration says of code beside it counts for nothing."""
+    """A configuration's reference to code beside it is ignored."""
     checkpoints.distilbert(folder)
     trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\nclass M: ...\n"
     (folder / "modeling_trap.py").write_text(trap)

@@ -85,7 +85,7 @@ def test_the_tools_are_described(place: Path, tmp_path: Path) -> None:
         return client.instructions, (await client.list_tools()).tools
 
     instructions, tools = talk(place, do, tmp_path / "errors")
-    assert "as a caption would" in instructions
+    assert "plain English" in instructions
     assert [tool.name for tool in tools] == ["search_photos", "photo_details", "library_info"]
     for tool in tools:
         assert len(tool.description) > 100

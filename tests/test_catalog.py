@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -243,7 +244,7 @@ def test_vectors_of_another_encoder_mean_nothing(catalog: Catalog) -> None:
 def test_unsound_names_vectors_of_another_length(catalog: Catalog) -> None:
     root = catalog.add_root(Path("/r"))
     good, bad = catalog.put(root, [photo("/r/a"), photo("/r/b")], raw(1, 2), ENCODER)
-    with sqlite3.connect(catalog.file) as other:
+    with closing(sqlite3.connect(catalog.file)) as other, other:
         other.execute("UPDATE vectors SET raw = x'0000' WHERE image_id = ?", (bad,))
     other.close()
     assert catalog.unsound(3, ENCODER) == [bad]
@@ -332,7 +333,7 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:
 def test_a_catalogue_without_its_tables_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     Catalog(file).close()
-    with sqlite3.connect(file) as other:
+    with closing(sqlite3.connect(file)) as other, other:
         other.execute("DROP TABLE images")
     other.close()
     catalog = Catalog(file)
@@ -375,7 +376,7 @@ def test_a_skipped_file_with_an_altered_row_is_tried_again(tmp_path: Path) -> No
     files = [(Skipped(Path(f"/r/{name}"), "broken"), FileState(1, 2)) for name in "ab"]
     catalog.skip(root, files)
     catalog.close()
-    with sqlite3.connect(file) as raw_file:
+    with closing(sqlite3.connect(file)) as raw_file, raw_file:
         raw_file.execute("UPDATE skipped SET reason = 'braken' WHERE path = CAST('/r/a' AS BLOB)")
     raw_file.close()
     catalog = Catalog(file)

@@ -411,7 +411,7 @@ def test_errors_exit_with_1_and_one_sentence(
         (("info", "--library", missing), "there is no library"),
         (("verify", "--library", missing), "there is no library"),
         (("index", missing, *in_place), "does not exist"),
-        (("index", tmp_path / "empty", *in_place), "no photo lies under"),
+        (("index", tmp_path / "empty", *in_place), "there are no photos under"),
         (("index", squares, *in_place, "--profile", tints), "was made with the profile"),
         (("index", squares, *in_place, "--profile", "unheard"), "there is no profile 'unheard'"),
         (("evaluate", missing, *in_place), "cannot be read"),
@@ -479,6 +479,19 @@ def test_damaged_photos_print_no_warnings(
     run = spawn("index", squares, "--library", tmp_path / "l", "--profile", colours)
     assert run.returncode == 0
     assert all(line.startswith("skipped ") for line in run.stderr.splitlines()), run.stderr
+
+
+def test_names_that_the_output_cannot_encode_are_escaped(
+    tmp_path: Path, colours: Path, spawn: Spawn
+) -> None:
+    """Pipes on Windows may only accept the characters of one code page."""
+    photo = square(tmp_path / "photos" / "\u8d64.png", "red")
+    library = tmp_path / "library"
+    index = ("index", photo.parent, "--library", library, "--profile", colours)
+    assert spawn(*index, PYTHONIOENCODING="cp1252").returncode == 0
+    done = spawn("query", "red", "--library", library, PYTHONIOENCODING="cp1252")
+    assert done.returncode == 0, done.stderr
+    assert "\\u8d64.png" in done.stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="broken pipes differ on other systems")

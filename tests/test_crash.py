@@ -140,7 +140,7 @@ def test_what_is_published_is_on_the_disk_before_it_is_named(
         words=index_words(workplace, photos),
         fault=fault(workplace, 0, 0, journal=str(journal)),
     )
-    assert done.status == 0, done.said
+    assert done.status == 0, done.output
     calls = [line.split(" ", 1) for line in journal.read_text().splitlines()]
     names = [(call, Path(path).name) for call, path in calls]
     (renamed,) = [place for place, (call, _) in enumerate(names) if call == "rename"]
@@ -204,11 +204,11 @@ def test_a_library_that_may_only_be_read_answers(
             (folder / "child.log").chmod(0o666)
             words = ["query", "red", "--json", "--library", str(workplace.library)]
             told = children.run("command", words=words, user=NOBODY)
-            assert told.status == 0, told.said
-            assert next(iter(before["red"])) in told.said
+            assert told.status == 0, told.output
+            assert next(iter(before["red"])) in told.output
             refused = children.run("command", words=index_words(workplace, photos), user=NOBODY)
             assert refused.status == 1
-            assert refusal(refused.said) == []
+            assert refusal(refused.output) == []
         assert workplace.answers() == before
 
 
@@ -219,7 +219,7 @@ def test_a_query_needs_no_room_on_the_disk(
     full = fault(workplace, 1, errno.ENOSPC, lasting=True)
     assert not (workplace.library / f"{CATALOGUE}-wal").exists()
     told = children.run("command", words=words, fault=full)
-    assert told.status == 0, told.said
+    assert told.status == 0, told.output
 
 
 def test_a_catalogue_that_was_only_just_begun_is_a_new_one(

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 
 from pixquery.db.errors import BadData
-from pixquery.trainer.learning.captions import Caption
 from pixquery.trainer.learning.crowd import CROWD_PRECISION, NO_YES_WEIGHT, CrowdMap, fused
 from pixquery.trainer.learning.judged import Judged, judged
 from pixquery.trainer.learning.ratings import (
     ExpertRating,
 )
+from tests.rated import CAPTIONS
 
 NAN = np.nan
-CAPTIONS = [Caption("a#0", "a", "an a"), Caption("b#0", "b", "a bee"), Caption("c#1", "c", "sea")]
 
 
-def test_the_map_pools_what_does_not_rise() -> None:
+def test_the_map_pools_values_that_do_not_rise() -> None:
     found = CrowdMap.fit(
         np.array([1, 0, 1 / 3, 2 / 3]), np.array([3, 3, 3, 1]), np.array([0.9, 0.1, 0.5, 0.3])
     )
@@ -49,7 +48,7 @@ def test_experts_and_crowd_are_fused_by_precision() -> None:
     assert weights[12:] == pytest.approx([1, 0.2, 0.2 * NO_YES_WEIGHT, 0.2, 1.2])
 
 
-def test_the_map_knows_nothing_of_held_out_pairs() -> None:
+def test_the_map_does_not_see_held_out_pairs() -> None:
     training = np.array([True] * 13 + [False] * 40)
     honest = made_up([*TAUGHT, (NAN, 0.0, 3)] + [(0.1, 0.0, 3)] * 40)
     strange = made_up([*TAUGHT, (NAN, 0.0, 3)] + [(0.8, 0.0, 3)] * 40)
@@ -58,7 +57,7 @@ def test_the_map_knows_nothing_of_held_out_pairs() -> None:
     assert everywhere[12] > 0.6
 
 
-def test_too_little_overlap_is_told() -> None:
+def test_too_little_overlap_is_reported() -> None:
     rows = [*TAUGHT, (NAN, 1.0, 3)]
     with pytest.raises(BadData, match="only 9 training pairs were judged by both, and 10"):
         fused(made_up(rows), np.array([False] * 3 + [True] * 10))

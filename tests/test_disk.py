@@ -1,4 +1,4 @@
-"""Models on the disk: folders, lone files, and what is neither."""
+"""Models on the disk: folders, lone files, and other things, which are refused."""
 
 import os
 import tempfile
@@ -18,37 +18,37 @@ def folder(tmp_path: Path) -> Path:
     return lay(tmp_path / "model", {"config.json": b"{}", "model.safetensors": b"abc"})
 
 
-def test_a_folder_is_told_with_its_licence_and_checksums(folder: Path) -> None:
+def test_a_folder_has_a_licence_and_checksums(folder: Path) -> None:
     lay(folder, {"README.md": CARD.encode(), "1_Pooling/config.json": b"", "photo.jpg": b"",
                  "run.py": b"", "pytorch_model.bin": b"older"})  # fmt: skip
-    found = find(str(folder))
-    assert (found.named, found.folder, found.weights) == (
+    source = find(str(folder))
+    assert (source.named, source.folder, source.weights) == (
         str(folder),
         folder,
         folder / "model.safetensors",
     )
-    assert (found.revision, found.licence) == ("", "apache-2.0")
-    assert set(found.checksums) == {
+    assert (source.revision, source.licence) == ("", "apache-2.0")
+    assert set(source.checksums) == {
         "README.md",
         "config.json",
         "model.safetensors",
         "1_Pooling/config.json",
     }
-    assert found.checksums["model.safetensors"] == ABC
+    assert source.checksums["model.safetensors"] == ABC
 
 
 def test_a_lone_file_is_a_model_too(tmp_path: Path) -> None:
     file = tmp_path / "resnet18-f37072fd.pth"
     file.write_bytes(b"abc")
-    (tmp_path / "README.md").write_text(CARD)  # of what else lies among the downloads
+    (tmp_path / "README.md").write_text(CARD)  # of another download in the same folder
     assert find(str(file)) == Source(str(file), tmp_path, file, "", "unknown", {file.name: ABC})
 
 
-def test_a_lone_file_beside_its_config_is_used_with_it(folder: Path) -> None:
+def test_a_lone_file_uses_the_config_beside_it(folder: Path) -> None:
     lay(folder, {"ema.safetensors": b"abc", "README.md": CARD.encode()})
-    found = find(str(folder / "ema.safetensors"))
-    assert (found.weights, found.licence) == (folder / "ema.safetensors", "apache-2.0")
-    assert set(found.checksums) == {"ema.safetensors", "config.json", "README.md"}
+    source = find(str(folder / "ema.safetensors"))
+    assert (source.weights, source.licence) == (folder / "ema.safetensors", "apache-2.0")
+    assert set(source.checksums) == {"ema.safetensors", "config.json", "README.md"}
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "checkpoint.pth", "weights.safetensors"])
@@ -93,7 +93,7 @@ def test_folders_that_are_no_models_are_refused(
 
 
 @pytest.mark.parametrize("closed", ["", "model.safetensors", "config.json"])
-def test_what_may_not_be_read_is_refused(closed: str) -> None:
+def test_unreadable_files_are_refused(closed: str) -> None:
     if os.name != "posix":
         pytest.skip("permissions are a thing of POSIX")
     user = os.geteuid()
@@ -102,7 +102,7 @@ def test_what_may_not_be_read_is_refused(closed: str) -> None:
         place = lay(Path(name) / "model", {"config.json": b"{}", "model.safetensors": b"abc"})
         (place / closed).chmod(0)
         try:
-            if user == 0:  # permissions bind everybody else
+            if user == 0:  # permissions do not apply to root
                 os.seteuid(65534)
             assert f"{place / closed} cannot be read: Perm" in refused(place, SourceUnusable)
         finally:

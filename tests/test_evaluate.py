@@ -60,7 +60,7 @@ def test_ranks_by_hand(library: Library, squares: Path) -> None:
     queries = [
         TestQuery("1", "red", image_of(squares, "red")),  # rank 1
         TestQuery("2", "red", image_of(squares, "cyan")),  # the opposite: rank 8
-        TestQuery("3", "red", "nowhere.jpg"),  # not held: counts as not found
+        TestQuery("3", "red", "nowhere.jpg"),  # not in the library: counts as not found
         TestQuery("4", "green", image_of(squares, "green")),  # rank 1
     ]
     result, (first, _) = evaluate(library, queries, 200)
@@ -113,7 +113,7 @@ def test_copies_of_a_photo_are_one_photo(library: Library, squares: Path) -> Non
 def test_an_empty_library_finds_nothing(new_library: NewLibrary) -> None:
     result, _ = evaluate(new_library(), [TestQuery("1", "red", "a.jpg")], 200)
     assert result.first_stage["recall@10"] == 0
-    assert result.first_stage["median_rank"] == 1  # one more than the library holds
+    assert result.first_stage["median_rank"] == 1  # one more than the library has
 
 
 def test_progress_ends_at_the_total(library: Library) -> None:
@@ -138,11 +138,8 @@ def test_ranks_are_written(tmp_path: Path) -> None:
         ]
 
 
-# -- graded judgements ------------------------------------------------------------------------
-
-
 def asked(*ids: str) -> list[TestQuery]:
-    """Queries for red squares; their one relevant photo matters not."""
+    """Queries for red squares; their one relevant photo does not matter."""
     return [TestQuery(id_, "red", "nowhere.jpg") for id_ in ids]
 
 
@@ -172,8 +169,8 @@ def test_graded_measures_of_squares(library: Library, squares: Path) -> None:
     assert (graded.judgements, graded.left_out, graded.unknown, graded.unmatched) == (3, (), (), ())
 
 
-def test_the_stages_are_told_apart(squares: Path, tmp_path: Path) -> None:
-    """A regressor that likes best what is least similar."""
+def test_the_stages_are_distinct(squares: Path, tmp_path: Path) -> None:
+    """A regressor that prefers the least similar photos."""
     folder = write_profile(tmp_path / "contrary", "contrary", relevance=True)
     tensors = load_file(folder / "relevance.safetensors")
     save_file({**tensors, "weights": -tensors["weights"]}, folder / "relevance.safetensors")
@@ -196,7 +193,7 @@ def test_only_queries_with_a_relevant_photo_count(library: Library, squares: Pat
     assert [query.id for query in graded.queries] == ["1"]
     assert (graded.left_out, graded.unknown) == (("2", "3"), ("elsewhere",))
     assert graded.judgements == 1
-    assert (result.queries, len(ranks[0])) == (3, 3)  # the other measures know all
+    assert (result.queries, len(ranks[0])) == (3, 3)  # the other measures count all
 
 
 def test_an_unanswered_query_counts_zero(library: Library, squares: Path) -> None:
@@ -213,7 +210,9 @@ def test_an_empty_library_has_measures_too(new_library: NewLibrary) -> None:
     assert graded.unjudged.tolist() == [[0], [0]]
 
 
-def test_photos_not_held_stay_in_the_ideal(library: Library, squares: Path) -> None:
+def test_photos_missing_from_the_library_count_in_the_ideal(
+    library: Library, squares: Path
+) -> None:
     judgements = [*judged(squares, "1", red=1), Judgement("1", "lost.jpg", 1.0)]
     _, _, graded = evaluate_graded(library, asked("1"), judgements, 200)
     assert graded.means(0)["nDCG@10"] == pytest.approx(1 / (1 + 1 / math.log2(3)))
@@ -231,9 +230,7 @@ def test_a_copy_gains_nothing_more(library: Library, squares: Path) -> None:
     assert graded.unjudged[0].tolist() == [7]  # the copy was judged, under the same name
 
 
-def test_a_query_may_stand_there_once_for_each_of_its_photos(
-    library: Library, squares: Path
-) -> None:
+def test_a_query_may_have_several_photos(library: Library, squares: Path) -> None:
     queries = [TestQuery("1", "red", image_of(squares, c)) for c in ("red", "cyan")]
     result, _, graded = evaluate_graded(library, queries, judged(squares, "1", red=1), 200)
     assert (result.queries, len(graded.queries)) == (2, 1)
@@ -293,7 +290,7 @@ def test_the_command_with_judgements(
     told = invoke(*words, "--json", "--report", tmp_path / "report")
     assert told.exit_code == 0, told.output
     found = parsed(told)
-    assert found["reranked"]["recall@1"] == 1  # what stands there without judgements stands there
+    assert found["reranked"]["recall@1"] == 1  # the same as without judgements
     measures = found["measures"]
     assert measures["first_stage"]["nDCG@10"] == pytest.approx(
         (2 + 1 / math.log2(9)) / (2 + 1 / math.log2(3) + 1 / 2), abs=1e-4
@@ -342,9 +339,6 @@ def test_unusable_judgements_are_one_sentence(
     assert run.stdout == ""
 
 
-# -- given pairs ------------------------------------------------------------------------------
-
-
 def load(file: Path) -> Pixels:
     return decode(file.read_bytes(), 8).pixels
 
@@ -383,9 +377,6 @@ def test_an_unusable_photo_stops_scoring(models: Profile, tmp_path: Path) -> Non
         score([Pair(tmp_path / "a.png", "red")], models, load)
 
 
-# -- a thousand photos ------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def thousand(flickr: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped profile's library of the validation photos."""
@@ -420,7 +411,7 @@ def ranks_by_brute_force(library: Library, queries: list[TestQuery]) -> tuple[Ra
 
 def test_the_shipped_profile_finds_everyday_photos(thousand: Path, flickr: Path) -> None:
     # Every photo once, by its third caption: all five take a minute. A sample of a thousand
-    # queries has a standard error of 0.014, for which the least values make allowance.
+    # queries has a standard error of 0.014, for which the thresholds allow.
     queries = read_queries(flickr / "test_queries.csv")[2::5]
     assert len({query.image for query in queries}) == 1_000
     with Library.open(thousand) as library:

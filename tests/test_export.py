@@ -56,7 +56,7 @@ def pixels(profile: Profile) -> Pixels:
 
 @pytest.fixture(scope="module")
 def true_images(pixels: Pixels) -> Floats:
-    """What PyTorch makes of the photos, at full precision."""
+    """PyTorch's vectors of the photos, at full precision."""
     model = export.ImageModel()
     with torch.no_grad():
         return np.asarray(model(torch.from_numpy(pixels)).numpy())
@@ -75,12 +75,12 @@ def test_image_models(
     encoder = OpenVinoImageEncoder(file, size=profile.size, dimension=profile.dimension)
     found = encoder.encode(pixels)
     if precision == "float" and has_bfloat16():
-        least = 0.99  # such a processor computes with eight bits of precision
+        least = 0.99  # such a processor has eight bits of precision
     assert cosines(found, true_images).min() >= least
     assert np.linalg.norm(found, axis=1) == pytest.approx(
         np.linalg.norm(true_images, axis=1), rel=0.1
     )
-    # Told apart as well as by PyTorch: each photo is nearest to itself.
+    # As distinct as in PyTorch: each photo is nearest to itself.
     centre = true_images.mean(0)
     alike = (found - centre) @ (true_images - centre).T
     assert alike.argmax(1).tolist() == list(range(len(PHOTOS)))
@@ -133,7 +133,7 @@ def test_halved_models_compute_the_same(profile: Profile) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     before = model.SerializeToString()
     half = export.halved(model)
-    assert model.SerializeToString() == before  # the given one is left alone
+    assert model.SerializeToString() == before  # the original is unchanged
     assert len(half.SerializeToString()) < 0.6 * len(before)
     x = rng.normal(size=(5, 64)).astype(np.float32)
 
@@ -176,9 +176,6 @@ def test_a_manifest_holds_what_lies_beside_it(colours: Path, tmp_path: Path) -> 
     export.write_manifest(copy, manifest)
     assert json.loads((copy / MANIFEST).read_text())["files"] == wanted
     load_profile(str(copy)).check()
-
-
-# -- the shipped files ------------------------------------------------------------------------
 
 
 def test_the_shipped_files_are_those_of_the_manifest(profile: Profile) -> None:

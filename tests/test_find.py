@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     return lay(tmp_path / "model", {"config.json": b"{}", "model.safetensors": b"abc"})
 
 
-def test_what_lies_on_the_disk_wins_over_the_hub(
+def test_a_path_on_the_disk_wins_over_the_hub(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.publish(RESNET, resnet())

@@ -3,52 +3,17 @@
 import numpy as np
 import pytest
 
-from pixquery.db.records import Floats
 from pixquery.trainer.learning import findings
-from pixquery.trainer.learning.contenders import BY_PHOTO, EXPERTS, TWO_WAY, Contender
+from pixquery.trainer.learning.contenders import BY_PHOTO, TWO_WAY
 from pixquery.trainer.learning.findings import leak_check, measured, reliability
 from pixquery.trainer.learning.judged import Judged
-from pixquery.trainer.learning.regressors import Predict, Values
 from pixquery.trainer.learning.study import cross_calibrated, hold_out
-
-PHOTOS = 60
+from tests.rated import contender, knowing, rated_pairs
 
 
 @pytest.fixture(scope="module")
 def pairs() -> Judged:
-    """Every photo with its own text and five others; the first column below is the truth."""
-    rng = np.random.default_rng(0)
-    images, texts, truth = [], [], []
-    for photo in range(PHOTOS):
-        for text in (photo, *rng.choice(PHOTOS, 5, replace=False)):
-            images.append(f"{photo}.jpg")
-            texts.append(f"{text}.jpg")
-            truth.append(1.0 if text == photo else rng.choice([0.0, 1 / 3, 2 / 3]))
-    own = np.array([image == text for image, text in zip(images, texts, strict=True)])
-    return Judged(
-        images=tuple(images),
-        texts=tuple(f"the text of {text}" for text in texts),
-        sources=tuple(texts),
-        grades=np.repeat(np.array(truth)[:, None], 3, 1),
-        share=np.full(len(images), np.nan),
-        votes=np.zeros(len(images), np.int64),
-        own=own,
-    )
-
-
-def knowing(pairs: Judged, noise: float) -> dict[str, Floats]:
-    truth = pairs.grades[:, 0]
-    rng = np.random.default_rng(1)
-    column = truth + noise * rng.normal(size=len(truth))
-    return {"known": np.asarray(column[:, None], np.float32)}
-
-
-def as_it_is(features: Floats, targets: Values, weights: Values) -> Predict:
-    return lambda unseen: np.asarray(unseen[:, 0], np.float64)
-
-
-def contender(name: str = "as it is", *, deployable: bool = True) -> Contender:
-    return Contender(name, "known", EXPERTS, as_it_is, deployable=deployable)
+    return rated_pairs()
 
 
 def test_a_split_by_photo_leaks_and_the_two_way_split_does_not(pairs: Judged) -> None:
@@ -58,7 +23,7 @@ def test_a_split_by_photo_leaks_and_the_two_way_split_does_not(pairs: Judged) ->
     assert (two_way["folds"], by_photo["folds"]) == (25, 5)
 
 
-def test_who_knows_the_truth_makes_no_error(pairs: Judged) -> None:
+def test_a_predictor_that_knows_the_truth_makes_no_error(pairs: Judged) -> None:
     found = hold_out(contender(), pairs, knowing(pairs, 0.0), TWO_WAY)
     row = measured(found, pairs, draws=20)
     assert (row["rmse"], row["mae"], row["spearman"]) == (0, 0, 1)
@@ -67,7 +32,7 @@ def test_who_knows_the_truth_makes_no_error(pairs: Judged) -> None:
     assert all(level["rmse"] == 0 for level in findings.errors(found, pairs))
 
 
-def test_the_worst_pairs_are_the_furthest_off(pairs: Judged) -> None:
+def test_the_worst_pairs_have_the_largest_errors(pairs: Judged) -> None:
     features = knowing(pairs, 0.0)
     row = int(np.flatnonzero(~pairs.own)[3])
     features["known"][row] = 1 - features["known"][row]
@@ -78,9 +43,9 @@ def test_the_worst_pairs_are_the_furthest_off(pairs: Judged) -> None:
     assert abs(worst["judged"] - worst["predicted"]) == pytest.approx(off, abs=0.01)
 
 
-def test_calibration_across_halves_mends_what_is_off(pairs: Judged) -> None:
+def test_calibration_across_halves_corrects_a_shift(pairs: Judged) -> None:
     features = knowing(pairs, 0.0)
-    features["known"] = features["known"] ** 2 * 0.5  # in order, and far too low
+    features["known"] = features["known"] ** 2 * 0.5  # in the right order, but far too low
     found = hold_out(contender(), pairs, features, TWO_WAY)
     mended = cross_calibrated(found, pairs)
     before, after = (measured(one, pairs, draws=2)["rmse"] for one in (found, mended))

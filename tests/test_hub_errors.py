@@ -1,6 +1,5 @@
 """What a user can do when the hub refuses, fails or cannot be reached."""
 
-import resource
 from pathlib import Path
 
 import pytest
@@ -35,53 +34,54 @@ from tests.published import RESNET, refused, resnet, silence
     ],
 )
 def test_refusals_say_what_to_do(hub: Hub, answer: Answer, said: tuple[str, ...]) -> None:
-    hub.fault = lambda asked: answer
+    hub.fault = lambda request: answer
     sentence = refused(RESNET, DownloadFailed).replace(hub.address(), "URL")
     for part in said:
         assert part in sentence
 
 
 @pytest.mark.parametrize("answer", [hubs.error(401, "GatedRepo"), hubs.error(403)])
-def test_gated_files_are_told_too(hub: Hub, answer: Answer) -> None:
-    """The real hub shows everybody what a gated model holds."""
+def test_gated_files_are_explained_too(hub: Hub, answer: Answer) -> None:
+    """The real hub shows the list of a gated model's files to everybody."""
     hub.publish(RESNET, resnet())
-    hub.fault = lambda asked: answer if asked.file else None
+    hub.fault = lambda request: answer if request.file else None
     assert "accept them at" in refused(RESNET, DownloadFailed)
 
 
-def test_a_missing_model_is_told(hub: Hub) -> None:
+def test_a_missing_model_is_reported(hub: Hub) -> None:
     assert "has no model microsoft/resnet-18" in refused(RESNET, DownloadFailed)
 
 
-def test_a_missing_revision_is_told(hub: Hub) -> None:
+def test_a_missing_revision_is_reported(hub: Hub) -> None:
     hub.publish(RESNET, resnet())
     with pytest.raises(DownloadFailed, match=r"no revision 'v9'.*resnet-18/commits/main"):
         find(RESNET, revision="v9")
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_models_of_another_kind_are_told(hub: Hub, name: str) -> None:
+def test_models_of_another_kind_are_refused(hub: Hub, name: str) -> None:
     files = resnet()
     hub.publish(
         RESNET, {n: data for n, data in files.items() if n not in {name, "pytorch_model.bin"}}
     )
     assert f"lacks {name}" in refused(RESNET, SourceUnusable)
-    assert not [asked for asked in hub.log if asked.file]
+    assert not [request for request in hub.log if request.file]
 
 
-def test_too_large_a_model_is_not_begun(hub: Hub) -> None:
+def test_a_model_larger_than_the_disk_is_not_started(hub: Hub) -> None:
     hub.publish(RESNET, resnet())
     hub.claims["model.safetensors"] = {"size": 10**15}
     said = refused(RESNET, DownloadFailed)
     assert "needs 1,000,000,000 MB" in said
     assert "HF_HOME" in said
-    assert not [asked for asked in hub.log if asked.file]
+    assert not [request for request in hub.log if request.file]
 
 
-def test_a_full_disk_is_told(hub: Hub, tmp_path: Path) -> None:
-    """As full as a limit on the size of files makes it."""
+def test_a_full_disk_is_reported(hub: Hub, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk."""
     files = resnet(2)
     hub.publish(RESNET, files)
+    resource = pytest.importorskip("resource", reason="limits on the size of files need POSIX")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
     try:
@@ -92,7 +92,7 @@ def test_a_full_disk_is_told(hub: Hub, tmp_path: Path) -> None:
     assert find(RESNET).weights.read_bytes() == files["model.safetensors"]
 
 
-def test_a_cache_that_cannot_be_made_is_told(
+def test_a_cache_that_cannot_be_made_is_reported(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.publish(RESNET, resnet())
@@ -102,7 +102,7 @@ def test_a_cache_that_cannot_be_made_is_told(
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_without_a_network_the_way_is_told(
+def test_without_a_network_the_error_says_what_to_do(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, offline: bool
 ) -> None:
     silence(hub, monkeypatch)
@@ -130,9 +130,11 @@ def test_without_a_network_the_cache_answers(
     assert "cannot be reached" in refused("microsoft/resnet-50", DownloadFailed)
 
 
-def test_half_a_model_in_the_cache_is_none(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_model_in_the_cache_does_not_count(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commit = hub.publish(RESNET, resnet())
-    hub.fault = lambda asked: hubs.error(500) if asked.server == "store" else None
+    hub.fault = lambda request: hubs.error(500) if request.server == "store" else None
     refused(RESNET, DownloadFailed)
     silence(hub, monkeypatch)
     for revision in ("", commit):

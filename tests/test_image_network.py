@@ -17,8 +17,8 @@ from tests.adopted import (
     noise,
     of,
     prepared,
+    refusal,
     run,
-    told,
     vectors,
 )
 
@@ -44,17 +44,18 @@ def test_resnet18_as_torchvision_saves_it(plain: Any, tmp_path: Path) -> None:
     sizes: dict[str, Any] = {"embedding_size": 64, "hidden_sizes": [64, 128, 256, 512]}
     sizes |= {"depths": [2] * 4, "layer_type": "basic", "num_labels": 1000}
     torch.save(plain.state_dict(), tmp_path / "resnet18-f37072fd.pth")
-    found = image_network(of(tmp_path / "resnet18-f37072fd.pth"))
-    assert (found.what, found.dimension, found.convolutional) == ("ResNet-18", 512, True)
-    assert (found.preparation.size, found.preparation.interpolation) == (224, "bilinear")
-    assert found.classes.weight == pytest.approx(plain.fc.weight.detach().numpy())
-    assert found.classes.names[:2] == ("tench", "goldfish")
-    assert len(found.classes.names) == 1000
+    encoder = image_network(of(tmp_path / "resnet18-f37072fd.pth"))
+    assert (encoder.what, encoder.dimension, encoder.convolutional) == ("ResNet-18", 512, True)
+    assert (encoder.preparation.size, encoder.preparation.interpolation) == (224, "bilinear")
+    assert encoder.classes is not None
+    assert encoder.classes.weight == pytest.approx(plain.fc.weight.detach().numpy())
+    assert encoder.classes.names[:2] == ("tench", "goldfish")
+    assert len(encoder.classes.names) == 1000
     pixels = noise(2, 224)
     photos = prepared(pixels, IMAGENET_MEAN, IMAGENET_DEVIATION)
-    exported = run(export.image_onnx(found, 224), pixels=pixels)
+    exported = run(export.image_onnx(encoder, 224), pixels=pixels)
     assert exported == pytest.approx(vectors(plain, photos), abs=1e-4, rel=1e-4)
-    # And what transformers makes of the same weights.
+    # The same weights in transformers.
     config = ResNetConfig(**sizes)
     theirs = ResNetForImageClassification(config)
     theirs.eval()
@@ -76,36 +77,38 @@ def test_resnet18_as_torchvision_saves_it(plain: Any, tmp_path: Path) -> None:
 def test_weights_in_half_precision_are_the_same_network(folder: Path) -> None:
     theirs = checkpoints.resnet(folder)
     theirs.half().save_pretrained(folder)
-    found = image_network(of(folder))
+    encoder = image_network(of(folder))
     pixels = noise(2, checkpoints.SIDE)
     with torch.no_grad():
         photos = prepared(pixels, OWN_MEAN, OWN_DEVIATION)
         wanted = theirs.float().resnet(photos).pooler_output.flatten(1).numpy()
-    assert vectors(found, torch.from_numpy(pixels)) == pytest.approx(wanted, abs=1e-4, rel=1e-4)
+    assert vectors(encoder, torch.from_numpy(pixels)) == pytest.approx(wanted, abs=1e-4, rel=1e-4)
 
 
 @pytest.mark.parametrize("layer_type", ["basic", "bottleneck"])
 def test_resnets_as_transformers_save_them(layer_type: str, folder: Path) -> None:
     theirs = checkpoints.resnet(folder, layer_type=layer_type)
-    found = image_network(of(folder))
+    encoder = image_network(of(folder))
     pixels = noise(3, checkpoints.SIDE)
     photos = prepared(pixels, OWN_MEAN, OWN_DEVIATION)
     with torch.no_grad():
         wanted = theirs.resnet(photos).pooler_output.flatten(1).numpy()
         answers = theirs(photos).logits.numpy()
-    ours = vectors(found, torch.from_numpy(pixels))
+    ours = vectors(encoder, torch.from_numpy(pixels))
     assert ours == pytest.approx(wanted, abs=1e-4, rel=1e-4)
-    assert found.convolutional
-    assert found.classes.names == ("cat", "dog", "balloon")
+    assert encoder.convolutional
+    assert encoder.classes is not None
+    assert encoder.classes.names == ("cat", "dog", "balloon")
     bias = theirs.classifier[1].bias.detach().numpy()
-    assert ours @ found.classes.weight.T + bias == pytest.approx(answers, abs=1e-3, rel=1e-3)
-    # The same weights by torchvision's names are the same network.
+    assert encoder.classes is not None
+    assert ours @ encoder.classes.weight.T + bias == pytest.approx(answers, abs=1e-3, rel=1e-3)
+    # The same weights with torchvision's names are the same network.
     state = checkpoints.in_torchvision_words(dict(theirs.state_dict()))
     torch.save(state, folder.parent / "lone.pth")
     lone = image_network(of(folder.parent / "lone.pth"))
-    lone.mean, lone.deviation = found.mean, found.deviation
+    lone.mean, lone.deviation = encoder.mean, encoder.deviation
     assert vectors(lone, torch.from_numpy(pixels)) == pytest.approx(wanted, abs=1e-4, rel=1e-4)
-    assert lone.classes is None  # three of which nobody knows the names
+    assert lone.classes is None  # three classes without names
 
 
 def vit(folder: Path) -> Any:
@@ -121,14 +124,15 @@ def test_the_pooling_of_a_classifier_is_what_its_last_layer_sees(folder: Path) -
     theirs = vit(folder)
     theirs.save_pretrained(folder)
     checkpoints.write_preparation(folder)
-    found = image_network(of(folder))
+    encoder = image_network(of(folder))
     pixels = noise(3, checkpoints.SIDE)
     with torch.no_grad():
         answers = theirs(prepared(pixels, OWN_MEAN, OWN_DEVIATION)).logits.numpy()
-    ours = vectors(found, torch.from_numpy(pixels))
+    ours = vectors(encoder, torch.from_numpy(pixels))
     bias = theirs.classifier.bias.detach().numpy()
-    assert ours @ found.classes.weight.T + bias == pytest.approx(answers, abs=1e-3)
-    assert not found.convolutional
+    assert encoder.classes is not None
+    assert ours @ encoder.classes.weight.T + bias == pytest.approx(answers, abs=1e-3)
+    assert not encoder.convolutional
 
 
 def test_a_bare_network_is_pooled_as_it_pools(folder: Path) -> None:
@@ -138,12 +142,12 @@ def test_a_bare_network_is_pooled_as_it_pools(folder: Path) -> None:
     theirs = checkpoints.shaken(Dinov2Model(Dinov2Config(**sizes)))
     theirs.save_pretrained(folder)
     checkpoints.write_preparation(folder)
-    found = image_network(of(folder))
+    encoder = image_network(of(folder))
     pixels = noise(2, checkpoints.SIDE)
     with torch.no_grad():
         wanted = theirs(prepared(pixels, OWN_MEAN, OWN_DEVIATION)).pooler_output.numpy()
-    assert vectors(found, torch.from_numpy(pixels)) == pytest.approx(wanted, abs=1e-4)
-    assert found.classes is None
+    assert vectors(encoder, torch.from_numpy(pixels)) == pytest.approx(wanted, abs=1e-4)
+    assert encoder.classes is None
 
 
 @pytest.mark.parametrize(
@@ -164,10 +168,10 @@ def test_resnets_that_are_not_plain(
         else:
             state[name] = torch.zeros(shape)
     torch.save(state, tmp_path / "net.pth")
-    assert words in told(image_network, tmp_path / "net.pth")
+    assert words in refusal(image_network, tmp_path / "net.pth")
 
 
 def test_photos_of_another_size_than_the_network_takes(folder: Path) -> None:
     vit(folder).save_pretrained(folder)
     checkpoints.write_preparation(folder, size=48)
-    assert "48 x 48" in told(image_network, folder)
+    assert "48 x 48" in refusal(image_network, folder)

@@ -7,59 +7,57 @@ from pixquery.db.errors import BadData
 from pixquery.trainer.learning.aggregation import (
     grades_by_pair,
 )
-from pixquery.trainer.learning.captions import Caption
 from pixquery.trainer.learning.crowd import fused
 from pixquery.trainer.learning.judged import judged, judged_by_user
 from pixquery.trainer.learning.ratings import (
     CrowdRating,
     ExpertRating,
-    Rating,
 )
+from tests.rated import CAPTIONS, user
 
 NAN = np.nan
-CAPTIONS = [Caption("a#0", "a", "an a"), Caption("b#0", "b", "a bee"), Caption("c#1", "c", "sea")]
 
 
-def test_experts_and_crowd_are_brought_together() -> None:
-    found = judged(
+def test_experts_and_crowd_are_joined() -> None:
+    pairs = judged(
         [ExpertRating("a", "b#0", (1, 2, 4)), ExpertRating("b", "b#0", (4, 4, 4))],
         [CrowdRating("c", "a#0", 0, 0, 3), CrowdRating("a", "b#0", 0.25, 1, 3)],
         CAPTIONS,
     )
-    assert found.images == ("a", "b", "c")
-    assert found.texts == ("a bee", "a bee", "an a")
-    assert found.sources == ("b", "b", "a")
-    assert found.grades == pytest.approx(
+    assert pairs.images == ("a", "b", "c")
+    assert pairs.texts == ("a bee", "a bee", "an a")
+    assert pairs.sources == ("b", "b", "a")
+    assert pairs.grades == pytest.approx(
         np.array([[0, 1 / 3, 1], [1, 1, 1], [NAN, NAN, NAN]]), nan_ok=True
     )
-    assert found.share == pytest.approx([0.25, NAN, 0], nan_ok=True)
-    assert found.votes.tolist() == [4, 0, 3]
-    assert found.own.tolist() == [False, True, False]
-    assert found.expert.tolist() == [True, True, False]
-    assert found.crowd.tolist() == [True, False, True]
+    assert pairs.share == pytest.approx([0.25, NAN, 0], nan_ok=True)
+    assert pairs.votes.tolist() == [4, 0, 3]
+    assert pairs.own.tolist() == [False, True, False]
+    assert pairs.expert.tolist() == [True, True, False]
+    assert pairs.crowd.tolist() == [True, False, True]
 
 
-def test_some_pairs_are_kept() -> None:
-    found = judged(
+def test_pairs_are_selected_by_a_mask() -> None:
+    pairs = judged(
         [ExpertRating(image, "b#0", (1, 2, 4)) for image in "abc"],
         [CrowdRating("c", "b#0", 1, 3, 0)],
         CAPTIONS,
     ).keep(np.array([False, True, True]))
-    assert (found.images, found.texts, found.sources) == (("b", "c"), ("a bee",) * 2, ("b", "b"))
-    assert found.grades.shape == (2, 3)
-    assert found.votes.tolist() == [0, 3]
-    assert found.own.tolist() == [True, False]
-    assert found.share == pytest.approx([NAN, 1], nan_ok=True)
+    assert (pairs.images, pairs.texts, pairs.sources) == (("b", "c"), ("a bee",) * 2, ("b", "b"))
+    assert pairs.grades.shape == (2, 3)
+    assert pairs.votes.tolist() == [0, 3]
+    assert pairs.own.tolist() == [True, False]
+    assert pairs.share == pytest.approx([NAN, 1], nan_ok=True)
 
 
 def test_without_a_crowd() -> None:
-    found = judged([ExpertRating("a", "b#0", (1, 1, 1))], [], CAPTIONS)
-    assert not found.crowd.any()
-    targets, weights = fused(found, np.array([True]))
+    pairs = judged([ExpertRating("a", "b#0", (1, 1, 1))], [], CAPTIONS)
+    assert not pairs.crowd.any()
+    targets, weights = fused(pairs, np.array([True]))
     assert (targets.tolist(), weights.tolist()) == ([0], [1])
 
 
-def test_captions_without_a_text_are_told() -> None:
+def test_captions_without_a_text_are_reported() -> None:
     with pytest.raises(BadData, match="2 rated captions have no text, for example x#0"):
         judged(
             [ExpertRating("a", "x#0", (1, 1, 1)), ExpertRating("b", "x#0", (1, 1, 1))],
@@ -68,27 +66,20 @@ def test_captions_without_a_text_are_told() -> None:
         )
 
 
-def user(*rows: tuple[str, str, float] | tuple[str, str, float, str]) -> list[Rating]:
-    return [
-        Rating(row[0], row[1], row[2], row[3] if len(row) > 3 else "", line)
-        for line, row in enumerate(rows, 2)
-    ]
-
-
 def test_ratings_of_a_user() -> None:
     ratings = user(
         ("b", "x", 5, "ann"), ("a", "x", 1, "ann"), ("b", "x", 2, "bob"), ("b", "x", 2, "eve")
     )
-    found = judged_by_user(ratings, "mean", (1, 5))
-    assert found.images == ("b", "a")
-    assert found.texts == found.sources == ("x", "x")
-    assert found.grades == pytest.approx(np.array([[0.5], [0]]))
-    assert not found.crowd.any()
-    assert not found.own.any()
+    pairs = judged_by_user(ratings, "mean", (1, 5))
+    assert pairs.images == ("b", "a")
+    assert pairs.texts == pairs.sources == ("x", "x")
+    assert pairs.grades == pytest.approx(np.array([[0.5], [0]]))
+    assert not pairs.crowd.any()
+    assert not pairs.own.any()
     assert judged_by_user(ratings, "median", (1, 5)).grades[0, 0] == pytest.approx(0.25)
     assert judged_by_user(ratings, "majority", (0, 10)).grades[:, 0] == pytest.approx([0.2, 0.1])
     assert grades_by_pair(ratings) == pytest.approx(
         np.array([[5, 2, 2], [1, NAN, NAN]]), nan_ok=True
     )
-    targets, weights = fused(found, np.array([True, False]))
+    targets, weights = fused(pairs, np.array([True, False]))
     assert (targets.tolist(), weights.tolist()) == ([0.5, 0], [1, 1])

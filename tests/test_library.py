@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,11 @@ def test_a_stale_generation_is_caught_up(place: Path, squares: Path) -> None:
     square(next(squares.rglob("green.*")), "black")
     with Library.open(place) as library:
         index(library, [squares])
-    with sqlite3.connect(place / CATALOGUE) as catalogue, sqlite3.connect(old / CATALOGUE) as past:
+    with (
+        closing(sqlite3.connect(place / CATALOGUE)) as catalogue,
+        catalogue,
+        closing(sqlite3.connect(old / CATALOGUE)) as past,
+    ):
         row = past.execute("SELECT * FROM generations").fetchone()
         catalogue.execute("DELETE FROM generations")
         catalogue.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?)", row)
@@ -155,7 +160,7 @@ def test_a_missing_library_is_reported_with_how_to_make_one(tmp_path: Path) -> N
 
 
 def test_a_newer_library_is_refused(place: Path) -> None:
-    with sqlite3.connect(place / CATALOGUE) as catalogue:
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue, catalogue:
         catalogue.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 2}")
     catalogue.close()
     with pytest.raises(LibraryTooNew, match="update pixquery"):
@@ -163,7 +168,7 @@ def test_a_newer_library_is_refused(place: Path) -> None:
 
 
 def test_a_catalogue_without_its_profile_is_damaged(place: Path) -> None:
-    with sqlite3.connect(place / CATALOGUE) as catalogue:
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue, catalogue:
         catalogue.execute("DELETE FROM settings WHERE name = 'profile'")
     catalogue.close()
     with pytest.raises(LibraryDamaged, match=r"profile.*verify --repair"):
@@ -270,7 +275,7 @@ def test_info_counts(place: Path, squares: Path) -> None:
 
 def in_catalogue(statement: str) -> Callable[[Path, Path], object]:
     def change(place: Path, squares: Path) -> None:
-        with sqlite3.connect(place / CATALOGUE) as catalogue:
+        with closing(sqlite3.connect(place / CATALOGUE)) as catalogue, catalogue:
             catalogue.execute(statement)
         catalogue.close()
 

@@ -30,6 +30,8 @@ from pixquery.db.errors import UnreadableImage
 from pixquery.indexer.decode import decode
 
 def peak():
+    if sys.platform != "linux":
+        return 0
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))
 

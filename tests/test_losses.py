@@ -9,7 +9,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_likeness_spreads_the_target() -> None:
-    """A text that also suits the second photo costs less there, more where nothing is spread."""
+    """Spreading the target lowers the loss of a text that also suits the second photo."""
     import torch
 
     images, texts = torch.eye(3), torch.tensor([[0.7, 0.7, 0.1]])
@@ -25,6 +25,6 @@ def test_likeness_spreads_the_target() -> None:
     )  # fmt: skip
     logits = np.e * np.array([0.7, 0.7, 0.1])
     log_softmax = logits - np.log(np.exp(logits).sum())
-    # The way back, from the one photo to the one text, costs nothing either way.
+    # The way back, from the one photo to the one text, costs nothing in either case.
     assert hard == pytest.approx(-log_softmax[0] / 2, abs=1e-5)
     assert soft == pytest.approx(-(log_softmax[0] + log_softmax[1]) / 4, abs=1e-3)

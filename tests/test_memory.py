@@ -16,8 +16,8 @@ from pixquery.trainer.learning.recipe import Recipe
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_what_is_remembered_is_found_by_its_captions() -> None:
-    """Photos that the linear map cannot tell apart, and sentences that can."""
+def test_remembered_photos_are_found_by_their_captions() -> None:
+    """Photos that the linear map cannot distinguish, but the sentences can."""
     rng = np.random.default_rng(0)
     photos = rng.normal(size=(200, 12)).astype(np.float32)
     captions = unit(np.concatenate([photos, photos + 0.1 * rng.normal(size=photos.shape)])[:, :6])

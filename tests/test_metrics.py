@@ -57,9 +57,6 @@ def test_ndcg_and_mrr_are_those_of_scikit_learn(place: int, seed: int) -> None:
     )
 
 
-# -- graded judgements ------------------------------------------------------------------------
-
-
 def test_graded_measures_by_hand() -> None:
     ranked, judged = np.array([0.0, 3, 0, 1]), np.array([3.0, 0, 2, 1, 0])
     log = math.log2
@@ -70,7 +67,7 @@ def test_graded_measures_by_hand() -> None:
         "AP": (1 / 2 + 2 / 4) / 3,  # one of the three relevant photos was not found
         "RR": 1 / 2,
         "P@1": 0,
-        "P@5": 2 / 5,  # the answer's missing places hold nothing relevant
+        "P@5": 2 / 5,  # the missing places of the answer count as not relevant
         "P@10": 2 / 10,
         "R@5": 2 / 3,
         "R@10": 2 / 3,
@@ -115,7 +112,7 @@ def test_no_answer_and_nothing_relevant_are_zero(measure: str) -> None:
 def test_graded_measures_are_those_of_trec_eval(
     ranked: dict[int, int], judged: dict[int, int], wanted: list[float]
 ) -> None:
-    """Told by ir-measures 0.4.3 over pytrec_eval-terrier 0.5.11; place or grade -> grade, count."""
+    """Values of ir-measures 0.4.3, pytrec_eval-terrier 0.5.11; place or grade -> grade, count."""
     answer = np.array([ranked.get(place, 0) for place in range(max(ranked) + 1)], float)
     grades = np.repeat(list(judged), list(judged.values())).astype(float)
     assert [measure(answer, grades) for measure in GRADED.values()] == pytest.approx(wanted)
@@ -143,9 +140,6 @@ def test_average_precision_is_that_of_scikit_learn(seed: int) -> None:
     assert GRADED["AP"](judged[np.argsort(-scores)], judged) == pytest.approx(
         sklearn.average_precision_score(judged > 0, scores)
     )
-
-
-# -- intervals --------------------------------------------------------------------------------
 
 
 def test_the_interval_of_independent_values_is_the_textbook_one() -> None:
@@ -217,7 +211,7 @@ def test_the_bootstrap_draws_whole_groups() -> None:
 
 
 def test_the_bootstrap_covers_the_truth_as_often_as_it_says() -> None:
-    """Photos of 1 to 9 rows that stand and fall together; the true RMSE is 5."""
+    """Photos of 1 to 9 rows that are right or wrong together; the true RMSE is 5."""
     covered = 0
     for seed in range(120):
         dice = np.random.default_rng(seed)
@@ -244,9 +238,6 @@ def test_the_bootstrap_of_tau_is_quick_enough() -> None:
     low, high = bootstrap(tau_b, predicted, share, groups=groups, draws=50)
     assert low < tau_b(predicted, share) < high
     assert perf_counter() - begin < 15  # for a quarter of the usual draws
-
-
-# -- judgements of pairs ----------------------------------------------------------------------
 
 
 def test_rmse() -> None:

@@ -1,4 +1,4 @@
-"""Other people's encoders, the whole way: added, trained, indexed with, asked and measured.
+"""Other people's encoders from end to end: add, train, index, query and evaluate.
 
 Small random networks of each kind are saved as their makers save them; everything else is real.
 """
@@ -52,7 +52,7 @@ def queries(folder: Path) -> Path:
 
 
 def searched(invoke: Invoke, tmp_path: Path, profile: str) -> None:
-    """Indexes with a profile, asks and measures."""
+    """Indexes with a profile, queries and evaluates."""
     library = ("--library", tmp_path / f"library-{Path(profile).name}")
     done = parsed(invoke("index", EXAMPLES, "--profile", profile, *library, "--json"))
     assert (done["images"], done["skipped"]) == (COUNT, [])

@@ -91,7 +91,21 @@ def test_importing_the_package_is_light(python: Run) -> None:
 
 def test_the_package_runs_as_a_module(python: Run) -> None:
     done = python("-m", "pixquery", "--version")
-    assert re.fullmatch(r"pixquery, version \d+\.\d+\.\d+\n", done.stdout), done.stderr
+    assert done.stdout == f"pixquery, version {pixquery.__version__}\n", done.stderr
+
+
+def test_nobody_imports_a_room_by_its_bare_name() -> None:
+    """In a clone it would be found beside `cli.py`; once installed, it would be somebody else's."""
+    for folder in [*(REPOSITORY / "pixquery" / room for room in ROOMS), REPOSITORY / "benchmarks",
+                   REPOSITORY / "tests"]:  # fmt: skip
+        for file in folder.rglob("*.py"):
+            names = set()
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    names.add((node.module or "").partition(".")[0])
+            assert not names & set(ROOMS), file
 
 
 # -- links that were checked out as text ------------------------------------------------------
@@ -206,6 +220,7 @@ def test_what_a_wheel_says_of_itself(wheel: Path) -> None:
         lines = archive.read(name).decode("utf-8").split("\n\n")[0].splitlines()
         (top,) = (name for name in archive.namelist() if name.endswith("/top_level.txt"))
         assert archive.read(top) == b"pixquery\n"
+    assert f"Version: {pixquery.__version__}" in lines
     assert "License-Expression: Apache-2.0" in lines
     assert not [line for line in lines if line.startswith("Classifier: License")]
     assert {line.partition(", ")[0] for line in lines if line.startswith("Project-URL")} == {

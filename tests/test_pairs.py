@@ -26,13 +26,13 @@ def test_photos_are_found_from_here_and_from_beside_the_file(
     assert isinstance(found[0], Pair)
 
 
-def test_a_text_in_place_of_a_path_is_told(tmp_path: Path) -> None:
+def test_a_text_in_place_of_a_path_is_reported(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text(f"image,text\n{'a dog ' * 100},x\n")
     with pytest.raises(BadData, match="line 2: there is no photo a dog"):
         read_pairs(tmp_path / "pairs.csv")
 
 
-def test_missing_photos_are_told(tmp_path: Path) -> None:
+def test_missing_photos_are_reported(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text("image,text\nnone.jpg,x\n.,y\n")
     with pytest.raises(BadData, match=r"2 bad lines.*line 2: there is no photo none\.jpg"):
         read_pairs(tmp_path / "pairs.csv")

@@ -35,7 +35,16 @@ def make_socket(file: Path) -> None:
         bound.bind(file.name)
 
 
-ODD = {"pipe": make_pipe, "device": make_device, "socket": make_socket, "folder": Path.mkdir}
+def make_folder(file: Path) -> None:
+    file.mkdir()
+
+
+ODD: dict[str, Callable[[Path], None]] = {
+    "pipe": make_pipe,
+    "device": make_device,
+    "socket": make_socket,
+    "folder": make_folder,
+}
 
 
 @pytest.fixture(params=ODD)
@@ -43,8 +52,7 @@ def odd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
     """Something named like a photo that is not a regular file."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "x.jpg"
-    make: Callable[[Path], None] = ODD[request.param]
-    make(file)
+    ODD[request.param](file)
     return file
 
 

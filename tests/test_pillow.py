@@ -16,7 +16,7 @@ _IMPORTS = """
 import signal, sys, warnings
 import numpy  # has filters of its own
 from PIL import AvifImagePlugin, Image
-Image.preinit()
+Image.init()  # all formats of its own
 
 def settings():
     return (Image.MAX_IMAGE_PIXELS, AvifImagePlugin.DEFAULT_MAX_THREADS, list(warnings.filters),

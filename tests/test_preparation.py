@@ -9,7 +9,7 @@ import torch
 
 from pixquery.trainer.adopting.image_network import image_network
 from tests import checkpoints
-from tests.adopted import of, told
+from tests.adopted import of, refusal
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_timm_tells_its_own_preparation(folder: Path) -> None:
+def test_timm_states_its_own_preparation(folder: Path) -> None:
     from safetensors.torch import save_file
 
     state = checkpoints.PlainResNet18(8).state_dict()
@@ -57,7 +57,7 @@ def test_the_square_is_what_the_network_sees_at_last(
 
 
 def test_old_transformers_scaled_to_the_middle(folder: Path) -> None:
-    """A processor of version 5 writes another file; what it does not do is not done."""
+    """A processor of transformers 5 writes another file; steps that it turns off are skipped."""
     checkpoints.resnet(folder)
     told = json.loads((folder / "preprocessor_config.json").read_text())
     (folder / "preprocessor_config.json").unlink()
@@ -66,18 +66,22 @@ def test_old_transformers_scaled_to_the_middle(folder: Path) -> None:
     told["image_processor_type"] = "ViTImageProcessor"
     checkpoints.write_json(folder / "processor_config.json", {"image_processor": told})
     found = image_network(of(folder)).preparation
-    assert (found.scale, found.mean, found.deviation) == (1 / 127.5, (0.0,) * 3, (1.0,) * 3)
+    assert (found.scale, found.mean, found.deviation) == (
+        1 / 127.5,
+        (0.0,) * 3,
+        (1.0,) * 3,
+    )
     assert found.interpolation == "bilinear"
 
 
 def test_files_of_a_vision_model_that_are_missing(folder: Path) -> None:
     checkpoints.resnet(folder)
     (folder / "preprocessor_config.json").unlink()
-    assert "does not tell how its photos are prepared" in told(image_network, folder)
+    assert "does not say how its photos are prepared" in refusal(image_network, folder)
 
 
-def test_timm_says_nothing_of_use(folder: Path) -> None:
+def test_a_useless_timm_configuration_is_refused(folder: Path) -> None:
     torch.save(checkpoints.PlainResNet18(4).state_dict(), folder / "pytorch_model.bin")
     odd = {"architecture": "resnet18", "pretrained_cfg": {"mean": 3}}
     checkpoints.write_json(folder / "config.json", odd)
-    assert "has an odd one" in told(image_network, folder)
+    assert "has an odd one" in refusal(image_network, folder)

@@ -1,4 +1,4 @@
-"""Prototypes lie where photos lie."""
+"""Prototypes are as far from the mean as photos are."""
 
 import numpy as np
 import pytest

@@ -141,7 +141,7 @@ def test_ratings_of_several_workers(tmp_path: Path) -> None:
         read_ratings(file, (1, 5))
 
 
-def test_every_bad_rating_is_told_at_once(tmp_path: Path) -> None:
+def test_all_bad_ratings_are_reported_at_once(tmp_path: Path) -> None:
     square(tmp_path / "a.png", "red")
     file = tmp_path / "ratings.csv"
     cells = ["a.png,fine,1", "a.png,x,6", "a.png,x,0.99", "a.png,x,nan", "a.png,x,-inf", "a.png,,2",

@@ -80,7 +80,7 @@ def test_landmarks_lie_where_the_points_are() -> None:
     names = unit(-centres)
     marks = regressors.fit_landmarks(points, names, points, seed=1)
     assert (len(marks.texts), len(marks.photos)) == (768 + 4, 256)
-    assert np.array_equal(marks.texts[768:], names)  # fewer than centres are kept as they are
+    assert np.array_equal(marks.texts[768:], names)  # fewer names than centres are kept as they are
     for found in (marks.texts[:768], marks.photos):
         assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
         assert (found @ centres.T).max(1) == pytest.approx(1, abs=0.02)

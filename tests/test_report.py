@@ -21,7 +21,7 @@ from tests.studies import Study, own_ratings, regressor, sample
 
 
 class Page:
-    """A report as a reader has it: well-formed, with its tables as rows of texts."""
+    """A report as a reader sees it: well-formed, with its tables as rows of texts."""
 
     def __init__(self, folder: Path, study: Study) -> None:
         write_report(folder, study)
@@ -116,10 +116,10 @@ def test_the_classic_recipe_has_a_table_of_its_own(page: Page) -> None:
         "0.1320.126 to 0.138", "0.0840.078 to 0.090",
     ]  # fmt: skip
     assert table[-2][1:] == ["0.078", "", "", "", ""]
-    assert table[-1][1:] == ["", "", "", "0.553", ""]  # told as 55.3 in the study
+    assert table[-1][1:] == ["", "", "", "0.553", ""]  # 55.3 in the study
 
 
-def test_all_others_stand_best_first_and_the_chosen_is_marked(page: Page) -> None:
+def test_all_others_are_sorted_and_the_chosen_one_is_marked(page: Page) -> None:
     table = page.tables["All others"]
     names = [row[0] for row in table[1:]]
     assert names[0] == "ensemble chosentwo-way · all of them"
@@ -127,12 +127,12 @@ def test_all_others_stand_best_first_and_the_chosen_is_marked(page: Page) -> Non
     assert two_way == sorted(two_way)
     assert all(name.find("by photo") > 0 for name in names[7:9])
     assert sum("chosen" in name for name in names) == 1
-    assert "ridgesimilarity and its surroundings · experts" in names  # not the usual rows
+    assert "ridgesimilarity and its surroundings · experts" in names  # an exception is labelled
     marked = [row for row in page.all("tr") if row.get("class") == "chosen"]
     assert len(marked) == 2  # the split that decides, the regressor that was chosen
 
 
-def test_what_was_dropped(page: Page) -> None:
+def test_what_was_left_out(page: Page) -> None:
     none = "\u2013"
     assert page.tables["Pairs of a photo and a text"][1:] == [
         ["judged by experts", "2,381", "1,333"],
@@ -161,7 +161,7 @@ def test_only_the_two_way_split_decides(page: Page) -> None:
     ]
 
 
-def test_agreement_is_told_for_all_pairs_too(page: Page) -> None:
+def test_agreement_is_also_shown_for_all_pairs(page: Page) -> None:
     table = page.tables["Agreement on the pairs left, and on all pairs before stop words"]
     assert table[1] == ["Krippendorff alpha", "0.806", "0.811"]
     assert table[-1] == ["Human ceiling", "0.553", "0.559"]
@@ -204,7 +204,7 @@ def test_plots_can_be_read_aloud(page: Page) -> None:
         assert label in drawn
 
 
-def test_no_id_stands_twice(page: Page) -> None:
+def test_ids_are_unique(page: Page) -> None:
     ids = [each.attrib["id"] for each in page.root.iter() if "id" in each.attrib]
     assert len(ids) == len(set(ids))
     used = set(re.findall(r'(?:href="|url\()#([^")]+)', page.html))
@@ -212,7 +212,7 @@ def test_no_id_stands_twice(page: Page) -> None:
 
 
 def test_it_stands_alone(page: Page) -> None:
-    """Nothing to fetch, nothing to run."""
+    """It loads nothing and runs nothing."""
     for element in page.root.iter():
         for name, value in element.attrib.items():
             local = name.rpartition("}")[2]
@@ -254,7 +254,7 @@ def test_the_same_study_gives_the_same_bytes(page: Page, tmp_path: Path) -> None
     assert (tmp_path / "report.html").read_text("utf-8") == page.html
 
 
-def test_the_users_style_of_plots_is_not_taken(page: Page, tmp_path: Path) -> None:
+def test_the_users_plot_style_is_ignored(page: Page, tmp_path: Path) -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
@@ -275,7 +275,7 @@ HOSTILE = (
 
 
 class Tags(HTMLParser):
-    """What a browser makes of it."""
+    """The page as a browser parses it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -345,7 +345,7 @@ def test_each_part_can_stand_alone(part: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", sample())
 def test_each_part_can_be_null_or_empty(part: str, tmp_path: Path) -> None:
-    """Without the plots' data, which is tried above and takes its time."""
+    """Without the plots' data, which other tests cover and which is slow."""
     study = {key: value for key, value in sample().items() if key not in {"alignment", "ratings"}}
     study["regressors"] = study["regressors"][:3]
     Page(tmp_path, {**study, part: None})
@@ -365,7 +365,7 @@ def test_figures_may_be_unknown(tmp_path: Path) -> None:
     found = Page(tmp_path, nothing_known(copy.deepcopy(sample())))
     assert "nan" not in found.text.lower().split()
     assert "None" not in found.text
-    assert found.tables["All others"][1] == ["similarity alonesimilarity"]  # as they came
+    assert found.tables["All others"][1] == ["similarity alonesimilarity"]  # in the original order
 
 
 def test_without_a_why_and_a_seed(tmp_path: Path) -> None:

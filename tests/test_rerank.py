@@ -7,37 +7,22 @@ from pixquery.db.records import Floats
 from pixquery.engine.alignment import unit
 from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.learning.rerank import compared, ranks_of, rated_queries
-
-PHOTOS = 60
+from tests.rated import rated_pairs
 
 
 @pytest.fixture(scope="module")
 def pairs() -> Judged:
-    """Every photo with its own text and five others; the first column below is the truth."""
-    rng = np.random.default_rng(0)
-    images, texts, truth = [], [], []
-    for photo in range(PHOTOS):
-        for text in (photo, *rng.choice(PHOTOS, 5, replace=False)):
-            images.append(f"{photo}.jpg")
-            texts.append(f"{text}.jpg")
-            truth.append(1.0 if text == photo else rng.choice([0.0, 1 / 3, 2 / 3]))
-    own = np.array([image == text for image, text in zip(images, texts, strict=True)])
-    return Judged(
-        images=tuple(images),
-        texts=tuple(f"the text of {text}" for text in texts),
-        sources=tuple(texts),
-        grades=np.repeat(np.array(truth)[:, None], 3, 1),
-        share=np.full(len(images), np.nan),
-        votes=np.zeros(len(images), np.int64),
-        own=own,
-    )
+    return rated_pairs()
 
 
 class Backwards:
-    """Judges photos the better the less alike they are."""
+    """Prefers the photos that are least similar."""
 
     def score(self, texts: Floats, photos: Floats) -> Floats:
         return np.asarray(0.5 - 0.5 * (photos @ texts[0]), np.float32)
+
+    def spread(self, vectors: Floats) -> Floats:
+        return np.zeros(len(vectors), np.float32)
 
 
 def test_ranks_are_those_of_sorting_everything() -> None:

@@ -62,7 +62,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_newer_catalogue_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
-    with sqlite3.connect(file) as raw:
+    with closing(sqlite3.connect(file)) as raw, raw:
         raw.execute(f"PRAGMA user_version = {NEWEST + 1}")
     raw.close()
     before = file.read_bytes()
@@ -92,7 +92,7 @@ def test_an_older_catalogue_gets_checksums_and_loses_nothing(tmp_path: Path) -> 
     root = catalog.add_root(Path("/r"))
     (image_id,) = catalog.put(root, [record], np.ones((1, 3), np.float16), "this")
     catalog.close()
-    with sqlite3.connect(file) as raw:  # as in version 1
+    with closing(sqlite3.connect(file)) as raw, raw:  # as in version 1
         for column in ("format", "camera", "latitude", "longitude"):
             raw.execute(f"ALTER TABLE images DROP COLUMN {column}")
         raw.execute("DROP TABLE coming")
@@ -124,7 +124,7 @@ def test_a_catalogue_without_details_is_indexed_again_and_keeps_what_is_damaged(
     ids = catalog.put(root, records, np.ones((2, 3), np.float16), "this")
     catalog.skip(root, [(Skipped(Path("/r/c.png"), "broken"), state)])
     catalog.close()
-    with sqlite3.connect(file) as raw:  # as in version 2
+    with closing(sqlite3.connect(file)) as raw, raw:  # as in version 2
         raw.create_function("pixquery_digest", -1, digest)
         raw.execute("DROP TABLE coming")
         for column in ("format", "camera", "latitude", "longitude"):

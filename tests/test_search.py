@@ -223,8 +223,8 @@ def test_parts_that_cancel_out_are_refused(library: Library) -> None:
     ("values", "message"),
     [
         ({"parts": (Part("red", weight=-1),)}, "only what is not wanted"),
-        ({"text": "red", "parts": (Part("blue"),), "min_relevance": 0.5}, "one text alone"),
-        ({"where": Filter(min_width=3), "min_relevance": 0.5}, "one text alone"),
+        ({"text": "red", "parts": (Part("blue"),), "min_relevance": 0.5}, "a single text"),
+        ({"where": Filter(min_width=3), "min_relevance": 0.5}, "a single text"),
         ({"text": "red", "parts": (Part("blue"),) * 33}, "33 parts"),
     ],
 )

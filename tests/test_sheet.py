@@ -89,7 +89,7 @@ def test_a_photo_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 def test_later_pages_and_newest_photos_say_so(tmp_path: Path) -> None:
     red = square(tmp_path / "red.png", "red")
     assert (
-        "1 photo, from the 22nd on of 30, best first"
+        "1 photo of 30, starting at the 22nd, best first"
         in contact_sheet(answer(red, first=22, among=30)).decode()
     )
     newest = contact_sheet(answer(red, query="")).decode()

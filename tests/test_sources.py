@@ -29,6 +29,6 @@ def folder(tmp_path: Path) -> Path:
         ("", "unknown"),
     ],
 )
-def test_licences_stand_at_the_head_of_a_card(folder: Path, card: str, licence: str) -> None:
+def test_licences_are_read_from_the_head_of_a_card(folder: Path, card: str, licence: str) -> None:
     (folder / "README.md").write_bytes(card.encode())
     assert find(str(folder)).licence == licence

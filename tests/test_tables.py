@@ -36,7 +36,7 @@ _cells = st.text(
     sep=st.sampled_from(",|\t;"),
 )
 @hypothesis_settings(max_examples=80)
-def test_whatever_a_csv_writer_writes_is_read(
+def test_everything_a_csv_writer_writes_is_read(
     rows: list[tuple[str, str, str]], sep: str, file: Path
 ) -> None:
     out = io.StringIO()
@@ -63,7 +63,7 @@ def test_columns_are_found_by_name(sep: str, encoding: str, end: str, file: Path
     ]
 
 
-def test_a_separator_can_be_told(file: Path) -> None:
+def test_a_separator_can_be_given(file: Path) -> None:
     file.write_text("query_id:query_text:image\n1:a, b | c:d.jpg\n")
     assert read_queries(file, ":") == [TestQuery("1", "a, b | c", "d.jpg")]
     with pytest.raises(BadData, match="first line"):
@@ -72,7 +72,7 @@ def test_a_separator_can_be_told(file: Path) -> None:
         read_queries(file, "::")
 
 
-def test_every_bad_line_is_told_with_its_number(file: Path) -> None:
+def test_every_bad_line_is_reported_with_its_number(file: Path) -> None:
     file.write_text(
         "query_id,query_text,image\n1,fine,a.jpg\n2,,b.jpg\n3,short\n4,ok,c.jpg\n5,a,b,c\n"
     )
@@ -115,7 +115,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
             reader(tmp_path)
 
 
-def test_a_quote_that_never_ends_is_told(file: Path) -> None:
+def test_an_unclosed_quote_is_reported(file: Path) -> None:
     lines = "".join(f"{number},a dog runs on the beach,{number}.jpg\n" for number in range(9_000))
     file.write_text(f'query_id,query_text,image\n0,"a dog,0.jpg\n{lines}')
     with pytest.raises(BadData):
@@ -131,7 +131,7 @@ def test_an_open_quote_swallows_no_lines(file: Path) -> None:
         read_queries(file)
 
 
-def test_a_column_named_twice_is_told(file: Path) -> None:
+def test_a_column_named_twice_is_refused(file: Path) -> None:
     file.write_text("query_id,query_text,image,image\n1,a,b,c\n")
     with pytest.raises(BadData, match="the column image more than once"):
         read_queries(file)

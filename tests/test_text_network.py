@@ -11,7 +11,7 @@ import torch
 from pixquery.trainer import export
 from pixquery.trainer.adopting.text_network import text_network
 from tests import checkpoints
-from tests.adopted import TEXTS, change, of, ours, run, tokens, told, vectors
+from tests.adopted import TEXTS, change, of, ours, refusal, run, tokens, vectors
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -24,17 +24,17 @@ def folder(tmp_path: Path) -> Path:
 
 def test_plain_text_models_give_the_mean_of_their_words(folder: Path) -> None:
     theirs = checkpoints.distilbert(folder)
-    found = text_network(of(folder))
-    assert (found.pieces.most, found.dimension) == (40, 16)
+    encoder = text_network(of(folder))
+    assert (encoder.pieces.most, encoder.dimension) == (40, 16)
     given = tokens(folder, TEXTS, 40)
     with torch.no_grad():
         words = theirs(**given).last_hidden_state
     mask = given["attention_mask"].unsqueeze(-1)
     wanted = ((words * mask).sum(1) / mask.sum(1)).numpy()
-    assert ours(found, TEXTS) == pytest.approx(wanted, abs=1e-5)
-    assert ours(found, TEXTS, fill=7) == pytest.approx(wanted, abs=1e-5)
+    assert ours(encoder, TEXTS) == pytest.approx(wanted, abs=1e-5)
+    assert ours(encoder, TEXTS, fill=7) == pytest.approx(wanted, abs=1e-5)
     exported = run(
-        export.text_onnx(found, 40),
+        export.text_onnx(encoder, 40),
         ids=given["input_ids"].numpy(), mask=given["attention_mask"].numpy(),
     )  # fmt: skip
     assert exported == pytest.approx(wanted, abs=1e-4)
@@ -46,8 +46,8 @@ def test_sentence_models_pool_as_their_folder_says(
     way: str, unit: bool, old: bool, folder: Path
 ) -> None:
     theirs = checkpoints.sentences(folder, way, unit=unit, old=old)
-    found = text_network(of(folder))
-    assert found.pieces.most == 24
+    encoder = text_network(of(folder))
+    assert encoder.pieces.most == 24
     given = tokens(folder, TEXTS, 24)
     with torch.no_grad():
         words = theirs(**given).last_hidden_state.numpy()
@@ -55,39 +55,39 @@ def test_sentence_models_pool_as_their_folder_says(
     wanted = words[:, 0] if way == "cls" else (words * mask).sum(1) / mask.sum(1)
     if unit:
         wanted = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)
-    assert ours(found, TEXTS) == pytest.approx(wanted, abs=1e-5)
+    assert ours(encoder, TEXTS) == pytest.approx(wanted, abs=1e-5)
 
 
 def test_a_real_sentence_model_is_read_as_the_shipped_profile_reads_it() -> None:
     folder = export.source_file(export.TEXT_SOURCE).parent
-    found = text_network(of(folder))
+    encoder = text_network(of(folder))
     shipped = export.TextModel()
-    assert (found.pieces.most, found.dimension) == (256, 384)
+    assert (encoder.pieces.most, encoder.dimension) == (256, 384)
     given = tokens(folder, TEXTS, 256)
     wanted = vectors(shipped, given["input_ids"], given["attention_mask"])
-    assert ours(found, TEXTS) == pytest.approx(wanted, abs=1e-5)
+    assert ours(encoder, TEXTS) == pytest.approx(wanted, abs=1e-5)
 
 
 def test_text_models_that_cannot_be_used(folder: Path) -> None:
     checkpoints.sentences(folder, "mean", unit=True)
     shutil.move(folder / "vocab.txt", folder / "elsewhere")
-    assert "has no vocabulary" in told(text_network, folder)
+    assert "has no vocabulary" in refusal(text_network, folder)
     (folder / "tokenizer.json").write_text("{")
-    assert "no JSON" in told(text_network, folder)
+    assert "no JSON" in refusal(text_network, folder)
     (folder / "tokenizer.json").unlink()
     shutil.move(folder / "elsewhere", folder / "vocab.txt")
     change(folder / "tokenizer_config.json", padding_side="left")
-    assert "on the left" in told(text_network, folder)
+    assert "on the left" in refusal(text_network, folder)
     change(folder / "tokenizer_config.json", padding_side="right")
     pooling = folder / "1_Pooling" / "config.json"
     change(pooling, pooling_mode=["mean", "max"])
-    assert "mean and max" in told(text_network, folder)
+    assert "mean and max" in refusal(text_network, folder)
     change(pooling, pooling_mode="mean")
     modules = json.loads((folder / "modules.json").read_text())
     layer = {"idx": 3, "path": "3_Dense", "type": "sentence_transformers.models.Dense"}
     checkpoints.write_json(folder / "modules.json", [*modules, layer])
-    assert "a layer Dense" in told(text_network, folder)
+    assert "a layer Dense" in refusal(text_network, folder)
     checkpoints.write_json(folder / "modules.json", modules)
     with (folder / "vocab.txt").open("a") as words:
         words.write("another\n")
-    assert "pieces, and the network knows" in told(text_network, folder)
+    assert "pieces, and the network knows" in refusal(text_network, folder)

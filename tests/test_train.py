@@ -36,16 +36,16 @@ def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
         quick=True, alignment=RECIPE, progress=lambda done, total: told.append((done, total))
     )
     out = tmp_path / "out"
-    found = train(data, out, load_profile(), load, options)
-    assert found["pairs"] == {"expert": 132, "crowd": 132, "both": 132}  # of 144
-    assert found["dropped"] | {"words": {}} == {
+    report = train(data, out, load_profile(), load, options)
+    assert report["pairs"] == {"expert": 132, "crowd": 132, "both": 132}  # of 144
+    assert report["dropped"] | {"words": {}} == {
         "mode": "pairs", "words": {}, "expert": 12, "crowd": 12, "captions": 0,
     }  # fmt: skip
     assert told[-1][0] == told[-1][1]
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     classic = {
         (row["name"], row["split"])
-        for row in found["regressors"]
+        for row in report["regressors"]
         if row["features"] == "concatenated"
     }
     assert classic == {
@@ -53,14 +53,14 @@ def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
         for name in ("linear", "CatBoost", "network")
         for split in ("two-way", "by photo")
     }
-    assert json.loads((out / "report.json").read_text())["chosen"] == found["chosen"]
+    assert json.loads((out / "report.json").read_text())["chosen"] == report["chosen"]
     assert "<script" not in (out / "report.html").read_text()
     made = load_profile(str(out))
     made.check()
     assert made.alignment.dimension == 48
     assert made.encoder == load_profile().encoder
-    assert ("relevance" in made.manifest) == found["deployed"]
-    assert list(tmp_path.iterdir()) == [out]  # nothing half made is left beside it
+    assert ("relevance" in made.manifest) == report["deployed"]
+    assert list(tmp_path.iterdir()) == [out]  # nothing unfinished is left beside it
 
 
 def test_the_text_encoder_is_fine_tuned(data: Path, tmp_path: Path) -> None:
@@ -70,11 +70,11 @@ def test_the_text_encoder_is_fine_tuned(data: Path, tmp_path: Path) -> None:
             epochs=1, batch=4, other_photos=4, classes=8, frozen_layers=5, learning_rate=1e-2
         ),
     )
-    found = train(data, tmp_path / "out", load_profile(), load, options)
+    report = train(data, tmp_path / "out", load_profile(), load, options)
     made = load_profile(str(tmp_path / "out"))
     made.check()
     assert made.manifest["text"]["fine_tuned"]
-    assert found["alignment"]["curve"]
+    assert report["alignment"]["curve"]
     before = load_profile().texts.encode(["a dog on grass"])[0]
     after = made.texts.encode(["a dog on grass"])[0]
     assert np.linalg.norm(after) == pytest.approx(1, abs=1e-3)
@@ -89,15 +89,15 @@ def test_own_ratings_teach_relevance(data: Path, tmp_path: Path) -> None:
             lines.append(f"{photo.name},text {number},{rating}")
     file = data / "images" / "dev" / "ratings.csv"
     file.write_text("\n".join(lines) + "\n")
-    found = train(file, tmp_path / "out", load_profile(), load, Options(scale=(1, 5)))
-    assert found["pairs"] == {"expert": 48, "crowd": 0, "both": 0}
-    assert found["alignment"] is None
+    report = train(file, tmp_path / "out", load_profile(), load, Options(scale=(1, 5)))
+    assert report["pairs"] == {"expert": 48, "crowd": 0, "both": 0}
+    assert report["alignment"] is None
     made = load_profile(str(tmp_path / "out"))
     made.check()
     assert made.alignment.digest == load_profile().alignment.digest
 
 
-def test_missing_photos_are_told_and_nothing_is_left(data: Path, tmp_path: Path) -> None:
+def test_missing_photos_are_reported_and_nothing_is_left_behind(data: Path, tmp_path: Path) -> None:
     copy = tmp_path / "data"
     shutil.copytree(data, copy)
     (copy / "images" / "train" / PHOTOS[0].name).unlink()
@@ -132,21 +132,21 @@ def test_other_encoders_stay_as_they_are_and_get_an_alignment(
 ) -> None:
     profile = load_profile(str(colours))
     options = Options(alignment=RECIPE)
-    found = train(data, tmp_path / "out", profile, small, options)
+    report = train(data, tmp_path / "out", profile, small, options)
     made = load_profile(str(tmp_path / "out"))
     made.check()
     assert made.encoder == profile.encoder
     assert "fine_tuned" not in made.manifest["text"]
     assert made.alignment.digest != profile.alignment.digest
-    assert found["alignment"]["before"] is not None
+    assert report["alignment"]["before"] is not None
     np.testing.assert_array_equal(made.texts.encode(["red"]), profile.texts.encode(["red"]))
 
 
-def test_a_joint_profile_keeps_its_space_where_nothing_better_is_learned(
+def test_a_joint_profile_keeps_its_space_unless_a_better_one_is_learned(
     data: Path, tmp_path: Path, colours: Path
 ) -> None:
     coloured = shutil.copytree(data, tmp_path / "data")
-    for file in coloured.glob("captions_*.csv"):  # words that the text encoder can tell apart
+    for file in coloured.glob("captions_*.csv"):  # words that the text encoder distinguishes
         head, *lines = file.read_text().splitlines()
         names = [" ".join(list(COLOURS)[: 1 + place % 7]) for place in range(len(lines))]
         both = [f"{line} {words}" for line, words in zip(lines, names, strict=True)]
@@ -155,9 +155,9 @@ def test_a_joint_profile_keeps_its_space_where_nothing_better_is_learned(
     manifest = json.loads((joint / MANIFEST).read_text())
     (joint / MANIFEST).write_text(json.dumps({**manifest, "joint": {"logit_scale": 10}}))
     options = Options(alignment=replace(RECIPE, epochs=0))
-    found = train(coloured, tmp_path / "out", load_profile(str(joint)), small, options)
+    report = train(coloured, tmp_path / "out", load_profile(str(joint)), small, options)
     made = load_profile(str(tmp_path / "out"))
     made.check()
     assert made.manifest["joint"] == {"logit_scale": 10}
-    after, before = found["alignment"]["after"], found["alignment"]["before"]
+    after, before = report["alignment"]["after"], report["alignment"]["before"]
     assert after["recall@10"] >= before["recall@10"]

@@ -36,7 +36,7 @@ def test_a_folder_without_photos_forgets_nothing(library: Library, squares: Path
     report = index(library, [squares])
     assert counts(report) == {}
     assert [(lost.path, lost.images) for lost in report.vanished] == [(squares, 8)]
-    assert "holds no photo" in report.vanished[0].reason
+    assert "contains no photo" in report.vanished[0].reason
     assert len(library) == len(library.index) == 8
 
 

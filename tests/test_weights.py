@@ -49,21 +49,21 @@ def test_a_layer_may_be_called_module(tmp_path: Path) -> None:
     assert same(read_state(tmp_path / "a.pth"), state)
 
 
-def test_weights_in_several_files_are_put_together(tmp_path: Path) -> None:
+def test_weights_in_several_files_are_joined(tmp_path: Path) -> None:
     lay(tmp_path, sharded())
     found = find(str(tmp_path))
     assert found.checksums == sums(sharded(), *sharded())
     assert same(read_state(found.weights), STATE)
 
 
-def test_a_missing_part_is_told(tmp_path: Path) -> None:
+def test_a_missing_part_is_reported(tmp_path: Path) -> None:
     lay(tmp_path, sharded())
     (tmp_path / "model-00002-of-00002.safetensors").unlink()
     assert "model-00002-of-00002.safetensors cannot be read" in refused(tmp_path, SourceUnusable)
 
 
 class Payload:
-    """Makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -139,7 +139,7 @@ def test_truncated_safetensors_are_refused(tmp_path: Path) -> None:
             read_state(tmp_path / "cut.safetensors")
 
 
-def test_missing_weights_are_told(tmp_path: Path) -> None:
+def test_missing_weights_are_reported(tmp_path: Path) -> None:
     with pytest.raises(SourceUnusable, match=r"no\.pth cannot be read: No such file"):
         read_state(tmp_path / "no.pth")
     with pytest.raises(SourceUnusable, match="Is a directory"):

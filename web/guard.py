@@ -86,7 +86,7 @@ def _same(given: str, wanted: str) -> bool:
 
 
 class Guard:
-    """Stands before the app: turns away whom the rules do not let in, and adds the headers."""
+    """Wraps an app: refuses requests that break the rules, and adds headers to every answer."""
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self._app = app

@@ -45,14 +45,14 @@ def contact_sheet(answer: Answer, progress: Progress = lambda done, total: None)
     for done, hit in enumerate(answer.hits, 1):
         figures.append(_figure(hit))
         progress(done, len(answer.hits))
-    summary = counted(len(figures), "photo")
+    summary = f"{counted(len(figures), 'photo')} of {answer.among:,}"
     first = answer.hits[0].rank
     if first > 1:
-        summary += f", from the {first:,}{_ending(first)} on"
+        summary += f", starting at the {first:,}{_ending(first)}"
     order = "best first" if answer.query else "newest first"
     page = Template(_PAGE.read_text("utf-8")).substitute(
         title=_text(answer.query or "The newest photos"),
-        summary=_text(f"{summary} of {answer.among:,}, {order}"),
+        summary=_text(f"{summary}, {order}"),
         figures="\n".join(figures),
     )
     return page.encode("utf-8", "backslashreplace")
@@ -91,7 +91,7 @@ def _mark(hit: Hit) -> str:
         return f'<span class="fit">{_text(words)}</span>'
     level = standing(hit.relevance).level
     bars = f'<span class="bars" data-level="{level}" aria-hidden="true">{"<i></i>" * 4}</span>'
-    return f'<span class="fit" title="relevance {hit.relevance:.2f} of 1">{bars}{words}</span>'
+    return f'<span class="fit" title="relevance {hit.relevance:.2f} out of 1">{bars}{words}</span>'
 
 
 def _ending(number: int) -> str:

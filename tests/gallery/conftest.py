@@ -142,8 +142,9 @@ def empty(
     return serve(library_of(colours, tmp_path_factory.mktemp("empty")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    """Closed before other tests run: while Playwright is open, asyncio cannot run in its thread."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

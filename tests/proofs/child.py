@@ -1,8 +1,8 @@
-"""A server of child processes for the proofs: each begins in a blink, as all is imported already.
+"""Starts child processes for the proofs by forking, so that each begins with everything imported.
 
-Reads one JSON document a line: ``{"do": NAME, "log": FILE, ...}``. Forks for each, tells
-``{"pid": N}``, and when the child has ended ``{"status": N}``: its exit code, or minus the signal
-that ended it. What the child prints lies in the log.
+Reads one JSON document per line, ``{"do": NAME, "log": FILE, ...}``, and forks for each. Answers
+``{"pid": N}``, and ``{"status": N}`` when the child has ended: its exit code, or minus the signal
+that ended it. The child's output is in the log. ``tests.proofs.material.Children`` starts this.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# All that is loaded late otherwise: a user without rights could perhaps not read it any more.
+# Whatever is imported late otherwise: a user without rights may be unable to read it later.
 import filelock  # noqa: F401
 
 import pixquery.commands.index
@@ -33,38 +33,38 @@ from pixquery.indexer.build import Options, index
 def main() -> None:
     """Answers until its standard input ends."""
     for line in sys.stdin:
-        asked = json.loads(line)
+        request = json.loads(line)
         sys.stdout.flush()
         pid = os.fork()
         if not pid:
-            _be_child(asked)
-        _tell({"pid": pid})
+            _be_child(request)
+        _reply({"pid": pid})
         _, status = os.waitpid(pid, 0)
-        _tell({"status": os.waitstatus_to_exitcode(status)})
+        _reply({"status": os.waitstatus_to_exitcode(status)})
 
 
-def _tell(document: dict[str, Any]) -> None:
+def _reply(document: dict[str, Any]) -> None:
     print(json.dumps(document), flush=True)
 
 
-def _be_child(asked: dict[str, Any]) -> None:
+def _be_child(request: dict[str, Any]) -> None:
     status = 70
     try:
-        log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        if asked.get("user"):  # somebody who may read the library and not write it
-            os.setgid(asked["user"])
-            os.setuid(asked["user"])
-        for name, value in asked.get("limits", {}).items():
+        if request.get("user"):  # one who may read the library but not write it
+            os.setgid(request["user"])
+            os.setuid(request["user"])
+        for name, value in request.get("limits", {}).items():
             setattr(pixquery.engine.vectors, name, value)
-        if "fault" in asked:
-            _arm(**asked["fault"])
-        status = _COMMANDS[asked["do"]](asked)
+        if "fault" in request:
+            _arm(**request["fault"])
+        status = _COMMANDS[request["do"]](request)
     except SystemExit as done:
         status = done.code if isinstance(done.code, int) else 1
-    except BaseException:  # noqa: BLE001 - told in the log, for whoever reads the proof's report
+    except BaseException:  # noqa: BLE001 - goes to the log
         import traceback
 
         traceback.print_exc()
@@ -81,46 +81,48 @@ def _arm(folder: str, at: int, error: int, lasting: bool, journal: str = "") -> 
     arm(os.fsencode(folder), ctypes.c_long(at), error, int(lasting), handle)
 
 
-def _command_line(asked: dict[str, Any]) -> int:
+def _command_line(request: dict[str, Any]) -> int:
     """A command as a user types it."""
-    command_line(asked["words"], prog_name="pixquery")
+    command_line(request["words"], prog_name="pixquery")
     return 0
 
 
-def _index(asked: dict[str, Any]) -> int:
+def _index(request: dict[str, Any]) -> int:
     """Indexes, and writes each acknowledged number of photos to a file."""
-    acknowledged = os.open(asked["acknowledged"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    acknowledged = os.open(request["acknowledged"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 
     def progress(done: int, total: int) -> None:
         os.write(acknowledged, f"{done} {total}\n".encode())
 
-    options = Options(batch_size=asked["batch_size"], jobs=asked.get("jobs", 2), progress=progress)
-    with Library.open(asked["library"], create=True, profile=asked["profile"]) as library:
-        index(library, [Path(root) for root in asked["roots"]], options)
+    options = Options(
+        batch_size=request["batch_size"], jobs=request.get("jobs", 2), progress=progress
+    )
+    with Library.open(request["library"], create=True, profile=request["profile"]) as library:
+        index(library, [Path(root) for root in request["roots"]], options)
     return 0
 
 
-def _answers(asked: dict[str, Any]) -> int:
-    """Prints all that a library answers to some words."""
-    with Library.open(asked["library"]) as library:
+def _answers(request: dict[str, Any]) -> int:
+    """Prints all hits of a library for each word."""
+    with Library.open(request["library"]) as library:
         everything = max(1, len(library))
-        found = {
+        hits = {
             word: [
                 [str(hit.path), hit.similarity, hit.width, hit.height, hit.modified.timestamp()]
                 for hit in library.search(Query(word, k=everything, candidates=everything)).hits
             ]
-            for word in asked["words"]
+            for word in request["words"]
         }
-    print(json.dumps(found))
+    print(json.dumps(hits))
     return 0
 
 
 def _refusing(command: Callable[[dict[str, Any]], int]) -> Callable[[dict[str, Any]], int]:
-    """Tells an error that pixquery raises on purpose as the command line does."""
+    """Prints an error of pixquery as the command line does."""
 
-    def run(asked: dict[str, Any]) -> int:
+    def run(request: dict[str, Any]) -> int:
         try:
-            return command(asked)
+            return command(request)
         except PixqueryError as error:
             print(f"pixquery: {error}")
             return 75 if isinstance(error, LibraryLocked) else 1

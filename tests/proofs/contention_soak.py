@@ -1,10 +1,12 @@
-"""What happens when several processes write to one library, and several read it, all the time?
+"""Do writers and readers of one library get in each other's way?
 
-Writers index the same folder, whose photos come and go, as often as they can; each run takes the
-lock, or is told to wait (exit code 75). Readers ask: an answer must hold every photo that is in the
-reader's index, and in the catalogue before and after the answer; no photo that is in neither; none
-twice; and each with the cosine of the file's own colour, which its name tells. At the end one
-`index` leaves a library that equals one made anew.
+Run it: ``python -m tests.proofs.contention_soak``; in short: ``--seconds 10``.
+
+Several writers index the same folder as often as they can, while photos are added and removed. Each
+run takes the lock, or is refused because another holds it. Several readers query all the time. An
+answer must contain every photo that was in the catalogue before and after it and in the reader's
+index, no photo that was in neither, none twice, and each with the cosine of its colour, which is
+part of the file's name. In the end, one `index` must lead to the same library as a fresh build.
 """
 
 import argparse
@@ -31,7 +33,7 @@ WORDS = ("red", "green", "blue")
 
 
 def main() -> None:
-    """Reads the arguments, lets writers and readers loose, prints the figures."""
+    """Starts writers and readers, and prints the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -41,30 +43,30 @@ def main() -> None:
     parser.add_argument("--rung", choices=RUNGS, default="inverted")
     parser.add_argument("--be", choices=("writer", "reader"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.be:
-        with rung(RUNGS[asked.rung]):
-            _be(asked.be, asked.folder, monotonic() + asked.seconds)
+    arguments = parser.parse_args()
+    if arguments.be:
+        with rung(RUNGS[arguments.rung]):
+            _be(arguments.be, arguments.folder, monotonic() + arguments.seconds)
         return
     with tempfile.TemporaryDirectory(prefix="pixquery-proof-") as folder:
-        found = prove(
-            Path(folder), asked.seconds, writers=asked.writers, readers=asked.readers,
-            on=asked.rung,
+        result = prove(
+            Path(folder), arguments.seconds, writers=arguments.writers, readers=arguments.readers,
+            on=arguments.rung,
         )  # fmt: skip
     tell(
         {
             "question": "do writers and readers of one library get in each other's way?",
             "machine": machine(),
             "versions": versions("faiss-cpu", "sqlalchemy", "filelock"),
-            "rung": asked.rung,
-            **found,
+            "rung": arguments.rung,
+            **result,
         }
     )
-    raise SystemExit(int(bool(found["failures"])))
+    raise SystemExit(int(bool(result["failures"])))
 
 
 def prove(folder: Path, seconds: float, *, writers: int, readers: int, on: str) -> dict[str, Any]:
-    """Lets processes write and read for so long."""
+    """Lets processes write and read for this many seconds."""
     workplace = Workplace(folder, RUNGS[on])
     photos = folder / "photos"
     chance = random.Random(1)
@@ -91,14 +93,14 @@ def prove(folder: Path, seconds: float, *, writers: int, readers: int, on: str) 
     tally: Counter[str] = Counter()
     failures: list[str] = []
     for process in started:
-        said = process.communicate(timeout=120)[0]
+        output = process.communicate(timeout=120)[0]
         try:
-            found = json.loads(said.splitlines()[-1])
+            result = json.loads(output.splitlines()[-1])
         except (IndexError, ValueError):
-            failures.append(f"a process ended with {process.returncode}: {said}")
+            failures.append(f"a process ended with {process.returncode}: {output}")
             continue
-        failures += found.pop("failures")
-        tally.update(found)
+        failures += result.pop("failures")
+        tally.update(result)
     after = workplace.index([photos])
     failures += differences(after, workplace.fresh([photos]))
     failures += [f"verify: {what}" for what in workplace.verify()]
@@ -115,11 +117,11 @@ def prove(folder: Path, seconds: float, *, writers: int, readers: int, on: str) 
 
 
 def _come(photos: Path, group: int, chance: random.Random) -> None:
-    """A group of photos, all at once as far as the indexer can see."""
+    """Adds a group of photos, all at once as far as the indexer can see."""
     beside = photos.parent / f"coming-{group:02d}"
-    for place in range(GROUP):
+    for number in range(GROUP):
         red, green, blue = (chance.randrange(256) for _ in range(3))
-        name = f"{group:02d}-{place}-{red}-{green}-{blue}.png"
+        name = f"{group:02d}-{number}-{red}-{green}-{blue}.png"
         square(beside / name, (red, green, blue), (8, 8))
     photos.mkdir(exist_ok=True)
     beside.rename(photos / f"{group:02d}")
@@ -144,7 +146,7 @@ def _be(role: str, folder: Path, end: float) -> None:
             else:
                 failures += _read(workplace, tally)
         except LibraryLocked:
-            tally[f"{role} was told to wait"] += 1
+            tally[f"{role} had to wait"] += 1
             sleep(0.01)
         except LibraryNotFound:
             sleep(0.01)  # no writer has begun yet
@@ -166,13 +168,13 @@ def _read(workplace: Workplace, tally: Counter[str]) -> list[str]:
     with Library.open(workplace.library) as library:
         indexed = {int(image_id) for image_id in library.index.ids()}
         for word in WORDS:
-            before = _held(library)
+            before = _vector_ids(library)
             hits = library.search(Query(word, k=GROUP * GROUPS, candidates=GROUP * GROUPS)).hits
             tally["answers"] += 1
             tally["hits"] += len(hits)
             paths = [hit.path for hit in hits]
-            found, after = {hit.id for hit in hits}, _held(library)
-            if not indexed & before & after <= found <= indexed & (before | after):
+            ids, after = {hit.id for hit in hits}, _vector_ids(library)
+            if not indexed & before & after <= ids <= indexed & (before | after):
                 wrong.append(f"the answer to {word} is of no state that was ever published")
             if len(set(paths)) != len(paths):
                 wrong.append(f"the answer to {word} names a photo twice")
@@ -185,7 +187,7 @@ def _read(workplace: Workplace, tally: Counter[str]) -> list[str]:
     return wrong
 
 
-def _held(library: Library) -> set[int]:
+def _vector_ids(library: Library) -> set[int]:
     return {int(image_id) for image_id in library.catalog.vector_ids(library.profile.encoder)}
 
 

@@ -1,14 +1,17 @@
-"""Is every damaged file of a library noticed, and mended or refused with the way out?
+"""Is every damaged file of a library noticed, and repaired or refused with the next command?
+
+Run it: ``python -m tests.proofs.damage_soak``; in short: ``--cases 10``.
 
 Flips a random bit of a random file of a library, or cuts the file off at a random length: the
-catalogue, its write-ahead log and that log's index, the vector index and the lock; in libraries
-that were closed well, on each rung of the ladder, and in one whose writer was killed. Each time
+catalogue, its write-ahead log and that log's index, the vector index, the lock. The libraries were
+closed properly, on each rung of the ladder, and in one the writer was killed. Each time
 
-- `query` answers rightly, or refuses in one sentence that names the next command; where the log was
-  damaged, of which SQLite keeps what comes before the damage, it may answer of an older state;
-- `verify` finds the damage, or there is nothing amiss with what the library holds;
-- `verify --repair`, and what it tells to type, leave a library that equals one made anew; photos
-  are encoded anew only where their row or vector is gone; a damaged file is kept as `*.corrupt-*`.
+- `query` answers correctly, or refuses in one sentence that names the next command; if the log was
+  damaged, it may answer from an older state, as SQLite keeps what comes before the damage;
+- `verify` finds the damage, or nothing that the library contains was affected;
+- `verify --repair`, and the command that it names, lead to the same library as a fresh build;
+  photos are encoded again only if their row or vector is gone; a damaged file is kept as
+  `*.corrupt-*`.
 
 `--seed S --case N` replays one damage.
 """
@@ -53,35 +56,35 @@ PHOTOS = 60
 
 
 def main() -> None:
-    """Reads the arguments, damages, prints the figures."""
+    """Damages libraries, and prints the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cases", type=int, default=1000, metavar="N", help="damages (1000)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--case", type=int, metavar="N", help="this one alone")
-    asked = parser.parse_args()
-    cases = range(asked.cases) if asked.case is None else [asked.case]
+    parser.add_argument("--case", type=int, metavar="N", help="only this one")
+    arguments = parser.parse_args()
+    cases = range(arguments.cases) if arguments.case is None else [arguments.case]
     with tempfile.TemporaryDirectory(prefix="pixquery-proof-") as folder:
-        found = prove(Path(folder), cases, asked.seed)
+        result = prove(Path(folder), cases, arguments.seed)
     tell(
         {
-            "question": "is every damaged file noticed, and mended or refused with the way out?",
+            "question": "is every damaged file noticed, and repaired or clearly refused?",
             "machine": machine(),
             "versions": versions("faiss-cpu", "sqlalchemy"),
-            "seed": asked.seed,
+            "seed": arguments.seed,
             "photos": PHOTOS,
-            **found,
+            **result,
         }
     )
-    raise SystemExit(int(bool(found["failures"])))
+    raise SystemExit(int(bool(result["failures"])))
 
 
 def prove(folder: Path, cases: range | list[int], seed: int) -> dict[str, Any]:
-    """Damages a library in each case, which has its own seed.
+    """Damages a library in each case; every case has its own seed.
 
     Raises:
-        NoFaults: The writer cannot be killed at a chosen call here.
+        NoFaults: Here, the writer cannot be killed at a chosen call.
     """
     begin = perf_counter()
     tally: Counter[str] = Counter()
@@ -99,9 +102,9 @@ def prove(folder: Path, cases: range | list[int], seed: int) -> dict[str, Any]:
                 wrongs = list(one.run())
             except (PixqueryError, AssertionError, sqlite3.Error) as error:
                 wrongs = [f"{type(error).__name__}: {error}"]
-            failures += [f"case {case}, {one.told}: {wrong}" for wrong in wrongs]
+            failures += [f"case {case}, {one.damage}: {wrong}" for wrong in wrongs]
             for wrong in wrongs:
-                say(f"case {case}, {one.told}: {wrong}")
+                say(f"case {case}, {one.damage}: {wrong}")
             if case % 100 == 99:
                 say(f"{case + 1} damages, {len(failures)} failures, {dict(tally)}")
     return {
@@ -114,7 +117,7 @@ def prove(folder: Path, cases: range | list[int], seed: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """A library as it should be, to be damaged in copies."""
+    """A sound library; copies of it are damaged."""
 
     workplace: Workplace
     photos: Photos
@@ -122,10 +125,10 @@ class _Model:
     """The undamaged files."""
     fresh: State
     revision: int
-    left: int
+    unencoded: int
     """Photos that were not encoded yet when the writer was killed."""
     answers: Any = field(hash=False)
-    """What a query answers rightly."""
+    """The correct answers."""
 
     @classmethod
     def closed(cls, folder: Path, limits: Limits) -> "_Model":
@@ -136,7 +139,7 @@ class _Model:
 
     @classmethod
     def killed(cls, folder: Path, limits: Limits, children: Children) -> "_Model":
-        """Made, changed, and killed before the changes were in the index: they are in the log."""
+        """A library whose writer was killed while changes were in the log only."""
         workplace = Workplace(folder, limits)
         photos = Photos(folder / "photos", PHOTOS, 6)
         workplace.index([photos.root])
@@ -165,12 +168,12 @@ class _Model:
             revision = opened.execute("SELECT max(revision) FROM vectors").fetchone()[0]
         fresh = workplace.fresh([photos.root])
         workplace.index([photos.root])
-        left = _encoded_since(revision, catalogue)
-        return cls(workplace, photos, sound, fresh, revision, left, answers)
+        unencoded = _encoded_since(revision, catalogue)
+        return cls(workplace, photos, sound, fresh, revision, unencoded, answers)
 
 
 class _Case:
-    """One damage, what is told of it, and how it is mended."""
+    """One damage, how it is reported, and how it is repaired."""
 
     def __init__(
         self, model: _Model, children: Children, chance: random.Random, tally: Counter[str]
@@ -181,7 +184,7 @@ class _Case:
         self._tally = tally
         self._library = model.workplace.library
         self._where = ["--library", str(self._library)]
-        self.told = ""
+        self.damage = ""
 
     def run(self) -> Iterator[str]:
         shutil.rmtree(self._library, ignore_errors=True)
@@ -193,59 +196,59 @@ class _Case:
         verified = self._command("verify", "--json")
         noticed = verified.status != 0
         yield from self._understood(verified)
-        asked = self._ask()
-        if asked.status:
-            yield from refusal(asked.said)
-            if "`pixquery " not in asked.said:
-                yield f"query names no next command: {asked.said}"
+        answer = self._ask()
+        if answer.status:
+            yield from refusal(answer.output)
+            if "`pixquery " not in answer.output:
+                yield f"query names no next command: {answer.output}"
             self._tally[f"{kind}: query refused"] += 1
-        elif (odd := self._odd(json.loads(asked.said))) and not (log and self._older(asked)):
-            yield f"query answers wrongly, and verify says {verified.said[:300]!r}: {odd}"
+        elif (odd := self._odd(json.loads(answer.output))) and not (log and self._older()):
+            yield f"query answers wrongly, and verify says {verified.output[:300]!r}: {odd}"
         else:
             self._tally[f"{kind}: query {'of an older state' if odd else 'right'}"] += 1
         self._tally[f"{kind}: {'noticed' if noticed else 'not noticed'}"] += 1
-        yield from self._mended(file, damaged, log=log)
+        yield from self._repaired(file, damaged, log=log)
 
     def _damage(self) -> Path:
         files = sorted(f for f in self._library.iterdir() if f.stat().st_size or f.name == "lock")
         file = self._chance.choice(files)
         content = bytearray(file.read_bytes())
-        if not content:  # the lock: it says nothing, so anything may stand in it
+        if not content:  # the lock is empty: write anything into it
             content = bytearray(self._chance.randbytes(8))
-            self.told = f"{file.name}: scribbled over"
+            self.damage = f"{file.name}: overwritten"
         elif self._chance.random() < 0.7:
-            place = self._chance.randrange(len(content))
+            offset = self._chance.randrange(len(content))
             bit = self._chance.randrange(8)
-            content[place] ^= 1 << bit
-            self.told = f"{file.name}: bit {bit} of byte {place} of {len(content)}"
+            content[offset] ^= 1 << bit
+            self.damage = f"{file.name}: bit {bit} of byte {offset} of {len(content)}"
         else:
             length = self._chance.randrange(len(content))
-            self.told = f"{file.name}: cut off at {length} of {len(content)}"
+            self.damage = f"{file.name}: cut off at {length} of {len(content)}"
             del content[length:]
         file.write_bytes(content)
         return file
 
-    def _mended(self, file: Path, damaged: bytes, *, log: bool) -> Iterator[str]:
+    def _repaired(self, file: Path, damaged: bytes, *, log: bool) -> Iterator[str]:
         repaired = self._command("verify", "--repair", "--json")
         if repaired.status:
             yield from self._understood(repaired)
-            words = repaired.said.rpartition("`pixquery ")[2].partition("`")[0]
+            words = repaired.output.rpartition("`pixquery ")[2].partition("`")[0]
             if not words.startswith("index "):
-                yield f"verify --repair ends with {repaired.status}: {repaired.said}"
+                yield f"verify --repair ends with {repaired.status}: {repaired.output}"
                 return
             words = words.replace("FOLDER", shlex.quote(str(self._model.photos.root)))
-            self._tally[f"{file.name.split('-0')[0]}: beyond mending"] += 1
+            self._tally[f"{file.name.split('-0')[0]}: beyond repair"] += 1
             profile = ["--profile", str(self._model.workplace.profile)]
-            done = self._command(*shlex.split(words), *profile, whole=True)
+            done = self._command(*shlex.split(words), *profile, as_is=True)
             if done.status:
-                yield f"`pixquery {words}` ends with {done.status}: {done.said}"
+                yield f"`pixquery {words}` ends with {done.status}: {done.output}"
                 return
         else:
             encoded = _encoded_since(self._model.revision, self._library / CATALOGUE)
-            encoded = 0 if log else encoded - self._model.left
-            self._tally["photos encoded anew by repair"] += encoded
+            encoded = 0 if log else encoded - self._model.unencoded
+            self._tally["photos encoded again by repair"] += encoded
             if encoded and CATALOGUE not in file.name:
-                yield f"{encoded} photos were encoded anew"
+                yield f"{encoded} photos were encoded again"
         if not log and damaged and file.name != "lock":
             kept = [f.read_bytes() for f in self._library.glob("*.corrupt-*")]
             if (not file.exists() or file.read_bytes() != damaged) and not repaired.status:
@@ -260,19 +263,19 @@ class _Case:
             limits=dict(self._model.workplace.limits),
         )  # fmt: skip
 
-    def _command(self, *words: str, whole: bool = False) -> Ended:
-        words = words if whole else (*words, *self._where)
+    def _command(self, *words: str, as_is: bool = False) -> Ended:
+        words = words if as_is else (*words, *self._where)
         return self._children.run("command", words=words, limits=dict(self._model.workplace.limits))
 
     def _understood(self, ended: Ended) -> Iterator[str]:
-        """A command says one sentence, or prints its findings."""
-        if ended.status < 0 or "Traceback" in ended.said or "This is a bug" in ended.said:
-            yield f"ended with {ended.status}: {ended.said}"
+        """A command must end with one sentence or its findings, never with a traceback."""
+        if ended.status < 0 or "Traceback" in ended.output or "This is a bug" in ended.output:
+            yield f"ended with {ended.status}: {ended.output}"
 
-    def _odd(self, found: Any) -> str:
-        """How answers differ from the right ones, to the last field."""
+    def _odd(self, answers: Any) -> str:
+        """How answers differ from the correct ones, in any field."""
         for word, wanted in self._model.answers.items():
-            ours = {hit[0]: hit[1:] for hit in found[word]}
+            ours = {hit[0]: hit[1:] for hit in answers[word]}
             theirs = {hit[0]: hit[1:] for hit in wanted}
             if ours.keys() != theirs.keys():
                 return f"{word}: {sorted(ours.keys() ^ theirs.keys())}"
@@ -281,14 +284,13 @@ class _Case:
                     return f"{word}: {path}: {ours[path]} != {theirs[path]}"
         return ""
 
-    def _older(self, asked: Ended) -> bool:
-        """Whether the answers are of what the catalogue holds, though it has lost the log's end."""
-        del asked
-        return not self._command("verify", "--json").said.count("checksum")
+    def _older(self) -> bool:
+        """Whether the catalogue is sound, though it has lost the end of its log."""
+        return not self._command("verify", "--json").output.count("checksum")
 
 
 def _encoded_since(revision: int, catalogue: Path) -> int:
-    """How many photos have got their vectors after a revision."""
+    """How many photos got their vectors after a revision."""
     with closing(sqlite3.connect(catalogue)) as opened:
         row = opened.execute("SELECT count(*) FROM vectors WHERE revision > ?", (revision,))
         return int(row.fetchone()[0])

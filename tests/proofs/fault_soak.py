@@ -1,15 +1,17 @@
-"""Does a library outlive every failure of the disk?
+"""Does a library survive every failure of the disk?
+
+Run it: ``python -m tests.proofs.fault_soak``; in short: ``--run "a new library" --step 40``.
 
 Counts the calls by which one small `index` run changes files of the library (writes, fsyncs,
-renames, truncations, creations and deletions of files; SQLite's own are among them), then runs it
-again for each of them and makes that one fail: with ENOSPC, EIO, EPERM, and with ENOSPC for all
-later ones too, as on a disk that stays full. Each time
+renames, truncations, creations and deletions, including those of SQLite). Then runs it again for
+each call and makes that one fail: with ENOSPC, EIO or EPERM, and with ENOSPC for all later calls,
+too, as on a disk that stays full. Each time
 
-- `index` exits with another code than 0 and says one sentence, or is as complete as if nothing had
-  failed (a file that could not be deleted);
-- a query in another process answers exactly what the catalogue holds, and on the disk that stays
-  full as well;
-- the next run completes: the library equals one made anew, and `verify` finds nothing.
+- `index` fails with one sentence, or is as complete as if nothing had failed (if a file could not
+  be deleted);
+- a query in another process answers from exactly what the catalogue contains, even on the disk that
+  stays full;
+- the next run completes: the library equals a fresh build, and `verify` finds nothing.
 
 `--at N --error NAME` replays one failure.
 """
@@ -63,27 +65,29 @@ class Fault(NamedTuple):
 
 
 def main() -> None:
-    """Reads the arguments, lets calls fail, prints the figures."""
+    """Makes calls fail, and prints the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--run", choices=RUNS, action="append", help="this one alone")
-    parser.add_argument("--at", type=int, metavar="N", help="this call alone")
-    parser.add_argument("--error", choices=ERRORS, help="this failure alone")
+    parser.add_argument("--run", choices=RUNS, action="append", help="only this one")
+    parser.add_argument("--at", type=int, metavar="N", help="only this call")
+    parser.add_argument("--error", choices=ERRORS, help="only this failure")
     parser.add_argument("--step", type=int, default=1, metavar="N", help="every n-th call (1)")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     document: dict[str, Any] = {
-        "question": "does a library outlive every failure of the disk?",
+        "question": "does a library survive every failure of the disk?",
         "machine": machine(),
         "versions": versions("faiss-cpu", "sqlalchemy"),
         "runs": {},
     }
     failed = False
-    for run in asked.run or RUNS:
+    for run in arguments.run or RUNS:
         with tempfile.TemporaryDirectory(prefix="pixquery-proof-") as folder:
-            found = prove(Path(folder), run, asked.step, at=asked.at, error=asked.error)
-        document["runs"][run] = found
-        failed = failed or bool(found["failures"])
+            result = prove(
+                Path(folder), run, arguments.step, at=arguments.at, error=arguments.error
+            )
+        document["runs"][run] = result
+        failed = failed or bool(result["failures"])
     tell(document)
     raise SystemExit(int(failed))
 
@@ -91,10 +95,10 @@ def main() -> None:
 def prove(
     folder: Path, run: str, step: int, *, at: int | None = None, error: str | None = None
 ) -> dict[str, Any]:
-    """Lets every ``step``-th call fail in each way.
+    """Makes every ``step``-th call fail in each way.
 
     Raises:
-        NoFaults: Faults cannot be injected here.
+        NoFaults: Here, faults cannot be injected.
     """
     begin = perf_counter()
     made, limits = RUNS[run]
@@ -107,11 +111,11 @@ def prove(
         for turn, fault in enumerate(
             Fault(*pair) for pair in product(places, [error] if error else ERRORS)
         ):
-            if step > 1 and turn % 2:  # the quick form: each call fails in two of the four ways
+            if step > 1 and turn % 2:  # in short: each call fails in two of the four ways
                 continue
             call = calls[fault.at - 1]
             try:
-                wrongs = list(proof.outlives(fault, call))
+                wrongs = list(proof.survives(fault, call))
             except (PixqueryError, AssertionError) as refused:
                 wrongs = [f"{type(refused).__name__}: {refused}"]
             for wrong in wrongs:
@@ -147,23 +151,23 @@ class _Proof:
         self._fresh: State = workplace.fresh(self._roots)
 
     def calls(self) -> list[str]:
-        """What a run that nothing happens to asks of the library's folder."""
+        """The calls of a run in which none fails."""
         journal = self._workplace.folder / "journal"
         ended = self._run(Fault(0, "EIO"), journal)
         if ended.status:
-            raise AssertionError(f"the run without a fault ends with {ended.status}: {ended.said}")
+            raise AssertionError(f"without a fault, it ends with {ended.status}: {ended.output}")
         return [line.split()[0] for line in journal.read_text().splitlines()]
 
-    def outlives(self, fault: Fault, call: str) -> Iterator[str]:
+    def survives(self, fault: Fault, call: str) -> Iterator[str]:
         ended = self._run(fault)
         self._tally["failures of the disk"] += 1
         if ended.status == 0:
             self._tally[f"harmless: {call}"] += 1
             yield from differences(self._workplace.state(), self._fresh)
         elif ended.status == 1:
-            yield from refusal(ended.said)
+            yield from refusal(ended.output)
         else:
-            yield f"index ended with {ended.status}: {ended.said}"
+            yield f"index ended with {ended.status}: {ended.output}"
         if (self._workplace.library / CATALOGUE).is_file():
             yield from self._answers(fault)
         after = self._workplace.index(self._roots)
@@ -174,12 +178,12 @@ class _Proof:
         number, lasting = ERRORS[fault.error]
         if lasting and (self._before.exists() or len(self._workplace.state().photos)):
             words = ["query", "red", "--library", str(self._workplace.library)]
-            asked = self._children.run(
+            query = self._children.run(
                 "command", words=words, limits=dict(self._workplace.limits),
                 fault=self._fault(1, number, lasting=True),
             )  # fmt: skip
-            if asked.status:
-                yield f"a query on the full disk ends with {asked.status}: {asked.said}"
+            if query.status:
+                yield f"a query on the full disk ends with {query.status}: {query.output}"
         yield from untrue(self._workplace.state())
 
     def _run(self, fault: Fault, journal: Path | None = None) -> Any:

@@ -1,7 +1,7 @@
-/* Makes the n-th change that a process asks of files under one folder fail, or kills it there.
+/* Makes the n-th call by which a process changes files under one folder fail, or kills it there.
  *
- * Loaded before the C library (LD_PRELOAD), so that SQLite's own calls are seen as well as
- * Python's. Inert until faults_arm() is called. Linux with glibc only.
+ * Loaded before the C library (LD_PRELOAD), so that it sees the calls of SQLite as well as those
+ * of Python. Does nothing until faults_arm() is called. Linux with glibc only.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,9 +24,9 @@ static long at, seen;
 static int error_number, lasting, journal = -1;
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 
-/* Fails call number `n` (from 1; 0 = none) with `error`, and all later ones where `on`.
- * error 0: SIGKILL in its place. error -1: half of a write, then SIGKILL.
- * Each call is written to `log` where that is no negative number. */
+/* Makes call number `n` (from 1; 0 = none) fail with `error`, and all later ones, too, if `on`.
+ * error 0: SIGKILL instead of the call. error -1: half of a write, then SIGKILL.
+ * Each call is written to `log`, unless that is negative. */
 void faults_arm(const char *place, long n, int error, int on, int log)
 {
     strncpy(folder, place, sizeof folder - 1);
@@ -69,7 +69,7 @@ static const char *path_of(int handle, char *room)
     return room;
 }
 
-/* 0: go on; 1: fail with errno set; 2: write half, then die. */
+/* 0: proceed; 1: fail with errno set; 2: write half, then die. */
 static int struck(const char *call, const char *path)
 {
     if (!inside(path)) return 0;
@@ -78,7 +78,7 @@ static int struck(const char *call, const char *path)
     if (journal >= 0) {
         char line[PATH_MAX + 64];
         int length = snprintf(line, sizeof line, "%s %s\n", call, path);
-        if (plain_write(journal, line, length) < 0) { /* the proof will miss the line */ }
+        if (plain_write(journal, line, length) < 0) { /* the proof notices the missing line */ }
     }
     pthread_mutex_unlock(&guard);
     if (!at || (lasting ? mine < at : mine != at)) return 0;
@@ -168,7 +168,7 @@ BY_PATH(int, mkdir, "mkdir", path, (const char *path, mode_t mode), (path, mode)
 
 static int opening(const char *path, int flags)
 {
-    /* What is there already is opened, not made, and takes no room. */
+    /* Existing files are opened, not created, and take no room. */
     if (!(flags & O_CREAT) || (!(flags & O_EXCL) && access(path, F_OK) == 0)) return 0;
     int what = struck("create", path);
     if (what == 2) die();

@@ -1,10 +1,12 @@
-"""Does a damaged photo, of any format, ever do more than be skipped?
+"""Does a damaged photo of any format ever cause anything but being skipped?
 
-Damages small photos of every format, each file told by (seed, format, number) and so replayable:
-bits flipped, bytes and header fields overwritten, pieces cut out, repeated, zeroed, cut off or
-exchanged with another photo's. Each is decoded in a child process, under a limit of time and of
-memory. Counts what was decoded, what was skipped for which reason, and what must never be: a
-process that dies, an error that escapes, a file that takes longer or more than it may.
+Run it: ``python -m tests.proofs.fuzz_decode``; in short: ``--files 50``.
+
+Damages small photos of every format. Bits are flipped, bytes and header fields overwritten, and
+pieces cut out, repeated, zeroed, cut off or exchanged with another photo's; seed, format and number
+determine each file, so that any can be replayed. Each is decoded in a child process, with limits of
+time and memory. Counts the decoded files, the skipped files by reason, and what must never happen:
+a process that dies, an error that escapes, a file that exceeds a limit.
 """
 
 import argparse
@@ -14,7 +16,6 @@ import json
 import os
 import random
 import re
-import resource
 import select
 import struct
 import subprocess
@@ -28,12 +29,15 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
+if sys.platform != "win32":
+    import resource
+
 from benchmarks.setting import EXAMPLES, ROOT, machine, peak_memory, say, tell, versions
 
 LIMIT_SECONDS = 5.0
 LIMIT_MB = 1000.0
 SIZE = 64
-"""Side of the squares that are decoded to."""
+"""Side of the decoded squares, in pixels."""
 SAMPLES = ROOT / "tests" / "samples"
 _ADDRESS_SPACE = 6 * 2**30
 _FIELDS = [0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 20_000, 60_000,
@@ -42,11 +46,11 @@ _FIELDS = [0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 20
 Change = Callable[[random.Random, bytearray, list[bytes]], None]
 
 
-# -- whole photos -----------------------------------------------------------------------------
+# -- sound photos -----------------------------------------------------------------------------
 
 
 def seeds() -> dict[str, list[bytes]]:
-    """Small whole photos by format, several ways of writing each."""
+    """Small sound photos by format, each written in several ways."""
     from PIL import Image, ImageCms
 
     with Image.open(sorted(EXAMPLES.iterdir())[0]) as photo:
@@ -58,14 +62,14 @@ def seeds() -> dict[str, list[bytes]]:
     exif[0x0112] = 6
     exif.get_ifd(0x8769)[0x9003] = "2019:07:21 18:03:59"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    profile = profile[:24] + bytes(12) + profile[36:]  # without the hour it was made
+    profile = profile[:24] + bytes(12) + profile[36:]  # without the time of its creation
     frames = {"save_all": True, "append_images": [colour.rotate(90), grey.convert("RGB")]}
     rich = {"exif": exif, "icc_profile": profile}
 
     def made(format_: str, *ways: tuple[Any, dict[str, Any]]) -> list[bytes]:
         return [_written(image, format_, save) for image, save in ways]
 
-    found = {
+    photos = {
         "JPEG": made("JPEG", (colour, rich), (colour, {"progressive": True}), (grey, {}),
                      (colour.convert("CMYK"), {}), (colour, {"restart_marker_rows": 1})),
         "PNG": made("PNG", (colour, rich), (layer, {}), (palette, {"transparency": 3}), (deep, {}),
@@ -86,11 +90,11 @@ def seeds() -> dict[str, list[bytes]]:
     try:
         import pillow_jxl  # noqa: F401
     except ImportError:
-        return found
-    found["JPEG XL"] += made(
+        return photos
+    photos["JPEG XL"] += made(
         "JXL", (colour, {"exif": exif.tobytes()}), (layer, {"lossless": True}), (grey, {})
     )
-    return found
+    return photos
 
 
 def _written(image: Any, format_: str, save: dict[str, Any]) -> bytes:
@@ -100,7 +104,7 @@ def _written(image: Any, format_: str, save: dict[str, Any]) -> bytes:
 
 
 def _timeless(content: bytes) -> bytes:
-    """An AVIF sequence without the times at which it was made, 8 bytes each in version 1."""
+    """An AVIF sequence without its times of creation, which are 8 bytes each in version 1."""
     for box in (b"mvhd\1", b"tkhd\1", b"mdhd\1"):
         parts = content.split(box)
         content = box.join([parts[0], *(part[:3] + bytes(16) + part[19:] for part in parts[1:])])
@@ -108,7 +112,7 @@ def _timeless(content: bytes) -> bytes:
 
 
 def _runs() -> bytes:
-    """A run-length coded BMP, which Pillow reads and does not write."""
+    """A run-length coded BMP, which Pillow reads but does not write."""
     palette = b"".join(bytes([n, n, n, 0]) for n in range(256))
     rows = b"".join(bytes([16, row, 16, 255 - row, 0, 0]) for row in range(32)) + b"\0\1"
     offset = 54 + len(palette)
@@ -131,7 +135,7 @@ def _overwrite(rng: random.Random, content: bytearray, _others: list[bytes]) -> 
 
 
 def _field(rng: random.Random, content: bytearray, _others: list[bytes]) -> None:
-    """A number of the header becomes another one."""
+    """Overwrites numbers in the header."""
     for _ in range(rng.choice((1, 1, 2, 3))):
         wide = rng.choice("BHHIII")
         packed = struct.pack(
@@ -146,14 +150,14 @@ def _cut_off(rng: random.Random, content: bytearray, _others: list[bytes]) -> No
 
 
 def _piece(rng: random.Random, content: bytearray, _others: list[bytes]) -> None:
-    """A piece is cut out, repeated or zeroed."""
+    """Cuts out, repeats or zeroes a piece."""
     begin = rng.randrange(len(content))
     end = min(len(content), begin + rng.choice((1, 4, 16, 64, 512)))
     content[begin:end] = rng.choice((b"", content[begin:end] * 3, bytes(end - begin)))
 
 
 def _splice(rng: random.Random, content: bytearray, others: list[bytes]) -> None:
-    """The rest, or a piece, is another photo's."""
+    """Replaces the rest, or a piece, by another photo's."""
     other = rng.choice(others)
     at, length = rng.randrange(len(content)), rng.choice((8, 64, 512, len(other)))
     begin = rng.choice((min(at, len(other) - 1), rng.randrange(len(other))))
@@ -164,19 +168,19 @@ _CHANGES: tuple[Change, ...] = (_flip, _flip, _field, _field, _overwrite, _piece
 
 
 def damaged(originals: list[bytes], key: str) -> bytes:
-    """The damaged photo of this key, the same whenever and wherever it is made."""
+    """The damaged photo of this key; always the same."""
     rng = random.Random(key)
     content = bytearray(rng.choice(originals))
     for _ in range(rng.choice((1, 1, 2, 3))):
         if content:
             rng.choice(_CHANGES)(rng, content, originals)
     if content.startswith(b"\x89PNG") and rng.random() < 0.6:
-        _mend_png(content)
+        _correct_checksums(content)
     return bytes(content)
 
 
-def _mend_png(content: bytearray) -> None:
-    """Makes the checksums right again, so that the damage behind them is seen."""
+def _correct_checksums(content: bytearray) -> None:
+    """Corrects the checksums, so that the damage gets past them."""
     at = 8
     while at + 12 <= len(content):
         end = at + 8 + int.from_bytes(content[at : at + 4], "big")
@@ -190,15 +194,15 @@ def _mend_png(content: bytearray) -> None:
 
 
 def work(format_: str, begin: int, end: int, seed: int) -> None:
-    """Decodes damaged photos, a line before and a line after each."""
+    """Decodes damaged photos, and prints a line before and after each."""
     from pixquery.db.errors import UnreadableImage
     from pixquery.indexer.decode import decode
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     originals = seeds()[format_]
-    for content in originals:  # loads what reads the format, which is none of a photo's time
-        with suppress(UnreadableImage):  # some are whole, and refused all the same
+    for content in originals:  # loads the decoder, which must not count as a photo's time
+        with suppress(UnreadableImage):  # some are sound and refused all the same
             decode(content, SIZE)
     for number in range(begin, end):
         content = damaged(originals, f"{seed}/{format_}/{number}")
@@ -210,14 +214,14 @@ def work(format_: str, begin: int, end: int, seed: int) -> None:
             outcome: dict[str, Any] = {"decoded": True}
         except UnreadableImage as error:
             outcome = {"skipped": str(error)}
-        except BaseException as error:  # noqa: BLE001  (whatever escapes is what is looked for)
+        except BaseException as error:  # noqa: BLE001  (whatever escapes is what this looks for)
             outcome = {"escaped": f"{type(error).__name__}: {error}"}
-        seconds = process_time() - start  # other work on the machine is none of the file's
+        seconds = process_time() - start  # CPU time, whatever else the computer does
         print(json.dumps(outcome | {"seconds": seconds, "mb": peak_memory()}), flush=True)
 
 
 def _forget_peak() -> None:
-    """From here on the kernel marks this process's peak anew, where it can."""
+    """Resets the kernel's mark of this process's peak memory, if it has one."""
     gc.collect(0)
     try:
         Path("/proc/self/clear_refs").write_text("5")
@@ -229,8 +233,8 @@ def _forget_peak() -> None:
 
 
 @dataclass(slots=True)
-class Found:
-    """What became of a format's files."""
+class Outcomes:
+    """What became of the files of one format."""
 
     files: int = 0
     decoded: int = 0
@@ -277,20 +281,20 @@ def _alike(reason: str) -> str:
     return re.sub(r"(0x[0-9a-f]+|b'.*?'|[\d,]+)", "N", reason)[:90]
 
 
-def fuzz(format_: str, files: int, seed: int, deadline: float) -> Found:
-    """Decodes so many damaged files of a format, fewer where the time is over."""
-    found, begin = Found(), 0
+def fuzz(format_: str, files: int, seed: int, deadline: float) -> Outcomes:
+    """Decodes damaged files of a format until the deadline."""
+    outcomes, begin = Outcomes(), 0
     while begin < files and perf_counter() < deadline:
         for number, outcome in _run(format_, begin, files, seed):
-            found.take(number, outcome)
+            outcomes.take(number, outcome)
             begin = number + 1
             if perf_counter() > deadline:
                 break
-    return found
+    return outcomes
 
 
 def _run(format_: str, begin: int, end: int, seed: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """One child's files; it ends early where a file is the child's end."""
+    """The files of one child; fewer if one of them kills it."""
     words = [sys.executable, "-W", "error", "-m", "tests.proofs.fuzz_decode", "--child", format_]
     child = subprocess.Popen(
         [*words, str(begin), str(end), "--seed", str(seed)],
@@ -311,11 +315,11 @@ def _run(format_: str, begin: int, end: int, seed: int) -> Iterator[tuple[int, d
                 break
             *lines, buffer = (buffer + part).split(b"\n")
             for line in lines:
-                told = json.loads(line)
-                if "number" in told:
-                    number = told["number"]
+                event = json.loads(line)
+                if "number" in event:
+                    number = event["number"]
                 elif number is not None:
-                    yield number, told
+                    yield number, event
                     number = None
         code = child.wait()
         if number is not None:
@@ -328,42 +332,46 @@ def _run(format_: str, begin: int, end: int, seed: int) -> Iterator[tuple[int, d
 
 
 def main() -> None:
-    """Reads the arguments, damages and decodes, prints the figures; exits 1 on any failure."""
+    """Damages and decodes photos, and prints the figures; exits with 1 on any failure."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--files", type=int, default=10_000, metavar="N", help="a format (10,000)")
+    parser.add_argument(
+        "--files", type=int, default=10_000, metavar="N", help="per format (10,000)"
+    )
     parser.add_argument("--format", action="append", metavar="NAME", help="only this; repeatable")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("--minutes", type=float, default=1e9, metavar="M", help="a format at most")
+    parser.add_argument(
+        "--minutes", type=float, default=1e9, metavar="M", help="per format, at most"
+    )
     parser.add_argument("--keep", nargs=3, metavar=("FORMAT", "NUMBER", "FILE"),
-                        help="writes one damaged file, to look at")  # fmt: skip
+                        help="write one damaged file")  # fmt: skip
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.child:
-        format_, begin, end = asked.child
-        work(format_, int(begin), int(end), asked.seed)
+    arguments = parser.parse_args()
+    if arguments.child:
+        format_, begin, end = arguments.child
+        work(format_, int(begin), int(end), arguments.seed)
         return
-    if asked.keep:
-        format_, number, file = asked.keep
-        Path(file).write_bytes(damaged(seeds()[format_], f"{asked.seed}/{format_}/{number}"))
+    if arguments.keep:
+        format_, number, file = arguments.keep
+        Path(file).write_bytes(damaged(seeds()[format_], f"{arguments.seed}/{format_}/{number}"))
         return
     document: dict[str, Any] = {
-        "question": "what damaged photos do besides being skipped",
+        "question": "what damaged photos cause besides being skipped",
         "limits": {"seconds": LIMIT_SECONDS, "mb": LIMIT_MB},
-        "seed": asked.seed,
+        "seed": arguments.seed,
         "machine": machine(),
         "versions": versions("pillow", "pi_heif", "pillow-jxl-plugin", "rawpy"),
         "formats": {},
     }
     failed = 0
-    for format_ in asked.format or seeds():
+    for format_ in arguments.format or seeds():
         begin = perf_counter()
-        found = fuzz(format_, asked.files, asked.seed, begin + 60 * asked.minutes)
+        outcomes = fuzz(format_, arguments.files, arguments.seed, begin + 60 * arguments.minutes)
         took = round(perf_counter() - begin, 1)
-        document["formats"][format_] = found.document() | {"took_s": took}
-        failed += len(found.failures)
-        say(f"{format_}: {found.files} files in {took} s, {len(found.failures)} failures")
+        document["formats"][format_] = outcomes.document() | {"took_s": took}
+        failed += len(outcomes.failures)
+        say(f"{format_}: {outcomes.files} files in {took} s, {len(outcomes.failures)} failures")
     tell(document)
     sys.exit(bool(failed))
 

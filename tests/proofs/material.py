@@ -1,7 +1,7 @@
-"""What the proofs of reliability share: small photos that change, libraries of them, and children.
+"""The material of the proofs: small photos that change, libraries of them, and child processes.
 
-The photos are colour squares and the profile is the tests' colour encoder: a hundred are indexed in
-a fraction of a second, and everything but the size of the models is as in a library of photos.
+The photos are colour squares and the profile is the tests' colour encoder. A hundred are indexed in
+a fraction of a second, and only the models are smaller than in a library of real photos.
 """
 
 import json
@@ -39,10 +39,10 @@ RUNGS: dict[str, Limits] = {
     "exact": {"EXACT_LIMIT": 1_000_000},
     "inverted": {"EXACT_LIMIT": 40},
 }
-"""Each rung of the ladder, by the sizes at which `pixquery.engine.vectors` changes rungs."""
+"""Each rung of the ladder: the sizes at which `pixquery.engine.vectors` changes rungs."""
 
 BATCH = 8
-"""Photos a transaction: many transactions in a short run."""
+"""Photos per transaction; small, for many transactions in a short run."""
 CLOSE = 5e-3
 """Half-precision vectors of unit length differ by less than this in any cosine."""
 
@@ -66,7 +66,7 @@ class Photos:
         return sorted(file for file in self.root.rglob("*.*") if file.is_file())
 
     def add(self) -> None:
-        """A new photo; one in twenty cannot be used."""
+        """Adds a photo; one in twenty is unusable."""
         file = self._new()
         if self.random.random() < 0.05:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ class Photos:
             square(file, self._colour(), (8, 8))
 
     def change(self) -> None:
-        """Does one thing to the folder."""
+        """Makes one random change."""
         files = self.files()
         what = self.random.choice(("add", "add", "edit", "move", "copy", "delete", "touch"))
         if what == "add" or len(files) < 3:
@@ -111,10 +111,10 @@ class Photos:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a library holds, without its ids."""
+    """Everything that a library contains, except its ids."""
 
     photos: Mapping[str, tuple[object, ...]]
-    """By path: size, time, content, width, height, what the file tells, raw vector."""
+    """By path: size, time, content, width, height, format, EXIF, raw vector."""
     skipped: Mapping[str, tuple[object, ...]]
     roots: tuple[str, ...]
     answers: Mapping[str, Mapping[str, float]]
@@ -122,7 +122,7 @@ class State:
 
 
 def state_of(library: Library) -> State:
-    """Reads a library through its own doors."""
+    """Reads a library through its own functions."""
     encoder = library.profile.encoder
     records = list(library.catalog.everything())
     raw = library.catalog.vectors_of([record.id for record in records], encoder)
@@ -147,52 +147,52 @@ def state_of(library: Library) -> State:
 
 
 def answers_of(library: Library) -> dict[str, dict[str, float]]:
-    """What a library answers to each colour word, all photos long."""
-    found = {}
+    """All hits of a library for each colour word, with their similarities."""
+    answers = {}
     for word in COLOURS:
         everything = max(1, len(library))
         hits = library.search(Query(word, k=everything, candidates=everything)).hits
         similarities = [hit.similarity or 0.0 for hit in hits]
         paths = [str(hit.path) for hit in hits]
-        # Relevance is computed anew from the vectors, and orders what differs by rounding alone.
+        # Relevance is computed from the vectors, and orders hits that differ by rounding only.
         if any(after > before + 1e-6 for before, after in pairwise(similarities)):
             raise AssertionError(f"the answer to {word} is not in order")
         if len(set(paths)) != len(paths):
             raise AssertionError(f"the answer to {word} names a photo twice")
-        found[word] = dict(zip(paths, similarities, strict=True))
-    return found
+        answers[word] = dict(zip(paths, similarities, strict=True))
+    return answers
 
 
-def differences(found: State, wanted: State) -> list[str]:
-    """How a state differs from the one it should be; empty when it does not."""
-    told = []
+def differences(state: State, wanted: State) -> list[str]:
+    """How a state differs from the wanted one; empty if it does not."""
+    problems = []
     for name in ("photos", "skipped"):
-        ours, theirs = getattr(found, name), getattr(wanted, name)
-        told += [f"{name}: {path} is missing" for path in theirs.keys() - ours.keys()]
-        told += [f"{name}: {path} is too much" for path in ours.keys() - theirs.keys()]
-        told += [
+        ours, theirs = getattr(state, name), getattr(wanted, name)
+        problems += [f"{name}: {path} is missing" for path in theirs.keys() - ours.keys()]
+        problems += [f"{name}: {path} should not be there" for path in ours.keys() - theirs.keys()]
+        problems += [
             f"{name}: {path} differs: {ours[path]} != {theirs[path]}"
             for path in ours.keys() & theirs.keys()
             if ours[path] != theirs[path]
         ]
-    if found.roots != wanted.roots:
-        told.append(f"roots: {found.roots} != {wanted.roots}")
-    return told + answer_differences(found.answers, wanted.answers) + untrue(found)
+    if state.roots != wanted.roots:
+        problems.append(f"roots: {state.roots} != {wanted.roots}")
+    return problems + answer_differences(state.answers, wanted.answers) + untrue(state)
 
 
 def answer_differences(
-    found: Mapping[str, Mapping[str, float]], wanted: Mapping[str, Mapping[str, float]]
+    state: Mapping[str, Mapping[str, float]], wanted: Mapping[str, Mapping[str, float]]
 ) -> list[str]:
-    """How answers differ by more than the index's rounding."""
-    told = []
+    """How answers differ by more than the rounding of the index."""
+    problems = []
     for word, theirs in wanted.items():
-        ours = found[word]
+        ours = state[word]
         if ours.keys() != theirs.keys():
             odd = sorted(ours.keys() ^ theirs.keys())
-            told.append(f"answers: {word}: {len(odd)} photos differ, as {odd[:3]}")
+            problems.append(f"answers: {word}: {len(odd)} photos differ, as {odd[:3]}")
         elif any(abs(ours[path] - theirs[path]) > CLOSE for path in theirs):
-            told.append(f"answers: {word}: other similarities")
-    return told
+            problems.append(f"answers: {word}: other similarities")
+    return problems
 
 
 def untrue(state: State) -> list[str]:
@@ -210,7 +210,7 @@ def untrue(state: State) -> list[str]:
 
 @contextmanager
 def rung(limits: Limits) -> Iterator[None]:
-    """Lets this process, too, change rungs at other sizes."""
+    """Makes this process change rungs at these sizes."""
     before = {name: getattr(pixquery.engine.vectors, name) for name in limits}
     for name, value in limits.items():
         setattr(pixquery.engine.vectors, name, value)
@@ -223,7 +223,7 @@ def rung(limits: Limits) -> Iterator[None]:
 
 @dataclass(slots=True)
 class Workplace:
-    """A folder in which a proof works: the profile, the photos, the library, and fresh ones."""
+    """The folder of a proof: the profile, the photos, the library, and fresh builds."""
 
     folder: Path
     limits: Limits
@@ -239,7 +239,7 @@ class Workplace:
             write_profile(self.profile, "colours")
 
     def index(self, roots: Sequence[Path], library: Path | None = None) -> State:
-        """Indexes in this process, as a user would after a failure, and tells the outcome."""
+        """Indexes in this process, as a user would after a failure; returns the outcome."""
         with (
             rung(self.limits),
             Library.open(library or self.library, create=True, profile=str(self.profile)) as opened,
@@ -248,26 +248,26 @@ class Workplace:
             return state_of(opened)
 
     def fresh(self, roots: Sequence[Path]) -> State:
-        """What a library made anew of these folders holds."""
-        place = self.folder / "fresh"
-        shutil.rmtree(place, ignore_errors=True)
+        """What a fresh library of these folders contains."""
+        folder = self.folder / "fresh"
+        shutil.rmtree(folder, ignore_errors=True)
         try:
-            return self.index(roots, place)
+            return self.index(roots, folder)
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def state(self) -> State:
-        """What the library holds and answers now."""
+        """What the library contains and answers now."""
         with rung(self.limits), Library.open(self.library) as opened:
             return state_of(opened)
 
     def answers(self) -> dict[str, dict[str, float]]:
-        """What the library answers now, as a query finds it."""
+        """What the library answers now."""
         with rung(self.limits), Library.open(self.library) as opened:
             return answers_of(opened)
 
     def hits(self) -> dict[str, list[list[object]]]:
-        """What the library answers now, each hit with all that is told of it."""
+        """What the library answers now, with all fields of each hit."""
         with rung(self.limits), Library.open(self.library) as opened:
             everything = max(1, len(opened))
             return {
@@ -279,7 +279,7 @@ class Workplace:
             }
 
     def kind(self) -> str:
-        """The rung in words, to be sure that it is the one that was meant."""
+        """The rung in words, to check that it is the intended one."""
         with rung(self.limits), Library.open(self.library) as opened:
             return opened.index.kind
 
@@ -289,7 +289,7 @@ class Workplace:
             return [finding.what for finding in opened.verify()]
 
     def promise(self, roots: Sequence[Path]) -> "Promise":
-        """What an indexing run would now have to do."""
+        """What an indexing run has to do now."""
         if not (self.library / CATALOGUE).is_file():
             return Promise({str(path): state for root in roots for path, state
                             in scan_roots([root])[root].states.items()})  # fmt: skip
@@ -297,9 +297,9 @@ class Workplace:
             return Promise(
                 {
                     str(path): state
-                    for root, found in scan_roots(roots).items()
+                    for root, scanned in scan_roots(roots).items()
                     for path, state, _ in compare(
-                        found, opened.catalog.known(root, opened.profile.encoder)
+                        scanned, opened.catalog.known(root, opened.profile.encoder)
                     ).fresh
                 }
             )
@@ -307,12 +307,12 @@ class Workplace:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The files that a run has to bring into the catalogue, with their states."""
+    """The files that a run has to add to the catalogue, with their states."""
 
     files: Mapping[str, Any]
 
     def kept(self, workplace: Workplace) -> int:
-        """How many of them the catalogue holds now."""
+        """How many of them the catalogue contains now."""
         if not (workplace.library / CATALOGUE).is_file():
             return 0
         with Library.open(workplace.library) as opened:
@@ -334,12 +334,12 @@ class Ended:
     status: int
     """Its exit code, or minus the signal that ended it."""
     seconds: float
-    said: str
-    """All that it printed."""
+    output: str
+    """Everything it printed."""
 
 
 class Children:
-    """Processes that do one thing each; with the fault library loaded where there is a compiler."""
+    """Processes that do one thing each, with the fault library loaded if it was compiled."""
 
     def __init__(self, folder: Path, faults: Path | None = None) -> None:
         self._folder = folder
@@ -369,14 +369,14 @@ class Children:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, do: str, *, kill_after: float | None = None, **asked: Any) -> Ended:
-        """Lets a child do something, and kills it after so many seconds where asked to."""
+    def run(self, do: str, *, kill_after: float | None = None, **arguments: Any) -> Ended:
+        """Lets a child do something; kills it after ``kill_after`` seconds if that is given."""
         log = self._folder / "child.log"
-        self._ask({"do": do, "log": str(log), **asked})
+        self._ask({"do": do, "log": str(log), **arguments})
         pid = int(self._answer()["pid"])
         begin = monotonic()
         if kill_after is not None and not self._answers_within(kill_after):
-            with suppress(ProcessLookupError):  # it ended in this very moment
+            with suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, signal.SIGKILL)
         status = int(self._answer()["status"])
         return Ended(status, monotonic() - begin, log.read_text("utf-8", "replace"))
@@ -399,9 +399,9 @@ def compiled_faults(folder: Path) -> Path:
     """Compiles tests/proofs/faults.c.
 
     Raises:
-        NoFaults: The system has no compiler, or is another than the code is for.
+        NoFaults: The system is not Linux, or has no compiler.
     """
-    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), "")
+    compiler = next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), "")
     if not (compiler and sys.platform == "linux"):
         raise NoFaults("faults are injected on Linux where a C compiler is installed")
     file = folder / "faults.so"
@@ -419,9 +419,9 @@ class NoFaults(RuntimeError):
     """Faults cannot be injected here; the message says why."""
 
 
-def refusal(said: str) -> list[str]:
-    """What is wrong with the way a failure was told; empty when it is one clear sentence."""
-    lines = [line for line in said.splitlines() if line.strip()]
+def refusal(output: str) -> list[str]:
+    """What is wrong with an error message; empty if it is one sentence."""
+    lines = [line for line in output.splitlines() if line.strip()]
     if len(lines) == 1 and lines[0].startswith("pixquery: ") and "This is a bug" not in lines[0]:
         return []
-    return [f"not one sentence: {said.strip()!r}"]
+    return [f"not one sentence: {output.strip()!r}"]

@@ -1,5 +1,6 @@
 """What the library contains, also while it changes, and when it is empty, missing or damaged."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,7 @@ def test_a_damaged_catalogue_is_reported(own: Any) -> None:
 
     client, library, _ = own
     number = number_of(library, "red")
-    with sqlite3.connect(library.folder / "catalogue.sqlite") as connection:
+    with closing(sqlite3.connect(library.folder / "catalogue.sqlite")) as connection, connection:
         connection.execute("UPDATE images SET path = '/etc/passwd' WHERE id = ?", (number,))
-    connection.close()
     for path in ("", "/thumbnail", "/file", "/file?as=jpeg"):
         assert "damaged" in error(client.get(f"/api/images/{number}{path}"), 503)

@@ -1,9 +1,8 @@
-"""Makes a profile out of other people's encoders, and checks it before anybody uses it.
+"""Makes a profile from other people's encoders, and checks it before it is used.
 
-Both sides are written as the runtime reads them and then run by it, beside the PyTorch modules that
-they were made from, on real photos and texts: a profile whose vectors differ is refused. Encoders
-that were trained together need no training here. For all others the alignment is still to be
-learned.
+Both encoders are written in the runtime's format. The runtime and the original PyTorch modules then
+encode the same photos and texts; if their vectors differ, the profile is refused. Encoders that
+were trained together can be used at once. For all others, an alignment has to be trained.
 """
 
 import json
@@ -27,16 +26,16 @@ from pixquery.trainer.adopting.networks import ImageNetwork
 from pixquery.trainer.adopting.text_network import text_network
 
 Photos = Callable[[int, str], Pixels]
-"""Side of a square in pixels and Pillow's name of an interpolation -> real photos, squashed whole:
-uint8[n, side, side, 3]; some hundreds are best."""
+"""Side of a square in pixels and Pillow's name of an interpolation -> whole photos, squashed to it:
+uint8[n, side, side, 3]; a few hundred are best."""
 Progress = Callable[[str, int, int], object]
-"""Told what is done, how much of it and of how much; a download's file and its bytes."""
+"""Called with the step, steps done and steps in all; or a download's file and its bytes."""
 _STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whose encoders: one source for each side, or one for both."""
+    """The sources of the encoders: one for each side, or one for both."""
 
     image: str = ""
     text: str = ""
@@ -48,7 +47,7 @@ KNOWN = {
     "clip-b32": Wanted(joint="openai/clip-vit-base-patch32"),
     "siglip-b16": Wanted(joint="google/siglip-base-patch16-224"),
 }
-"""Profiles whose name alone says what they are made of."""
+"""Profiles that need only a name."""
 
 
 def add(
@@ -58,24 +57,24 @@ def add(
     photos: Photos,
     progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Any]:
-    """Makes a profile; nothing of it is left unless it is whole and its vectors are right.
+    """Makes a profile; leaves nothing behind unless it is complete and its vectors are right.
 
     Args:
-        name: What the profile is called.
+        name: The profile's name.
         out: Its folder; an earlier profile of the same name is replaced.
-        wanted: Whose encoders; one of `KNOWN` where nothing is given.
-        photos: Loads real photos to check and calibrate with.
-        progress: Told how it goes.
+        wanted: The sources; if empty, those that `KNOWN` has for the name.
+        photos: Loads real photos for the check and the calibration.
+        progress: Called before each step and during downloads.
 
     Returns:
         ``profile``, ``folder``, ``image`` and ``text`` (source, dimension and more), the lowest and
-        mean cosines to the original in ``agreement``, ``aligned`` (whether it can be searched
-        with), ``bytes``, ``licence``.
+        mean cosines to the original in ``agreement``, ``aligned`` (whether it can be used
+        for searches), ``bytes``, ``licence``.
 
     Raises:
-        BadData: The name or the folder cannot be used, or nothing is said of the sources.
-        SourceUnusable: A source is none, or what is made of it computes something else.
-        DownloadFailed: A source cannot be fetched.
+        BadData: The name or the folder cannot be used, or the sources are not given.
+        SourceUnusable: A source is no model, or the encoder made from it computes something else.
+        DownloadFailed: A source cannot be downloaded.
     """
     wanted = _settled(name, out, wanted)
     course = _Course(progress)
@@ -91,14 +90,14 @@ def add(
             joint, image, text = None, image_network(sources[0]), text_network(sources[1])
         course.step("writing the image encoder")
         pixels = _loaded(photos, image)
-        seen, seeing = image_part(folder, image, pixels, sources[0])
+        image_manifest, image_agreement = image_part(folder, image, pixels, sources[0])
         course.step("writing the text encoder")
-        read, reading = text_part(folder, text, sources[-1])
+        text_manifest, text_agreement = text_part(folder, text, sources[-1])
         manifest = {
             **about(name, sources, image, text),
-            "image": seen,
-            "text": read,
-            "agreement": {**seeing, **reading},
+            "image": image_manifest,
+            "text": text_manifest,
+            "agreement": {**image_agreement, **text_agreement},
         }
         if joint is not None:
             course.step("comparing photos with texts")
@@ -119,28 +118,29 @@ class _Course:
 
 
 def _settled(name: str, out: Path, wanted: Wanted) -> Wanted:
-    """Whose encoders after all; refuses what could not be made, before anything is fetched."""
+    """The sources to use; refuses what cannot be made before anything is downloaded."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise BadData(
-            f"a profile's name has letters, digits, points and dashes; {name!r} cannot be one"
+            f"a profile's name consists of letters, digits, points and dashes, unlike {name!r}"
+            ": choose another"
         )
     if (SHIPPED / name / MANIFEST).is_file():
         raise BadData(f"{name} comes with pixquery: choose another name")
     if (out / MANIFEST).is_file():
         try:
-            held = json.loads((out / MANIFEST).read_text("utf-8")).get("name")
+            present = json.loads((out / MANIFEST).read_text("utf-8")).get("name")
         except (OSError, ValueError, AttributeError):
-            held = None
-        if held != name:
-            raise BadData(f"{out} holds another profile, {held}: choose another folder")
+            present = None
+        if present != name:
+            raise BadData(f"{out} contains another profile, {present}: choose another folder")
     if wanted == Wanted() and name in KNOWN:
         return KNOWN[name]
     if bool(wanted.joint) == bool(wanted.image or wanted.text) or bool(wanted.image) != bool(
         wanted.text
     ):
         raise BadData(
-            f"it takes --image SOURCE and --text SOURCE, or --joint SOURCE alone, to make {name}; "
-            f"known without either: {', '.join(KNOWN)}"
+            f"to make {name}, give --image SOURCE and --text SOURCE, or --joint SOURCE alone; "
+            f"these need neither: {', '.join(KNOWN)}"
         )
     return wanted
 

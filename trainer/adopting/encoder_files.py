@@ -17,10 +17,10 @@ from pixquery.trainer.adopting.networks import ImageNetwork, TextNetwork
 from pixquery.trainer.adopting.sources import Source
 
 ENOUGH = 100
-"""Photos that ranges of eight bits and a mean can be learned from."""
+"""How many photos 8-bit ranges and a mean can be learned from."""
 _CALIBRATING = 300
 _CHECKED = 32
-"""Photos and texts that go through both."""
+"""How many photos go through both encoders."""
 _LEAST = 0.999
 _LEAST_INT8 = 0.99
 _TEXTS = (
@@ -57,13 +57,13 @@ _TEXTS = (
     "a photo of a photo of a photo " * 20,
     "the quick brown fox jumps over the lazy dog, " * 40,
 )
-"""What people ask with, and what they might: short, long, in other tongues, nearly nothing."""
+"""Typical queries, and unusual ones: short, long, in other languages, almost empty."""
 
 
 def image_part(
     folder: Path, image: ImageNetwork, pixels: Pixels, source: Source
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Writes the image encoder; its part of the manifest, and how well it agrees."""
+    """Writes the image encoder; returns its part of the manifest, and how well it agrees."""
     size, dimension = image.preparation.size, image.dimension
     model = export.image_onnx(image, size)
     export.save(export.halved(model), folder / "image.onnx")
@@ -81,8 +81,8 @@ def image_part(
         left_out["int8"] = f"its ranges need {ENOUGH} photos, and {len(pixels)} were given"
     else:
         file = folder / "image-int8.onnx"
-        some = pixels[:: max(1, len(pixels) // _CALIBRATING)][:_CALIBRATING]
-        export.save(export.quantized(model, some, kept=1), file)
+        calibration = pixels[:: max(1, len(pixels) // _CALIBRATING)][:_CALIBRATING]
+        export.save(export.quantized(model, calibration, kept=1), file)
         coarse = OpenVinoImageEncoder(file, size=size, dimension=dimension).encode(checked)
         mean = float(_cosines(coarse, true).mean())
         if mean >= _LEAST_INT8:
@@ -107,7 +107,7 @@ def image_part(
 def text_part(
     folder: Path, text: TextNetwork, source: Source
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Writes the text encoder; its part of the manifest, and how well it agrees."""
+    """Writes the text encoder; returns its part of the manifest, and how well it agrees."""
     most = text.pieces.most
     export.save(export.halved(export.text_onnx(text, most)), folder / "text.onnx")
     (folder / "tokenizer.json").write_text(text.pieces.tokenizer, "utf-8")
@@ -118,7 +118,7 @@ def text_part(
                 for ids in text.pieces.ids(_TEXTS)
             ]
         )
-    found = text_encoder(folder, text).encode(list(_TEXTS))
+    vectors = text_encoder(folder, text).encode(list(_TEXTS))
     part = {
         "model": "text.onnx",
         "tokenizer": "tokenizer.json",
@@ -127,10 +127,11 @@ def text_part(
         "max_tokens": most,
         "preprocessing": [f"word pieces, {most} at most", text.pooling],
     }
-    return part, {"text": _agreed(found, true, source, "texts")}
+    return part, {"text": _agreed(vectors, true, source, "texts")}
 
 
 def text_encoder(folder: Path, text: TextNetwork) -> OpenVinoTextEncoder:
+    """The text encoder in ``folder``, run at full precision."""
     return OpenVinoTextEncoder(
         folder / "text.onnx",
         folder / "tokenizer.json",
@@ -140,13 +141,13 @@ def text_encoder(folder: Path, text: TextNetwork) -> OpenVinoTextEncoder:
     )
 
 
-def _agreed(found: Floats, true: Floats, source: Source, what: str) -> dict[str, float]:
-    cosines = _cosines(found, true)
+def _agreed(vectors: Floats, true: Floats, source: Source, what: str) -> dict[str, float]:
+    cosines = _cosines(vectors, true)
     if not cosines.min() >= _LEAST:
         raise SourceUnusable(
-            f"what was made of {source.named} gives {what} other vectors than the original: the "
-            f"lowest cosine between them is {cosines.min():.4f}, and {_LEAST} is asked for; choose "
-            "another model"
+            f"the encoder made from {source.named} gives {what} other vectors than the original: "
+            f"the lowest cosine between them is {cosines.min():.4f}, and {_LEAST} is needed; "
+            "choose another model"
         )
     return _rounded(cosines)
 
@@ -155,9 +156,9 @@ def _rounded(cosines: Floats) -> dict[str, float]:
     return {"lowest": round(float(cosines.min()), 6), "mean": round(float(cosines.mean()), 6)}
 
 
-def _cosines(found: Floats, true: Floats) -> Floats:
-    """float32[n]; 0 where either is no direction."""
-    return np.asarray(np.nan_to_num(np.einsum("nd,nd->n", unit(found), unit(true))), np.float32)
+def _cosines(vectors: Floats, true: Floats) -> Floats:
+    """float32[n]; 0 where either vector has no direction."""
+    return np.asarray(np.nan_to_num(np.einsum("nd,nd->n", unit(vectors), unit(true))), np.float32)
 
 
 def _image_steps(image: ImageNetwork) -> list[str]:

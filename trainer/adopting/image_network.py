@@ -15,7 +15,6 @@ from pixquery.trainer.adopting.architectures import (
     load,
     refuse_joint,
     sizes_checked,
-    what,
 )
 from pixquery.trainer.adopting.networks import Classes, ImageNetwork
 from pixquery.trainer.adopting.preparation import of_processor, of_timm
@@ -32,11 +31,11 @@ def image_network(source: Source) -> ImageNetwork:
     """The image encoder of a source.
 
     Args:
-        source: A vision model that transformers knows, or a ResNet as torchvision or timm name its
-            parts.
+        source: A vision model that transformers knows, or a ResNet with weights named as in
+            torchvision or timm.
 
     Raises:
-        SourceUnusable: It is neither, its files contradict each other or cannot be read.
+        SourceUnusable: It is neither, or its files contradict each other or cannot be read.
     """
     state = read_state(source.weights)
     if is_resnet(state):
@@ -45,7 +44,7 @@ def image_network(source: Source) -> ImageNetwork:
     refuse_joint(source, config)
     if bare_class(source, config).main_input_name != "pixel_values":
         raise SourceUnusable(
-            f"{source.named} is a {config.model_type} model, which sees no photos: give a text "
+            f"{source.named} is a {config.model_type} model, which encodes no photos: give a text "
             "model with --text, and an image model with --image"
         )
     preparation = of_processor(source)
@@ -54,12 +53,14 @@ def image_network(source: Source) -> ImageNetwork:
     with sizes_checked(source, preparation.size):
         ways = ("first", "mean") if untrained else ("pooler", "first", "mean")
         features.pooling, weight = _pooling(model, features, ways, preparation.size)
-        found = ImageNetwork(features, preparation, what(config), _POOLINGS[features.pooling])
+        encoder = ImageNetwork(
+            features, preparation, config.model_type, _POOLINGS[features.pooling]
+        )
     if weight is not None:
-        told = [str(config.id2label.get(row, "")) for row in range(len(weight))]
-        found.classes = _classes(weight, told)
-    found.convolutional = config.model_type in _CONVOLUTIONAL
-    return found
+        names = [str(config.id2label.get(row, "")) for row in range(len(weight))]
+        encoder.classes = _classes(weight, names)
+    encoder.convolutional = config.model_type in _CONVOLUTIONAL
+    return encoder
 
 
 _POOLINGS = {
@@ -91,10 +92,10 @@ class _Features(nn.Module):
 def _pooling(
     model: Any, features: _Features, ways: tuple[str, ...], size: int
 ) -> tuple[str, Floats | None]:
-    """How to pool, and the classifier's last layer float32[c, d] if it comes right after.
+    """How to pool, and the classifier's last layer float32[c, d] if it follows directly.
 
-    The files of a classifier do not say which of the features its last layer sees; its answers to
-    a picture do.
+    The files of a classifier do not say which features its last layer sees; its output for a
+    picture shows it.
     """
     picture = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -121,23 +122,23 @@ def _plain_resnet(source: Source, state: Mapping[str, Tensor]) -> ImageNetwork:
         network = ResNet(state)
     except SourceUnusable as error:
         raise SourceUnusable(
-            f"{source.named} {error}: plain ResNets alone can be read from torchvision's and "
-            "timm's weights; give another, or a model that transformers knows"
+            f"{source.named} {error}: of torchvision's and timm's weights, only plain ResNets "
+            "can be read; choose one, or a model that transformers knows"
         ) from error
-    found = ImageNetwork(network, of_timm(source), network.name, _POOLINGS["mean"])
+    encoder = ImageNetwork(network, of_timm(source), network.name, _POOLINGS["mean"])
     last = state.get("fc.weight")
-    if last is not None and last.shape[1] == found.dimension:
-        found.classes = _classes(np.asarray(last.float().numpy(), np.float32), [])
-    found.convolutional = True
-    return found
+    if last is not None and last.shape[1] == encoder.dimension:
+        encoder.classes = _classes(np.asarray(last.float().numpy(), np.float32), [])
+    encoder.convolutional = True
+    return encoder
 
 
-def _classes(weight: Floats, told: Sequence[str]) -> Classes | None:
-    """With the names that a model tells; ImageNet's thousand are known, and better, without."""
-    usual = all(name == f"LABEL_{row}" for row, name in enumerate(told))
-    if len(weight) == _IMAGENET and (usual or told[0].startswith("tench")):
+def _classes(weight: Floats, names: Sequence[str]) -> Classes | None:
+    """The classes with the model's own names, or with better ones if they are ImageNet's."""
+    usual = all(name == f"LABEL_{row}" for row, name in enumerate(names))
+    if len(weight) == _IMAGENET and (usual or names[0].startswith("tench")):
         return Classes(weight, tuple(imagenet_names()))
-    return None if usual or not all(told) else Classes(weight, tuple(told))
+    return None if usual or not all(names) else Classes(weight, tuple(names))
 
 
 def _is_classifier(config: Any) -> bool:

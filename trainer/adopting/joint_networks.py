@@ -13,7 +13,6 @@ from pixquery.trainer.adopting.architectures import (
     is_joint,
     load,
     sizes_checked,
-    what,
 )
 from pixquery.trainer.adopting.networks import ImageNetwork, Joint, TextNetwork
 from pixquery.trainer.adopting.preparation import of_processor
@@ -22,25 +21,25 @@ from pixquery.trainer.adopting.weights import read_state
 from pixquery.trainer.adopting.wordpieces import Pieces, read_pieces
 
 _FIXED_LENGTH = {"siglip"}
-"""Models that were trained on texts filled up to their longest, without a mask."""
+"""Models that were trained on texts padded to full length, without a mask."""
 
 
 def joint_networks(source: Source) -> Joint:
-    """Both sides of a model that was trained on photos and texts together, such as CLIP.
+    """Both encoders of a model that was trained on photos and texts together, such as CLIP.
 
     Raises:
-        SourceUnusable: It is none, its files contradict each other or cannot be read.
+        SourceUnusable: It is none, or its files contradict each other or cannot be read.
     """
     config = configuration(source)
     if not is_joint(config):
         raise SourceUnusable(
-            f"{source.named} is a {config.model_type} model, which has one side: give it with "
-            "--image or --text, and another for the other side"
+            f"{source.named} is a {config.model_type} model, which is only one encoder: give it "
+            "with --image or --text, and another model for the other"
         )
     kind = bare_class(source, config)
     if not (hasattr(kind, "get_image_features") and hasattr(kind, "get_text_features")):
         raise SourceUnusable(
-            f"{source.named} is a {config.model_type} model, whose two sides do not meet in one "
+            f"{source.named} is a {config.model_type} model, whose encoders do not share a "
             "space: choose one like CLIP or SigLIP"
         )
     positions = getattr(config.text_config, "max_position_embeddings", None)
@@ -52,15 +51,18 @@ def joint_networks(source: Source) -> Joint:
         words = _FilledTexts(model, pieces.most, pieces.pad)
         how = f"filled up to {pieces.most} pieces, projected, length 1"
     else:
-        # CLIP's own fill is the piece that ends texts, and where that stands the vector is read.
+        # CLIP pads with the piece that ends texts, and reads the vector at its position.
         pieces = Pieces(pieces.tokenizer, pieces.most, _fill(model))
         words = _Texts(model)
         how = "as the model pools them, projected, length 1"
     with sizes_checked(source, preparation.size):
         image = ImageNetwork(
-            _Photos(model), preparation, what(config), "as the model pools, projected, length 1"
+            _Photos(model),
+            preparation,
+            config.model_type,
+            "as the model pools, projected, length 1",
         )
-    text = TextNetwork(words, pieces, what(config), how)
+    text = TextNetwork(words, pieces, config.model_type, how)
     bias = getattr(model, "logit_bias", None)
     return Joint(
         image,
@@ -71,9 +73,9 @@ def joint_networks(source: Source) -> Joint:
 
 
 def _fill(model: nn.Module) -> int:
-    """The id that a network itself takes for none; 0, which ends no text, where it knows none."""
-    kept = (part.padding_idx for part in model.modules() if isinstance(part, nn.Embedding))
-    return next((place for place in kept if place is not None), 0)
+    """The id that the network itself uses for padding, or 0, which ends no text."""
+    ids = (part.padding_idx for part in model.modules() if isinstance(part, nn.Embedding))
+    return next((id_ for id_ in ids if id_ is not None), 0)
 
 
 class _Photos(nn.Module):
@@ -99,7 +101,7 @@ class _Texts(nn.Module):
 
 
 class _FilledTexts(nn.Module):
-    """Fills texts up to one length, whose last place the model reads, and masks nothing."""
+    """Pads texts to one length, whose last position the model reads, and masks nothing."""
 
     model: Any
     fill: Tensor
@@ -116,6 +118,6 @@ class _FilledTexts(nn.Module):
         return _unit(self.model.get_text_features(input_ids=filled))
 
 
-def _unit(found: Any) -> Tensor:
-    vectors: Tensor = found if isinstance(found, Tensor) else found.pooler_output
+def _unit(output: Any) -> Tensor:
+    vectors: Tensor = output if isinstance(output, Tensor) else output.pooler_output
     return functional.normalize(vectors, dim=-1)

@@ -15,6 +15,7 @@ from pixquery.trainer.adopting.sources import Source
 def about(
     name: str, sources: Sequence[Source], image: ImageNetwork, text: TextNetwork
 ) -> dict[str, Any]:
+    """The name, sources and licence of a profile."""
     whats = [f"image encoder ({image.what})", f"text encoder ({text.what})"]
     if len(sources) == 1:
         whats = [f"both encoders ({image.what})"]
@@ -39,6 +40,7 @@ def about(
 
 
 def report(out: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """What `add` returns about a profile."""
     image, text = manifest["image"], manifest["text"]
     return {
         "profile": manifest["name"],
@@ -67,7 +69,7 @@ def _weights_name(source: Source) -> str:
 
 
 def weights_sha256(source: Source) -> str:
-    """One checksum of all files of weights: of an index and its parts, or of the one file."""
+    """One checksum for all files of weights: an index and its parts, or the one file."""
     index = _weights_name(source).endswith(".index.json")
     sums = [
         checksum
@@ -78,7 +80,7 @@ def weights_sha256(source: Source) -> str:
 
 
 def encoder_sha256(source: Source, image: ImageNetwork) -> str:
-    """Identifies the image encoder: the weights, and what becomes of a photo before them."""
+    """A checksum of the image encoder: its weights, and how photos are prepared for it."""
     content = {
         "weights": weights_sha256(source),
         "pooling": image.pooling,

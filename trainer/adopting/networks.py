@@ -1,10 +1,7 @@
-"""Other people's models as PyTorch modules, in the form that the runtime wants.
+"""Other people's models as PyTorch modules, in the form that the runtime needs.
 
-Photos as bytes in and one vector out, ids and mask of texts in and one vector out, every step
-between inside. Weights are read without running anything that came with them, photos are prepared
-as the model's own files say: neither torchvision nor timm is needed. One thing is always done
-otherwise than a model's makers did: the whole photo is squashed to a square, and nothing is cut
-off (``docs/profiles.md``).
+An image network takes photos as bytes, a text network takes ids and a mask, and each returns one
+vector: every step between is inside.
 """
 
 from dataclasses import dataclass
@@ -19,25 +16,25 @@ from pixquery.trainer.adopting.wordpieces import Pieces
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The last layer of a classifier: one row a class."""
+    """The last layer of a classifier, one row for each class."""
 
     weight: Floats
     """float32[c, d]"""
     names: tuple[str, ...]
-    """c of them."""
+    """c names."""
 
 
 class ImageNetwork(nn.Module):
     """Photos as bytes -> vectors.
 
     Attributes:
-        preparation: What the photos are made of, and what is done with them inside.
+        preparation: How photos are prepared, partly before the network and partly inside.
         dimension: Length of a vector, d.
-        what: The kind of network, for people.
-        pooling: How the vector comes from the last features, for people.
-        classes: The classifier's last layer, where the model is one, all else comes before it, and
-            the classes have names.
-        convolutional: Whether eight bits may do.
+        what: The kind of network, in words.
+        pooling: How the vector is computed from the last features, in words.
+        classes: The classifier's last layer, if the model is a classifier, the layer follows
+            directly on the vector, and the classes have names.
+        convolutional: Whether eight bits may be precise enough.
     """
 
     mean: Tensor
@@ -68,10 +65,10 @@ class TextNetwork(nn.Module):
     """Ids of word pieces -> vectors.
 
     Attributes:
-        pieces: How texts are split.
+        pieces: How to split texts.
         dimension: Length of a vector, e.
-        what: The kind of network, for people.
-        pooling: How the vector comes from the last features, for people.
+        what: The kind of network, in words.
+        pooling: How the vector is computed from the last features, in words.
     """
 
     def __init__(self, network: nn.Module, pieces: Pieces, what: str, pooling: str) -> None:
@@ -85,21 +82,21 @@ class TextNetwork(nn.Module):
         self.dimension = self(*_few(pieces)).shape[1]
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """int64[n, l] twice -> float32[n, e]; what stands where the mask is 0 is no matter."""
+        """int64[n, l] twice -> float32[n, e]; ids where the mask is 0 have no effect."""
         vectors: Tensor = self.network(ids.where(mask > 0, self.pieces.pad), mask)
         return vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """Two networks that were trained together: their vectors are of one space, of length 1."""
+    """Two networks that were trained together: their vectors share a space and have length 1."""
 
     image: ImageNetwork
     text: TextNetwork
     logit_scale: float
-    """A cosine is multiplied by it before it becomes a probability."""
+    """The factor of a cosine before it becomes a probability."""
     logit_bias: float | None
-    """And this is added, where the model has it."""
+    """Added after that, if the model has it."""
 
 
 def _grey(size: int) -> Tensor:

@@ -1,4 +1,8 @@
-"""How a photo is prepared before it reaches a network."""
+"""How to prepare a photo for a network, as the model's own files say.
+
+One thing always differs from what a model's makers did: the whole photo is squashed to a square,
+and nothing is cut off (``docs/profiles.md``).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,73 +14,82 @@ from pixquery.trainer.adopting.sources import Source
 from pixquery.trainer.adopting.wordpieces import read_json
 
 INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
-"""Pillow's, in its order."""
+"""Pillow's names, in the order of its numbers."""
 _UNKNOWN_STEPS = ("do_flip_channel_order", "rescale_offset", "do_pad", "do_reduce_labels")
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What becomes of a photo before it reaches the network."""
+    """How to prepare a photo: squash, scale, subtract the mean, divide by the deviation."""
 
     size: int
-    """Side of the square that it is squashed to, in pixels."""
+    """Side of the square, in pixels."""
     interpolation: str
-    """By Pillow's name."""
+    """Pillow's name of it."""
     scale: float
-    """Bytes are multiplied by it."""
+    """The factor of bytes."""
     mean: tuple[float, ...]
-    """Of each channel, taken off."""
+    """Of each channel, after scaling."""
     deviation: tuple[float, ...]
-    """Of each channel, divided by."""
+    """Of each channel, after scaling."""
 
 
 IMAGENET = Preparation(224, "bilinear", 1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""As torchvision's first ImageNet weights were trained."""
+"""The preparation of torchvision's first ImageNet weights."""
 
 
 def of_timm(source: Source) -> Preparation:
-    """As timm's configuration says; without one as torchvision's first weights want it."""
+    """The preparation in timm's configuration, or `IMAGENET` without one.
+
+    Raises:
+        SourceUnusable: An entry is missing or odd.
+    """
     file = source.folder / "config.json"
-    told = read_json(file).get("pretrained_cfg") or {}
+    entries = read_json(file).get("pretrained_cfg") or {}
     try:
-        interpolation = str(told.get("interpolation", IMAGENET.interpolation))
+        interpolation = str(entries.get("interpolation", IMAGENET.interpolation))
         return Preparation(
-            int(told.get("input_size", (3, IMAGENET.size, IMAGENET.size))[-1]),
+            int(entries.get("input_size", (3, IMAGENET.size, IMAGENET.size))[-1]),
             interpolation if interpolation in INTERPOLATIONS else "bicubic",
             IMAGENET.scale,
-            tuple(map(float, told.get("mean", IMAGENET.mean))),
-            tuple(map(float, told.get("std", IMAGENET.deviation))),
+            tuple(map(float, entries.get("mean", IMAGENET.mean))),
+            tuple(map(float, entries.get("std", IMAGENET.deviation))),
         )
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise _odd(file, error) from error
 
 
 def of_processor(source: Source) -> Preparation:
-    told = read_json(source.folder / "preprocessor_config.json") or read_json(
+    """The preparation in the configuration of transformers' image processor.
+
+    Raises:
+        SourceUnusable: There is none, an entry is missing or odd, or a step is unknown.
+    """
+    entries = read_json(source.folder / "preprocessor_config.json") or read_json(
         source.folder / "processor_config.json"
     ).get("image_processor", {})
-    if not told:
+    if not entries:
         raise SourceUnusable(
-            f"{source.named} does not tell how its photos are prepared: put its "
+            f"{source.named} does not say how its photos are prepared: put its "
             f"preprocessor_config.json into {source.folder}"
         )
     for step in _UNKNOWN_STEPS:
-        if told.get(step):
+        if entries.get(step):
             raise SourceUnusable(
-                f"{source.named} prepares photos by {step}, which pixquery does not know: choose "
-                "another model"
+                f"{source.named} prepares photos with {step}, which pixquery does not support: "
+                "choose another model"
             )
-    kind = str(told.get("image_processor_type", told.get("feature_extractor_type", "")))
+    kind = str(entries.get("image_processor_type", entries.get("feature_extractor_type", "")))
     usual = "bilinear" if kind.startswith(("ViTImage", "ViTFeature")) else "bicubic"
-    chosen = told.get("resample", INTERPOLATIONS.index(usual))
-    scaled, normal = told.get("do_rescale", True), told.get("do_normalize", True)
+    chosen = entries.get("resample", INTERPOLATIONS.index(usual))
+    scaled, normal = entries.get("do_rescale", True), entries.get("do_normalize", True)
     try:
         return Preparation(
-            _side(told),
+            _side(entries),
             INTERPOLATIONS[chosen],
-            float(told.get("rescale_factor", 1 / 255)) if scaled else 1.0,
-            tuple(map(float, told["image_mean"])) if normal else (0.0,) * 3,
-            tuple(map(float, told["image_std"])) if normal else (1.0,) * 3,
+            float(entries.get("rescale_factor", 1 / 255)) if scaled else 1.0,
+            tuple(map(float, entries["image_mean"])) if normal else (0.0,) * 3,
+            tuple(map(float, entries["image_std"])) if normal else (1.0,) * 3,
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise _odd(source.folder / "preprocessor_config.json", error) from error
@@ -84,19 +97,19 @@ def of_processor(source: Source) -> Preparation:
 
 def _odd(file: Path, error: Exception) -> SourceUnusable:
     return SourceUnusable(
-        f"{file} lacks an entry or has an odd one ({type(error).__name__}: {error}): get it again, "
-        "or choose another model"
+        f"{file} lacks an entry or has an odd one ({type(error).__name__}: {error}): download it "
+        "again, or choose another model"
     )
 
 
-def _side(told: Mapping[str, Any]) -> int:
-    """Side of the square that the network sees at last, in pixels."""
-    cut = told.get("crop_size") if told.get("do_center_crop", True) else None
-    size = cut if cut is not None else told["size"]
+def _side(entries: Mapping[str, Any]) -> int:
+    """Side of the square that the network finally sees, in pixels."""
+    cut = entries.get("crop_size") if entries.get("do_center_crop", True) else None
+    size = cut if cut is not None else entries["size"]
     if not isinstance(size, dict):
         return int(size)
     if "shortest_edge" in size:
         return int(size["shortest_edge"])
     if size["height"] != size["width"]:
-        raise ValueError(f"photos of {size['width']} x {size['height']} are no squares")
+        raise ValueError(f"photos of {size['width']} x {size['height']} are not square")
     return int(size["height"])

@@ -1,6 +1,6 @@
-"""ResNets as torchvision and timm name their parts, without either (He et al. 2015, 1512.03385).
+"""ResNets (He et al. 2015, arXiv:1512.03385) with weights named as in torchvision and timm.
 
-How deep and how wide a network is can be read off its weights.
+Neither package is needed: the weights show how deep and how wide a network is.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ _DEPTHS: dict[tuple[int, ...], int] = {
     (3, 3, 4, 23, 3): 101,
     (3, 3, 8, 36, 3): 152,
 }
-"""Convolutions of a block, and blocks of each of the four stages."""
+"""Convolutions in a block, and blocks in each of the four stages -> layers."""
 
 
 def is_resnet(state: Mapping[str, Tensor]) -> bool:
-    """Whether the weights are named as torchvision names a ResNet's."""
+    """Whether the weights have the names of torchvision's ResNets."""
     return {"conv1.weight", "bn1.running_mean", "layer4.0.conv2.weight"} <= state.keys()
 
 
@@ -30,13 +30,13 @@ class ResNet(nn.Module):
     """float32[n, 3, h, w] -> float32[n, d]: the mean of the last feature map over all positions."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
-        """Builds the network that the weights are of.
+        """Builds the network that the weights belong to.
 
         Args:
-            state: Weights by torchvision's names; those of the last layer, ``fc``, are left.
+            state: Weights by torchvision's names; those of the last layer, ``fc``, are ignored.
 
         Raises:
-            SourceUnusable: They are not a plain ResNet's; the message begins with what is wrong.
+            SourceUnusable: They are not those of a plain ResNet; the message says what is wrong.
         """
         super().__init__()
         weights = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
@@ -66,7 +66,7 @@ class ResNet(nn.Module):
         for name in sorted(own.keys() - weights.keys() - counters):
             raise SourceUnusable(f"lacks the weights {name} of a {self.name}")
         for name in sorted(weights.keys() - own.keys()):
-            raise SourceUnusable(f"holds the weights {name}, which a {self.name} has not")
+            raise SourceUnusable(f"has the weights {name}, which a {self.name} does not have")
         for name, tensor in weights.items():
             if tensor.shape != own[name].shape:
                 raise SourceUnusable(
@@ -86,7 +86,7 @@ class ResNet(nn.Module):
 
 class _Block(nn.Module):
     grows = 1
-    """Channels that leave a block, for each that is worked on inside."""
+    """Output channels of a block for each channel inside it."""
 
     def __init__(self, before: int, inside: int, stride: int) -> None:
         super().__init__()

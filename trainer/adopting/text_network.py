@@ -13,7 +13,6 @@ from pixquery.trainer.adopting.architectures import (
     configuration,
     load,
     refuse_joint,
-    what,
 )
 from pixquery.trainer.adopting.networks import TextNetwork
 from pixquery.trainer.adopting.sources import Source
@@ -25,21 +24,21 @@ def text_network(source: Source) -> TextNetwork:
     """The text encoder of a source.
 
     Args:
-        source: A text model that transformers knows, or a folder of sentence-transformers.
+        source: A text model that transformers knows, perhaps from sentence-transformers.
 
     Raises:
-        SourceUnusable: It is neither, its files contradict each other or cannot be read.
+        SourceUnusable: It is none, or its files contradict each other or cannot be read.
     """
     config = configuration(source)
     refuse_joint(source, config)
     if config.is_encoder_decoder:
         raise SourceUnusable(
-            f"{source.named} is a {config.model_type} model, which writes texts: choose one that "
-            "encodes them"
+            f"{source.named} is a {config.model_type} model, which generates texts: choose one "
+            "that encodes them"
         )
     if bare_class(source, config).main_input_name != "input_ids":
         raise SourceUnusable(
-            f"{source.named} is a {config.model_type} model, which reads no texts: give an image "
+            f"{source.named} is a {config.model_type} model, which encodes no texts: give an image "
             "model with --image, and a text model with --text"
         )
     way, unit = _sentence_pooling(source)
@@ -47,11 +46,11 @@ def text_network(source: Source) -> TextNetwork:
     pieces = read_pieces(source, config, _positions(model, config))
     words = "mean of the word vectors" if way == "mean" else "the first word's vector"
     network = _Sentence(model, way, unit=unit)
-    return TextNetwork(network, pieces, what(config), words + (", length 1" if unit else ""))
+    return TextNetwork(network, pieces, config.model_type, words + (", length 1" if unit else ""))
 
 
 def _positions(model: nn.Module, config: Any) -> int | None:
-    """How many pieces the network tells apart by their place; some keep places for padding."""
+    """How many positions the network has for pieces; some reserve a few for padding."""
     rows: int | None = getattr(config, "max_position_embeddings", None)
     for part in model.modules():
         if isinstance(part, nn.Embedding) and part.num_embeddings == rows and part.padding_idx:
@@ -79,31 +78,31 @@ class _Sentence(nn.Module):
 
 
 def _sentence_pooling(source: Source) -> tuple[str, bool]:
-    """What becomes of the word vectors, ``mean`` or ``cls``, and whether of length 1."""
+    """How to pool the word vectors, ``mean`` or ``cls``, and whether to scale to length 1."""
     file = source.folder / "modules.json"
     steps = [str(step["type"]).rsplit(".", 1)[-1] for step in _list(file)]
     unknown = [step for step in steps if step not in ("Transformer", "Pooling", "Normalize")]
     if unknown:
         raise SourceUnusable(
-            f"{source.named} goes on with a layer {unknown[0]} (see {file}), which pixquery does "
-            "not know: choose another text model"
+            f"{source.named} has a further layer {unknown[0]} (see {file}), which pixquery does "
+            "not support: choose another text model"
         )
     ways = ["mean"]
     if "Pooling" in steps:
-        place = next(step["path"] for step in _list(file) if step["type"].endswith("Pooling"))
-        told = read_json(source.folder / place / "config.json")
-        given = told.get("pooling_mode")
-        ways = [given] if isinstance(given, str) else list(given or ())
+        folder = next(step["path"] for step in _list(file) if step["type"].endswith("Pooling"))
+        entries = read_json(source.folder / folder / "config.json")
+        mode = entries.get("pooling_mode")
+        ways = [mode] if isinstance(mode, str) else list(mode or ())
         old = ("pooling_mode_", "_tokens", "_token")
         ways = ways or [
             name.removeprefix(old[0]).removesuffix(old[1]).removesuffix(old[2])
-            for name, chosen in told.items()
+            for name, chosen in entries.items()
             if name.startswith(old[0]) and chosen is True
         ]
     if ways not in (["mean"], ["cls"]):
         raise SourceUnusable(
-            f"{source.named} pools its word vectors by {' and '.join(ways) or 'nothing'}, and "
-            "pixquery knows mean and cls: choose another text model"
+            f"{source.named} pools its word vectors by {' and '.join(ways) or 'nothing'}, but "
+            "pixquery supports only mean or cls: choose another text model"
         )
     return ways[0], "Normalize" in steps
 
@@ -112,8 +111,8 @@ def _list(file: Path) -> list[dict[str, Any]]:
     if not file.is_file():
         return []
     try:
-        found = json.loads(file.read_text("utf-8"))
+        content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise SourceUnusable(f"the file {file} is no JSON ({error}): get it again") from error
-    steps = found if isinstance(found, list) else []
+        raise SourceUnusable(f"the file {file} is no JSON ({error}): download it again") from error
+    steps = content if isinstance(content, list) else []
     return [step for step in steps if isinstance(step, dict) and {"type", "path"} <= step.keys()]

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from pixquery.db.errors import SourceUnusable
 
-if TYPE_CHECKING:  # loaded with the first weights: files are found, or not, in a blink
+if TYPE_CHECKING:  # imported with the first weights: finding a model should not wait for it
     from torch import Tensor
 from pixquery.trainer.adopting.sources import INDEX, SHARD
 

@@ -1,7 +1,7 @@
 """The word pieces of other people's text models, as one ``tokenizer.json`` that the runtime reads.
 
-Some models come with that file, older ones with word lists in formats of their own, which
-transformers reads. What is made of them is compared with what they were made from.
+Some models come with that file, older ones with word lists in their own formats, which transformers
+reads. The result is compared with the original on some texts.
 """
 
 import json
@@ -19,7 +19,7 @@ from pixquery.db.errors import SourceUnusable
 from pixquery.trainer.adopting.sources import Source
 
 LONGEST = 256
-"""Pieces of a text at most, whatever a model could take: people ask with a few words."""
+"""The most pieces of a text, whatever a model supports: queries are short."""
 
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model",
                  "sentencepiece.bpe.model", "tokenizer.model")  # fmt: skip
@@ -35,7 +35,7 @@ _SAMPLES = (
     "東京 🎉",
     "the quick brown fox " * 100,
 )
-"""What both readings of a vocabulary must agree on: case, accents, signs, other scripts, length."""
+"""Texts that both readings of a vocabulary must split alike: case, accents, scripts, length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Pieces:
     """How a model splits texts."""
 
     tokenizer: str
-    """A ``tokenizer.json``, which neither cuts nor pads."""
+    """A ``tokenizer.json`` that neither truncates nor pads."""
     most: int
-    """Longer texts are cut."""
+    """Longer texts are truncated to so many pieces."""
     pad: int
-    """The id that fills what is shorter than others."""
+    """The id for padding."""
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Each text's ids, at most ``most`` of them."""
@@ -60,26 +60,26 @@ def read_pieces(source: Source, config: Any, positions: int | None) -> Pieces:
     """Reads a model's vocabulary.
 
     Args:
-        source: Where the model lies.
-        config: Its configuration, as transformers has it.
-        positions: Pieces that the network can tell apart by their place, where it says.
+        source: The model.
+        config: Its configuration, as transformers reads it.
+        positions: How many positions the network has, if it says so.
 
     Raises:
-        SourceUnusable: There is no vocabulary, it cannot be read, or not be rewritten without loss.
+        SourceUnusable: There is no vocabulary, or it cannot be read or rewritten without loss.
     """
-    found = [name for name in _VOCABULARIES if (source.folder / name).is_file()]
-    if not found:
+    present = [name for name in _VOCABULARIES if (source.folder / name).is_file()]
+    if not present:
         raise SourceUnusable(
             f"{source.named} has no vocabulary: put its tokenizer.json into {source.folder}"
         )
-    told = read_json(source.folder / "tokenizer_config.json")
-    if told.get("padding_side", "right") != "right":
+    entries = read_json(source.folder / "tokenizer_config.json")
+    if entries.get("padding_side", "right") != "right":
         raise SourceUnusable(
-            f"{source.named} fills short texts up on the {told['padding_side']}, which pixquery "
-            "does not know: choose another text model"
+            f"{source.named} pads texts on the {entries['padding_side']}, which pixquery "
+            "does not support: choose another text model"
         )
-    if config.model_type == "siglip" and _SIGLIP in found:
-        pieces = _of_siglip(source, told, positions)
+    if config.model_type == "siglip" and _SIGLIP in present:
+        pieces = _of_siglip(source, entries, positions)
     else:
         pieces = _rewritten(source, config, positions)
     rows = getattr(config.get_text_config(), "vocab_size", None)
@@ -87,38 +87,38 @@ def read_pieces(source: Source, config: Any, positions: int | None) -> Pieces:
     if rows is not None and known > rows:
         raise SourceUnusable(
             f"the vocabulary of {source.named} has {known} pieces, and the network knows {rows}: "
-            "get both again from one place"
+            "download both again from the same source"
         )
     return pieces
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without transformers' own progress and reports: what matters is told as an error."""
+    """Turns off transformers' progress bars and reports: what matters is raised as an error."""
     from transformers.utils import logging as transformers_logging
 
-    told: Any = transformers_logging
-    level, bar = told.get_verbosity(), told.is_progress_bar_enabled()
-    told.set_verbosity(logging.CRITICAL)
-    told.disable_progress_bar()
+    settings: Any = transformers_logging
+    level, bar = settings.get_verbosity(), settings.is_progress_bar_enabled()
+    settings.set_verbosity(logging.CRITICAL)
+    settings.disable_progress_bar()
     try:
         yield
     finally:
-        told.set_verbosity(level)
+        settings.set_verbosity(level)
         if bar:
-            told.enable_progress_bar()
+            settings.enable_progress_bar()
 
 
 def _rewritten(source: Source, config: Any, positions: int | None) -> Pieces:
-    """What transformers reads, as one file, and compared on some texts."""
-    read_json(source.folder / "tokenizer.json")  # its own reader says nothing of use
+    """The vocabulary that transformers reads, as one file; compared with it on some texts."""
+    read_json(source.folder / "tokenizer.json")  # raises a clearer error than transformers
     original = _original(source, config)
     backend = Tokenizer.from_str(original.backend_tokenizer.to_str())
     samples = list(_SAMPLES)
     sentences = read_json(source.folder / "sentence_bert_config.json")
     if sentences.get("do_lower_case") or config.model_type == "siglip":  # SigLIP 2, with Gemma's
-        given = [backend.normalizer] if backend.normalizer else []
-        backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *given])
+        original_steps = [backend.normalizer] if backend.normalizer else []
+        backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *original_steps])
         samples = [text.lower() for text in samples]
     pieces = _plain(
         backend,
@@ -129,40 +129,42 @@ def _rewritten(source: Source, config: Any, positions: int | None) -> Pieces:
     for text, one, other in zip(_SAMPLES, pieces.ids(_SAMPLES), wanted, strict=True):
         if one != other:
             raise SourceUnusable(
-                f"the vocabulary of {source.named} splits {text[:60]!r} otherwise once it is "
-                "written as tokenizer.json: choose another text model"
+                f"the vocabulary of {source.named} splits {text[:60]!r} differently after "
+                "conversion to tokenizer.json: choose another text model"
             )
     return pieces
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """Reads a file of named values; an absent one has none.
+    """Reads a JSON object from a file; a missing file gives an empty one.
 
     Raises:
-        SourceUnusable: It is no JSON.
+        SourceUnusable: It is no JSON object.
     """
     if not file.is_file():
         return {}
     try:
-        found = json.loads(file.read_text("utf-8"))
+        content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise SourceUnusable(f"the file {file} is no JSON ({error}): get it again") from error
-    if not isinstance(found, dict):
-        raise SourceUnusable(f"the file {file} holds no named values: get it again")
-    return found
+        raise SourceUnusable(f"the file {file} is no JSON ({error}): download it again") from error
+    if not isinstance(content, dict):
+        raise SourceUnusable(f"the file {file} is no JSON object: download it again")
+    return content
 
 
 def _original(source: Source, config: Any) -> Any:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    place = str(source.folder)
+    folder = str(source.folder)
     try:
         with quiet():
             if config.model_type == "siglip":
-                found: Any = PreTrainedTokenizerFast.from_pretrained(place, local_files_only=True)
+                tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(
+                    folder, local_files_only=True
+                )
             else:
-                found = AutoTokenizer.from_pretrained(
-                    place, config=config, local_files_only=True, trust_remote_code=False
+                tokenizer = AutoTokenizer.from_pretrained(
+                    folder, config=config, local_files_only=True, trust_remote_code=False
                 )
     except ImportError as error:
         raise SourceUnusable(
@@ -171,24 +173,24 @@ def _original(source: Source, config: Any) -> Any:
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceUnusable(
-            f"the vocabulary of {source.named} cannot be read ({_first_line(error)}): get it "
-            "again, or choose another text model"
+            f"the vocabulary of {source.named} cannot be read ({_first_line(error)}): download "
+            "it again, or choose another text model"
         ) from error
-    if not hasattr(found, "backend_tokenizer"):
+    if not hasattr(tokenizer, "backend_tokenizer"):
         raise SourceUnusable(
-            f"{source.named} splits texts by code of its own, not by a tokenizer.json: choose "
+            f"{source.named} splits texts with its own code, not with a tokenizer.json: choose "
             "another text model"
         )
-    return found
+    return tokenizer
 
 
 def _first_line(error: Exception) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _most(source: Source, positions: int | None, told: int) -> int:
+def _most(source: Source, positions: int | None, longest: int) -> int:
     sentences = read_json(source.folder / "sentence_bert_config.json").get("max_seq_length")
-    return min(LONGEST, told, positions or LONGEST, sentences or LONGEST)
+    return min(LONGEST, longest, positions or LONGEST, sentences or LONGEST)
 
 
 def _plain(tokenizer: Tokenizer, most: int, pad: int) -> Pieces:
@@ -197,11 +199,11 @@ def _plain(tokenizer: Tokenizer, most: int, pad: int) -> Pieces:
     return Pieces(tokenizer.to_str(), most, pad)
 
 
-def _of_siglip(source: Source, told: dict[str, Any], positions: int | None) -> Pieces:
-    """SigLIP's vocabulary, which else only the library sentencepiece reads.
+def _of_siglip(source: Source, entries: dict[str, Any], positions: int | None) -> Pieces:
+    """SigLIP's vocabulary, which otherwise only the library sentencepiece reads.
 
-    Lower case and without signs (Zhai et al. 2023, arXiv:2303.15343, as big_vision has it), then
-    the pieces of the likeliest split, then the end.
+    Texts become lower case without punctuation (Zhai et al. 2023, arXiv:2303.15343, as in
+    big_vision), then the pieces of the likeliest split, then the end piece.
     """
     from google.protobuf.message import DecodeError
     from transformers import convert_slow_tokenizer
@@ -213,7 +215,7 @@ def _of_siglip(source: Source, told: dict[str, Any], positions: int | None) -> P
         stored.ParseFromString(file.read_bytes())
     except (OSError, DecodeError) as error:
         raise SourceUnusable(
-            f"the vocabulary {file} cannot be read ({error}): get it again"
+            f"the vocabulary {file} cannot be read ({error}): download it again"
         ) from error
     vocabulary = [(piece.piece, piece.score) for piece in stored.pieces]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=stored.trainer_spec.unk_id))
@@ -232,16 +234,16 @@ def _of_siglip(source: Source, told: dict[str, Any], positions: int | None) -> P
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace("▁", prepend_scheme="never")
     end = "</s>"
-    place = tokenizer.token_to_id(end)
-    if place is None:
-        raise SourceUnusable(f"the vocabulary {file} has no piece {end}: get it again")
+    end_id = tokenizer.token_to_id(end)
+    if end_id is None:
+        raise SourceUnusable(f"the vocabulary {file} has no piece {end}: download it again")
     tokenizer.add_special_tokens([AddedToken(end, lstrip=True, rstrip=True, normalized=False)])
-    tokenizer.post_processor = processors.TemplateProcessing(f"$A {end}", None, [(end, place)])
-    pad = told.get("pad_token", end)
+    tokenizer.post_processor = processors.TemplateProcessing(f"$A {end}", None, [(end, end_id)])
+    pad = entries.get("pad_token", end)
     pad = pad["content"] if isinstance(pad, dict) else pad
     filling = tokenizer.token_to_id(pad)
-    most = min(int(told.get("model_max_length", 64)), positions or LONGEST)
-    return _plain(tokenizer, most, place if filling is None else filling)
+    most = min(int(entries.get("model_max_length", 64)), positions or LONGEST)
+    return _plain(tokenizer, most, end_id if filling is None else filling)
 
 
 def _escaped(sign: str) -> str:

@@ -71,7 +71,7 @@ def deploy(
     why = (
         "it orders held-out photos better than similarity alone does"
         if deployed
-        else "it orders held-out photos no better than similarity alone, so queries keep to that"
+        else "queries rank by similarity alone, which orders held-out photos no worse"
     )
     _write_profile(
         course.profile,

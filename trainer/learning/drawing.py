@@ -1,8 +1,8 @@
 """Draws a plot as an SVG element that uses the colours of the page.
 
-The page defines `--ink`, `--soft`, `--faint`, `--accent` and `--paper`, so that a plot is legible in
-light mode, in dark mode and on paper. Its texts are escaped and remain texts, and no two plots share
-an id. The same figures give the same bytes.
+The page defines `--ink`, `--soft`, `--faint`, `--accent` and `--paper`, so a plot is legible in
+light mode, in dark mode and on paper. Its texts are escaped and remain texts, and no two plots
+share an id. The same figures give the same bytes.
 """
 
 import io

@@ -122,15 +122,15 @@ def errors(held_out: HeldOut, judged: Judged) -> list[dict[str, Any]]:
 def reliability(held_out: HeldOut, judged: Judged, *, bins: int = 10) -> list[dict[str, Any]]:
     """Mean prediction and mean judgement of held-out pairs, in equally wide bins."""
     predicted, expert_means, _ = of_experts(held_out, judged)
-    place = np.minimum((predicted * bins).astype(int), bins - 1)
+    bin_of = np.minimum((predicted * bins).astype(int), bins - 1)
     return [
         {
-            "predicted": round(float(predicted[place == b].mean()), 4),
-            "judged": round(float(expert_means[place == b].mean()), 4),
-            "pairs": int((place == b).sum()),
+            "predicted": round(float(predicted[bin_of == b].mean()), 4),
+            "judged": round(float(expert_means[bin_of == b].mean()), 4),
+            "pairs": int((bin_of == b).sum()),
         }
         for b in range(bins)
-        if (place == b).any()
+        if (bin_of == b).any()
     ]
 
 
@@ -140,10 +140,10 @@ def worst(held_out: HeldOut, judged: Judged) -> list[dict[str, Any]]:
     order = np.argsort(-np.abs(predicted - expert_means), kind="stable")[:_WORST]
     return [
         {
-            "image": judged.images[rows[place]],
-            "text": judged.texts[rows[place]],
-            "judged": round(float(expert_means[place]), 3),
-            "predicted": round(float(predicted[place]), 3),
+            "image": judged.images[rows[row]],
+            "text": judged.texts[rows[row]],
+            "judged": round(float(expert_means[row]), 3),
+            "predicted": round(float(predicted[row]), 3),
         }
-        for place in order
+        for row in order
     ]

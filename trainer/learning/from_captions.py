@@ -112,8 +112,8 @@ def _gained(search: Search, profile: Profile, learned: Learned) -> dict[str, Any
     """What a search by similarity finds, before training and after."""
     if not search.queries:
         return None
-    asked = learned.texts.encode(search.queries)
-    after = means(search.ranks(learned.alignment, asked, None))
+    queries = learned.texts.encode(search.queries)
+    after = means(search.ranks(learned.alignment, queries, None))
     before = None
     if "alignment" in profile.manifest:
         before = means(search.ranks(profile.alignment, profile.texts.encode(search.queries), None))

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,66 +71,91 @@ def learn(
         views: float32[v, n, d]: n photos, encoded in v ways.
         photo_of: int64[m]: the photo of each caption.
     """
-    options, profile = course.options, course.profile
-    wording = [caption.text for caption in captions]
-    classifier, names = _classes(profile)
+    classifier, names = _classes(course.profile)
+    texts = [caption.text for caption in captions]
     prototypes = prototypes_of(classifier, views[0])
-    curve: list[dict[str, float]] = []
+    lesson = _Lesson(course, folder, texts, views, photo_of, prototypes, names)
+    fine_tuned = is_fine_tuned(course.profile, course.options)
+    return _with_fine_tuning(lesson) if fine_tuned else _with_frozen_encoders(lesson)
 
-    def note(loss: float) -> None:
-        curve.append({"step": len(curve) + 1, "loss": round(loss, 4)})
 
-    def epoch(loss: float) -> None:
-        note(loss)
-        course.step(EPOCH)
+@dataclass(slots=True)
+class _Lesson:
+    """What to learn from, and the losses so far."""
 
-    def gather(texts: TextEncoder) -> tuple[Captioned, Prototypes]:
-        raw = texts.encode(wording)
-        named = np.stack([texts.encode([way[place] for way in names]) for place in (0, 1)], 1)
-        return Captioned(views, raw, photo_of, raw), Prototypes(prototypes, named)
+    course: Course
+    folder: Path
+    captions: list[str]
+    views: Floats
+    photo_of: Ids
+    prototypes: Floats
+    names: list[tuple[str, str]]
+    curve: list[dict[str, float]] = field(default_factory=list)
 
-    if not is_fine_tuned(profile, options):
-        pairs, classes = gather(profile.texts)
-        joint = profile.manifest.get("joint")
-        if joint:
-            own = {n: t.astype(np.float32) for n, t in _own_space(profile).items()}
-            scale = float(joint["logit_scale"])
-            tensors = adapt(own, scale, pairs, options.alignment, seed=options.seed, progress=epoch)
-        else:
-            tensors = fit(pairs, classes, options.alignment, seed=options.seed, progress=epoch)
-        tensors = remember(tensors, pairs, classes, options.alignment)
-        alignment = _written(folder, tensors, pairs.captions)
-        named = classes.texts[:, 0]
-        return Learned(profile.texts, alignment, pairs.captions, named, curve)
+    def encoded(self, texts: TextEncoder) -> tuple[Captioned, Prototypes]:
+        raw = texts.encode(self.captions)
+        named = np.stack([texts.encode([way[n] for way in self.names]) for n in (0, 1)], 1)
+        return Captioned(self.views, raw, self.photo_of, raw), Prototypes(self.prototypes, named)
 
+    def note(self, loss: float) -> None:
+        self.curve.append({"step": len(self.curve) + 1, "loss": round(loss, 4)})
+
+    def epoch(self, loss: float) -> None:
+        self.note(loss)
+        self.course.step(EPOCH)
+
+    def finished(
+        self, tensors: Tensors, texts: TextEncoder, encoded: Captioned, classes: Prototypes
+    ) -> Learned:
+        """Adds the memory to an alignment and writes it."""
+        tensors = remember(tensors, encoded, classes, self.course.options.alignment)
+        alignment = _written(self.folder, tensors, encoded.captions)
+        return Learned(texts, alignment, encoded.captions, classes.texts[:, 0], self.curve)
+
+
+def _with_frozen_encoders(lesson: _Lesson) -> Learned:
+    options, profile = lesson.course.options, lesson.course.profile
+    recipe, seed = options.alignment, options.seed
+    captioned, classes = lesson.encoded(profile.texts)
+    joint = profile.manifest.get("joint")
+    if joint:
+        own = {n: t.astype(np.float32) for n, t in _own_space(profile).items()}
+        scale = float(joint["logit_scale"])
+        tensors = adapt(own, scale, captioned, recipe, seed=seed, progress=lesson.epoch)
+    else:
+        tensors = fit(captioned, classes, recipe, seed=seed, progress=lesson.epoch)
+    return lesson.finished(tensors, profile.texts, captioned, classes)
+
+
+def _with_fine_tuning(lesson: _Lesson) -> Learned:
+    options, profile = lesson.course.options, lesson.course.profile
+    recipe, seed = options.alignment, options.seed
     model = TextModel()
     with tempfile.TemporaryDirectory() as temporary:  # the profile's own may be fine-tuned already
         export_text(model, Path(temporary) / "text.onnx")
         source = _text_encoder(profile, Path(temporary))
-        pairs, classes = gather(source)
-    towers = fit_member(pairs, classes, options.alignment, seed=options.seed, progress=epoch)
-    curve.clear()
+        captioned, classes = lesson.encoded(source)
+    towers = fit_member(captioned, classes, recipe, seed=seed, progress=lesson.epoch)
+    lesson.curve.clear()
     losses: list[float] = []
-    each = max(1, len(captions) // options.text.batch // 4)
+    each = max(1, len(lesson.captions) // options.text.batch // 4)
 
     def step(loss: float) -> None:
         losses.append(loss)
-        course.step(STEP)
+        lesson.course.step(STEP)
         if len(losses) == each:
-            note(float(np.mean(losses)))
+            lesson.note(float(np.mean(losses)))
             losses.clear()
 
     fine_tune(
-        model, source.pieces, wording, names, pairs, classes, towers,
-        options.text, options.alignment, seed=options.seed, progress=step,
+        model, source.pieces, lesson.captions, lesson.names, captioned, classes, towers,
+        options.text, recipe, seed=seed, progress=step,
     )  # fmt: skip
-    export_text(model, folder / profile.manifest["text"]["model"])
-    texts = _text_encoder(profile, folder)
-    pairs, classes = gather(texts)
-    tensors = merge([towers], views[0], options.alignment.dimension)
-    tensors = remember(tensors, pairs, classes, options.alignment)
-    alignment = _written(folder, tensors, pairs.captions)
-    return Learned(texts, alignment, pairs.captions, classes.texts[:, 0], curve)
+    export_text(model, lesson.folder / profile.manifest["text"]["model"])
+    texts = _text_encoder(profile, lesson.folder)
+    captioned, classes = lesson.encoded(texts)
+    tensors = merge([towers], lesson.views[0], recipe.dimension)
+    return lesson.finished(tensors, texts, captioned, classes)
 
 
 def better_space(profile: Profile, folder: Path, learned: Learned, search: Search) -> Learned:

@@ -97,8 +97,8 @@ def dots(
         axes.grid(axis="x")
         for name, value in references:
             _upright(axes, name, value)
-        for place, dot in enumerate(dots):
-            _dot(axes, -place, dot)
+        for height, dot in enumerate(dots):
+            _dot(axes, -height, dot)
         axes.set_ylim(0.4 - len(dots), 1.5)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
@@ -162,8 +162,8 @@ def curve(name: str, points: Sequence[tuple[float, float]]) -> str:
 
     return svg_of(
         f"curve-{name}",
-        f"Line chart: {name} during the training of the alignment, from {start:.3f} at step {first:g} to "
-        f"{end:.3f} at step {last:g}.",
+        f"Line chart: {name} during the training of the alignment, from {start:.3f} at step "
+        f"{first:g} to {end:.3f} at step {last:g}.",
         draw,
         (400, 250),
     )
@@ -221,17 +221,17 @@ def _upright(axes: "Axes", name: str, value: float) -> None:
     )  # fmt: skip
 
 
-def _dot(axes: "Axes", place: int, dot: Dot) -> None:
+def _dot(axes: "Axes", height: int, dot: Dot) -> None:
     colour = ACCENT if dot.chosen else INK
     if dot.interval:
-        axes.plot(dot.interval, [place] * 2, color=colour, linewidth=2, solid_capstyle="round")
+        axes.plot(dot.interval, [height] * 2, color=colour, linewidth=2, solid_capstyle="round")
     if dot.by_photo is not None:
-        axes.plot(dot.by_photo, place, "o", **HOLLOW)
-    axes.plot(dot.value, place, "o", color=colour, markersize=7, zorder=4)
+        axes.plot(dot.by_photo, height, "o", **HOLLOW)
+    axes.plot(dot.value, height, "o", color=colour, markersize=7, zorder=4)
     label = dot.label
     axes.annotate(
         label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…",
-        (0, place), (0, 9), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+        (0, height), (0, 9), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
         ha="left", va="bottom", color=colour, fontsize=10,
         fontweight="bold" if dot.chosen else "normal",
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Writes the study as one HTML file for people, and as JSON for programs.
 
 The page is self-contained and runs no script. Its text is in ``report.html`` beside this file, its
-style in ``report.css``. Everything that comes from the data (names, captions, words) is escaped. The
-same study gives the same bytes.
+style in ``report.css``. Everything that comes from the data (names, captions, words) is escaped.
+The same study gives the same bytes.
 """
 
 import json

@@ -106,8 +106,8 @@ def rated_queries(judged: Judged, by: Mapping[str, Values]) -> dict[str, dict[st
     known = np.flatnonzero(judged.expert)
     gains = aggregate(judged.grades[known], "mean")
     rows_of: dict[str, list[int]] = {}
-    for place, row in enumerate(known):
-        rows_of.setdefault(judged.texts[row], []).append(place)
+    for position, row in enumerate(known):
+        rows_of.setdefault(judged.texts[row], []).append(position)
     queries = [rows for rows in rows_of.values() if len(rows) > 1 and gains[rows].max() > 0]
     return {
         name: {

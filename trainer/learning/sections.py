@@ -240,8 +240,8 @@ def _dots(study: Study) -> Iterator[tuple[str, str, str]]:
             for row in rows_with(rows, key)
         ]
         if dots:
-            known = [(what, value) for what, value in references.items() if known(value)]
-            yield plots.dots(key, measure, dots, known), measure, better
+            shown = [(what, value) for what, value in references.items() if known(value)]
+            yield plots.dots(key, measure, dots, shown), measure, better
 
 
 def _errors(study: Study) -> Content:
@@ -319,4 +319,4 @@ SECTIONS = (
     ("reranking", "Before and after re-ranking", _reranking),
     ("use", "How to use the profile", _use),
 )
-"""Each section's id, title and builder, in the order of the page; an empty one is kept out."""
+"""Id, title and builder of each section, in the order of the page; empty ones are left out."""

@@ -172,7 +172,7 @@ def cross_calibrated(held_out: HeldOut, judged: Judged, *, seed: int = 0) -> Hel
 
 
 def of_experts(held_out: HeldOut, judged: Judged) -> tuple[Values, Values, NDArray[np.int64]]:
-    """Predictions, the experts\' means and row numbers of pairs that experts judged, own ones left out."""
+    """Predictions, experts' means and rows, without pairs of a photo and its own caption."""
     kept = judged.expert[held_out.rows] & ~judged.own[held_out.rows]
     rows = held_out.rows[kept]
     return held_out.predicted[kept], aggregate(judged.grades[rows], "mean"), rows

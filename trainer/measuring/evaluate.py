@@ -119,7 +119,8 @@ def evaluate_graded(
     if len(unknown) == len(of_query):
         raise BadData(
             f"none of the {len(of_query):,} judged query ids (for example {judgements[0].query_id})"
-            f" is an id of the {len(rows):,} queries (for example {queries[0].id}): use the same ids"
+            f" is among those of the {len(rows):,} queries (for example {queries[0].id}): use the "
+            "same ids"
         )
     counted = {
         id_: _grades(id_, of_query[id_], photos)
@@ -237,8 +238,8 @@ def write_measures(file: Path, graded: Graded) -> None:
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["query_id", "query_text", *columns])
-        for place, query in enumerate(graded.queries):
-            cells = [f"{values[place]:.6g}" for values in columns.values()]
+        for column, query in enumerate(graded.queries):
+            cells = [f"{values[column]:.6g}" for values in columns.values()]
             writer.writerow([query.id, query.text, *cells])
 
 
@@ -269,8 +270,8 @@ def _grades(
         for id_ in photos[each.image]:
             if id_ in grades:
                 raise BadData(
-                    f"{grades[id_][0]} and {each.image} are the same photo, judged twice for the query "
-                    f"{query_id}: keep one of the judgements"
+                    f"{grades[id_][0]} and {each.image} are the same photo, judged twice for the "
+                    f"query {query_id}: keep one of the judgements"
                 )
             grades[id_] = each.image, each.relevance
     return grades
@@ -280,11 +281,11 @@ def _relevances(ordered: Ids, grades: Mapping[int, tuple[str, float]]) -> Values
     """float64[c]: the relevance of an answer's photos; further copies of a photo gain nothing."""
     relevances = np.zeros(len(ordered))
     seen: set[str] = set()
-    for place, id_ in enumerate(ordered):
+    for position, id_ in enumerate(ordered):
         name, relevance = grades.get(int(id_), ("", 0.0))
         if name and name not in seen:
             seen.add(name)
-            relevances[place] = relevance
+            relevances[position] = relevance
     return relevances
 
 

@@ -51,7 +51,7 @@ const kept = new Map();
 /** The user's own photos by number; a reload forgets them. */
 const uploads = new Map();
 
-// -- from state to state ------------------------------------------------------------------------
+// -- states ------------------------------------------------------------------------------------
 
 /** Goes to a state. "Back" returns from it, unless it replaces the current one. */
 function go(next, { replace = false, opened = false, upload = history.state?.upload } = {}) {
