@@ -481,10 +481,10 @@ def test_damaged_photos_print_no_warnings(
     assert all(line.startswith("skipped ") for line in run.stderr.splitlines()), run.stderr
 
 
-def test_a_name_that_the_output_cannot_be_encoded(
+def test_names_that_the_output_cannot_encode_are_escaped(
     tmp_path: Path, colours: Path, spawn: Spawn
 ) -> None:
-    """On Windows, pipes use an encoding that lacks most characters."""
+    """Pipes on Windows may only accept the characters of one code page."""
     photo = square(tmp_path / "photos" / "\u8d64.png", "red")
     library = tmp_path / "library"
     index = ("index", photo.parent, "--library", library, "--profile", colours)
