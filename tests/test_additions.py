@@ -10,6 +10,7 @@ import pytest
 
 from pixquery.db.errors import BadData, ProfileUntrained, SourceUnusable
 from pixquery.db.records import Floats, Pixels
+from pixquery.engine.encoders import has_bfloat16
 from pixquery.engine.profile import MANIFEST, load_profile
 from pixquery.indexer.decode import decode
 from tests import checkpoints
@@ -162,10 +163,11 @@ def test_the_classes_of_a_classifier_are_kept(
 def test_the_encoder_is_its_weights_and_its_preparation(place: Path, tmp_path: Path) -> None:
     from pixquery.trainer.adopting.find import find
     from pixquery.trainer.adopting.image_network import image_network
+    from pixquery.trainer.adopting.manifest import encoder_sha256
 
     def digest(folder: Path) -> str:
         source = find(str(folder))
-        return str(additions._encoder_sha256(source, image_network(source)))
+        return encoder_sha256(source, image_network(source))
 
     first = digest(place / "see")
     copy = Path(shutil.copytree(place / "see", tmp_path / "copy"))
@@ -197,7 +199,8 @@ def test_a_joint_model_is_aligned_as_it_is(together: tuple[Path, dict[str, Any]]
     photos = profile.images.encode(some(checkpoints.SIDE, "bicubic"))
     wanted = unit(texts - middle_of_texts / 2) @ unit(photos - middle_of_photos / 2).T
     found = profile.alignment.texts(texts) @ profile.alignment.images(photos).T
-    assert found == pytest.approx(wanted, abs=1e-4)
+    # With bfloat16, vectors depend on the photos that are encoded in the same batch.
+    assert found == pytest.approx(wanted, abs=5e-3 if has_bfloat16() else 1e-4)
     assert np.linalg.norm(texts, axis=1) == pytest.approx(1, abs=1e-3)
     assert np.linalg.norm(photos, axis=1) == pytest.approx(1, abs=1e-3)
     assert np.linalg.norm(profile.alignment.probes, axis=1) == pytest.approx(1, abs=1e-3)
@@ -222,10 +225,11 @@ def test_with_few_photos_no_mean_is_subtracted(
 
     from pixquery.trainer.adopting.find import find
     from pixquery.trainer.adopting.joint_networks import joint_networks
+    from pixquery.trainer.adopting.joint_space import joint_part
 
     copy = Path(shutil.copytree(together[0], tmp_path / "copy"))
     joint = joint_networks(find(str(place / "both")))
-    additions._joint_part(copy, joint, some(checkpoints.SIDE, "bicubic"))
+    joint_part(copy, joint, some(checkpoints.SIDE, "bicubic"))
     tensors = load_file(copy / "alignment.safetensors")
     assert not tensors["image.bias"].any()
     assert tensors["text.0.bias"].any()

@@ -27,7 +27,10 @@ import pixquery.indexer.decode
 from pixquery import Library, Query
 from pixquery.commands.entry import main as command_line
 from pixquery.db.errors import LibraryLocked, PixqueryError
+from pixquery.engine.runtime import openvino
 from pixquery.indexer.build import Options, index
+
+openvino()
 
 
 def main() -> None:
