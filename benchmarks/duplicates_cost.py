@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=1.0, metavar="X",
                         help="noise of different photos, in standard deviations (1)")  # fmt: skip
     parser.add_argument("--copy-noise", type=float, default=0.15, metavar="X",
-                        help="noise of copies, likewise (0.15)")  # fmt: skip
+                        help="noise of copies (0.15)")  # fmt: skip
     arguments = parser.parse_args()
     document: Facts = {
         "question": "cost of finding duplicates by number of photos",

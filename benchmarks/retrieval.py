@@ -210,8 +210,8 @@ def _against_torch(
 ) -> dict[str, Any]:
     """Cosines of the runtime's vectors to those of the networks they were exported from.
 
-    A text encoder that was fine-tuned since has no such network: then it is the one that it began
-    as, exported anew, that is compared.
+    A text encoder that was fine-tuned since has no such network: the one that it started from is
+    exported again and compared.
     """
     import torch
     from tokenizers import Tokenizer

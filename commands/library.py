@@ -41,7 +41,7 @@ def info(library: Path, as_json: bool) -> None:
     click.echo(f"updated    {iso(found.updated) or 'never'}")
     if found.switching:
         click.echo(
-            f"unfinished {found.encoded:,} of {found.images:,} photos are encoded anew; continue "
+            f"unfinished {found.encoded:,} of {found.images:,} photos are encoded again; continue "
             f"with `pixquery index --rebuild --profile {quoted(found.switching)}`"
         )
 

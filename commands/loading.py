@@ -44,7 +44,7 @@ def some_photos(folder: Path, most: int) -> list[Path]:
     """At most ``most`` photos from a folder and its subfolders, evenly chosen.
 
     Raises:
-        BadRoot: ``folder`` is no folder, or contains no photo.
+        BadRoot: ``folder`` is not a folder, or contains no photo.
     """
     from pixquery.indexer.scan import roots_of, scan
 

@@ -5,7 +5,7 @@
     PixqueryError
     ├── BadQuery            the query is unusable (empty, too long, out of range)
     ├── BadData             a file of queries, pairs, ratings or stop words is malformed
-    ├── BadRoot             a folder to index is missing, unreadable or holds no photo
+    ├── BadRoot             a folder to index is missing, unreadable or contains no photo
     ├── CannotServe         the server cannot listen at the address, or must not
     ├── DeviceUnusable      the device to encode on is missing or computes wrong results
     ├── DownloadFailed      a model cannot be downloaded from the hub
@@ -45,7 +45,7 @@ class BadData(PixqueryError):
 
 
 class BadRoot(PixqueryError):
-    """A folder to index is missing, unreadable or holds no photo."""
+    """A folder to index is missing, unreadable or contains no photo."""
 
 
 class CannotServe(PixqueryError):

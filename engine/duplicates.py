@@ -23,7 +23,7 @@ from pixquery.db.records import Filter, Floats, Ids
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Copy, Duplicates, Group
 
-if TYPE_CHECKING:  # whoever opens an index loads FAISS
+if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.vectors import VectorIndex
 
 THRESHOLD = 0.9

@@ -232,12 +232,12 @@ class Library:
         """The catalogue's record of a photo.
 
         Raises:
-            NothingFound: The library holds no photo with this id.
+            NothingFound: The library contains no photo with this id.
         """
         record = self.catalog.records([image_id]).get(image_id)
         if record is None:
             raise NothingFound(
-                f"the library holds no photo with the number {image_id}: "
+                f"the library contains no photo with the id {image_id}: "
                 "take the id of a hit, as --json prints it"
             )
         return record

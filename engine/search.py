@@ -17,7 +17,7 @@ from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
 
-if TYPE_CHECKING:  # whoever opens an index loads FAISS
+if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile
     from pixquery.engine.vectors import VectorIndex
 
@@ -238,7 +238,7 @@ def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
             return index.vectors(np.array([part.id], np.int64))
         except KeyError:
             raise BadQuery(
-                f"the library holds no photo with the number {part.id}: "
+                f"the library contains no photo with the id {part.id}: "
                 "take the id of a hit, as --json prints it"
             ) from None
     if part.pixels is not None:

@@ -27,7 +27,7 @@ def period(text: str) -> Period:
     Either end of a range may be left out.
 
     Raises:
-        BadQuery: The text is no such time, or ends before it begins.
+        BadQuery: The text is not a time, or ends before it begins.
     """
     first, dots, last = (part.strip() for part in text.partition(".."))
     if not dots:
@@ -61,7 +61,7 @@ def _day(text: str, typed: str) -> tuple[datetime, datetime | None]:
 
 def _no_period(text: str) -> BadQuery:
     return BadQuery(
-        f"{text!r} is no time: write 2023, 2023-07, 2023-07-14, 2023..2024-06, 2023.. or ..2020"
+        f"{text!r} is not a time: write 2023, 2023-07, 2023-07-14, 2023..2024-06, 2023.. or ..2020"
     )
 
 
@@ -69,10 +69,10 @@ def near(text: str) -> Near:
     """Reads ``48.2,16.37`` or ``48.2,16.37,5``: degrees north and east, and kilometres around.
 
     Raises:
-        BadQuery: The text is no such place.
+        BadQuery: The text is not a place.
     """
     wrong = BadQuery(
-        f"{text!r} is no place: write degrees north and east and the kilometres around, "
+        f"{text!r} is not a place: write degrees north and east and the kilometres around, "
         "such as 48.21,16.37,5; south and west are negative"
     )
     try:

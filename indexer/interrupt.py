@@ -12,8 +12,8 @@ def deferred_ctrl_c() -> Iterator[Callable[[], bool]]:
     """Makes the first Ctrl-C only a request; yields a function that says whether it has come.
 
     Raised at any moment, ``KeyboardInterrupt`` could end a transaction half-way, or leave a lock of
-    the thread pool held for ever. The second Ctrl-C raises it all the same. Nothing changes where
-    the program handles Ctrl-C itself, or outside of the main thread.
+    the thread pool locked for ever. A second Ctrl-C still raises it. Nothing changes if the program
+    handles Ctrl-C itself, or outside the main thread.
     """
     requested = False
 

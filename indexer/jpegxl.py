@@ -1,6 +1,6 @@
 """JPEG XL photos, opened without decoding them.
 
-A decoder that opens lazily would make this file smaller. None is to be had: Pillow 13 has no
+A decoder that opens lazily would make this file smaller, but there is none: Pillow 13 has no
 JPEG XL, and pillow-jxl-plugin 1.3.8 decodes in ``Image.open``, before anybody can refuse the size
 (see ``_open`` in its ``JpegXLImagePlugin.py``). So the size is read from the header here.
 """

@@ -335,6 +335,15 @@ def invoke() -> Invoke:
 
 
 @pytest.fixture
+def place(tmp_path: Path, squares: Path, colours: Path, invoke: Invoke) -> Path:
+    """A library of the squares."""
+    folder = tmp_path / "library"
+    done = invoke("index", squares, "--library", folder, "--profile", colours)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture
 def spawn() -> Spawn:
     """Runs a command as a user does: a process of its own."""
 
@@ -418,6 +427,14 @@ def flickr() -> Path:
     if not folder.is_dir():
         pytest.skip("the Flickr8k files do not lie in ../shared/data/flickr8k")
     return folder
+
+
+def sentence(text: str) -> str:
+    """Checks that an error is one line without a traceback."""
+    assert text.startswith("pixquery: "), text
+    assert text.count("\n") == 1, text
+    assert "Traceback" not in text
+    return text
 
 
 def parsed(result: Result | subprocess.CompletedProcess[str]) -> Any:

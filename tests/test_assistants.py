@@ -163,13 +163,13 @@ def test_errors_are_sentences(ask: Ask) -> None:
     calls: list[tuple[str, dict[str, Any], str]] = [
         ("search_photos", {}, "the query is empty"),
         ("search_photos", {"description": "x" * 1001}, "characters"),
-        ("search_photos", {"description": "red", "taken": "summer"}, "is no time"),
-        ("search_photos", {"description": "red", "near": "Vienna"}, "is no place"),
+        ("search_photos", {"description": "red", "taken": "summer"}, "is not a time"),
+        ("search_photos", {"description": "red", "near": "Vienna"}, "is not a place"),
         ("search_photos", {"description": "red", "format": "doc"}, "there is no format"),
         ("search_photos", {"less_of": "red"}, "says only what is not wanted"),
-        ("search_photos", {"like_id": 999}, "no photo with the number 999"),
+        ("search_photos", {"like_id": 999}, "no photo with the id 999"),
         ("search_photos", {"description": "red", "k": 1000}, "less than or equal to 30"),
-        ("photo_details", {"id": 999}, "no photo with the number 999"),
+        ("photo_details", {"id": 999}, "no photo with the id 999"),
     ]
     answers = ask(*((name, arguments) for name, arguments, _ in calls))
     for (name, arguments, part), answer in zip(calls, answers, strict=True):

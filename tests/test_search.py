@@ -210,7 +210,7 @@ def test_a_hit_finds_similar_photos_but_not_itself(library: Library) -> None:
 
 
 def test_an_unknown_id_is_refused(library: Library) -> None:
-    with pytest.raises(BadQuery, match="no photo with the number 999"):
+    with pytest.raises(BadQuery, match="no photo with the id 999"):
         library.search(Query(parts=(Part(id=999),)))
 
 

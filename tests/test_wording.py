@@ -37,7 +37,7 @@ def test_times(text: str, begin: tuple[int, ...] | None, end: tuple[int, ...] | 
     "text", ["", "..", "summer", "2023-13", "2023-02-30", "0000", "23", "2023...2024", "2023-1-1-1"]
 )
 def test_a_wrong_time_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(BadQuery, match=r"is no time: write 2023, 2023-07"):
+    with pytest.raises(BadQuery, match=r"is not a time: write 2023, 2023-07"):
         wording.period(text)
 
 
@@ -68,7 +68,7 @@ def test_places() -> None:
     ],
 )
 def test_a_wrong_place_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(BadQuery, match=r"is no place: .*48\.21,16\.37,5"):
+    with pytest.raises(BadQuery, match=r"is not a place: .*48\.21,16\.37,5"):
         wording.near(text)
 
 

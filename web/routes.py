@@ -48,7 +48,7 @@ _SEARCH_REFUSALS = described(
 def _number(image_id: int) -> int:
     """An id, if the catalogue could have assigned it."""
     if not 1 <= image_id <= _LARGEST_ID:
-        raise NothingFound(f"the library holds no photo with the number {image_id}")
+        raise NothingFound(f"the library contains no photo with the id {image_id}")
     return image_id
 
 

@@ -11,7 +11,7 @@ from pixquery.trainer.measuring.agreement import Grades
 from pixquery.trainer.measuring.metrics import Values
 
 AGGREGATIONS = ("mean", "median", "majority")
-"""Ways to turn several grades of a pair into one, whoever gave them."""
+"""Ways to combine several grades of a pair without knowing who gave them."""
 WORKER_METHODS = ("dawid-skene", "one-coin", "glad", "mace", "wawa")
 """Ways that need to know who gave which grade, so that reliable workers count more."""
 MIN_SORTED = 20

@@ -92,7 +92,7 @@ def _relevance_of(fitted: Fitted, calibration: Calibration, landmarks: Landmarks
 
 
 def copy_encoders(profile: Profile, folder: Path) -> None:
-    """Copies all files of a profile but those that training writes anew."""
+    """Copies all files of a profile except those that training writes."""
     learned = {profile.manifest.get("alignment"), profile.manifest.get("relevance")}
     for name in set(profile.manifest["files"]) - learned:
         shutil.copyfile(profile.folder / name, folder / name)
