@@ -22,7 +22,9 @@ from pixquery.indexer.scan import scan_roots
 __all__ = ["Options", "index"]
 
 
-def index(library: Library, paths: Sequence[Path], options: Options | None = None) -> IndexReport:
+def index(
+    library: Library, paths: Sequence[str | Path], options: Options | None = None
+) -> IndexReport:
     """Adds the photos under ``paths`` and brings the library up to date with them.
 
     Photos of a folder that looks unplugged rather than emptied are kept and reported, unless
@@ -30,7 +32,7 @@ def index(library: Library, paths: Sequence[Path], options: Options | None = Non
 
     Args:
         library: To bring up to date.
-        paths: Folders; none means all roots of the library.
+        paths: Folders; ``~`` is expanded. None means all roots of the library.
         options: How to index.
 
     Raises:

@@ -71,7 +71,7 @@ def _never(_path: Path) -> bool:
     return False
 
 
-def roots_of(paths: Iterable[Path], held: Callable[[Path], bool] = _never) -> list[Path]:
+def roots_of(paths: Iterable[str | Path], held: Callable[[Path], bool] = _never) -> list[Path]:
     """The folders to scan: absolute, none inside another.
 
     Args:
@@ -82,7 +82,7 @@ def roots_of(paths: Iterable[Path], held: Callable[[Path], bool] = _never) -> li
         BadRoot: One does not exist or is not a folder; the message names it.
     """
     roots: list[Path] = []
-    for path in sorted({Path(os.path.abspath(path.expanduser())) for path in paths}):
+    for path in sorted({Path(os.path.abspath(Path(path).expanduser())) for path in paths}):
         if not (is_there(path) or held(path)):
             raise BadRoot(f"the folder {path} does not exist: check its name, then index it again")
         if os.path.isfile(path):  # noqa: PTH113
@@ -125,7 +125,7 @@ def scan(root: Path, exclude: Sequence[str] = (), *, follow_links: bool = False)
 
 
 def scan_roots(
-    paths: Iterable[Path],
+    paths: Iterable[str | Path],
     exclude: Sequence[str] = (),
     *,
     follow_links: bool = False,

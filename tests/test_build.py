@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from pixquery import Library
 from pixquery.indexer.build import Options, index
 from tests.comparing import (
@@ -15,6 +17,16 @@ from tests.conftest import (
     NewLibrary,
     square,
 )
+
+
+def test_folders_are_named_as_people_type_them(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    photo = square(tmp_path / "photos" / "red.png", "red")
+    assert index(library, ["~/photos"]).added == 1
+    assert [record.path for record in library] == [photo]
 
 
 def test_every_format_is_indexed(library: Library, squares: Path) -> None:
