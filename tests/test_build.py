@@ -26,7 +26,7 @@ def test_folders_are_named_as_people_type_them(
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     photo = square(tmp_path / "photos" / "red.png", "red")
     assert index(library, ["~/photos"]).added == 1
-    assert [record.path for record in library] == [photo]
+    assert photo in [record.path for record in library]
 
 
 def test_every_format_is_indexed(library: Library, squares: Path) -> None:
