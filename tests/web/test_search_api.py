@@ -151,14 +151,14 @@ def test_the_policy_refuses(own: Any) -> None:
         ("k=0", "k:"), ("k=201", "k:"), ("k=many", "k:"), ("offset=-1", "offset:"),
         ("q=" + "x" * 1001, "q:"), ("plus=" + "x" * 2000, "plus"), ("min_relevance=2", "min_rel"),
         ("min_relevance=nan", "min_rel"), ("taken=yesterday", "2023-07"),
-        ("modified=2023-13", "no time"),
-        ("near=here", "no place"), ("format=mp3", "JPEG"), ("orientation=round", "orientation"),
+        ("modified=2023-13", "not a time"),
+        ("near=here", "not a place"), ("format=mp3", "JPEG"), ("orientation=round", "orientation"),
         ("min_width=-1", "min_width"), ("min_width=1e99", "min_width"),
         ("minus=people", "not wanted"),
         ("plus=snow:1000", "weight"), ("plus=%20", "empty"), ("color=red", "color"),
         ("plus=red&minus=red", "cancel"), ("q=red&plus=green&min_relevance=0.5", "relevance"),
         ("min_relevance=0.5", "relevance"), ("&".join(["plus=red"] * 33), "plus"),
-        ("like_id=1&like_id=77", "number 77"), ("taken=2023..2021", "ends before"),
+        ("like_id=1&like_id=77", "id 77"), ("taken=2023..2021", "ends before"),
     ],
 )  # fmt: skip
 def test_a_bad_parameter_gives_a_sentence(client: TestClient, parameters: str, part: str) -> None:
