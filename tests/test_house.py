@@ -391,8 +391,9 @@ def test_what_takes_long_to_import_waits_until_it_is_used(
 # -- what imports leave alone -------------------------------------------------------------------
 
 _IMPORT_ALL = """
-import importlib, json, sys
+import importlib, json, sys, warnings
 import faiss
+from PIL import Image
 def seen():
     return eval(sys.argv[1])
 before = seen()
@@ -403,6 +404,10 @@ print(json.dumps([repr(before), repr(seen())]))
 OBSERVATIONS = {
     "FAISS's threads": "faiss.omp_get_max_threads()",
     "modules that must not be imported": "[n for n, m in sys.modules.items() if m is None]",
+    "Pillow's limit of pixels": "Image.MAX_IMAGE_PIXELS",
+    # NumPy, SciPy and PyTorch add their own when they are imported.
+    "warning filters": "[f for f in warnings.filters if not any(name in repr(f) for name in "
+    "('numpy', 'scipy', 'torch', 'matrix subclass'))]",
 }
 """What is looked at before and after every module of the package is imported."""
 
