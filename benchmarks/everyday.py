@@ -1,0 +1,118 @@
+"""Are everyday things found, and does relevance mean one thing whatever is asked?
+
+One table over all given sets of photos: recall, mean average precision, what a threshold of
+relevance shows, agreement with people, false fits, robustness, and a hundred everyday queries. Each
+figure stands beside what it was and what it must reach. Vectors of photos and texts are kept in
+a folder, so that a second run with other alignment or relevance takes less than a minute. The exit
+code is 0 whatever the figures are.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from benchmarks.given import finding, people, things
+from benchmarks.given.encoded import Encoded
+from benchmarks.given.table import lines
+from benchmarks.setting import DATA, machine, print_json, say, shown, versions
+from pixquery.engine.profile import DEFAULT, load_profile
+from pixquery.trainer.measuring.queries import read_queries
+
+
+def main() -> None:
+    """Measures every given set, and prints the table or the JSON document."""
+    arguments = _arguments()
+    os.environ.setdefault("PIXQUERY_CACHE", str(arguments.cache / "models"))
+    begin = perf_counter()
+    profile = load_profile(arguments.profile)
+    encoded = Encoded(profile, arguments.cache)
+    parts = _parts(encoded, arguments)
+    chosen = arguments.only or list(parts)
+    figures: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
+    for name in chosen:
+        needs, measure = parts[name]
+        started = perf_counter()
+        missing = [path for path in needs if not path.exists()]
+        if missing:
+            figures[name] = f"left out: {shown(missing[0])} is missing"
+        else:
+            say(name)
+            figures[name] = measure()
+        seconds[name] = round(perf_counter() - started, 1)
+    document = {
+        "question": "everyday things: what is found, and what relevance means",
+        "machine": machine(),
+        "versions": versions("openvino", "numpy", "faiss-cpu"),
+        "profile": {"name": profile.name, "folder": str(profile.folder)},
+        "data": str(arguments.data),
+        "seconds": {**seconds, "total": round(perf_counter() - begin, 1)},
+        "figures": figures,
+    }
+    if arguments.json:
+        print_json(document)
+    else:
+        print("\n".join(lines(figures)))
+        print(f"{document['seconds']['total']} s")  # type: ignore[index]
+
+
+def _parts(
+    encoded: Encoded, arguments: argparse.Namespace
+) -> dict[str, tuple[tuple[Path, ...], Callable[[], Any]]]:
+    """Each part of the table: the paths it needs, and how it is measured."""
+    data: Path = arguments.data
+    flickr8k, objects = data / "flickr8k", data / "objects"
+    photos = arguments.photos or flickr8k / "images" / "dev"
+    queries = arguments.queries or flickr8k / "test_queries.csv"
+    rated = tuple(flickr8k / name for name in ("ExpertAnnotations.tsv", "images/rated"))
+    return {
+        "captions": (
+            (photos, queries),
+            lambda: finding.captions(encoded, photos, read_queries(queries)),
+        ),
+        "objects": ((objects,), lambda: finding.objects(encoded, objects)),
+        "objects by relevance": ((objects,), lambda: things.objects(encoded, objects)),
+        "things": (
+            (data / "things200",),
+            lambda: things.things(encoded, data / "things200"),
+        ),
+        "coco": ((data / "coco-mini",), lambda: finding.coco(encoded, data / "coco-mini")),
+        "people": (rated, lambda: people.agreement(encoded, flickr8k)),
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--profile", default=DEFAULT, metavar="NAME|DIR", help="models to measure")
+    parser.add_argument(
+        "--data", type=Path, default=DATA, metavar="DIR", help="holds flickr8k, objects, ..."
+    )
+    parser.add_argument(
+        "--photos", type=Path, metavar="DIR", help="photos of the captions (flickr8k/images/dev)"
+    )
+    parser.add_argument(
+        "--queries", type=Path, metavar="FILE", help="their captions (flickr8k/test_queries.csv)"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=user_cache_path("pixquery-everyday", appauthor=False),
+        metavar="DIR",
+        help="where vectors are kept (a folder of the user's cache)",
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="PART", help="only these parts, such as things"
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as one document")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

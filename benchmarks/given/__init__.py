@@ -1,0 +1,1 @@
+"""The given sets of photos, and what `benchmarks.everyday` measures on them."""

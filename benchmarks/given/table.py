@@ -1,0 +1,60 @@
+"""The table that `benchmarks.everyday` prints: every figure beside what issue and design ask for."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+
+class Aim(NamedTuple):
+    """What a figure was, on the half that is kept back, and what it must reach."""
+
+    now: str
+    must: str
+
+
+AIMS = {
+    "objects / name / prefilter / recall@1": Aim("51.8", ">= 80"),
+    "objects / name / prefilter / recall@10": Aim("81.0", ">= 96"),
+    "things / mAP / prefilter": Aim("62.7", ">= 77"),
+    "things / at 0.5 / right": Aim("81", ">= 90"),
+    "things / at 0.5 / found": Aim("30", ">= 62"),
+    "things / pooled AP / share of mAP": Aim("80", ">= 95"),
+    "objects by relevance / pooled AP / share of mAP": Aim("61", ">= 88"),
+    "captions / reranked / recall@1": Aim("28.4 test", ">= 30.5 (31.5 high)"),
+    "captions / reranked / recall@5": Aim("59.8 test", ">= 62 (63.5 high)"),
+    "captions / reranked / recall@10": Aim("73.0 test", ">= 75 (76 high)"),
+    "people / relevance / tau_c": Aim("53.2", ">= 53, aim 55"),
+    "people / relevance / rmse": Aim("15.9", "<= 16.0, aim 15.0"),
+    "people / relevance / tau_b": Aim("38.6", ">= 38, aim 40"),
+    "coco / captions / prefilter / recall@5": Aim("81.0", ">= 84"),
+    "coco / categories / prefilter": Aim("50.3", ">= 54"),
+}
+
+
+def lines(document: dict[str, Any]) -> list[str]:
+    """The rows of the table: name, value with interval, n, now, must reach."""
+    rows = [("measure", "value", "95 %", "n", "now", "must reach")]
+    rows += [(name, *cells, *AIMS.get(name, Aim("", ""))) for name, cells in _rows(document)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _rows(value: Any, name: str = "") -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Every figure in the nested results, by its path."""
+    if isinstance(value, str):
+        yield name, (value, "", "")
+    elif isinstance(value, dict) and "value" in value and "n" in value:
+        ends = value.get("ci95")
+        between = f"{100 * ends[0]:.1f} .. {100 * ends[1]:.1f}" if ends else ""
+        yield name, (_cell(value["value"], value.get("unit", "%")), between, f"{value['n']:,}")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _rows(inner, f"{name} / {key}" if name else key)
+
+
+def _cell(value: float | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" if unit == "%" else f"{value:,g}" + (f" {unit}" if unit else "")
