@@ -16,10 +16,19 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from benchmarks.given import finding, people, things
+from benchmarks.given import examples, finding, people, things
 from benchmarks.given.encoded import Encoded
 from benchmarks.given.table import lines
-from benchmarks.setting import DATA, machine, print_json, say, shown, versions
+from benchmarks.setting import (
+    DATA,
+    first_of,
+    machine,
+    photos_in,
+    print_json,
+    say,
+    shown,
+    versions,
+)
 from pixquery.engine.profile import DEFAULT, load_profile
 from pixquery.trainer.measuring.queries import read_queries
 
@@ -69,6 +78,7 @@ def _parts(
     flickr8k, objects = data / "flickr8k", data / "objects"
     photos = arguments.photos or flickr8k / "images" / "dev"
     queries = arguments.queries or flickr8k / "test_queries.csv"
+    names = first_of(data / "imagenet-names", DATA / "imagenet-names")
     rated = tuple(flickr8k / name for name in ("ExpertAnnotations.tsv", "images/rated"))
     return {
         "captions": (
@@ -83,7 +93,15 @@ def _parts(
         ),
         "coco": ((data / "coco-mini",), lambda: finding.coco(encoded, data / "coco-mini")),
         "people": (rated, lambda: people.agreement(encoded, flickr8k)),
+        "false fits": ((objects, names), lambda: examples.false_fits(encoded, objects, names)),
+        "descriptions": ((objects,), lambda: examples.descriptions(encoded, objects, _two(data))),
     }
+
+
+def _two(data: Path) -> list[Path]:
+    """Two photos of neither examples nor objects: Flickr8k's spare ones, or what there is."""
+    spare = first_of(data / "flickr8k" / "images" / "extra", data / "coco-mini" / "images")
+    return photos_in(spare)[:2] if spare.is_dir() else []
 
 
 def _arguments() -> argparse.Namespace:

@@ -46,7 +46,7 @@ class Encoded:
         return self.profile.alignment.images(self.raw(photos))
 
     def pixels(self, key: Sequence[object], made: Callable[[], Pixels]) -> Floats:
-        """Aligned vectors float32[n, a] of pixels, kept under a key that tells how they are made."""
+        """Aligned vectors float32[n, a] of pixels that are made, kept under a key."""
         file = self._image / f"{_digest(*key)}.npy"
         return self.profile.alignment.images(_kept(file, lambda: self._encode_pixels(made())))
 

@@ -1,4 +1,4 @@
-"""The table that `benchmarks.everyday` prints: every figure beside what issue and design ask for."""
+"""The table that `benchmarks.everyday` prints: each figure beside what it was and must reach."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
