@@ -16,7 +16,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from benchmarks.given import examples, finding, people, things
+from benchmarks.given import examples, finding, people, robustness, things
 from benchmarks.given.encoded import Encoded
 from benchmarks.given.table import lines
 from benchmarks.setting import (
@@ -78,6 +78,9 @@ def _parts(
     flickr8k, objects = data / "flickr8k", data / "objects"
     photos = arguments.photos or flickr8k / "images" / "dev"
     queries = arguments.queries or flickr8k / "test_queries.csv"
+    sets = [(photos, queries)] + [
+        (data / name / "images", data / name / "queries.csv") for name in ("objects", "things200")
+    ]
     names = first_of(data / "imagenet-names", DATA / "imagenet-names")
     rated = tuple(flickr8k / name for name in ("ExpertAnnotations.tsv", "images/rated"))
     return {
@@ -95,6 +98,10 @@ def _parts(
         "people": (rated, lambda: people.agreement(encoded, flickr8k)),
         "false fits": ((objects, names), lambda: examples.false_fits(encoded, objects, names)),
         "descriptions": ((objects,), lambda: examples.descriptions(encoded, objects, _two(data))),
+        "robustness": (
+            tuple(path for pair in sets for path in pair),
+            lambda: robustness.robustness(encoded, sets),
+        ),
     }
 
 
