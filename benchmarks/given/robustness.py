@@ -25,7 +25,7 @@ EACH = (70, 65, 65)
 """How many photos of scenes, objects and things: 200 together."""
 EDGE = 0.05
 """The change that relevance may have."""
-QUALITY = 90
+QUALITY = 75
 """Of the JPEG files in eight orientations."""
 _STORED = {
     2: Transpose.FLIP_LEFT_RIGHT,
