@@ -10,13 +10,15 @@ code is 0 whatever the figures are.
 import argparse
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 from platformdirs import user_cache_path
 
-from benchmarks.given import examples, finding, people, robustness, things
+from benchmarks.given import examples, finding, people, robustness, things, typed, union
 from benchmarks.given.encoded import Encoded
 from benchmarks.given.table import lines
 from benchmarks.setting import (
@@ -29,8 +31,12 @@ from benchmarks.setting import (
     shown,
     versions,
 )
+from pixquery import Library
 from pixquery.engine.profile import DEFAULT, load_profile
 from pixquery.trainer.measuring.queries import read_queries
+
+Parts: TypeAlias = dict[str, tuple[tuple[Path, ...], Callable[[], Any]]]
+"""Each part of the table: the paths it needs, and how it is measured."""
 
 
 def main() -> None:
@@ -40,20 +46,8 @@ def main() -> None:
     begin = perf_counter()
     profile = load_profile(arguments.profile)
     encoded = Encoded(profile, arguments.cache)
-    parts = _parts(encoded, arguments)
-    chosen = arguments.only or list(parts)
-    figures: dict[str, Any] = {}
-    seconds: dict[str, float] = {}
-    for name in chosen:
-        needs, measure = parts[name]
-        started = perf_counter()
-        missing = [path for path in needs if not path.exists()]
-        if missing:
-            figures[name] = f"left out: {shown(missing[0])} is missing"
-        else:
-            say(name)
-            figures[name] = measure()
-        seconds[name] = round(perf_counter() - started, 1)
+    with ExitStack() as stack:
+        figures, seconds = _measured(_parts(encoded, arguments, stack), arguments.only)
     document = {
         "question": "everyday things: what is found, and what relevance means",
         "machine": machine(),
@@ -70,9 +64,24 @@ def main() -> None:
         print(f"{document['seconds']['total']} s")  # type: ignore[index]
 
 
-def _parts(
-    encoded: Encoded, arguments: argparse.Namespace
-) -> dict[str, tuple[tuple[Path, ...], Callable[[], Any]]]:
+def _measured(parts: Parts, only: list[str] | None) -> tuple[dict[str, Any], dict[str, float]]:
+    """The figures of each part, or why it is left out, and its seconds."""
+    figures: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
+    for name in only or parts:
+        needs, measure = parts[name]
+        begin = perf_counter()
+        missing = [path for path in needs if not path.exists()]
+        if missing:
+            figures[name] = f"left out: {shown(missing[0])} is missing"
+        else:
+            say(name)
+            figures[name] = measure()
+        seconds[name] = round(perf_counter() - begin, 1)
+    return figures, seconds
+
+
+def _parts(encoded: Encoded, arguments: argparse.Namespace, stack: ExitStack) -> Parts:
     """Each part of the table: the paths it needs, and how it is measured."""
     data: Path = arguments.data
     flickr8k, objects = data / "flickr8k", data / "objects"
@@ -83,6 +92,18 @@ def _parts(
     ]
     names = first_of(data / "imagenet-names", DATA / "imagenet-names")
     rated = tuple(flickr8k / name for name in ("ExpertAnnotations.tsv", "images/rated"))
+    trained = first_of(flickr8k, DATA / "flickr8k") / "captions_train.csv"
+    if not trained.is_file():
+        trained = DATA / "flickr8k" / "captions_train.csv"
+
+    @cache
+    def library() -> Library:
+        return stack.enter_context(union.library_of(encoded, union.given(data)))
+
+    def everyday() -> dict[str, Any]:
+        there = trained.is_file() and names.is_dir()
+        return typed.everyday(library(), typed.concepts_known(trained, names) if there else None)
+
     return {
         "captions": (
             (photos, queries),
@@ -102,6 +123,13 @@ def _parts(
             tuple(path for pair in sets for path in pair),
             lambda: robustness.robustness(encoded, sets),
         ),
+        "receipts": (
+            (data / "receipts",),
+            lambda: typed.receipts(library(), data / "receipts" / "images"),
+        ),
+        "typed": ((), everyday),
+        "nonsense": ((), lambda: typed.nonsense(library())),
+        "costs": ((), lambda: typed.costs(library())),
     }
 
 

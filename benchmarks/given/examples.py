@@ -113,9 +113,7 @@ def _false_fits(
             "showing": answers.count(True),
             "first": photos[order[0]].name,
             "first_relevance": round(float(relevances[order[0]]), 3),
-            "false_photos": [
-                f"{photos[row].name} {relevances[row]:.2f}" for row in false[:LISTED]
-            ],
+            "false_photos": [f"{photos[row].name} {relevances[row]:.2f}" for row in false[:LISTED]],
         }
     return results
 
