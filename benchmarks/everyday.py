@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from platformdirs import user_cache_path
 
-from benchmarks.given import examples, finding, people, robustness, things, typed, union
+from benchmarks.given import examples, finding, people, robustness, sheet, things, typed, union
 from benchmarks.given.encoded import Encoded
 from benchmarks.given.table import lines
 from benchmarks.setting import (
@@ -104,6 +104,9 @@ def _parts(encoded: Encoded, arguments: argparse.Namespace, stack: ExitStack) ->
         there = trained.is_file() and names.is_dir()
         return typed.everyday(library(), typed.concepts_known(trained, names) if there else None)
 
+    def page() -> str:
+        return str(sheet.write(library(), arguments.sheet, [*examples.names(), *typed.NONSENSE]))
+
     return {
         "captions": (
             (photos, queries),
@@ -130,6 +133,7 @@ def _parts(encoded: Encoded, arguments: argparse.Namespace, stack: ExitStack) ->
         "typed": ((), everyday),
         "nonsense": ((), lambda: typed.nonsense(library())),
         "costs": ((), lambda: typed.costs(library())),
+        **({"sheet": ((), page)} if arguments.sheet else {}),
     }
 
 
@@ -162,6 +166,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--only", nargs="+", metavar="PART", help="only these parts, such as things"
+    )
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="DIR",
+        help="also write a page with the first photos of each query; outside the repository",
     )
     parser.add_argument("--json", action="store_true", help="print everything as one document")
     return parser.parse_args()

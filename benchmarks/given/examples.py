@@ -41,16 +41,21 @@ def rows_of(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(content))
 
 
-def groups(names: Path) -> list[Group]:
+def names() -> list[str]:
+    """The everyday names."""
+    return [row["name"] for row in rows_of(HERE / "groups.csv")]
+
+
+def groups(folder: Path) -> list[Group]:
     """The everyday names, with their groups resolved to classes.
 
     Args:
-        names: The folder ``imagenet-names``.
+        folder: ``imagenet-names``.
     """
-    class_of = {row["class"]: row["wordnet_id"] for row in rows_of(names / "classes.csv")}
+    class_of = {row["class"]: row["wordnet_id"] for row in rows_of(folder / "classes.csv")}
     below = {id_: {id_} for id_ in class_of.values()} | {
         row["wordnet_id"]: {class_of[number] for number in row["classes"].split()}
-        for row in rows_of(names / "nodes.csv")
+        for row in rows_of(folder / "nodes.csv")
     }
 
     def classes(ids: str) -> frozenset[str]:
@@ -78,10 +83,10 @@ def truth(group: Group, photos: Sequence[Path]) -> list[bool | None]:
     return results
 
 
-def false_fits(encoded: Encoded, objects: Path, names: Path) -> dict[str, Any]:
+def false_fits(encoded: Encoded, objects: Path, folder: Path) -> dict[str, Any]:
     """How many photos that do not show a name fit it; with the first 150 objects and with all."""
     everything = photos_in(objects / "images")
-    known = groups(names)
+    known = groups(folder)
     few = _false_fits(encoded, known, [*photos_in(EXAMPLES), *everything[:OBJECTS]])
     many = _false_fits(encoded, known, [*photos_in(EXAMPLES), *everything])
     return {
@@ -141,7 +146,7 @@ def descriptions(encoded: Encoded, objects: Path, others: Sequence[Path]) -> dic
     sets = [part for part in (examples, things, list(others)) if part]
     aligned: Floats = np.concatenate([encoded.photos(part) for part in sets])
     place_of = {photo.name: row for row, photo in enumerate(examples)}
-    each = {}
+    each: dict[str, dict[str, Any]] = {}
     for row, text in zip(rows, encoded.texts([r["description"] for r in rows]), strict=True):
         _, order = encoded.order(text, aligned)
         own = place_of[row["image"]]

@@ -88,10 +88,13 @@ def nonsense(library: Library) -> dict[str, Any]:
 
 
 def receipts(library: Library, folder: Path) -> dict[str, Any]:
-    """A concept that no caption and no class has, before anything is taught."""
+    """A concept that no caption and no class has."""
     hits = library.search(Query("receipt", k=10)).hits
     right = sum(hit.path.parent == folder for hit in hits)
-    return {"P@10, not taught": one(right / 10, 10)}
+    return {
+        "P@10, not taught": one(right / 10, 10),
+        "P@10, taught from 3 photos": "not measured: a library cannot be taught concepts",
+    }
 
 
 def concepts_known(captions: Path, names: Path) -> dict[str, Known]:
