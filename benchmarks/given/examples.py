@@ -93,7 +93,7 @@ def false_fits(encoded: Encoded, objects: Path, folder: Path) -> dict[str, Any]:
         "a dog, examples + 150 objects": few[known[0].name],
         "20 other names, examples + 150 objects": _sum(list(few.values())[1:]),
         "21 names, examples + all objects": _sum(list(many.values())),
-        "each, examples + all objects": many,
+        "each": many,
     }
 
 
@@ -116,8 +116,8 @@ def _false_fits(
             "unclear": sum(answers[row] is None for row in fitting),
             "right": sum(answers[row] is True for row in fitting),
             "showing": answers.count(True),
-            "first": photos[order[0]].name,
-            "first_relevance": round(float(relevances[order[0]]), 3),
+            "best": photos[order[0]].name,
+            "best_relevance": round(float(relevances[order[0]]), 3),
             "false_photos": [f"{photos[row].name} {relevances[row]:.2f}" for row in false[:LISTED]],
         }
     return results
