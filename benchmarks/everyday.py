@@ -68,6 +68,9 @@ def _measured(parts: Parts, only: list[str] | None) -> tuple[dict[str, Any], dic
     """The figures of each part, or why it is left out, and its seconds."""
     figures: dict[str, Any] = {}
     seconds: dict[str, float] = {}
+    unknown = [name for name in only or () if name not in parts]
+    if unknown:
+        raise SystemExit(f"there is no part {unknown[0]!r}: choose among {', '.join(parts)}")
     for name in only or parts:
         needs, measure = parts[name]
         begin = perf_counter()
@@ -83,7 +86,7 @@ def _measured(parts: Parts, only: list[str] | None) -> tuple[dict[str, Any], dic
 
 def _parts(encoded: Encoded, arguments: argparse.Namespace, stack: ExitStack) -> Parts:
     """Each part of the table: the paths it needs, and how it is measured."""
-    data: Path = arguments.data
+    data: Path = arguments.data.absolute()
     flickr8k, objects = data / "flickr8k", data / "objects"
     photos = arguments.photos or flickr8k / "images" / "dev"
     queries = arguments.queries or flickr8k / "test_queries.csv"
@@ -92,7 +95,7 @@ def _parts(encoded: Encoded, arguments: argparse.Namespace, stack: ExitStack) ->
     ]
     names = first_of(data / "imagenet-names", DATA / "imagenet-names")
     rated = tuple(flickr8k / name for name in ("ExpertAnnotations.tsv", "images/rated"))
-    trained = first_of(flickr8k, DATA / "flickr8k") / "captions_train.csv"
+    trained = flickr8k / "captions_train.csv"
     if not trained.is_file():
         trained = DATA / "flickr8k" / "captions_train.csv"
 
@@ -113,6 +116,10 @@ def _parts(encoded: Encoded, arguments: argparse.Namespace, stack: ExitStack) ->
             lambda: finding.captions(encoded, photos, read_queries(queries)),
         ),
         "objects": ((objects,), lambda: finding.objects(encoded, objects)),
+        "objects as typed": (
+            (objects,),
+            lambda: typed.wordings(encoded, objects),
+        ),
         "objects by relevance": ((objects,), lambda: things.objects(encoded, objects)),
         "things": (
             (data / "things200",),

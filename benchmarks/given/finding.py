@@ -47,17 +47,24 @@ def recalls(
     }
 
 
+_PLURALS = {
+    "mouse": "mice", "goose": "geese", "knife": "knives", "wolf": "wolves", "leaf": "leaves",
+    "fish": "fish", "sheep": "sheep", "bison": "bison", "ox": "oxen", "loaf": "loaves",
+    "shelf": "shelves", "man": "men", "woman": "women", "child": "children", "foot": "feet",
+    "tooth": "teeth", "salmon": "salmon", "scarf": "scarves",
+}  # fmt: skip
+_ENDS = ("fish", "knife", "shelf")
+"""Of these, what also ends longer words, such as "goldfish"."""
+
+
 def plural(name: str) -> str:
     """The plural of an English name, by the rules for regular nouns and some others."""
     *before, last = name.split(" ")
-    irregular = {
-        "mouse": "mice", "goose": "geese", "knife": "knives", "wolf": "wolves", "leaf": "leaves",
-        "fish": "fish", "sheep": "sheep", "bison": "bison", "ox": "oxen", "loaf": "loaves",
-        "shelf": "shelves", "man": "men", "woman": "women", "child": "children", "foot": "feet",
-        "tooth": "teeth", "salmon": "salmon", "scarf": "scarves",
-    }  # fmt: skip
-    if last in irregular:
-        last = irregular[last]
+    end = next(
+        (end for end in _PLURALS if last == end or (end in _ENDS and last.endswith(end))), ""
+    )
+    if end:
+        last = last.removesuffix(end) + _PLURALS[end]
     elif last.endswith(("s", "x", "z", "ch", "sh")):
         last += "" if last.endswith("s") and not last.endswith("ss") else "es"
     elif last.endswith("y") and last[-2:-1] not in "aeiou":

@@ -39,9 +39,9 @@ _STORED = {
 """How an upright picture is turned to be stored with each orientation but the first."""
 
 
-def upright(photo: Path) -> Image.Image:
-    """The pixels of a file in sRGB, as they are seen."""
-    with Image.open(photo) as image:
+def upright(content: bytes) -> Image.Image:
+    """The pixels of a file in RGB, as they are seen."""
+    with Image.open(io.BytesIO(content)) as image:
         return ImageOps.exif_transpose(image).convert("RGB")
 
 
@@ -124,7 +124,10 @@ def _changed(encoded: Encoded, name: str, photos: Sequence[Path]) -> Floats:
     change = CHANGES[name]
     key = (name, [(str(photo), photo.stat().st_size) for photo in photos])
     return encoded.pixels(
-        key, lambda: np.stack([encoded.decoded(change(upright(photo))) for photo in photos])
+        key,
+        lambda: np.stack(
+            [encoded.decoded(change(upright(photo.read_bytes()))) for photo in photos]
+        ),
     )
 
 
@@ -137,7 +140,7 @@ def orientations(encoded: Encoded) -> dict[str, Any]:
         ("orientations", QUALITY, [(photo.name, photo.stat().st_size) for photo in photos]),
         lambda: np.stack(
             [
-                encoded.decoded(oriented(upright(photo), orientation))
+                encoded.decoded(oriented(upright(photo.read_bytes()), orientation))
                 for photo in photos
                 for orientation in range(1, 9)
             ]

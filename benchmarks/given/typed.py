@@ -7,18 +7,25 @@ from typing import Any
 import numpy as np
 
 from benchmarks.given.concepts import FEW, Known, known
+from benchmarks.given.encoded import Encoded
 from benchmarks.given.examples import FITS, HERE, count, rows_of
-from benchmarks.given.figures import one
-from benchmarks.setting import quantiles
+from benchmarks.given.figures import mean, one
+from benchmarks.given.finding import RECALLS, WORDINGS
+from benchmarks.given.union import library_of
+from benchmarks.setting import photos_in, quantiles
 from pixquery import Library, Query
 from pixquery.engine.answers import Hit
 from pixquery.engine.standing import standing
+from pixquery.trainer.measuring.metrics import RETRIEVAL
+from pixquery.trainer.measuring.queries import read_queries
 
 NONSENSE = (
     "asdfgh qwerty", "qqqq", "?", "...", "xyzzy plugh", "12345 67890", "lorem ipsum dolor sit amet",
     "aaaaaaaaaaaaaaaa", "the of and to", "blarg fnord wibble",
 )  # fmt: skip
 SHOWN = 5
+EVERY = 4
+"""Of how many objects one is searched for in all wordings."""
 
 
 def everyday(library: Library, concept: dict[str, Known] | None) -> dict[str, Any]:
@@ -95,6 +102,27 @@ def receipts(library: Library, folder: Path) -> dict[str, Any]:
         "P@10, not taught": one(right / 10, 10),
         "P@10, taught from 3 photos": "not measured: a library cannot be taught concepts",
     }
+
+
+def wordings(encoded: Encoded, folder: Path) -> dict[str, Any]:
+    """Recall of some objects, each in several wordings, through all that a library makes of them.
+
+    `finding.objects` compares the wordings as the encoders see them.
+    """
+    queries = read_queries(folder / "queries.csv")[::EVERY]
+    results = {}
+    with library_of(encoded, [photos_in(folder / "images")]) as library:
+        for wording, write in WORDINGS.items():
+            ranks = [
+                next((hit.rank for hit in hits if hit.path.name == query.image), np.inf)
+                for query in queries
+                for hits in [library.search(Query(write(query.text), k=10)).hits]
+            ]
+            results[wording] = {
+                measure: mean(RETRIEVAL[measure](np.array(ranks, np.float64)))
+                for measure in RECALLS
+            }
+    return results
 
 
 def concepts_known(captions: Path, names: Path) -> dict[str, Known]:
