@@ -84,6 +84,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.duplicates_cost
 	$(BIN)/python -m benchmarks.serve_load
 	$(BIN)/python -m benchmarks.retrieval
+	$(BIN)/python -m benchmarks.everyday
 	$(BIN)/python -m benchmarks.relevance_agreement
 	$(BIN)/python -m benchmarks.minus
 	$(BIN)/python -m benchmarks.install_size

@@ -15,6 +15,7 @@ from benchmarks.given.table import lines
 from benchmarks.setting import EXAMPLES, ROOT, photos_in
 from pixquery.engine.profile import load_profile
 from pixquery.indexer.decode import decode
+from pixquery.trainer.measuring.queries import read_queries
 from tests.conftest import write_profile
 from tests.photos import quarters
 
@@ -70,7 +71,7 @@ def test_names_of_colours_find_their_photos(encoded: Encoded, given: Path) -> No
 
 
 def test_recall_of_captions(encoded: Encoded, given: Path) -> None:
-    queries = finding.read_queries(given / "things200" / "queries.csv")
+    queries = read_queries(given / "things200" / "queries.csv")
     figures = finding.captions(encoded, given / "things200" / "images", queries)
     assert figures["prefilter"]["recall@1"]["value"] == 1
     assert figures["reranked"]["recall@1"] == {"value": 1.0, "ci95": [1.0, 1.0], "n": 4}
