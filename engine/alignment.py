@@ -20,7 +20,7 @@ from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats
 from pixquery.engine.completion import Completion
 from pixquery.engine.memory import Memory
-from pixquery.engine.names import FACTOR, TEMPERATURE, Names
+from pixquery.engine.names import FACTOR, TEMPERATURE, Names, around
 from pixquery.engine.unit import in_bytes, unit
 
 __all__ = ["Alignment", "unit"]
@@ -117,34 +117,29 @@ class Alignment:
         """
         if not len(texts):
             return self
-        raw = [self._completed(examples) for examples in photos]
-        near = [self._near_images(examples).mean(0) for examples in raw]
+        near = [self._near_images(self._completed(examples)).mean(0) for examples in photos]
         keys = in_bytes(unit(np.stack(near)))
-        more = {} if self._names is not None else self._no_names()
+        said = self._near_texts(texts) if self._memory is None else unit(texts)
+        names = self._names_tensors()
+        added = {"names.texts": in_bytes(around(names["names.centre"], said))}
         if self._memory is None:
-            said = self._near_texts(texts)
-            more["names.keys"] = _joined(self._tensors.get("names.keys"), keys)
+            added["names.keys"] = keys
         else:
-            said = unit(texts)
-            count = len(self._memory.stored_keys)
-            rows = np.arange(count, count + len(keys), dtype=np.int32)
-            more["names.rows"] = _joined(self._tensors.get("names.rows"), rows)
-            more["memory.keys"] = _joined(self._memory.stored_keys, keys)
-            more["memory.values"] = _joined(
-                self._memory.stored_values, self._memory.in_values(said)
-            )
-        more["names.texts"] = _joined(self._tensors.get("names.texts"), in_bytes(said))
-        digest = hashlib.sha256(self.digest.encode())
-        for words, examples in zip(texts, photos, strict=True):
-            digest.update(f"{examples.shape}".encode())
-            for numbers in (words, examples):
-                digest.update(np.ascontiguousarray(numbers, np.float32).tobytes())
+            first = len(self._memory.stored_keys)
+            added["names.rows"] = np.arange(first, first + len(keys), dtype=np.int32)
+            added["memory.keys"] = keys
+            added["memory.values"] = self._memory.in_values(said)
+        tensors = {**self._tensors, **names}
+        for name, rows in added.items():
+            tensors[name] = np.concatenate([tensors[name], rows]) if name in tensors else rows
         alignment = Alignment.__new__(Alignment)
-        alignment._read({**self._tensors, **more}, digest.hexdigest()[:16])
+        alignment._read(tensors, _digest(self.digest, texts, photos))
         return alignment
 
-    def _no_names(self) -> dict[str, NDArray[Any]]:
-        """What `Names` need besides names, around the mean of the texts that are known."""
+    def _names_tensors(self) -> dict[str, NDArray[Any]]:
+        """What `Names` need besides names; without any, around the mean of known texts."""
+        if self._names is not None:
+            return {"names.centre": self._names.centre}
         centre = self.probes.mean(0) if self._memory is None else self._memory.centre
         return {
             "names.centre": centre,
@@ -168,8 +163,14 @@ class Alignment:
         return unit(hidden)
 
 
-def _joined(first: NDArray[Any] | None, second: NDArray[Any]) -> NDArray[Any]:
-    return second if first is None else np.concatenate([first, second])
+def _digest(before: str, texts: Floats, photos: Sequence[Floats]) -> str:
+    """Identifies the space of an alignment that was taught."""
+    digest = hashlib.sha256(before.encode())
+    for words, examples in zip(texts, photos, strict=True):
+        digest.update(f"{len(words)}, {examples.shape}".encode())
+        for numbers in (words, examples):
+            digest.update(np.ascontiguousarray(numbers, np.float32).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _gelu(x: Floats) -> Floats:

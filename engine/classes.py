@@ -44,9 +44,8 @@ class Classes:
 
     @cached_property
     def _weight(self) -> Floats:
-        """float32[m, c], computed with the first photo: a query does not need it."""
-        scale = self.scale.astype(np.float32)[:, None]
-        return np.ascontiguousarray((self.stored_weight * scale).T)
+        """float32[c, m], computed with the first photo: a query does not need it."""
+        return np.asarray(self.stored_weight * self.scale.astype(np.float32)[:, None], np.float32)
 
     @cached_property
     def _texts(self) -> Floats:
@@ -62,7 +61,7 @@ class Classes:
         Returns:
             float32[n, e], rows of at most the length ``factor``.
         """
-        logits = raw[:, : len(self._weight)] @ self._weight + self.bias
+        logits = raw[:, : self._weight.shape[1]] @ self._weight.T + self.bias
         shares = np.exp(logits - logits.max(1, keepdims=True))
         shares /= shares.sum(1, keepdims=True)
         return np.asarray(shares @ self._texts, np.float32)

@@ -27,7 +27,7 @@ class Names:
     """The meanings of t names, and a photo's near vector for each."""
 
     stored_texts: NDArray[np.int8]
-    """int8[t, e]: unit rows times any factor."""
+    """int8[t, e]: what `around` makes of texts, each row times any factor."""
     stored_keys: NDArray[np.int8]
     """int8[t, b]: unit rows times any factor."""
     centre: Floats
@@ -55,9 +55,8 @@ class Names:
 
     @cached_property
     def _texts(self) -> Floats:
-        """float32[e, t], unit columns around the centre."""
-        texts = unit(self.stored_texts.astype(np.float32))
-        return np.ascontiguousarray(unit(texts - self.centre).T)
+        """float32[t, e], computed with the first text: without one, nothing is asked."""
+        return unit(self.stored_texts.astype(np.float32))
 
     @cached_property
     def _keys(self) -> Floats:
@@ -74,5 +73,10 @@ class Names:
         Returns:
             float32[n, b], unit rows.
         """
-        cosines = unit(unit(texts) - self.centre) @ self._texts
+        cosines = around(self.centre, texts) @ self._texts.T
         return unit(near + np.exp((cosines - 1) / np.float32(self.temperature)) @ self._keys)
+
+
+def around(centre: Floats, texts: Floats) -> Floats:
+    """Unit rows float32[n, e]: the directions of texts float32[n, e] as seen from their mean."""
+    return unit(unit(texts) - centre)

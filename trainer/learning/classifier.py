@@ -7,6 +7,7 @@ from safetensors.numpy import load_file
 
 from pixquery.db.records import Floats, Ids
 from pixquery.engine.encoders import TextEncoder
+from pixquery.engine.names import around
 from pixquery.engine.profile import Profile
 from pixquery.engine.unit import in_bytes, unit
 from pixquery.trainer.classes import imagenet_names, imagenet_synonyms, wordings
@@ -82,10 +83,11 @@ class Classifier:
         """
         if not self.synonyms:
             return {}
+        centre = unit(captions).mean(0)
         return {
-            "names.texts": in_bytes(self._said(texts)),
+            "names.texts": in_bytes(around(centre, self._said(texts))),
             "names.rows": (first + self._class_of_name).astype(np.int32),
-            "names.centre": unit(captions).mean(0),
+            "names.centre": centre,
             "names.temperature": np.array([recipe.name_temperature], np.float32),
             "names.factor": np.array([recipe.name_factor], np.float32),
         }
