@@ -21,6 +21,9 @@ TEMPERATURE = 0.1
 FACTOR = 1.0
 """How far a text that is a name is moved, compared with its own length."""
 
+_LEAST_SHARE = 1e-3
+"""What counts less is left out, so that a query reads the keys of a few names only."""
+
 
 @dataclass(frozen=True)
 class Names:
@@ -58,11 +61,6 @@ class Names:
         """float32[t, e], computed with the first text: without one, nothing is asked."""
         return unit(self.stored_texts.astype(np.float32))
 
-    @cached_property
-    def _keys(self) -> Floats:
-        """float32[t, b], unit rows times the factor."""
-        return np.float32(self.factor) * unit(self.stored_keys.astype(np.float32))
-
     def drawn(self, near: Floats, texts: Floats) -> Floats:
         """Moves near vectors towards the photos of what the texts name.
 
@@ -74,7 +72,11 @@ class Names:
             float32[n, b], unit rows.
         """
         cosines = around(self.centre, texts) @ self._texts.T
-        return unit(near + np.exp((cosines - 1) / np.float32(self.temperature)) @ self._keys)
+        shares = np.exp((cosines - 1) / np.float32(self.temperature))
+        shares[shares < _LEAST_SHARE] = 0
+        meant = np.flatnonzero(shares.any(0))
+        keys = unit(self.stored_keys[meant].astype(np.float32))
+        return unit(near + np.float32(self.factor) * (shares[:, meant] @ keys))
 
 
 def around(centre: Floats, texts: Floats) -> Floats:
