@@ -243,7 +243,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "connections": "catalog", "reading": "catalog", "values": "filters",
         "raw_vectors": "catalog", "checkup": "library", "index_file": "library", "lock": "library",
         "checksums": "schema", "migrations": "schema",
-        "features": "relevance", "runtime": "profile",
+        "features": "relevance", "runtime": "profile", "unit": "alignment",
         **WEB, **dict.fromkeys(TRAINING, "train"),
         "contenders": "study", "tuning": "study", "recipe": "align", "captioned": "align",
         "towers": "align", "plots": "report", "drawing": "report", "sections": "report",

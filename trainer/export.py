@@ -81,8 +81,13 @@ class ImageModel(nn.Module):
 
     @property
     def classifier(self) -> Floats:
-        """float32[1000, 1280]: the last layer's weights, one row for each ImageNet class."""
+        """float32[1000, 1280]: the last layer's weights for each ImageNet class."""
         return np.asarray(self.network._fc.weight.detach().numpy(), np.float32)
+
+    @property
+    def classifier_bias(self) -> Floats:
+        """float32[1000]: the last layer's bias for each ImageNet class."""
+        return np.asarray(self.network._fc.bias.detach().numpy(), np.float32)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8[n, 260, 260, 3] -> float32[n, 1280]."""

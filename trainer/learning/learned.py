@@ -5,25 +5,23 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
 from pixquery.db.records import Floats, Ids
 from pixquery.engine.alignment import Alignment
+from pixquery.engine.completion import Completion
 from pixquery.engine.encoders import OpenVinoTextEncoder, TextEncoder
 from pixquery.engine.profile import Profile
-from pixquery.trainer.classes import imagenet_names, wordings
-from pixquery.trainer.export import (
-    IMAGE_SOURCE,
-    TEXT_SOURCE,
-    ImageModel,
-    TextModel,
-    export_text,
-)
+from pixquery.trainer.export import TEXT_SOURCE, TextModel, export_text
 from pixquery.trainer.learning.align import adapt, fit, fit_member
 from pixquery.trainer.learning.captioned import Captioned
 from pixquery.trainer.learning.captions import Caption
+from pixquery.trainer.learning.classifier import Classifier
+from pixquery.trainer.learning.completion import fit_completion
 from pixquery.trainer.learning.course import EPOCH, STEP, Course
 from pixquery.trainer.learning.finetune import fine_tune
 from pixquery.trainer.learning.memory import remember
@@ -36,14 +34,10 @@ _PROBES = 256
 """Captions kept to tune indices with: more take longer and change nothing."""
 
 
-def _is_shipped(profile: Profile, part: str, source: dict[str, str]) -> bool:
-    """Whether an encoder is the shipped profile's."""
-    return bool(profile.manifest[part].get("source_sha256") == source["sha256"])
-
-
 def is_fine_tuned(profile: Profile, options: Options) -> bool:
     """Whether the text encoder is trained, too: other people's stay as they are."""
-    return not options.quick and _is_shipped(profile, "text", TEXT_SOURCE)
+    shipped = profile.manifest["text"].get("source_sha256") == TEXT_SOURCE["sha256"]
+    return shipped and not options.quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +65,11 @@ def learn(
         views: float32[v, n, d]: n photos, encoded in v ways.
         photo_of: int64[m]: the photo of each caption.
     """
-    classifier, names = _classes(course.profile)
+    classifier = Classifier.of(course.profile)
     texts = [caption.text for caption in captions]
-    prototypes = prototypes_of(classifier, views[0])
-    lesson = _Lesson(course, folder, texts, views, photo_of, prototypes, names)
+    ridge = course.options.alignment.completion_ridge
+    completion = fit_completion(views[0], classifier.weight.shape[1], ridge)
+    lesson = _Lesson(course, folder, texts, views, photo_of, classifier, completion)
     fine_tuned = is_fine_tuned(course.profile, course.options)
     return _with_fine_tuning(lesson) if fine_tuned else _with_frozen_encoders(lesson)
 
@@ -88,14 +83,18 @@ class _Lesson:
     captions: list[str]
     views: Floats
     photo_of: Ids
-    prototypes: Floats
-    names: list[tuple[str, str]]
+    classifier: Classifier
+    completion: Tensors
+    """Estimates the numbers of a raw vector that the classifier does not use, if there are any."""
     curve: list[dict[str, float]] = field(default_factory=list)
 
     def encoded(self, texts: TextEncoder) -> tuple[Captioned, Prototypes]:
         raw = texts.encode(self.captions)
-        named = np.stack([texts.encode([way[n] for way in self.names]) for n in (0, 1)], 1)
-        return Captioned(self.views, raw, self.photo_of, raw), Prototypes(self.prototypes, named)
+        ways = self.classifier.wordings
+        named = np.stack([texts.encode([way[n] for way in ways]) for n in (0, 1)], 1)
+        completion = Completion.of(self.completion) if self.completion else None
+        photos = prototypes_of(self.classifier.weight, self.views[0], completion)
+        return Captioned(self.views, raw, self.photo_of, raw), Prototypes(photos, named)
 
     def note(self, loss: float) -> None:
         self.curve.append({"step": len(self.curve) + 1, "loss": round(loss, 4)})
@@ -107,8 +106,12 @@ class _Lesson:
     def finished(
         self, tensors: Tensors, texts: TextEncoder, encoded: Captioned, classes: Prototypes
     ) -> Learned:
-        """Adds the memory to an alignment and writes it."""
-        tensors = remember(tensors, encoded, classes, self.course.options.alignment)
+        """Adds to an alignment what is remembered and what the classifier knows, and writes it."""
+        recipe, classifier = self.course.options.alignment, self.classifier
+        tensors = {**tensors, **self.completion, **classifier.classes(texts, recipe)}
+        tensors = remember(tensors, encoded, classes, recipe)
+        first = len(tensors["memory.keys"]) - len(classes.photos)
+        tensors |= classifier.named(texts, encoded.captions, first, recipe)
         alignment = _written(self.folder, tensors, encoded.captions)
         return Learned(texts, alignment, encoded.captions, classes.texts[:, 0], self.curve)
 
@@ -135,6 +138,7 @@ def _with_fine_tuning(lesson: _Lesson) -> Learned:
         export_text(model, Path(temporary) / "text.onnx")
         source = _text_encoder(profile, Path(temporary))
         captioned, classes = lesson.encoded(source)
+    names = lesson.classifier.wordings
     towers = fit_member(captioned, classes, recipe, seed=seed, progress=lesson.epoch)
     lesson.curve.clear()
     losses: list[float] = []
@@ -148,7 +152,7 @@ def _with_fine_tuning(lesson: _Lesson) -> Learned:
             losses.clear()
 
     fine_tune(
-        model, source.pieces, lesson.captions, lesson.names, captioned, classes, towers,
+        model, source.pieces, lesson.captions, names, captioned, classes, towers,
         options.text, recipe, seed=seed, progress=step,
     )  # fmt: skip
     export_text(model, lesson.folder / profile.manifest["text"]["model"])
@@ -182,18 +186,6 @@ def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
     )
 
 
-def _classes(profile: Profile) -> tuple[Floats, list[tuple[str, str]]]:
-    """The image encoder's own classifier, float32[c, d], and two ways to name each class."""
-    if _is_shipped(profile, "image", IMAGE_SOURCE):
-        names, weights = imagenet_names(), ImageModel().classifier
-    elif names := profile.manifest["image"].get("classes", {}).get("names", []):
-        classes = profile.manifest["image"]["classes"]
-        weights = load_file(profile.folder / classes["file"])["weight"].astype(np.float32)
-    else:
-        names, weights = [], np.empty((0, profile.dimension), np.float32)
-    return weights, [wordings(name) for name in names]
-
-
 def _own_space(profile: Profile) -> Tensors:
     """The maps of a joint profile: those it came with, or those it was trained to since."""
     tensors: Tensors = load_file(profile.folder / profile.manifest["alignment"])
@@ -204,7 +196,7 @@ def _written(folder: Path, tensors: Tensors, captions: Floats) -> Alignment:
     """Writes the alignment, with some captions as its probes, and reads it as a query will."""
     file = folder / "alignment.safetensors"
     small = {
-        name: tensor if tensor.dtype == np.int8 else tensor.astype(np.float16)
+        name: tensor.astype(np.float16) if _is_matrix(tensor) else tensor
         for name, tensor in tensors.items()
     }
     file.write_bytes(save(small))
@@ -212,3 +204,8 @@ def _written(folder: Path, tensors: Tensors, captions: Floats) -> Alignment:
     probes = Alignment(file).texts(captions[rows])
     file.write_bytes(save({**small, "probes": probes.astype(np.float16)}))
     return Alignment(file)
+
+
+def _is_matrix(tensor: NDArray[Any]) -> bool:
+    """Whether half precision saves room: what else there is would lose by it."""
+    return tensor.ndim > 1 and bool(np.issubdtype(tensor.dtype, np.floating))

@@ -5,10 +5,10 @@ encoder knows far better how similar two captions are than any map from photos d
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pixquery.db.records import Floats
-from pixquery.engine.alignment import unit
+from pixquery.engine.memory import Memory
+from pixquery.engine.unit import in_bytes, unit
 from pixquery.trainer.learning.captioned import Captioned
 from pixquery.trainer.learning.prototypes import Prototypes
 from pixquery.trainer.learning.recipe import Recipe
@@ -19,13 +19,14 @@ def remember(tensors: Tensors, data: Captioned, prototypes: Prototypes, recipe: 
     """Adds the memory to an alignment.
 
     Args:
-        tensors: From `merge`.
+        tensors: From `merge`, with those of :class:`engine.classes.Classes` if there are any.
         data: The photos to remember, and the vectors of their captions.
         prototypes: Classes to remember, so that things that no caption mentions find their names.
         recipe: Its ``memory_`` values apply.
 
     Returns:
-        All tensors that :class:`engine.alignment.Alignment` reads.
+        The tensors with those of :class:`engine.memory.Memory`: its rows are the photos with
+        captions, then the classes.
     """
 
     def aligned(raw: Floats) -> Floats:
@@ -37,20 +38,15 @@ def remember(tensors: Tensors, data: Captioned, prototypes: Prototypes, recipe: 
     captioned = np.abs(captions).sum(1) > 0
     keys = np.concatenate([photos[captioned], aligned(prototypes.photos)])
     values = unit(np.concatenate([captions[captioned], unit(prototypes.texts.mean(1))]))
-    likeness = np.exp((photos @ keys.T - 1) / recipe.memory_temperature)
-    both = np.concatenate([photos, recipe.memory_weight * unit(likeness @ values)], 1)
-    _, axes = np.linalg.eigh(both.T @ both)
-    basis = axes[:, ::-1][:, : recipe.memory_dimension]  # the strongest components first
-    return {
+    remembered = {
         **tensors,
-        "memory.keys": _bytes(keys),
-        "memory.values": _bytes(values),
+        "memory.keys": in_bytes(keys),
+        "memory.values": in_bytes(values),
         "memory.temperature": np.array([recipe.memory_temperature], np.float32),
         "memory.weight": np.array([recipe.memory_weight], np.float32),
-        "basis": np.ascontiguousarray(basis, np.float32),
     }
-
-
-def _bytes(rows: Floats) -> NDArray[np.int8]:
-    """Unit rows as int8 with one common factor: a quarter of the size, cosines within 0.001."""
-    return np.asarray(np.round(rows * (127 / np.abs(rows).max())), np.int8)
+    everything = np.eye(keys.shape[1] + values.shape[1], dtype=np.float32)
+    both = Memory.of({**remembered, "basis": everything}).described(photos, data.photos[0])
+    _, axes = np.linalg.eigh(both.T @ both)
+    basis = axes[:, ::-1][:, : recipe.memory_dimension]  # the strongest components first
+    return {**remembered, "basis": np.ascontiguousarray(basis, np.float32)}

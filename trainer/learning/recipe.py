@@ -31,3 +31,12 @@ class Recipe:
     """Weight of the memory relative to the direct comparison."""
     memory_dimension: int = 384
     """Dimension of the space with memory."""
+    class_factor: float = 1.0
+    """How much the classes seen in a photo count, compared with the captions of similar photos."""
+    name_factor: float = 1.0
+    """How far a text that names a class is moved towards it, compared with its own length."""
+    name_temperature: float = 0.1
+    """Temperature of the softmax over cosines: how little a text may differ from a name."""
+    completion_ridge: float = 600.0
+    """Added to the diagonal when the numbers of a raw vector that a classifier does not use are
+    estimated from those that it uses, for some 6,000 photos."""

@@ -17,7 +17,7 @@ from pixquery.db.records import Floats
 from pixquery.trainer.learning.recipe import Recipe
 
 Tensors = dict[str, NDArray[Any]]
-"""float32, int8 for the memory."""
+"""float32, or int8 and int32 for what is remembered."""
 
 
 class Maps(nn.Module):
