@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixquery.trainer.export import TextModel
 from pixquery.trainer.learning.captioned import Captioned
 from pixquery.trainer.learning.losses import Spread, info_nce
 from pixquery.trainer.learning.prototypes import Prototypes
 from pixquery.trainer.learning.recipe import Recipe
 from pixquery.trainer.learning.towers import Towers
+from pixquery.trainer.text_model import TextModel
 
 Pieces = Callable[[Sequence[str]], list[list[int]]]
 """Texts -> the ids of the word pieces of each."""

@@ -14,13 +14,7 @@ from pixquery.engine.alignment import Alignment
 from pixquery.engine.encoders import OpenVinoTextEncoder, TextEncoder
 from pixquery.engine.profile import Profile
 from pixquery.trainer.classes import imagenet_names, wordings
-from pixquery.trainer.export import (
-    IMAGE_SOURCE,
-    TEXT_SOURCE,
-    ImageModel,
-    TextModel,
-    export_text,
-)
+from pixquery.trainer.image_model import EARLIER, ENCODER, ImageModel
 from pixquery.trainer.learning.align import adapt, fit, fit_member
 from pixquery.trainer.learning.captioned import Captioned
 from pixquery.trainer.learning.captions import Caption
@@ -31,19 +25,22 @@ from pixquery.trainer.learning.options import Options
 from pixquery.trainer.learning.prototypes import Prototypes, prototypes_of
 from pixquery.trainer.learning.rerank import Search, means
 from pixquery.trainer.learning.towers import Tensors, merge
+from pixquery.trainer.text_model import TEXT_SOURCE, TextModel, export_text
 
 _PROBES = 256
 """Captions kept to tune indices with: more take longer and change nothing."""
 
 
-def _is_shipped(profile: Profile, part: str, source: dict[str, str]) -> bool:
-    """Whether an encoder is the shipped profile's."""
-    return bool(profile.manifest[part].get("source_sha256") == source["sha256"])
+def has_shipped_images(profile: Profile) -> bool:
+    """Whether the image encoder is the shipped profile's, as exported today or earlier."""
+    return profile.encoder in (ENCODER[:16], *EARLIER)
 
 
 def is_fine_tuned(profile: Profile, options: Options) -> bool:
     """Whether the text encoder is trained, too: other people's stay as they are."""
-    return not options.quick and _is_shipped(profile, "text", TEXT_SOURCE)
+    return (
+        not options.quick and profile.manifest["text"].get("source_sha256") == TEXT_SOURCE["sha256"]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +181,7 @@ def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
 
 def _classes(profile: Profile) -> tuple[Floats, list[tuple[str, str]]]:
     """The image encoder's own classifier, float32[c, d], and two ways to name each class."""
-    if _is_shipped(profile, "image", IMAGE_SOURCE):
+    if has_shipped_images(profile):
         names, weights = imagenet_names(), ImageModel().classifier
     elif names := profile.manifest["image"].get("classes", {}).get("names", []):
         classes = profile.manifest["image"]["classes"]
