@@ -216,11 +216,11 @@ def _against_torch(
     import torch
     from tokenizers import Tokenizer
 
-    from pixquery.trainer.image_model import EARLIER, ENCODER, ImageModel
+    from pixquery.trainer.image_model import EXPORTS, ImageModel
     from pixquery.trainer.text_model import TEXT_SOURCE, TextModel, export_text
 
     text_source = profile.manifest["text"]["source_sha256"]
-    if profile.encoder not in (ENCODER[:16], *EARLIER) or text_source != TEXT_SOURCE["sha256"]:
+    if profile.encoder not in EXPORTS or text_source != TEXT_SOURCE["sha256"]:
         return {"left_out": f"the encoders of {profile.name} are not the exported ones"}
     say(f"PyTorch on {len(photos)} photos and {len(texts)} texts")
     encoded = _encoded(profile, photos)

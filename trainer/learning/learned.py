@@ -14,7 +14,7 @@ from pixquery.engine.alignment import Alignment
 from pixquery.engine.encoders import OpenVinoTextEncoder, TextEncoder
 from pixquery.engine.profile import Profile
 from pixquery.trainer.classes import imagenet_names, wordings
-from pixquery.trainer.image_model import EARLIER, ENCODER, ImageModel
+from pixquery.trainer.image_model import EXPORTS, ImageModel
 from pixquery.trainer.learning.align import adapt, fit, fit_member
 from pixquery.trainer.learning.captioned import Captioned
 from pixquery.trainer.learning.captions import Caption
@@ -29,11 +29,6 @@ from pixquery.trainer.text_model import TEXT_SOURCE, TextModel, export_text
 
 _PROBES = 256
 """Captions kept to tune indices with: more take longer and change nothing."""
-
-
-def has_shipped_images(profile: Profile) -> bool:
-    """Whether the image encoder is the shipped profile's, as exported today or earlier."""
-    return profile.encoder in (ENCODER[:16], *EARLIER)
 
 
 def is_fine_tuned(profile: Profile, options: Options) -> bool:
@@ -181,7 +176,7 @@ def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
 
 def _classes(profile: Profile) -> tuple[Floats, list[tuple[str, str]]]:
     """The image encoder's own classifier, float32[c, d], and two ways to name each class."""
-    if has_shipped_images(profile):
+    if profile.encoder in EXPORTS:
         names, weights = imagenet_names(), ImageModel().classifier
     elif names := profile.manifest["image"].get("classes", {}).get("names", []):
         classes = profile.manifest["image"]["classes"]
