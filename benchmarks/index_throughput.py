@@ -334,7 +334,7 @@ def _naive(files: list[Path], place: Path) -> tuple[float, Floats]:
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    from pixquery.trainer.export import ImageModel
+    from pixquery.trainer.image_model import ImageModel
 
     del place
 

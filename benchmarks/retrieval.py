@@ -216,16 +216,11 @@ def _against_torch(
     import torch
     from tokenizers import Tokenizer
 
-    from pixquery.trainer.export import (
-        IMAGE_SOURCE,
-        TEXT_SOURCE,
-        ImageModel,
-        TextModel,
-        export_text,
-    )
+    from pixquery.trainer.image_model import EXPORTS, ImageModel
+    from pixquery.trainer.text_model import TEXT_SOURCE, TextModel, export_text
 
-    sources = [profile.manifest[part]["source_sha256"] for part in ("image", "text")]
-    if sources != [IMAGE_SOURCE["sha256"], TEXT_SOURCE["sha256"]]:
+    text_source = profile.manifest["text"]["source_sha256"]
+    if profile.encoder not in EXPORTS or text_source != TEXT_SOURCE["sha256"]:
         return {"left_out": f"the encoders of {profile.name} are not the exported ones"}
     say(f"PyTorch on {len(photos)} photos and {len(texts)} texts")
     encoded = _encoded(profile, photos)
@@ -255,7 +250,7 @@ def _against_torch(
             max_tokens=int(text["max_tokens"]),
         )
         heard = runtime.encode(list(texts))
-    wanted = np.concatenate(raw)
+    wanted = np.concatenate(raw)[:, : profile.dimension]  # earlier exports have fewer columns
     align = profile.alignment.images
     return {
         "photos": len(photos),

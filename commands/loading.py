@@ -13,6 +13,7 @@ from pixquery.db.errors import BadRoot, MissingExtra
 
 if TYPE_CHECKING:
     from pixquery.db.records import Pixels
+    from pixquery.engine.alteration import Alteration, Load
 
 
 def one_thread_for_small_sums() -> None:
@@ -56,13 +57,23 @@ def some_photos(folder: Path, most: int) -> list[Path]:
 
 def photo_loader(size: int, interpolation: str) -> Callable[[Path], Pixels]:
     """A function that reads a photo as uint8[size, size, 3]; its errors name the photo."""
+    load = view_loader(interpolation)
+    return lambda path: load(path, size)
+
+
+def view_loader(interpolation: str) -> Load:
+    """A function that reads a photo at any size, altered or not; its errors name the photo."""
     from pixquery.db.errors import UnreadableImage
+    from pixquery.indexer.altered import altered
     from pixquery.indexer.decode import decode
     from pixquery.indexer.photos import read
 
-    def load(path: Path) -> Pixels:
+    def load(path: Path, size: int, alteration: Alteration | None = None) -> Pixels:
         try:
-            return decode(read(path).content, size, interpolation=interpolation).pixels
+            content = read(path).content
+            if alteration is None:
+                return decode(content, size, interpolation=interpolation).pixels
+            return altered(content, size, alteration, interpolation=interpolation)
         except UnreadableImage as error:
             raise UnreadableImage(f"{shown(path)}: {error}: name another photo") from None
         except OSError as error:

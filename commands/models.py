@@ -176,7 +176,8 @@ def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None
     import numpy as np
 
     with extra("train"):
-        from pixquery.trainer.export import INTERPOLATION, SIZE, export
+        from pixquery.trainer.export import export
+        from pixquery.trainer.image_model import INTERPOLATION, SIZE
 
     load = photo_loader(SIZE, INTERPOLATION)
     export(out, np.stack([load(file) for file in some_photos(photos, _MOST_PHOTOS)]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pixquery.commands.loading import extra, photo_loader
+from pixquery.commands.loading import extra, view_loader
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json
 from pixquery.commands.progress import progress_bar
@@ -62,7 +62,7 @@ def train(
     chosen["scale"] = parse_scale(chosen["scale"])
     with progress_bar("Training", "steps") as progress:
         options = Options(**chosen, progress=progress)
-        load = photo_loader(models.size, models.interpolation)
+        load = view_loader(models.interpolation)
         found = learn(data, out, models, load, options)
     if as_json:
         print_json(found)

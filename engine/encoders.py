@@ -70,7 +70,7 @@ class OpenVinoImageEncoder:
 
         Args:
             model: ONNX, uint8[n, size, size, 3] -> float32[n, dimension].
-            size: Side of the square input, in pixels.
+            size: Side of the square input, in pixels; a convolutional network runs at several.
             dimension: Length of a vector.
             threads: Cores to use; 0 = all that this process may use.
             exact: Compute in float32 even if the processor is faster with less precision.
@@ -81,8 +81,10 @@ class OpenVinoImageEncoder:
         options = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, **_options(exact=exact)}
         with _damage_reported(model):
             network = openvino().Core().read_model(model)
+            own = network.input(0).partial_shape[1]
             network.reshape([1, size, size, 3])
-            self._model = compiled(model, "CPU", options, network)
+            variant = "" if own == size else str(size)
+            self._model = compiled(model, "CPU", options, network, variant=variant)
         self._queue = openvino().AsyncInferQueue(self._model, cores)
         self._one_at_a_time = Lock()
 

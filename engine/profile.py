@@ -73,7 +73,7 @@ class Profile:
         from pixquery.engine.encoders import has_bfloat16
 
         models = self.manifest["image"]["models"]
-        return self._image_encoder("float" if "int8" not in models or has_bfloat16() else "int8")
+        return self.image_encoder("float" if "int8" not in models or has_bfloat16() else "int8")
 
     def images_on(self, device: str) -> "ImageEncoder":
         """The image encoder on a device; see :func:`pixquery.engine.devices.image_encoder_on`.
@@ -87,15 +87,17 @@ class Profile:
         encoder = image_encoder_on(device, model, size=self.size, dimension=self.dimension)
         return self.images if encoder is None else encoder
 
-    def image_encoders(self) -> "list[ImageEncoder]":
-        """The image encoder at each of its precisions, for training on all of them."""
-        return [self._image_encoder(precision) for precision in self.manifest["image"]["models"]]
+    def image_encoder(self, precision: str, size: int | None = None) -> "ImageEncoder":
+        """The image encoder at a precision that the manifest names.
 
-    def _image_encoder(self, precision: str) -> "ImageEncoder":
+        Args:
+            precision: ``float`` or ``int8``.
+            size: Side of the square that photos are squashed to, in pixels; None: the profile's.
+        """
         from pixquery.engine.encoders import OpenVinoImageEncoder
 
         model = self._file(self.manifest["image"]["models"][precision])
-        return OpenVinoImageEncoder(model, size=self.size, dimension=self.dimension)
+        return OpenVinoImageEncoder(model, size=size or self.size, dimension=self.dimension)
 
     @property
     def texts(self) -> "TextEncoder":

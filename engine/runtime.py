@@ -49,7 +49,12 @@ def cache_folder() -> Path:
 
 
 def compiled(
-    model: Path, device: str, options: Options, network: "ov.Model | None" = None
+    model: Path,
+    device: str,
+    options: Options,
+    network: "ov.Model | None" = None,
+    *,
+    variant: str = "",
 ) -> "ov.CompiledModel":
     """Compiles a model, or loads it compiled from the cache.
 
@@ -62,12 +67,13 @@ def compiled(
         device: By OpenVINO's name.
         options: OpenVINO's, without a cache.
         network: The model as read from the file, if its shapes were changed since.
+        variant: Tells apart networks of one file that are used at the same time.
 
     Raises:
         RuntimeError: From OpenVINO: the model cannot be used.
     """
     core, subject = openvino().Core(), model if network is None else network
-    folder = _folder_of(model, device, options)
+    folder = _folder_of(model, device, options, variant)
     try:
         if folder is not None and folder.is_dir():
             return core.compile_model(subject, device, {**options, "CACHE_DIR": str(folder)})
@@ -79,7 +85,7 @@ def compiled(
     return core.compile_model(subject, device, options)
 
 
-def _folder_of(model: Path, device: str, options: Options) -> Path | None:
+def _folder_of(model: Path, device: str, options: Options, variant: str) -> Path | None:
     """The folder of the compiled model; none if the file cannot be read."""
     try:
         file = model.resolve()
@@ -87,7 +93,7 @@ def _folder_of(model: Path, device: str, options: Options) -> Path | None:
     except OSError:
         return None
     settings = sorted((name, str(value)) for name, value in options.items())
-    which = _short(str(file), device, repr(settings))
+    which = _short(str(file), device, repr(settings), *([variant] if variant else []))
     version = _short(str((state.st_size, state.st_mtime_ns)), openvino().__version__)
     return cache_folder() / f"{which}-{version}"
 

@@ -120,10 +120,22 @@ def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
     Raises:
         UnreadableImage: With the reason in words.
     """
-    small = _upright(content, lambda size: _within(size, side), MAX_PIXELS).image
     out = io.BytesIO()
-    small.save(out, "JPEG", quality=quality)
+    picture(content, side).save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def picture(content: bytes, side: int) -> Image.Image:
+    """A photo in its own shape, upright, in RGB and sRGB.
+
+    Args:
+        content: The whole file.
+        side: Longer side of the picture, in pixels; smaller photos are not enlarged.
+
+    Raises:
+        UnreadableImage: With the reason in words.
+    """
+    return _upright(content, lambda size: _within(size, side), MAX_PIXELS).image
 
 
 def _within(size: _Size, side: int) -> _Size:

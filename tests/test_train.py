@@ -9,22 +9,19 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from pixquery.commands.loading import view_loader
 from pixquery.db.errors import BadData
-from pixquery.db.records import Pixels
 from pixquery.engine.profile import MANIFEST, load_profile
-from pixquery.indexer.decode import decode
 from pixquery.trainer.learning.finetune import TextRecipe
 from pixquery.trainer.learning.options import Options
 from pixquery.trainer.learning.recipe import Recipe
 from pixquery.trainer.learning.train import train
-from tests.conftest import COLOURS, PHOTOS, SIZE
+from tests.conftest import COLOURS, PHOTOS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def load(file: Path) -> Pixels:
-    return decode(file.read_bytes(), 260).pixels
-
+load = view_loader("bicubic")
 
 RECIPE = Recipe(
     epochs=2, batch=8, members=1, hidden=64, width=64, dimension=32, memory_dimension=48
@@ -72,9 +69,7 @@ def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
 def test_the_text_encoder_is_fine_tuned(data: Path, tmp_path: Path) -> None:
     options = Options(
         alignment=RECIPE,
-        text=TextRecipe(
-            epochs=1, batch=4, other_photos=4, classes=8, frozen_layers=5, learning_rate=1e-2
-        ),
+        text=TextRecipe(epochs=1, batch=4, other_photos=4, classes=8, learning_rate=1e-2),
     )
     report = train(data, tmp_path / "out", load_profile(), load, options)
     made = load_profile(str(tmp_path / "out"))
@@ -129,16 +124,12 @@ def test_pairs_judged_alike_teach_nothing(data: Path, tmp_path: Path) -> None:
         train(copy, tmp_path / "out", load_profile(), load)
 
 
-def small(file: Path) -> Pixels:
-    return decode(file.read_bytes(), SIZE).pixels
-
-
 def test_other_encoders_stay_as_they_are_and_get_an_alignment(
     data: Path, tmp_path: Path, colours: Path
 ) -> None:
     profile = load_profile(str(colours))
     options = Options(alignment=RECIPE)
-    report = train(data, tmp_path / "out", profile, small, options)
+    report = train(data, tmp_path / "out", profile, load, options)
     made = load_profile(str(tmp_path / "out"))
     made.check()
     assert made.encoder == profile.encoder
@@ -161,7 +152,7 @@ def test_a_joint_profile_keeps_its_space_unless_a_better_one_is_learned(
     manifest = json.loads((joint / MANIFEST).read_text())
     (joint / MANIFEST).write_text(json.dumps({**manifest, "joint": {"logit_scale": 10}}))
     options = Options(alignment=replace(RECIPE, epochs=0))
-    report = train(coloured, tmp_path / "out", load_profile(str(joint)), small, options)
+    report = train(coloured, tmp_path / "out", load_profile(str(joint)), load, options)
     made = load_profile(str(tmp_path / "out"))
     made.check()
     assert made.manifest["joint"] == {"logit_scale": 10}

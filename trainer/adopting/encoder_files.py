@@ -11,7 +11,7 @@ from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.alignment import unit
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
-from pixquery.trainer import export
+from pixquery.trainer import onnx_files
 from pixquery.trainer.adopting.manifest import encoder_sha256, weights_sha256
 from pixquery.trainer.adopting.networks import ImageNetwork, TextNetwork
 from pixquery.trainer.adopting.sources import Source
@@ -65,8 +65,8 @@ def image_part(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Writes the image encoder; returns its part of the manifest, and how well it agrees."""
     size, dimension = image.preparation.size, image.dimension
-    model = export.image_onnx(image, size)
-    export.save(export.halved(model), folder / "image.onnx")
+    model = onnx_files.image_onnx(image, size)
+    onnx_files.save(onnx_files.halved(model), folder / "image.onnx")
     checked = pixels[:: max(1, len(pixels) // _CHECKED)][:_CHECKED]
     with torch.no_grad():
         true = np.concatenate([image(torch.from_numpy(one[None])).numpy() for one in checked])
@@ -82,7 +82,7 @@ def image_part(
     else:
         file = folder / "image-int8.onnx"
         calibration = pixels[:: max(1, len(pixels) // _CALIBRATING)][:_CALIBRATING]
-        export.save(export.quantized(model, calibration, kept=1), file)
+        onnx_files.save(onnx_files.quantized(model, calibration, kept=1), file)
         coarse = OpenVinoImageEncoder(file, size=size, dimension=dimension).encode(checked)
         mean = float(_cosines(coarse, true).mean())
         if mean >= _LEAST_INT8:
@@ -109,7 +109,7 @@ def text_part(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Writes the text encoder; returns its part of the manifest, and how well it agrees."""
     most = text.pieces.most
-    export.save(export.halved(export.text_onnx(text, most)), folder / "text.onnx")
+    onnx_files.save(onnx_files.halved(onnx_files.text_onnx(text, most)), folder / "text.onnx")
     (folder / "tokenizer.json").write_text(text.pieces.tokenizer, "utf-8")
     with torch.no_grad():
         true = np.concatenate(

@@ -11,7 +11,7 @@ from pixquery.engine.names import around
 from pixquery.engine.profile import Profile
 from pixquery.engine.unit import in_bytes, unit
 from pixquery.trainer.classes import imagenet_names, imagenet_synonyms, wordings
-from pixquery.trainer.export import IMAGE_SOURCE, ImageModel
+from pixquery.trainer.image_model import EXPORTS, ImageModel
 from pixquery.trainer.learning.recipe import Recipe
 from pixquery.trainer.learning.towers import Tensors
 
@@ -33,7 +33,7 @@ class Classifier:
     def of(cls, profile: Profile) -> "Classifier":
         """The classifier of a profile's image encoder, of no class if it has none."""
         image = profile.manifest["image"]
-        if image.get("source_sha256") == IMAGE_SOURCE["sha256"]:
+        if profile.encoder in EXPORTS:
             model = ImageModel()
             return cls(
                 model.classifier, model.classifier_bias, imagenet_names(), imagenet_synonyms()

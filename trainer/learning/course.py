@@ -1,19 +1,18 @@
 """A training run: what stays the same throughout, and how far it has come."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pixquery.db.errors import BadData
-from pixquery.db.records import Floats, Ids, Pixels
+from pixquery.db.records import Floats, Ids
+from pixquery.engine.alteration import Alteration, Load
 from pixquery.engine.encoders import ImageEncoder
 from pixquery.engine.profile import Profile
 from pixquery.trainer.learning.options import Options
 
-Load = Callable[[Path], Pixels]
-"""Reads a photo as uint8[size, size, 3]."""
 STEP, EPOCH, CONTENDER = 30, 80, 250
 """The time of a fine-tuning step, an alignment epoch and a regressor, in photos encoded."""
 
@@ -38,17 +37,35 @@ class Course:
         self.step(self.total)
 
     def encode(
-        self, encoder: ImageEncoder, files: Sequence[Path], *, mirrored: bool = False
+        self,
+        encoder: ImageEncoder,
+        files: Sequence[Path],
+        *,
+        mirrored: bool = False,
+        alterations: Sequence[Alteration] | None = None,
     ) -> Floats:
-        """Encodes files of photos, mirrored or not, as float32[n, d]."""
-        parts = [np.empty((0, encoder.dimension), np.float32)]
+        """Encodes files of photos as float32[n, d].
+
+        Args:
+            encoder: The encoder.
+            files: n files.
+            mirrored: Whether to mirror all photos.
+            alterations: What to do to each photo before; None leaves them as they are.
+        """
+        vectors = np.empty((len(files), encoder.dimension), np.float32)
         for start in range(0, len(files), 64):
-            pixels = np.stack([self.load(file) for file in files[start : start + 64]])
+            rows = range(start, min(start + 64, len(files)))
+            pixels = np.stack(
+                [
+                    self.load(files[row], encoder.size, alterations[row] if alterations else None)
+                    for row in rows
+                ]
+            )
             if mirrored:
                 pixels = np.ascontiguousarray(pixels[:, :, ::-1])
-            parts.append(encoder.encode(pixels))
+            vectors[start : start + 64] = encoder.encode(pixels)
             self.step(len(pixels))
-        return np.concatenate(parts)
+        return vectors
 
 
 def photo_files(folder: Path, names: Sequence[str]) -> tuple[list[Path], Ids]:

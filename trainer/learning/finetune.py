@@ -1,10 +1,9 @@
 """Fine-tunes the text encoder on differences that can be seen in photos.
 
 A sentence encoder knows when two sentences mean the same, but not which differences a photo shows.
-Its upper layers and one member of the alignment are trained together with the losses of
+Its layers and one member of the alignment are trained together with the losses of
 `trainer.learning.align`, each starting from its present state. The image encoder does not change.
-Nor do the lower layers and the word vectors, so words that no caption uses keep their meaning, and
-the lower layers' output is computed once for each text.
+Nor do the word vectors, so words that no caption uses keep their place among the others.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixquery.trainer.export import TextModel
 from pixquery.trainer.learning.captioned import Captioned
 from pixquery.trainer.learning.losses import Spread, info_nce
 from pixquery.trainer.learning.prototypes import Prototypes
 from pixquery.trainer.learning.recipe import Recipe
 from pixquery.trainer.learning.towers import Towers
+from pixquery.trainer.text_model import TextModel
 
 Pieces = Callable[[Sequence[str]], list[list[int]]]
 """Texts -> the ids of the word pieces of each."""
@@ -33,9 +32,8 @@ _BUCKETS = 4
 class TextRecipe:
     """How to fine-tune the text encoder; the defaults were chosen on the development split."""
 
-    epochs: int = 5
+    epochs: int = 10
     batch: int = 256
-    frozen_layers: int = 3
     learning_rate: float = 1e-4
     towers_learning_rate: float = 4e-4
     weight_decay: float = 0.01
@@ -59,7 +57,7 @@ def fine_tune(
     seed: int = 0,
     progress: Callable[[float], object] = lambda loss: None,
 ) -> None:
-    """Trains the upper layers of the model and the towers, in place.
+    """Trains the layers of the model and the towers, in place.
 
     Args:
         model: The text encoder.
@@ -77,9 +75,9 @@ def fine_tune(
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)  # denormal gradients would take a hundred times as long
     rng = np.random.default_rng(seed)
-    halves = _Halves(model, pieces, recipe.frozen_layers)
-    lower = halves.lower(captions)
-    named = [halves.lower(ways) for ways in names]
+    texts = _Texts(model)
+    written = _ids(pieces, captions)
+    named = [_ids(pieces, ways) for ways in names]
     photos, photo_of = torch.from_numpy(data.photos), torch.from_numpy(data.photo_of)
     class_photos = torch.from_numpy(prototypes.photos)
     meanings = functional.normalize(torch.from_numpy(data.meanings), dim=1)
@@ -88,13 +86,13 @@ def fine_tune(
     rounds = len(captions) // batch
     others = min(recipe.other_photos, photos.shape[1])
     classes = min(recipe.classes, len(names))
-    optimizer = _optimizer(halves, towers, recipe)
+    optimizer = _optimizer(texts, towers, recipe)
     steps = recipe.epochs * rounds
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda step: min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * step / steps)),
     )
-    model.train()
+    texts.train()
     towers.train()
     for _ in range(recipe.epochs):
         order = rng.permutation(len(captions))
@@ -105,7 +103,7 @@ def fine_tune(
             views = torch.randint(len(photos), (len(seen),))
             loss = info_nce(
                 towers.images(photos[views, seen]),
-                towers.texts(halves.upper([lower[row] for row in rows])),
+                towers.texts(texts.vectors([written[row] for row in rows])),
                 towers.captions_scale,
                 seen,
                 Spread(
@@ -119,7 +117,7 @@ def fine_tune(
             chosen = [named[c][rng.integers(len(named[c]))] for c in shuffled[:classes]]
             loss = loss + losses.prototype_weight * info_nce(
                 towers.images(class_photos[shuffled]),
-                towers.texts(halves.upper(chosen)),
+                towers.texts(texts.vectors(chosen)),
                 towers.prototypes_scale,
                 torch.from_numpy(shuffled),
             )
@@ -132,49 +130,43 @@ def fine_tune(
     towers.eval()
 
 
-class _Halves:
-    """A text model in two halves: frozen layers, computed once for each text, and trained ones."""
+class _Texts:
+    """A text model whose word vectors are frozen."""
 
-    def __init__(self, model: TextModel, pieces: Pieces, frozen: int) -> None:
-        network = model.network
-        self._pieces = pieces
-        self._words = network.embeddings
-        layers = list(network.encoder.layer)
-        self._below, self._above = layers[:frozen], layers[frozen:]
-        for part in (self._words, *self._below):
-            part.requires_grad_(False)
+    def __init__(self, model: TextModel) -> None:
+        self._network = model.network
+        self._words = model.network.embeddings
+        self._words.requires_grad_(False)
+        self._layers = list(model.network.encoder.layer)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
         """The parameters of the trained layers."""
-        return [p for layer in self._above for p in layer.parameters()]
+        return [p for layer in self._layers for p in layer.parameters()]
 
-    @torch.no_grad()
-    def lower(self, texts: Sequence[str]) -> list[Tensor]:
-        """The lower layers' output for each text, float16[its pieces, w]."""
-        for layer in (self._words, *self._below):
-            layer.eval()
-        pieces = [torch.tensor(ids) for ids in self._pieces(texts)]
-        outputs: list[Tensor] = [torch.empty(0)] * len(pieces)
-        order = np.argsort([len(ids) for ids in pieces], kind="stable")
-        for start in range(0, len(order), 128):
-            rows = order[start : start + 128]
-            ids, mask = _padded([pieces[row] for row in rows])
-            words = _through(self._below, self._words(input_ids=ids), mask).half()
-            for row, one in zip(rows, words, strict=True):
-                outputs[row] = one[: len(pieces[row])].clone()
-        return outputs
+    def train(self) -> None:
+        """Switches dropout on, but for the word vectors."""
+        self._network.train()
+        self._words.eval()
 
-    def upper(self, lower: Sequence[Tensor]) -> Tensor:
-        """The model's vectors float32[n, w], unit rows, from the lower layers' output."""
-        order = np.argsort([len(words) for words in lower], kind="stable")
+    def vectors(self, ids: Sequence[Tensor]) -> Tensor:
+        """The model's vectors float32[n, w], unit rows, of texts as int64[its pieces]."""
+        order = np.argsort([len(one) for one in ids], kind="stable")
         parts = []
         for rows in np.array_split(order, min(_BUCKETS, len(order))):
-            words, mask = _padded([lower[row].float() for row in rows])
-            words = _through(self._above, words, mask)
+            padded, mask = _padded([ids[row] for row in rows])
+            hidden = torch.where(mask[:, None, None, :] > 0, 0.0, -1e9)
+            words = self._words(input_ids=padded)
+            for layer in self._layers:
+                out = layer(words, attention_mask=hidden)
+                words = out[0] if isinstance(out, tuple) else out
             weights = mask.unsqueeze(-1).float()
             parts.append(functional.normalize((words * weights).sum(1) / weights.sum(1), dim=1))
         return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
+
+
+def _ids(pieces: Pieces, texts: Sequence[str]) -> list[Tensor]:
+    return [torch.tensor(ids) for ids in pieces(texts)]
 
 
 def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -185,20 +177,12 @@ def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return nn.utils.rnn.pad_sequence(list(rows), True), mask
 
 
-def _through(layers: Sequence[nn.Module], words: Tensor, mask: Tensor) -> Tensor:
-    hidden = torch.where(mask[:, None, None, :] > 0, 0.0, -1e9)
-    for layer in layers:
-        out = layer(words, attention_mask=hidden)
-        words = out[0] if isinstance(out, tuple) else out
-    return words
-
-
-def _optimizer(halves: _Halves, towers: Towers, recipe: TextRecipe) -> torch.optim.Optimizer:
+def _optimizer(texts: _Texts, towers: Towers, recipe: TextRecipe) -> torch.optim.Optimizer:
     scales = [towers.captions_scale, towers.prototypes_scale]
     maps = [p for name, p in towers.named_parameters() if not name.endswith("_scale")]
     groups = [
-        ([p for p in halves.parameters if p.ndim > 1], recipe.learning_rate, recipe.weight_decay),
-        ([p for p in halves.parameters if p.ndim < 2], recipe.learning_rate, 0.0),
+        ([p for p in texts.parameters if p.ndim > 1], recipe.learning_rate, recipe.weight_decay),
+        ([p for p in texts.parameters if p.ndim < 2], recipe.learning_rate, 0.0),
         (maps, recipe.towers_learning_rate, recipe.weight_decay),
         (scales, recipe.towers_learning_rate, 0.0),
     ]

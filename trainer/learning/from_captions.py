@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pixquery.engine.policy import SHIPPED, Policy
 from pixquery.engine.profile import Profile
 from pixquery.trainer.learning import study
@@ -23,6 +21,7 @@ from pixquery.trainer.learning.ratings import read_crowd_ratings, read_expert_ra
 from pixquery.trainer.learning.regressors import fit_landmarks
 from pixquery.trainer.learning.rerank import Search, means
 from pixquery.trainer.learning.stop_words import kept_pairs
+from pixquery.trainer.learning.views import encoded_views, views_of
 
 
 def from_captions(course: Course, data: Path, folder: Path) -> dict[str, Any]:
@@ -46,16 +45,10 @@ def from_captions(course: Course, data: Path, folder: Path) -> dict[str, Any]:
     photos, photo_of = photo_files(data / "images" / "train", [c.image for c in captions])
     rated, rated_of = photo_files(data / "images" / "rated", pairs.images)
     dev_photos, dev_photo_of = photo_files(data / "images" / "dev", [c.image for c in dev])
-    encoders = [profile.images] if options.quick else profile.image_encoders()
-    views_to_encode = len(photos) * len(encoders) * (1 if options.quick else 2)
-    course.total = _work(course, captions, views_to_encode + len(rated) + len(dev_photos))
-    views = np.stack(
-        [
-            course.encode(encoder, photos, mirrored=mirrored)
-            for encoder in encoders
-            for mirrored in ((False,) if options.quick else (False, True))
-        ]
-    )
+    planned = views_of(profile, quick=options.quick)
+    to_encode = len(planned) * len(photos) + len(rated) + len(dev_photos)
+    course.total = _work(course, captions, to_encode)
+    views = encoded_views(course, planned, photos)
     rated_raw = course.encode(profile.images, rated)[rated_of]
     dev_raw = course.encode(profile.images, dev_photos)
     copy_encoders(profile, folder)

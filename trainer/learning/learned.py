@@ -16,7 +16,6 @@ from pixquery.engine.alignment import Alignment
 from pixquery.engine.completion import Completion
 from pixquery.engine.encoders import OpenVinoTextEncoder, TextEncoder
 from pixquery.engine.profile import Profile
-from pixquery.trainer.export import TEXT_SOURCE, TextModel, export_text
 from pixquery.trainer.learning.align import adapt, fit, fit_member
 from pixquery.trainer.learning.captioned import Captioned
 from pixquery.trainer.learning.captions import Caption
@@ -29,6 +28,7 @@ from pixquery.trainer.learning.options import Options
 from pixquery.trainer.learning.prototypes import Prototypes, prototypes_of
 from pixquery.trainer.learning.rerank import Search, means
 from pixquery.trainer.learning.towers import Tensors, merge
+from pixquery.trainer.text_model import TEXT_SOURCE, TextModel, export_text
 
 _PROBES = 256
 """Captions kept to tune indices with: more take longer and change nothing."""

@@ -30,7 +30,8 @@ def prototypes_of(
             if there are any.
 
     Returns:
-        float32[c, d]: each class's direction from the mean photo, at the mean distance of photos.
+        float32[c, d]: each class's direction from the mean photo, at the mean distance of photos;
+        what the classifier does not know is estimated.
     """
     if not len(classifier):
         return np.empty((0, photos.shape[1]), np.float32)

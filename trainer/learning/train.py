@@ -10,11 +10,10 @@ from time import perf_counter
 from typing import Any
 
 from pixquery.db.errors import BadData
+from pixquery.engine.alteration import Load
 from pixquery.engine.profile import Profile
-from pixquery.trainer.export import (
-    moved_when_done,
-)
-from pixquery.trainer.learning.course import Course, Load
+from pixquery.trainer.export import moved_when_done
+from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.from_captions import from_captions
 from pixquery.trainer.learning.from_ratings import from_ratings
 from pixquery.trainer.learning.options import Options
@@ -34,7 +33,7 @@ def train(
             user's own ratings: then encoders and alignment stay as they are.
         out: Where the new profile is written, with ``report.html`` and ``report.json``.
         profile: Its encoders are the starting point.
-        load: Reads a photo as uint8[size, size, 3].
+        load: Reads a photo.
         options: How to train; the defaults when None.
 
     Returns:

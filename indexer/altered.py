@@ -1,0 +1,59 @@
+"""Decodes a photo as if somebody had cropped it, mirrored it, or saved it smaller or anew."""
+
+import io
+
+import numpy as np
+from PIL import Image
+from PIL.Image import Resampling, Transpose
+
+from pixquery.db.records import Pixels
+from pixquery.engine.alteration import Alteration
+from pixquery.indexer.decode import picture
+
+_LEAST = 8
+"""No side becomes shorter, in pixels."""
+_ENOUGH = 4
+"""Photos are made smaller first if their longer side exceeds the square's as many times."""
+
+
+def altered(
+    content: bytes, size: int, alteration: Alteration, *, interpolation: str = "bicubic"
+) -> Pixels:
+    """Decodes a photo and alters it before it is squeezed into a square.
+
+    Args:
+        content: The whole file.
+        size: Side of the square, in pixels.
+        alteration: What to do to the photo.
+        interpolation: How the photo is resampled, by Pillow's name in lower case.
+
+    Returns:
+        uint8[size, size, 3], upright.
+
+    Raises:
+        UnreadableImage: With the reason in words.
+    """
+    image = _cropped(picture(content, _ENOUGH * size), alteration)
+    if alteration.mirrored:
+        image = image.transpose(Transpose.FLIP_LEFT_RIGHT)
+    if alteration.scale < 1:
+        width, height = (max(_LEAST, round(side * alteration.scale)) for side in image.size)
+        image = image.resize((width, height), Resampling.LANCZOS)
+    if alteration.quality is not None:
+        image = _saved(image, alteration.quality)
+    resampling = Resampling[interpolation.upper()]
+    return np.asarray(image.resize((size, size), resampling, reducing_gap=2), np.uint8)
+
+
+def _cropped(image: Image.Image, alteration: Alteration) -> Image.Image:
+    width, height = (min(side, max(_LEAST, round(side * alteration.share))) for side in image.size)
+    left = round((image.width - width) * alteration.left)
+    top = round((image.height - height) * alteration.top)
+    return image.crop((left, top, left + width, top + height))
+
+
+def _saved(image: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    with Image.open(file) as saved:
+        return saved.convert("RGB")
