@@ -1,16 +1,13 @@
 """The alignment maps the two encoders' vectors into one space, where a cosine means likeness.
 
 The image side is one linear map, the text side a small multilayer perceptron; both give unit
-vectors. A *memory* may follow: photos with known captions. A new photo is described by the captions
-of the photos it is like (a kernel average, Nadaraya and Watson 1964; in the form of attention,
-Vaswani et al. 2017, arXiv:1706.03762), which are compared with the text as sentences.
-``trainer/learning/align.py`` fits all of it.
+vectors, called *near* vectors. Each of the further parts may be missing: *names* move a text
+towards photos of what it names, a *memory* adds a description to each photo, and a *completion*
+takes raw vectors of an earlier image encoder. ``trainer/learning/align.py`` fits all of it.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,14 @@ from safetensors.numpy import load
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats
+from pixquery.engine.completion import Completion
+from pixquery.engine.memory import Memory
+from pixquery.engine.names import FACTOR, TEMPERATURE, Names
+from pixquery.engine.unit import in_bytes, unit
+
+__all__ = ["Alignment", "unit"]
+
+_Tensors = Mapping[str, NDArray[Any]]
 
 
 class Alignment:
@@ -38,110 +43,133 @@ class Alignment:
         Args:
             file: safetensors with ``image.weight`` [d, b], ``image.bias`` [b] and, for layers
                 i = 0, 1, ..., ``text.i.weight`` and ``text.i.bias``, GELU between the layers. With
-                a memory also ``memory.keys`` int8[m, b] and ``memory.values`` int8[m, e], unit rows
+                a memory also ``memory.keys`` int8[r, b] and ``memory.values`` int8[r, e], unit rows
                 times a factor, ``memory.temperature`` [1], ``memory.weight`` [1] and ``basis``
-                [b + e, a]. ``probes`` [p, a] is optional.
+                [b + e, a]; it may come with ``classes.weight`` int8[c, m], ``classes.scale`` [c],
+                ``classes.bias`` [c], ``classes.texts`` int8[c, e] and ``classes.factor`` [1], and
+                with ``names.texts`` int8[t, e], ``names.rows`` int32[t] of the memory's r,
+                ``names.centre`` [e], ``names.temperature`` [1] and ``names.factor`` [1].
+                ``completion.weight`` int8[m, d - m], ``completion.scale`` [d - m] and
+                ``completion.bias`` [d - m] are optional, as are ``probes`` [p, a].
 
         Raises:
             ProfileDamaged: The file is missing, is no safetensors file, or lacks a tensor.
         """
         try:
             content = file.read_bytes()
-            stored = load(content)
-            tensors = {
-                name: tensor.astype(np.float32)
-                for name, tensor in stored.items()
-                if tensor.dtype != np.int8
-            }
-            self._image = tensors["image.weight"], tensors["image.bias"]
-            text = {int(name.split(".")[1]) for name in tensors if name.startswith("text.")}
-            layers = max(text, default=0) + 1
-            self._text = [
-                (tensors[f"text.{layer}.weight"], tensors[f"text.{layer}.bias"])
-                for layer in range(layers)
-            ]
-            self._memory = _Memory.of(stored, tensors) if "memory.keys" in stored else None
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            self._read(load(content), hashlib.sha256(content).hexdigest()[:16])
+        except (OSError, SafetensorError, KeyError, IndexError, ValueError) as error:
             raise ProfileDamaged(
                 f"the alignment {file} cannot be read ({error}): install the profile again"
             ) from error
-        self.digest = hashlib.sha256(content).hexdigest()[:16]
-        self.dimension = int(
-            self._image[0].shape[1] if self._memory is None else self._memory.basis.shape[1]
+
+    def _read(self, tensors: _Tensors, digest: str) -> None:
+        self._tensors = tensors
+        self._image = tuple(
+            tensors[f"image.{part}"].astype(np.float32) for part in ("weight", "bias")
         )
-        self.probes = unit(tensors.get("probes", np.eye(self.dimension, dtype=np.float32)))
+        text = {int(name.split(".")[1]) for name in tensors if name.startswith("text.")}
+        self._text = [
+            tuple(tensors[f"text.{i}.{part}"].astype(np.float32) for part in ("weight", "bias"))
+            for i in range(max(text, default=0) + 1)
+        ]
+        self._memory = Memory.of(tensors) if "memory.keys" in tensors else None
+        self._names = Names.of(tensors) if "names.texts" in tensors else None
+        self._completion = Completion.of(tensors) if "completion.weight" in tensors else None
+        self.digest = digest
+        final = tensors["image.weight" if self._memory is None else "basis"]
+        self.dimension = int(final.shape[1])
+        probes = tensors.get("probes", np.eye(self.dimension, dtype=np.float32))
+        self.probes = unit(probes.astype(np.float32))
 
     def images(self, raw: Floats) -> Floats:
-        """Aligns raw image vectors float32[n, d] to unit rows float32[n, a]."""
-        weight, bias = self._image
-        aligned = unit(raw @ weight + bias)
-        return aligned if self._memory is None else self._memory.images(aligned)
+        """Aligns raw image vectors float32[n, d] to unit rows float32[n, a].
+
+        With a completion, vectors of an earlier encoder, float32[n, m], are aligned as well.
+        """
+        raw = self._completed(raw)
+        near = self._near_images(raw)
+        return near if self._memory is None else self._memory.images(near, raw)
 
     def texts(self, raw: Floats) -> Floats:
         """Aligns raw text vectors float32[n, e] to unit rows float32[n, a]."""
+        near = self._near_texts(raw)
+        if self._memory is None:
+            return near if self._names is None else self._names.drawn(near, near)
+        if self._names is not None:
+            near = self._names.drawn(near, raw)
+        return self._memory.texts(near, raw)
+
+    def taught(self, texts: Floats, photos: Sequence[Floats]) -> "Alignment":
+        """The same alignment with further concepts, without training.
+
+        Each concept is remembered as a photo with a caption: the mean of its examples, with its
+        words. It also becomes one of the names, so that these words find what looks like it.
+        Without a memory, as for encoders that were trained together, it becomes a name only.
+
+        Args:
+            texts: float32[k, e], the raw vector of each concept's words.
+            photos: For each concept float32[n, d], the raw vectors of its n >= 1 examples.
+
+        Returns:
+            An alignment of the same dimension. Its digest depends on this one's and on the
+            concepts; without concepts, it is this one's.
+        """
+        if not len(texts):
+            return self
+        raw = [self._completed(examples) for examples in photos]
+        near = [self._near_images(examples).mean(0) for examples in raw]
+        keys = in_bytes(unit(np.stack(near)))
+        more = {} if self._names is not None else self._no_names()
+        if self._memory is None:
+            said = self._near_texts(texts)
+            more["names.keys"] = _joined(self._tensors.get("names.keys"), keys)
+        else:
+            said = unit(texts)
+            count = len(self._memory.stored_keys)
+            rows = np.arange(count, count + len(keys), dtype=np.int32)
+            more["names.rows"] = _joined(self._tensors.get("names.rows"), rows)
+            more["memory.keys"] = _joined(self._memory.stored_keys, keys)
+            more["memory.values"] = _joined(
+                self._memory.stored_values, self._memory.in_values(said)
+            )
+        more["names.texts"] = _joined(self._tensors.get("names.texts"), in_bytes(said))
+        digest = hashlib.sha256(self.digest.encode())
+        for words, examples in zip(texts, photos, strict=True):
+            digest.update(f"{examples.shape}".encode())
+            for numbers in (words, examples):
+                digest.update(np.ascontiguousarray(numbers, np.float32).tobytes())
+        alignment = Alignment.__new__(Alignment)
+        alignment._read({**self._tensors, **more}, digest.hexdigest()[:16])
+        return alignment
+
+    def _no_names(self) -> dict[str, NDArray[Any]]:
+        """What `Names` need besides names, around the mean of the texts that are known."""
+        centre = self.probes.mean(0) if self._memory is None else self._memory.centre
+        return {
+            "names.centre": centre,
+            "names.temperature": np.array([TEMPERATURE], np.float32),
+            "names.factor": np.array([FACTOR], np.float32),
+        }
+
+    def _completed(self, raw: Floats) -> Floats:
+        return raw if self._completion is None else self._completion.completed(raw)
+
+    def _near_images(self, raw: Floats) -> Floats:
+        weight, bias = self._image
+        return unit(raw @ weight + bias)
+
+    def _near_texts(self, raw: Floats) -> Floats:
         layers = iter(self._text)
         weight, bias = next(layers)
         hidden = raw @ weight + bias
         for weight, bias in layers:
             hidden = _gelu(hidden) @ weight + bias
-        aligned = unit(hidden)
-        return aligned if self._memory is None else self._memory.texts(aligned, raw)
+        return unit(hidden)
 
 
-_AT_ONCE = 512
-"""Photos to describe at a time: their cosines with the whole memory take some megabytes."""
-
-
-@dataclass(frozen=True)
-class _Memory:
-    """Photos and the meaning of their captions."""
-
-    stored_keys: NDArray[np.int8]
-    stored_values: NDArray[np.int8]
-    temperature: float
-    weight: float
-    basis: Floats
-    """float32[b + e, a]: the strongest directions of both parts together."""
-
-    @classmethod
-    def of(cls, stored: Mapping[str, NDArray[Any]], tensors: Mapping[str, Floats]) -> "_Memory":
-        return cls(
-            stored["memory.keys"],
-            stored["memory.values"],
-            float(tensors["memory.temperature"][0]),
-            float(tensors["memory.weight"][0]),
-            tensors["basis"],
-        )
-
-    @cached_property
-    def _keys(self) -> Floats:
-        """float32[m, b], computed with the first photo: a query does not need it."""
-        return unit(self.stored_keys.astype(np.float32))
-
-    @cached_property
-    def _values(self) -> Floats:
-        """float32[m, e], rows of equal length."""
-        return self.stored_values.astype(np.float32)
-
-    def images(self, aligned: Floats) -> Floats:
-        parts = [np.empty((0, self.basis.shape[1]), np.float32)]
-        for start in range(0, len(aligned), _AT_ONCE):
-            batch = aligned[start : start + _AT_ONCE]
-            likeness = np.exp((batch @ self._keys.T - 1) / np.float32(self.temperature))
-            described = unit(likeness @ self._values)
-            both = np.concatenate([batch, np.float32(self.weight) * described], 1)
-            parts.append(unit(both @ self.basis))
-        return np.concatenate(parts)
-
-    def texts(self, aligned: Floats, raw: Floats) -> Floats:
-        return unit(np.concatenate([aligned, unit(raw)], 1) @ self.basis)
-
-
-def unit(rows: Floats) -> Floats:
-    """Scales float32[n, a] so that each row has length 1; rows of zeros stay zeros."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    lengths[lengths == 0] = 1
-    return np.asarray(rows / lengths, np.float32)
+def _joined(first: NDArray[Any] | None, second: NDArray[Any]) -> NDArray[Any]:
+    return second if first is None else np.concatenate([first, second])
 
 
 def _gelu(x: Floats) -> Floats:
