@@ -186,7 +186,7 @@ class IndexFile:
             ProfileMismatch: The library was switched to another profile meanwhile.
             StorageFailed: The file cannot be written; the catalogue is intact.
         """
-        self._note_names()
+        self.note_names()
         published, profile = self._catalog.generation(), self._taught()
         in_step = published is not None and published.revision == self._catalog.revision
         if published is not None and in_step and self._is_intact(published, profile):
@@ -208,7 +208,7 @@ class IndexFile:
 
     def adopt(self) -> None:
         """Makes the profile the library's own, and publishes the file of its vectors with it."""
-        self._note_names()
+        self.note_names()
         profile = self._taught()
         self._catalog.adopt(self.base.reference, self._save(self._build(profile), profile))
         self._tidy()
@@ -232,9 +232,15 @@ class IndexFile:
         self._loaded, self._current = Loaded(index, profile, revision), profile
         self._tidy()
 
-    def _note_names(self) -> None:
-        """Notes the vectors of concepts' names that this text encoder has not encoded yet."""
-        concepts = {example.concept for example in self._catalog.examples()}
+    def note_names(self, *new: str) -> None:
+        """Notes the vectors of concepts' names that this text encoder has not encoded yet.
+
+        An alignment depends on every bit of them, and not every processor computes the same bits.
+
+        Args:
+            new: Concepts that the catalogue will hold.
+        """
+        concepts = {*new, *(example.concept for example in self._catalog.examples())}
         noted = self._catalog.concept_names(self.base.text_encoder)
         if missing := sorted(concepts - noted.keys()):
             names = names_of(self.base, self._catalog, missing)

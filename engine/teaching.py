@@ -119,6 +119,7 @@ class Teachable:
             if new:
                 raw = base.images.encode(np.stack([photo.pixels for photo in new]))
             kept = [*kept, *records(name, new, raw, base.encoder)]
+            self._index_file.note_names(name)
             without = taught(base, self.catalog, others, self._index_file.profile)
             profile = taught(base, self.catalog, [*others, *kept], self._index_file.profile)
             self._index_file.teach(
