@@ -29,7 +29,7 @@ OTHERS = (
     "flickr8k/images/rated",
 )
 COUNT = 2500
-CAPTIONS = 1000
+CAPTIONS = 500
 FITS = 3
 """The level of standing from which a photo fits."""
 

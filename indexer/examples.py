@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pixquery.db.errors import BadConcept, UnreadableImage
+from pixquery.db.quoting import quoted
 from pixquery.db.records import Skipped
 from pixquery.engine.answers import Lesson
 from pixquery.engine.concepts import LEAST_EXAMPLES, MOST_EXAMPLES, Example, encoded_by
@@ -52,10 +53,11 @@ def teach(
         except UnreadableImage as error:
             skipped.append(Skipped(file, str(error)))
     if not add and len(examples) < LEAST_EXAMPLES:
-        cause = f": {skipped[0].path}: {skipped[0].reason}" if skipped else ""
+        cause = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
         raise BadConcept(
-            f"a concept needs at least {LEAST_EXAMPLES} example photos, and "
-            f"{len(examples)} of {len(files)} can be read{cause}"
+            f"a concept needs at least {LEAST_EXAMPLES} example photos, and {len(examples)} of "
+            f"{len(files)} can be read{cause}: name others with "
+            f"`pixquery models teach {quoted(name)} PHOTO...`"
         )
     return replace(library.teach(name, examples, add=add), skipped=tuple(skipped))
 
