@@ -223,8 +223,8 @@ def models_teach(
     """Teach the library what NAME looks like.
 
     PHOTO is one of 2 to 20 photos of it, or a folder of them. They need not be in the library. The
-    library learns at once, without training: queries for NAME find such photos, and other queries
-    find what they found before. A concept of the same name is replaced, unless --add is given.
+    library learns at once, without training: queries for NAME find such photos, and others are
+    answered as before. A concept of the same name is replaced, unless --add is given.
     """
     from pixquery.engine.library import Library
     from pixquery.indexer.examples import teach
