@@ -12,7 +12,7 @@ from pixquery.commands.options import shared
 from pixquery.commands.printing import iso, megabytes, print_json, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
-from pixquery.engine.legible import legible
+from pixquery.engine.legible import counted, legible
 
 if TYPE_CHECKING:
     from pixquery.engine.answers import LibraryInfo
@@ -39,6 +39,15 @@ def info(library: Path, as_json: bool) -> None:
     )
     click.echo(f"catalogue  {megabytes(found.catalogue_bytes)}")
     click.echo(f"updated    {iso(found.updated) or 'never'}")
+    for concept in found.concepts:
+        click.echo(
+            f"concept    {legible(concept.name)}, {counted(len(concept.examples), 'example')}"
+        )
+        if not concept.known:
+            click.echo(
+                "             taught with another encoder: teach it again with "
+                f"`pixquery models teach {quoted(concept.name)} PHOTO...`"
+            )
     if found.switching:
         click.echo(
             f"unfinished {found.encoded:,} of {found.images:,} photos are encoded again; continue "
@@ -62,6 +71,15 @@ def _info_json(found: LibraryInfo) -> dict[str, Any]:
         "switching": {"profile": found.switching, "encoded": found.encoded}
         if found.switching
         else None,
+        "concepts": [
+            {
+                "name": concept.name,
+                "examples": [str(path) for path in concept.examples],
+                "taught": iso(concept.taught),
+                "known": concept.known,
+            }
+            for concept in found.concepts
+        ],
     }
 
 

@@ -8,16 +8,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pixquery.db.checksums import SEALED, computed, digest, sound
+from pixquery.db.concepts import (
+    PUT_EXAMPLE,
+    PUT_NAME,
+    ConceptReading,
+    ExampleRecord,
+    example_row,
+    name_row,
+)
 from pixquery.db.connections import damaged
 from pixquery.db.errors import PixqueryError
 from pixquery.db.migrations import is_current, migrate
-from pixquery.db.raw_vectors import RawVectors, VectorReading
+from pixquery.db.raw_vectors import RawVectors
 from pixquery.db.reading import get, marks, parts
-from pixquery.db.records import FileState, Generation, ImageRecord, Skipped
+from pixquery.db.records import FileState, Floats, Generation, ImageRecord, Skipped
 from pixquery.db.values import UNDER, bounds, written
 
 
-class Catalog(VectorReading):
+class Catalog(ConceptReading):
     """One library's SQLite file: roots, photos, raw encoder vectors and index generations.
 
     Every method is one transaction. A writer must hold the library's lock; readers need no lock.
@@ -196,6 +204,43 @@ class Catalog(VectorReading):
         """Makes a vector file the current one, instead of any other."""
         with self._write() as connection:
             _publish(connection, generation)
+
+    # -- concepts -------------------------------------------------------------------------------
+
+    def define(
+        self, concept: str, examples: Sequence[ExampleRecord], generation: Generation
+    ) -> None:
+        """Makes these the only examples of a concept, and publishes the vectors that know it.
+
+        In one transaction: no reader ever sees a concept without its vectors, or the reverse.
+
+        Args:
+            concept: The name it has in the catalogue, if it is there already.
+            examples: Its examples for all encoders; none removes the concept.
+            generation: Of the revision after the present one.
+        """
+        with self._write() as connection:
+            connection.execute("DELETE FROM concept_examples WHERE concept = ?", (concept,))
+            connection.executemany(PUT_EXAMPLE, map(example_row, examples))
+            connection.execute(
+                "DELETE FROM concept_names "
+                "WHERE concept NOT IN (SELECT concept FROM concept_examples)"
+            )
+            _touch(connection, self.file)
+            _publish(connection, generation)
+
+    def add_examples(self, examples: Sequence[ExampleRecord]) -> None:
+        """Adds examples as another encoder sees them."""
+        with self._write() as connection:
+            connection.executemany(PUT_EXAMPLE, map(example_row, examples))
+            if examples:
+                _touch(connection, self.file)
+
+    def note_names(self, names: Mapping[str, Floats], encoder: str) -> None:
+        """Notes the vectors float32[e] of concepts' names, by name, of a text encoder."""
+        with self._write() as connection:
+            rows = [name_row(concept, encoder, raw) for concept, raw in names.items()]
+            connection.executemany(PUT_NAME, rows)
 
     # -- another profile, or all photos encoded again -------------------------------------------
 

@@ -19,6 +19,8 @@ SEALED = {
     "vectors": _VECTORS,
     "coming": _VECTORS,
     "skipped": ("path", "size", "mtime_ns", "reason"),
+    "concept_examples": ("concept", "content", "encoder", "taught", "path", "raw"),
+    "concept_names": ("concept", "encoder", "raw"),
 }  # fmt: skip
 """The tables with checksums, and their columns: all but the root, which no answer shows."""
 

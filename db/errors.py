@@ -4,6 +4,7 @@
 
     PixqueryError
     ├── BadQuery            the query is unusable (empty, too long, out of range)
+    ├── BadConcept          a concept's name or its example photos are unusable
     ├── BadData             a file of queries, pairs, ratings or stop words is malformed
     ├── BadRoot             a folder to index is missing, unreadable or contains no photo
     ├── CannotServe         the server cannot listen at the address, or must not
@@ -38,6 +39,10 @@ class PixqueryError(Exception):
 
 class BadQuery(PixqueryError):
     """The query is unusable: empty, too long, or a number is out of range."""
+
+
+class BadConcept(PixqueryError):
+    """A concept's name or its example photos are unusable."""
 
 
 class BadData(PixqueryError):

@@ -56,8 +56,21 @@ def _add_coming(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE INDEX ix_coming_{column} ON coming ({column})")
 
 
+def _add_concepts(connection: sqlite3.Connection) -> None:
+    """Version 5: tables for what a library was taught."""
+    connection.execute(
+        "CREATE TABLE concept_examples (concept TEXT NOT NULL, content BLOB NOT NULL, "
+        "encoder TEXT NOT NULL, taught TEXT NOT NULL, path BLOB NOT NULL, raw BLOB NOT NULL, "
+        "checksum BLOB DEFAULT (x'') NOT NULL, PRIMARY KEY (concept, content, encoder))"
+    )
+    connection.execute(
+        "CREATE TABLE concept_names (concept TEXT NOT NULL, encoder TEXT NOT NULL, "
+        "raw BLOB NOT NULL, checksum BLOB DEFAULT (x'') NOT NULL, PRIMARY KEY (concept, encoder))"
+    )
+
+
 _Step = Callable[[sqlite3.Connection], None]
-MIGRATIONS: tuple[_Step, ...] = (_add_checksums, _add_details, _add_coming)
+MIGRATIONS: tuple[_Step, ...] = (_add_checksums, _add_details, _add_coming, _add_concepts)
 """Step i brings a catalogue from version i + 1 to i + 2. Released steps never change."""
 
 NEWEST = len(MIGRATIONS) + 1

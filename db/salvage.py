@@ -20,7 +20,16 @@ from pixquery.db.checksums import SEALED, digest
 from pixquery.db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, StorageFailed
 from pixquery.db.migrations import NEWEST
 from pixquery.db.quoting import quoted
-from pixquery.db.schema import coming, images, roots, settings, skipped, vectors
+from pixquery.db.schema import (
+    coming,
+    concept_examples,
+    concept_names,
+    images,
+    roots,
+    settings,
+    skipped,
+    vectors,
+)
 
 _Row = Mapping[str, Any]
 
@@ -138,6 +147,8 @@ def _mend(old: sqlite3.Connection, new: sqlite3.Connection) -> str | None:
     photos = {row[0] for row in new.execute("SELECT id FROM images")}
     for table in (vectors, coming):
         _insert(new, table, (row for row in _sound_rows(old, table) if row["image_id"] in photos))
+    for table in (concept_examples, concept_names):
+        _insert(new, table, _sound_rows(old, table))
     _raise_revision(new)
     _raise_newest_id(old, new)
     new.execute("COMMIT")

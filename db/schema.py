@@ -84,6 +84,28 @@ skipped = sa.Table(
     _checksum(),
 )
 
+concept_examples = sa.Table(
+    "concept_examples",
+    metadata,
+    sa.Column("concept", sa.Text, primary_key=True),
+    sa.Column("content", sa.LargeBinary, primary_key=True),
+    sa.Column("encoder", sa.Text, primary_key=True),  # the image encoder's digest
+    sa.Column("taught", sa.Text, nullable=False),  # ISO 8601, UTC
+    sa.Column("path", sa.LargeBinary, nullable=False),
+    sa.Column("raw", sa.LargeBinary, nullable=False),  # float16[d], not aligned
+    _checksum(),
+)
+
+concept_names = sa.Table(
+    "concept_names",
+    metadata,
+    sa.Column("concept", sa.Text, primary_key=True),
+    sa.Column("encoder", sa.Text, primary_key=True),  # the text encoder's digest
+    sa.Column("raw", sa.LargeBinary, nullable=False),  # float32[e], not aligned
+    _checksum(),
+)
+"""Computed from the names of concepts; kept so that a query need not encode all of them."""
+
 generations = sa.Table(
     "generations",
     metadata,

@@ -1,4 +1,4 @@
-"""What a library answers: hits, duplicates, and a summary of itself."""
+"""What a library answers: hits, duplicates, concepts, and a summary of itself."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixquery.db.records import ImageRecord, RootSummary
+from pixquery.db.records import ImageRecord, RootSummary, Skipped
 
 if TYPE_CHECKING:  # pandas is an extra
     from pixquery.engine.frames import DataFrame
@@ -137,6 +137,43 @@ class Duplicates:
 
 
 @dataclass(frozen=True, slots=True)
+class Concept:
+    """Something that a library was taught."""
+
+    name: str
+    examples: tuple[Path, ...]
+    """Where its example photos were when it was taught."""
+    taught: datetime
+    """When it got its latest example, UTC."""
+    known: bool
+    """Whether the library's profile knows it. If the library went over to another image encoder
+    while the example photos were missing, it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What became of teaching a concept."""
+
+    concept: Concept
+    added: int
+    """How many of its examples are new."""
+    replaced: bool
+    """Whether a concept of this name lost its earlier examples."""
+    likeness: float
+    """Mean cosine between two examples in the aligned space, [-1, 1]."""
+    relevance_before: float
+    """Mean relevance of the examples for the name if it is not taught, [0, 1]."""
+    relevance_after: float
+    """The same, now that it is."""
+    answer: Answer
+    """The photos of the library that come up for the name."""
+    fits: int
+    """How many of the first 200 of them fit it."""
+    skipped: tuple[Skipped, ...] = ()
+    """Files that could not be used."""
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryInfo:
     """A summary of a library."""
 
@@ -154,3 +191,5 @@ class LibraryInfo:
     """The profile that photos are being encoded with, while that is unfinished."""
     encoded: int = 0
     """How many photos have been encoded with it."""
+    concepts: tuple[Concept, ...] = ()
+    """What it was taught, by name."""

@@ -18,18 +18,15 @@ class Finding:
     repaired: bool = False
 
 
-def check(
-    catalog: Catalog, profile: Profile, index_file: IndexFile, *, repair: bool
-) -> list[Finding]:
+def check(catalog: Catalog, index_file: IndexFile, *, repair: bool) -> list[Finding]:
     """Checks a library.
 
     Args:
         catalog: The library's.
-        profile: The library's.
         index_file: The library's.
         repair: Repair what can be repaired without reading photos; for the one writer.
     """
-    problems = catalog.problems()
+    problems, profile = catalog.problems(), index_file.base
     remaining = problems
     if repair and problems:
         from pixquery.db.salvage import salvage  # few libraries are ever repaired

@@ -4,7 +4,6 @@ The catalogue is the truth; :mod:`pixquery.engine.index_file` derives the vector
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -22,10 +21,10 @@ from pixquery.db.quoting import quoted
 from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
 from pixquery.engine.duplicates import THRESHOLD, duplicates
-from pixquery.engine.index_file import IndexFile
 from pixquery.engine.lock import writers_lock
-from pixquery.engine.profile import DEFAULT, Profile, load_profile
+from pixquery.engine.profile import DEFAULT, load_profile
 from pixquery.engine.search import ALL, Query, Ranking, newest, rank, search
+from pixquery.engine.teaching import Teachable
 
 if TYPE_CHECKING:  # a query without a policy, a check or a table never loads these
     from pixquery.engine.checkup import Finding
@@ -36,21 +35,14 @@ if TYPE_CHECKING:  # a query without a policy, a check or a table never loads th
 CATALOGUE = "catalogue.sqlite"
 
 
-class Library:
+class Library(Teachable):
     """A library of photos; open it with :meth:`open`, close it with ``with`` or :meth:`close`.
 
     Attributes:
         folder: The folder that holds its files.
         catalog: Its photos.
-        profile: The models it was made with.
+        profile: The models it was made with, and what it was taught.
     """
-
-    def __init__(self, folder: Path, catalog: Catalog, profile: Profile) -> None:
-        """Joins the parts; users call :meth:`open`."""
-        self.folder = folder
-        self.catalog = catalog
-        self.profile = profile
-        self._index_file = IndexFile(folder, catalog, profile)
 
     @classmethod
     def open(
@@ -193,7 +185,8 @@ class Library:
         if isinstance(query, str):
             query = Query(query, k=k, min_relevance=min_relevance)
         self._refuse_stop_words(part.text for part in query.everything)
-        return search(query, self.profile, self.index, self.catalog)
+        loaded = self._index_file.loaded
+        return search(query, loaded.profile, loaded.index, self.catalog)
 
     def newest(self, *, k: int = 10, offset: int = 0) -> Answer:
         """The newest photos, for when there is no query."""
@@ -226,7 +219,8 @@ class Library:
         For evaluation, which shows nobody a photo: the stop-word policy does not apply here, or
         a library's measures would depend on it.
         """
-        return rank(Query(text), candidates, self.profile, self.index)
+        loaded = self._index_file.loaded
+        return rank(Query(text), candidates, loaded.profile, loaded.index)
 
     def photo(self, image_id: int) -> ImageRecord:
         """The catalogue's record of a photo.
@@ -251,12 +245,13 @@ class Library:
             images=len(self.catalog),
             roots=self.catalog.roots(),
             index=self.index.kind,
-            dimension=self.profile.alignment.dimension,
+            dimension=self._index_file.base.alignment.dimension,
             vectors_bytes=generation.size if generation else 0,
             catalogue_bytes=sum(file.stat().st_size for file in self.folder.glob(f"{CATALOGUE}*")),
             updated=self.catalog.updated,
             switching=self.catalog.setting("switching"),
             encoded=self.catalog.waiting(),
+            concepts=self.concepts,
         )
 
     # -- the stop-word policy -------------------------------------------------------------------
@@ -314,7 +309,7 @@ class Library:
     @property
     def index(self) -> "VectorIndex":
         """The vectors, in step with the catalogue unless a writer is at work."""
-        return self._index_file.index
+        return self._index_file.loaded.index
 
     def refresh(self) -> None:
         """Picks up changes written by other processes.
@@ -323,17 +318,6 @@ class Library:
         written. Other threads keep using the earlier vectors until the new ones are loaded.
         """
         self._index_file.refresh()
-
-    def writing(self) -> AbstractContextManager[None]:
-        """Holds the lock that lets one process at a time write to the library.
-
-        The system releases it if the process dies.
-
-        Raises:
-            LibraryLocked: Another process holds it.
-            StorageFailed: The lock file cannot be created.
-        """
-        return writers_lock(self.folder)
 
     def publish(self) -> None:
         """Brings vectors and index file in step with the catalogue; for the one writer.
@@ -357,9 +341,9 @@ class Library:
         from pixquery.engine.checkup import check
 
         if not repair:
-            return check(self.catalog, self.profile, self._index_file, repair=False)
+            return check(self.catalog, self._index_file, repair=False)
         with self.writing():
-            return check(self.catalog, self.profile, self._index_file, repair=True)
+            return check(self.catalog, self._index_file, repair=True)
 
     # -- another profile, or all photos encoded again -------------------------------------------
 

@@ -53,6 +53,12 @@ class Profile:
         return str(self.manifest["image"]["source_sha256"])[:16]
 
     @property
+    def text_encoder(self) -> str:
+        """Digest of the text encoder; raw vectors of different encoders cannot be compared."""
+        model = str(self.manifest["text"]["model"])
+        return str(self.manifest["files"].get(model, {}).get("sha256", model))[:16]
+
+    @property
     def dimension(self) -> int:
         """Length of a raw image vector."""
         return int(self.manifest["image"]["dimension"])

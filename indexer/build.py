@@ -12,6 +12,7 @@ from time import perf_counter
 
 from pixquery.db.errors import BadRoot
 from pixquery.engine.library import Library
+from pixquery.indexer.examples import encode_again
 from pixquery.indexer.interrupt import deferred_ctrl_c
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import plan
@@ -93,6 +94,8 @@ def index(
 
 def _publish(library: Library, options: Options, *, interrupted: bool) -> int:
     """Makes what was written searchable; returns how many photos still lack a vector for that."""
+    if not interrupted:
+        encode_again(library)
     if not options.rebuild:
         library.publish()
         return 0

@@ -23,6 +23,7 @@ if (Path(__file__).parent / "engine").is_file():
     __path__.append(str(Path(__file__).parent.parent))
 
 from pixquery.db.errors import (
+    BadConcept,
     BadData,
     BadQuery,
     BadRoot,
@@ -54,10 +55,12 @@ if TYPE_CHECKING:
     from pixquery.engine import wording
     from pixquery.engine.answers import (
         Answer,
+        Concept,
         Copy,
         Duplicates,
         Group,
         Hit,
+        Lesson,
         LibraryInfo,
         Milliseconds,
     )
@@ -66,18 +69,21 @@ if TYPE_CHECKING:
     from pixquery.engine.search import Part, Query
     from pixquery.indexer.build import Options, index
     from pixquery.indexer.decode import decode
+    from pixquery.indexer.examples import teach
     from pixquery.indexer.report import IndexReport
 
 _MODULES = {
     "db.records": ("Filter", "ImageRecord", "Near", "Period", "Place", "RootSummary"),
     "engine.answers": (
-        "Answer", "Copy", "Duplicates", "Group", "Hit", "LibraryInfo", "Milliseconds",
+        "Answer", "Concept", "Copy", "Duplicates", "Group", "Hit", "Lesson", "LibraryInfo",
+        "Milliseconds",
     ),
     "engine.checkup": ("Finding",),
     "engine.library": ("Library",),
     "engine.search": ("Part", "Query"),
     "indexer.build": ("Options", "index"),
     "indexer.decode": ("decode",),
+    "indexer.examples": ("teach",),
     "indexer.report": ("IndexReport",),
 }  # fmt: skip
 """The names that are imported on first use, which keeps `import pixquery` fast."""
@@ -86,10 +92,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "BadConcept",
     "BadData",
     "BadQuery",
     "BadRoot",
     "CannotServe",
+    "Concept",
     "Copy",
     "DeviceUnusable",
     "DownloadFailed",
@@ -100,6 +108,7 @@ __all__ = [
     "Hit",
     "ImageRecord",
     "IndexReport",
+    "Lesson",
     "Library",
     "LibraryDamaged",
     "LibraryError",
@@ -130,6 +139,7 @@ __all__ = [
     "UnreadableImage",
     "decode",
     "index",
+    "teach",
     "wording",
 ]
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import REPOSITORY, Invoke, parsed, square
+from tests.lessons import oranges
 
 pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
@@ -151,12 +152,20 @@ def test_details(ask: Ask, squares: Path) -> None:
     assert picture.size == (300, 200)
 
 
-def test_the_library_is_described(ask: Ask, squares: Path) -> None:
+def test_the_library_is_described(
+    ask: Ask, squares: Path, place: Path, tmp_path: Path, invoke: Invoke
+) -> None:
     (result,) = ask(("library_info", {}))
     (text,) = words(result)
     assert text.startswith("9 photos, profile colours.")
     assert f"Folder: {squares} (9 photos)" in text
     assert "Cameras: Pinhole (1)" in text
+    assert "Taught" not in text
+    examples = oranges(tmp_path / "examples")
+    assert invoke("models", "teach", "sunset", *examples, "--library", place).exit_code == 0
+    result, found = ask(("library_info", {}), ("search_photos", {"description": "sunset", "k": 1}))
+    assert "Taught by example photos: sunset\n" in words(result)[0]
+    assert words(found)[1].endswith(str(squares / "taken.jpg"))
 
 
 def test_errors_are_sentences(ask: Ask) -> None:

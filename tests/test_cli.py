@@ -194,6 +194,7 @@ def test_json_of_info(place: Path, squares: Path, invoke: Invoke) -> None:
         "catalogue_bytes": "int",
         "updated": "str",
         "switching": "NoneType",
+        "concepts": [],
     }
     assert found["roots"] == [{"path": str(squares), "images": 8}]
 

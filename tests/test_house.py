@@ -244,6 +244,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "raw_vectors": "catalog", "checkup": "library", "index_file": "library", "lock": "library",
         "checksums": "schema", "migrations": "schema",
         "features": "relevance", "runtime": "profile", "unit": "alignment",
+        "examples": "concepts", "teaching": "concepts",
         **WEB, **dict.fromkeys(TRAINING, "train"),
         "contenders": "study", "tuning": "study", "recipe": "align", "captioned": "align",
         "towers": "align", "plots": "report", "drawing": "report", "sections": "report",

@@ -18,6 +18,8 @@ from pixquery.db.records import FileState, ImageRecord, Skipped
 from pixquery.db.schema import metadata
 
 NEWEST = len(MIGRATIONS) + 1
+ADDED = {"coming", "concept_examples", "concept_names"}
+"""The tables that version 3 did not have."""
 
 
 @contextmanager
@@ -95,8 +97,9 @@ def test_an_older_catalogue_gets_checksums_and_loses_nothing(tmp_path: Path) -> 
     with closing(sqlite3.connect(file)) as raw, raw:  # as in version 1
         for column in ("format", "camera", "latitude", "longitude"):
             raw.execute(f"ALTER TABLE images DROP COLUMN {column}")
-        raw.execute("DROP TABLE coming")
-        for table in SEALED.keys() - {"coming"}:
+        for table in ADDED:
+            raw.execute(f"DROP TABLE {table}")
+        for table in SEALED.keys() - ADDED:
             raw.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
         raw.execute("DROP INDEX ix_vectors_encoder")
         raw.execute("PRAGMA user_version = 1")
@@ -126,7 +129,8 @@ def test_a_catalogue_without_details_is_indexed_again_and_keeps_what_is_damaged(
     catalog.close()
     with closing(sqlite3.connect(file)) as raw, raw:  # as in version 2
         raw.create_function("pixquery_digest", -1, digest)
-        raw.execute("DROP TABLE coming")
+        for table in ADDED:
+            raw.execute(f"DROP TABLE {table}")
         for column in ("format", "camera", "latitude", "longitude"):
             raw.execute(f"ALTER TABLE images DROP COLUMN {column}")
         raw.execute("ALTER TABLE skipped DROP COLUMN checksum")
@@ -143,3 +147,27 @@ def test_a_catalogue_without_details_is_indexed_again_and_keeps_what_is_damaged(
     assert all(file.state != state for file in known.values())
     assert catalog.contents("this") == set()
     catalog.close()
+
+
+@pytest.mark.parametrize("before", [3, 4])
+def test_a_catalogue_without_concepts_gets_the_tables_of_a_new_one(
+    before: int, tmp_path: Path
+) -> None:
+    file, fresh = tmp_path / "c.sqlite", tmp_path / "fresh.sqlite"
+    for each in (file, fresh):
+        catalog = Catalog(each)
+        catalog.keep("profile", "lite")
+        catalog.close()
+    with connected(file) as raw:
+        for table in ADDED if before == 3 else ADDED - {"coming"}:
+            raw.execute(f"DROP TABLE {table}")
+        raw.execute(f"PRAGMA user_version = {before}")
+    catalog = Catalog(file)
+    assert version(file) == NEWEST
+    assert (catalog.problems(), catalog.examples()) == ([], [])
+    assert catalog.setting("profile") == "lite"
+    catalog.close()
+    with connected(file) as ours, connected(fresh) as theirs:
+        for table in ADDED:
+            columns = f"PRAGMA table_info({table})"
+            assert ours.execute(columns).fetchall() == theirs.execute(columns).fetchall()

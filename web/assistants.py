@@ -162,6 +162,8 @@ class _Tools:
         lines += [
             f"Folder: {legible(root.path)} ({counted(root.images, 'photo')})" for root in info.roots
         ]
+        if names := [legible(concept.name) for concept in info.concepts if concept.known]:
+            lines.append(f"Taught by example photos: {', '.join(names)}")
         for name, tallies in (
             ("Formats", facets.formats), ("Cameras", facets.cameras), ("Years", facets.years),
         ):  # fmt: skip

@@ -45,6 +45,8 @@ class Reader:
         """
         self._folder = folder.expanduser().absolute()
         self._library: Library | None = None
+        self._shared: SharedProfile | None = None
+        """The library's profile without its concepts, whose models all threads share."""
         self._identity: tuple[int, int, str] | None = None
         self._opening = Lock()
         self._look_again = look_again
@@ -104,7 +106,8 @@ class Reader:
             return
         library = Library.open(self._folder)
         shared = SharedProfile(library.profile.folder, library.profile.manifest)
-        library.profile = before.profile if before and before.profile == shared else shared
+        self._shared = shared if self._shared != shared else self._shared
+        library.profile = self._shared
         self._identity = _identity(library)
         self._library = library
 

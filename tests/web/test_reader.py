@@ -1,5 +1,7 @@
 """What the library contains, also while it changes, and when it is empty, missing or damaged."""
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from starlette.testclient import TestClient
 from pixquery import Library
 from pixquery.indexer.build import index
 from pixquery.web.reader import Reader
-from tests.conftest import NewLibrary, square
+from tests.conftest import REPOSITORY, NewLibrary, square
+from tests.lessons import oranges
 from tests.web.conftest import client_of, error, number_of
 
 
@@ -96,3 +99,21 @@ def test_a_damaged_catalogue_is_reported(own: Any) -> None:
         connection.execute("UPDATE images SET path = '/etc/passwd' WHERE id = ?", (number,))
     for path in ("", "/thumbnail", "/file", "/file?as=jpeg"):
         assert "damaged" in error(client.get(f"/api/images/{number}{path}"), 503)
+
+
+def test_what_another_process_teaches_is_known(own: Any, tmp_path: Path) -> None:
+    client, library, root = own
+    square(root / "orange.png", (252, 127, 12))
+    index(library, [root])
+    asked = "/api/search?q=sunset&k=1"
+    assert client.get(asked).json()["hits"][0]["similarity"] == 0  # the word means nothing
+    words = ["models", "teach", "sunset", *map(str, oranges(tmp_path / "examples"))]
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "cli.py"), *words, "--library", str(library.folder)],
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (hit,) = client.get(asked).json()["hits"]
+    assert (hit["name"], hit["similarity"] > 0.9) == ("orange.png", True)
+    library.forget_concept("sunset")
+    assert client.get(asked).json()["hits"][0]["similarity"] == 0

@@ -1,0 +1,198 @@
+"""A library that can be taught concepts, by example photos and without training."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+
+from pixquery.db.catalog import Catalog
+from pixquery.db.concepts import ExampleRecord
+from pixquery.db.errors import BadConcept, NothingFound
+from pixquery.db.quoting import quoted
+from pixquery.db.records import Floats
+from pixquery.engine.answers import Concept, Lesson
+from pixquery.engine.concepts import (
+    LEAST_EXAMPLES,
+    MOST_CONCEPTS,
+    MOST_EXAMPLES,
+    Example,
+    concepts_of,
+    folded,
+    likeness,
+    named,
+    records,
+    taught,
+)
+from pixquery.engine.index_file import IndexFile
+from pixquery.engine.lock import writers_lock
+from pixquery.engine.profile import Profile
+from pixquery.engine.search import Query, rank, search
+from pixquery.engine.standing import standing
+
+_RANKED = 200
+"""Candidates for the name among which those that fit are counted."""
+_FITS = 3
+"""The level of :mod:`pixquery.engine.standing` from which a photo fits."""
+
+
+class Teachable:
+    """The concepts of a library; the base of :class:`pixquery.engine.library.Library`."""
+
+    def __init__(self, folder: Path, catalog: Catalog, profile: Profile) -> None:
+        """Joins the parts."""
+        self.folder = folder
+        self.catalog = catalog
+        self._index_file = IndexFile(folder, catalog, profile)
+
+    @property
+    def profile(self) -> Profile:
+        """The models that the library answers with, and its concepts."""
+        return self._index_file.profile
+
+    @profile.setter
+    def profile(self, profile: Profile) -> None:
+        """Answers with an equal profile whose models other threads share."""
+        self._index_file = IndexFile(self.folder, self.catalog, profile)
+
+    @property
+    def concepts(self) -> tuple[Concept, ...]:
+        """What the library was taught, by name."""
+        return concepts_of(self.catalog, self._index_file.base.encoder)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Holds the lock that lets one process at a time write to the library.
+
+        The system releases it if the process dies.
+
+        Raises:
+            LibraryLocked: Another process holds it.
+            StorageFailed: The lock file cannot be created.
+        """
+        return writers_lock(self.folder)
+
+    def teach(self, name: str, photos: Sequence[Example], *, add: bool = False) -> Lesson:
+        """Teaches a concept by example photos; :func:`pixquery.teach` reads them from files.
+
+        The vectors of all photos are derived again, and no photo of the library is read. Queries
+        are answered as before until that is done.
+
+        Args:
+            name: What queries will call it. Names differ by more than their case.
+            photos: 2 to 20 photos of it. Equal files count once.
+            add: Keep the examples that the concept has already.
+
+        Raises:
+            BadConcept: The name is unusable, or there are too few or too many examples or concepts.
+            QueryRefused: The library's stop-word policy is on and the name contains a stop word.
+            LibraryLocked: Another process writes.
+            ProfileMismatch: The library has another profile by now.
+            StorageFailed: The vectors cannot be written; nothing was taught.
+        """
+        name = named(name)
+        self._refuse_stop_words([name])
+        base = self._index_file.base
+        with self.writing():
+            rows = self.catalog.examples()
+            known = self._stored_name(rows, name)
+            mine = [row for row in rows if row.concept == known]
+            others = [row for row in rows if row.concept != known]
+            if not known and len({row.concept for row in rows}) >= MOST_CONCEPTS:
+                raise BadConcept(
+                    f"the library knows {MOST_CONCEPTS:,} concepts, and may know no more: forget "
+                    f"one with `pixquery models forget-concept NAME --library "
+                    f"{quoted(self.folder)}`"
+                )
+            kept = mine if add else []
+            if kept:
+                name = known
+            had = {row.content for row in kept if row.encoder == base.encoder}
+            new = [p for p in _different(photos) if p.content not in had]
+            count = len(had) + len(new)
+            if not LEAST_EXAMPLES <= count <= MOST_EXAMPLES:
+                raise BadConcept(
+                    f"a concept needs {LEAST_EXAMPLES} to {MOST_EXAMPLES} different example photos "
+                    f"that can be read, and {name!r} would have {count}: name others with "
+                    f"`pixquery models teach {quoted(name)} PHOTO...`"
+                )
+            raw = np.empty((0, base.dimension), np.float32)
+            if new:
+                raw = base.images.encode(np.stack([photo.pixels for photo in new]))
+            kept = [*kept, *records(name, new, raw, base.encoder)]
+            self._index_file.note_names(name)
+            without = taught(base, self.catalog, others, self._index_file.profile)
+            profile = taught(base, self.catalog, [*others, *kept], self._index_file.profile)
+            self._index_file.teach(
+                profile, lambda published: self.catalog.define(known, kept, published)
+            )
+        examples = np.stack([row.raw for row in kept if row.encoder == base.encoder])
+        return self._lesson(
+            name,
+            examples.astype(np.float32),
+            without,
+            added=len(new),
+            replaced=bool(mine) and not add,
+        )
+
+    def forget_concept(self, name: str) -> Concept:
+        """Forgets a concept; what is returned is what the library knew of it.
+
+        Raises:
+            NothingFound: The library was not taught this concept.
+            LibraryLocked: Another process writes.
+            ProfileMismatch: The library has another profile by now.
+            StorageFailed: The vectors cannot be written; nothing was forgotten.
+        """
+        with self.writing():
+            rows = self.catalog.examples()
+            known = self._stored_name(rows, name)
+            if not known:
+                raise NothingFound(
+                    f"the library was not taught {name!r}: `pixquery info --library "
+                    f"{quoted(self.folder)}` lists what it was taught"
+                )
+            (concept,) = (concept for concept in self.concepts if concept.name == known)
+            others = [row for row in rows if row.concept != known]
+            profile = taught(self._index_file.base, self.catalog, others, self._index_file.profile)
+            self._index_file.teach(
+                profile, lambda published: self.catalog.define(known, [], published)
+            )
+        return concept
+
+    def _refuse_stop_words(self, texts: Iterable[str]) -> None:
+        raise NotImplementedError
+
+    @staticmethod
+    def _stored_name(rows: Sequence[ExampleRecord], name: str) -> str:
+        """The name as it was typed when it was taught; empty if it was not."""
+        wanted = folded(" ".join(name.split()))
+        return next((row.concept for row in rows if folded(row.concept) == wanted), "")
+
+    def _lesson(
+        self, name: str, raw: Floats, without: Profile, *, added: int, replaced: bool
+    ) -> Lesson:
+        """How well the profile knows a concept, before and after it was taught."""
+        index, profile = self._index_file.loaded.index, self._index_file.loaded.profile
+        text = profile.texts.encode([name])
+        before, after = (
+            (models.alignment.texts(text), models.alignment.images(raw))
+            for models in (without, profile)
+        )
+        (concept,) = (concept for concept in self.concepts if concept.name == name)
+        relevances = rank(Query(name), _RANKED, profile, index).relevances
+        found = () if relevances is None else tuple(map(float, relevances))
+        return Lesson(
+            concept=concept,
+            added=added,
+            replaced=replaced,
+            likeness=likeness(before[1]),
+            relevance_before=float(without.relevance.score(*before).mean()),
+            relevance_after=float(profile.relevance.score(*after).mean()),
+            answer=search(Query(name), profile, index, self.catalog),
+            fits=sum(standing(relevance).level >= _FITS for relevance in found),
+        )
+
+
+def _different(photos: Sequence[Example]) -> list[Example]:
+    """The photos without those whose file equals an earlier one's."""
+    return list({photo.content: photo for photo in reversed(photos)}.values())[::-1]
