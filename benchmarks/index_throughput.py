@@ -293,7 +293,7 @@ def _ours(files: list[Path], place: Path) -> tuple[float, Floats]:
         if report.added != len(files) or report.skipped:
             raise SystemExit(f"only {report.added} of {len(files)} photos were indexed")
         # The files are new and read in the order of their names: so are the ids.
-        _, raw = library.catalog.raw_vectors(profile.encoder, limit=COMPARED)
+        ((_, raw),) = library.catalog.raw_vectors(profile.encoder, limit=COMPARED)
         return seconds, raw.astype(np.float32)
 
 

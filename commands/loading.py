@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from pixquery.commands.printing import shown
 from pixquery.db.errors import BadRoot, MissingExtra
 
 if TYPE_CHECKING:
-    from pixquery.db.records import Pixels
+    from pixquery.db.records import Pixels, Scales
 
 
 def one_thread_for_small_sums() -> None:
@@ -56,13 +56,19 @@ def some_photos(folder: Path, most: int) -> list[Path]:
 
 def photo_loader(size: int, interpolation: str) -> Callable[[Path], Pixels]:
     """A function that reads a photo as uint8[size, size, 3]; its errors name the photo."""
+    load = scales_loader((size,), interpolation)
+    return lambda path: load(path)[0]
+
+
+def scales_loader(sizes: Sequence[int], interpolation: str) -> Callable[[Path], Scales]:
+    """A function that reads a photo at several sizes; its errors name the photo."""
     from pixquery.db.errors import UnreadableImage
     from pixquery.indexer.decode import decode
     from pixquery.indexer.photos import read
 
-    def load(path: Path) -> Pixels:
+    def load(path: Path) -> Scales:
         try:
-            return decode(read(path).content, size, interpolation=interpolation).pixels
+            return decode(read(path).content, *sizes, interpolation=interpolation).scales
         except UnreadableImage as error:
             raise UnreadableImage(f"{shown(path)}: {error}: name another photo") from None
         except OSError as error:

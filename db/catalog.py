@@ -48,6 +48,18 @@ class Catalog(VectorReading):
         with self._write() as connection:
             _set(connection, name, value)
 
+    def name_profile(self, profile: str, quality: str) -> None:
+        """Notes the profile and the quality of a new library."""
+        with self._write() as connection:
+            _set(connection, "profile", profile)
+            _set(connection, "quality", quality)
+
+    def note_switch(self, profile: str, quality: str) -> None:
+        """Notes what photos are being encoded with until :meth:`adopt`."""
+        with self._write() as connection:
+            _set(connection, "switching", profile)
+            _set(connection, "switching_quality", quality)
+
     # -- roots ----------------------------------------------------------------------------------
 
     def add_root(self, path: Path) -> int:
@@ -87,7 +99,7 @@ class Catalog(VectorReading):
             root_id: From :meth:`add_root`.
             records: ``n`` photos with different paths; their ``id`` is ignored.
             raw: float16[n, d], the image encoder's vectors.
-            encoder: The image encoder's digest.
+            encoder: The image encoder, as :attr:`pixquery.engine.profile.Profile.encoder` names it.
 
         Returns:
             The ids in the order of ``records``; a replaced photo keeps its id.
@@ -209,7 +221,12 @@ class Catalog(VectorReading):
         self._vectors = "coming"
 
     def carry_over(self, encoder: str) -> None:
-        """Copies vectors of this encoder to ``coming`` for photos that have none there."""
+        """Copies vectors of this encoder to ``coming`` for photos that have none there.
+
+        Does nothing if this object uses the table ``vectors``.
+        """
+        if self._vectors != "coming":
+            return
         with self._write() as connection:
             connection.execute(
                 f"INSERT OR IGNORE INTO coming ({_VECTOR}) "
@@ -217,7 +234,7 @@ class Catalog(VectorReading):
                 (encoder,),
             )
 
-    def adopt(self, profile: str, generation: Generation) -> None:
+    def adopt(self, profile: str, quality: str, generation: Generation) -> None:
         """Makes a profile the library's own, together with its vectors and its index file.
 
         In one transaction: no reader ever sees one profile with another's vectors.
@@ -226,9 +243,10 @@ class Catalog(VectorReading):
             if self._vectors == "coming":
                 connection.execute("DELETE FROM vectors")
                 connection.execute(f"INSERT INTO vectors ({_VECTOR}) SELECT {_VECTOR} FROM coming")
-                connection.execute("DELETE FROM coming")
+            connection.execute("DELETE FROM coming")
             _set(connection, "profile", profile)
-            connection.execute("DELETE FROM settings WHERE name = 'switching'")
+            _set(connection, "quality", quality)
+            _delete(connection, "settings", "name", ["switching", "switching_quality"])
             _publish(connection, generation)
         self._vectors = "vectors"
 
@@ -279,7 +297,7 @@ def _seal(connection: sqlite3.Connection, table: str, ids: Sequence[int]) -> Non
 
 
 def _delete(
-    connection: sqlite3.Connection, table: str, column: str, values: Sequence[int | bytes]
+    connection: sqlite3.Connection, table: str, column: str, values: Sequence[int | str | bytes]
 ) -> None:
     for part in parts(values):
         connection.execute(f"DELETE FROM {table} WHERE {column} IN {marks(part)}", part)

@@ -72,9 +72,12 @@ class Alignment:
         self.probes = unit(tensors.get("probes", np.eye(self.dimension, dtype=np.float32)))
 
     def images(self, raw: Floats) -> Floats:
-        """Aligns raw image vectors float32[n, d] to unit rows float32[n, a]."""
+        """Aligns raw image vectors float32[n, d] to unit rows float32[n, a].
+
+        Vectors of an earlier encoder may be shorter: what it did not compute counts as zero.
+        """
         weight, bias = self._image
-        aligned = unit(raw @ weight + bias)
+        aligned = unit(raw @ weight[: raw.shape[1]] + bias)
         return aligned if self._memory is None else self._memory.images(aligned)
 
     def texts(self, raw: Floats) -> Floats:

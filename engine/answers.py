@@ -154,3 +154,10 @@ class LibraryInfo:
     """The profile that photos are being encoded with, while that is unfinished."""
     encoded: int = 0
     """How many photos have been encoded with it."""
+    switching_quality: str = "normal"
+    """The quality that they are being encoded at."""
+    quality: str = "normal"
+    """How photos are encoded, "normal" or "high"."""
+    earlier: int = 0
+    """How many photos are searched by vectors of the profile's earlier image encoder, or of another
+    quality; encoding all photos again begins with them."""

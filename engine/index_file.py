@@ -84,7 +84,7 @@ class IndexFile:
             return None
 
     def aligned(self, *, since: int = 0) -> Iterator[tuple[Ids, Floats]]:
-        """The catalogue's vectors, aligned, in batches by id.
+        """The catalogue's vectors, aligned, in batches.
 
         Args:
             since: Only vectors written after this revision.
@@ -92,14 +92,12 @@ class IndexFile:
         Yields:
             int64[n] ids and unit rows float32[n, a].
         """
-        encoder, alignment = self._profile.encoder, self._profile.alignment
+        encoders, alignment = self._profile.readable, self._profile.alignment
         last = 0
-        while True:
-            ids, raw = self._catalog.raw_vectors(encoder, since=since, after=last)
-            if not len(ids):
-                return
-            yield ids, alignment.images(raw.astype(np.float32))
-            last = int(ids[-1])
+        while batches := self._catalog.raw_vectors(*encoders, since=since, after=last):
+            for ids, raw in batches:
+                yield ids, alignment.images(raw.astype(np.float32))
+            last = max(int(ids[-1]) for ids, _ in batches)
 
     def _open(self) -> "VectorIndex":
         for _ in range(3):  # a writer may publish and clean up between our two reads
@@ -111,7 +109,7 @@ class IndexFile:
         if index is not None and in_step:
             return index
         self._check_profile()
-        if len(self._catalog) and not len(self._catalog.vector_ids(self._profile.encoder)):
+        if len(self._catalog) and not len(self._photos()):
             raise ProfileMismatch(
                 f"no photo of the library {self._folder} was encoded with the current version of "
                 f"the profile {self._profile.name}: encode them again with "
@@ -137,8 +135,15 @@ class IndexFile:
 
     @property
     def _space(self) -> str:
-        """What a file's vectors are from: the digests of encoder and alignment."""
-        return f"{self._profile.encoder}-{self._profile.alignment.digest}"
+        """What a file's vectors are from: the digests of encoder and alignment.
+
+        Not the quality: a reader can search photos that were encoded at another one.
+        """
+        return f"{self._profile.source}-{self._profile.alignment.digest}"
+
+    def _photos(self) -> Ids:
+        """The ids int64[n] of the photos that can be searched."""
+        return self._catalog.vector_ids(*self._profile.readable)
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -170,7 +175,8 @@ class IndexFile:
 
     def adopt(self) -> None:
         """Makes the profile the library's own, and publishes the file of its vectors with it."""
-        self._catalog.adopt(self._profile.reference, self._save(self._build()))
+        built = self._save(self._build())
+        self._catalog.adopt(self._profile.reference, self._profile.quality, built)
         self._tidy()
 
     def _save(self, index: "VectorIndex") -> Generation:
@@ -211,7 +217,7 @@ class IndexFile:
 
         alignment = self._profile.alignment
         revision = self._catalog.revision
-        count = len(self._catalog.vector_ids(self._profile.encoder))
+        count = len(self._photos())
         index = VectorIndex.build(alignment.dimension, count, self.aligned(), alignment.probes)
         if len(index) != count and revision == self._catalog.revision:  # else a writer is at work
             raise damaged(self._catalog.file, "vectors cannot be found")
@@ -219,7 +225,7 @@ class IndexFile:
 
     def _caught_up(self, index: "VectorIndex", since: int) -> "VectorIndex":
         """The index with the changes made after the revision ``since``."""
-        photos = self._catalog.vector_ids(self._profile.encoder)
+        photos = self._photos()
         index.remove(np.setdiff1d(index.ids(), photos))
         for ids, vectors in self.aligned(since=since):
             index.add(ids, vectors)

@@ -88,6 +88,7 @@ def index(
         linked=tally.linked,
         roots=len(in_reach),
         lacking=lacking,
+        quality=library.profile.quality,
     )
 
 

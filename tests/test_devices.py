@@ -114,5 +114,6 @@ def test_without_a_device_the_processor_encodes(model: Path) -> None:
 def test_the_devices_of_this_computer_agree_with_its_processor(device: str) -> None:
     profile = load_profile()
     model = profile.folder / profile.manifest["image"]["models"]["float"]
-    encoder = profile.images_on(device)
+    encoder = image_encoder_on(device, model, size=profile.size, dimension=profile.dimension)
+    assert encoder is not None
     assert agreement_of(encoder, model) > 0.99

@@ -217,6 +217,7 @@ def test_photos_out_of_reach_keep_a_library_from_switching(
     assert f"--rebuild --profile {turned}" in told.stdout
     assert parsed(invoke("info", "--library", place, "--json"))["switching"] == {
         "profile": str(turned),
+        "quality": "normal",
         "encoded": 8,
     }
     (tmp_path / "unplugged").rename(disk)

@@ -33,6 +33,8 @@ from pixquery.engine.profile import MANIFEST
 
 NAME = "lite2-minilm"
 SIZE = 260
+LARGER = 320
+"""Side of the square that photos are also squashed to at high quality, in pixels."""
 INTERPOLATION = "bicubic"
 IMAGE_SOURCE = {
     "what": "EfficientNet-Lite2, trained on ImageNet-1k",
@@ -319,6 +321,7 @@ def _manifest() -> dict[str, Any]:
             "models": {"float": "image.onnx", "int8": "image-int8.onnx"},
             "source_sha256": IMAGE_SOURCE["sha256"],
             "size": SIZE,
+            "sizes": {"high": [SIZE, LARGER]},
             "dimension": 1280,
             "preprocessing": [
                 "EXIF orientation applied",
