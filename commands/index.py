@@ -203,5 +203,9 @@ def _show_report(report: IndexReport, *, as_json: bool) -> None:
     summary = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
     rate = f", {report.images_per_second:.0f} photos/s" if report.added + report.updated else ""
     click.echo(f"{summary or 'nothing to do'} in {report.seconds:.1f} s{rate}")
-    models = report.profile if report.quality == "normal" else f"{report.profile}, {report.quality}"
+    models = (
+        report.profile
+        if report.quality == "normal"
+        else f"{report.profile}, {report.quality} quality"
+    )
     click.echo(f"{report.images:,} photos in {shown(report.library)} ({models})")

@@ -44,6 +44,8 @@ class Profile:
     manifest: Mapping[str, Any]
     quality: str = NORMAL
     """One of :data:`QUALITIES`."""
+    _normal: "Profile | None" = field(default=None, repr=False, compare=False)
+    """The same profile at normal quality, whose text encoder this one uses."""
     _loading: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     @property
@@ -165,6 +167,8 @@ class Profile:
     @property
     def texts(self) -> "TextEncoder":
         """The text encoder."""
+        if self._normal is not None:
+            return self._normal.texts
         with self._loading:  # another thread may be loading it: see `warm`
             return self._texts
 
@@ -300,7 +304,8 @@ def load_profile(name: str = DEFAULT, quality: str = NORMAL) -> Profile:
 
 @cache
 def _profile(folder: Path, manifest: str, quality: str) -> Profile:
-    profile = Profile(folder, json.loads(manifest), quality)
+    normal = None if quality == NORMAL else _profile(folder, manifest, NORMAL)
+    profile = Profile(folder, json.loads(manifest), quality, normal)
     for entry in ("description", "licence"):
         profile.manifest[entry]
     for entry in ("model", "tokenizer", "dimension", "max_tokens"):
