@@ -85,12 +85,12 @@ def main() -> None:
         place = Path(name)
         os.environ["PIXQUERY_CACHE"] = str(place / "cache")
         for size, count, make in (
-            (SMALL, arguments.count_small, _small),
-            (LARGE, arguments.count_large, _large(arguments.grain)),
+            (SMALL, arguments.count_small, small),
+            (LARGE, arguments.count_large, large(arguments.grain)),
         ):
             if count:
                 folder = place / size.replace(" ", "-")
-                facts = _made(folder, photos_in(photos), count, make)
+                facts = photos_of(folder, photos_in(photos), count, make)
                 document[size] = facts | _rounds(folder, count, arguments)
     print_json(document)
 
@@ -148,7 +148,7 @@ def _takes_int8() -> bool:
 Make = Callable[[Image.Image, int, Path], None]
 
 
-def _made(folder: Path, sources: list[Path], count: int, make: Make) -> dict[str, Any]:
+def photos_of(folder: Path, sources: list[Path], count: int, make: Make) -> dict[str, Any]:
     """Writes ``count`` photos of different content, in threads; their number and mean size."""
     say(f"making {count} photos ({folder.name})")
     folder.mkdir()
@@ -172,14 +172,16 @@ def _made(folder: Path, sources: list[Path], count: int, make: Make) -> dict[str
     return {"photos": count, "mean_megabytes": round(sum(s for s, _ in made) / count / 1e6, 3)}
 
 
-def _small(image: Image.Image, number: int, file: Path) -> None:
+def small(image: Image.Image, number: int, file: Path) -> None:
+    """Writes a JPEG of 500 pixels."""
     del number
     factor = 500 / max(image.size)
     size = (round(image.width * factor), round(image.height * factor))
     image.resize(size, Image.Resampling.LANCZOS).save(file, "JPEG", quality=90)
 
 
-def _large(grain: float) -> Make:
+def large(grain: float) -> Make:
+    """What writes a JPEG of 12 megapixels, with camera noise of ``grain`` grey levels."""
     noise = np.random.default_rng(0).normal(0, grain, (4096, 4096)).round().astype(np.int16)
 
     def make(image: Image.Image, number: int, file: Path) -> None:

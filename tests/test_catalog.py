@@ -244,6 +244,38 @@ def test_vectors_of_another_encoder_mean_nothing(catalog: Catalog) -> None:
     assert catalog.known(Path("/r"), ENCODER)["/r/a"].state == FileState(-1, -1)
 
 
+def test_vectors_of_several_encoders_come_in_pages_by_encoder(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/r"))
+    lengths = {"narrow": 3, "wide": 5, "strange": 4}
+    encoder_of: dict[int, str] = {}
+    for number in range(60):
+        encoder = ("narrow", "wide", "strange", "narrow")[number % 4]
+        vector = np.full((1, lengths[encoder]), number, np.float16)
+        (image_id,) = catalog.put(root, [photo(f"/r/{number:02}")], vector, encoder)
+        encoder_of[image_id] = encoder
+    found: dict[int, int] = {}
+    after = 0
+    while page := catalog.raw_vectors("wide", "narrow", after=after, limit=7):
+        assert sum(len(ids) for ids, _ in page) <= 7
+        for ids, vectors in page:
+            assert (np.diff(ids) > 0).all()
+            found |= dict.fromkeys(ids.tolist(), vectors.shape[1])
+        after = max(int(ids[-1]) for ids, _ in page)
+    wanted = {i: lengths[name] for i, name in encoder_of.items() if name != "strange"}
+    assert found == wanted
+    assert catalog.vector_ids("narrow", "wide").tolist() == sorted(wanted)
+    some = catalog.vectors_of(list(encoder_of), "narrow", "wide")
+    assert {image_id: len(vector) for image_id, vector in some.items()} == wanted
+    assert catalog.encoders() == {"narrow": 30, "wide": 15, "strange": 15}
+    others = [image_id for image_id in encoder_of if image_id not in wanted]
+    assert catalog.unsound({"narrow": 3, "wide": 5}) == others
+    assert catalog.unsound({"narrow": 3, "wide": 5, "strange": 3}) == others
+    assert catalog.unsound(lengths) == []
+    unlike = FileState(-1, -1)
+    known = catalog.known(Path("/r"), "narrow", "wide").values()
+    assert sorted(file.id for file in known if file.state == unlike) == others
+
+
 def test_unsound_names_vectors_of_another_length(catalog: Catalog) -> None:
     root = catalog.add_root(Path("/r"))
     good, bad = catalog.put(root, [photo("/r/a"), photo("/r/b")], raw(1, 2), ENCODER)

@@ -58,7 +58,7 @@ def raw_of(place: Path) -> dict[str, np.ndarray]:
 def mean_colour(file: Path, *sizes: int) -> np.ndarray:
     """What the colour encoder makes of a photo at some sizes, averaged, float64[3]."""
     scales = decode(file.read_bytes(), *sizes).scales
-    return np.mean([pixels.mean((0, 1)) / 255 for pixels in scales], 0)
+    return np.asarray(np.mean([pixels.mean((0, 1)) / 255 for pixels in scales], 0))
 
 
 def test_high_quality_is_the_mean_of_both_sizes(sharp: Path, dots: Path, tmp_path: Path) -> None:
