@@ -33,9 +33,9 @@ pixquery index --watch"""
 )
 @click.argument("paths", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--profile", metavar="NAME|DIR", help="Models to use. Fixed once the library exists.")
-@click.option("--quality", type=click.Choice(["normal", "high"]), metavar="QUALITY",
-              help="How photos are encoded: normal (the default), or high, which finds more and "
-              "takes about 2.5 times as long. Kept once the library exists.")  # fmt: skip
+@click.option("--quality", type=click.Choice(["normal", "high"]),
+              help="high finds more, and encoding takes about 2.5 times as long. Fixed once the "
+              "library exists.  [default: normal]")  # fmt: skip
 @click.option(
     "--exclude",
     metavar="GLOB",

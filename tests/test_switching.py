@@ -164,6 +164,9 @@ def test_a_new_alignment_needs_no_photo_encoded(
     with Library.open(place) as library:
         assert library.profile.folder == trained.resolve()
         assert found(library) == RIGHT
+        assert library.info().encoded == 0
+        # Nothing is left that another rebuild could take for its own.
+        assert index(library, [squares], Options(rebuild=True)).updated == 8
 
 
 def test_what_changes_during_a_switch_is_right_before_and_after(
