@@ -37,6 +37,10 @@ def widen(folder: Path) -> None:
     tensors = load_file(file)
     contrast = np.full((3, 3), 0.25, np.float32)
     tensors["image.weight"] = np.concatenate([tensors["image.weight"], contrast])
+    # What the narrow encoder did not compute is zero, as it is of squares.
+    tensors["completion.weight"] = np.zeros((3, 3), np.int8)
+    tensors["completion.scale"] = np.ones(3, np.float32)
+    tensors["completion.bias"] = np.zeros(3, np.float32)
     save_file(tensors, file)
     manifest["files"] = {
         name: {"bytes": len(content), "sha256": sha256(content).hexdigest()}

@@ -150,7 +150,7 @@ def export(out: Path, calibration: Pixels) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     image = image_onnx(ImageModel(), SIZE)
-    save(halved(image), out / "image.onnx")
+    save(of_any_size(halved(image)), out / "image.onnx")
     save(quantized(image, calibration, _DEPTHWISE_AND_EARLY), out / "image-int8.onnx")
     export_text(TextModel(), out / "text.onnx")
     shutil.copyfile(source_file(TOKENIZER_SOURCE), out / "tokenizer.json")
@@ -300,6 +300,19 @@ def _to_onnx(
         raise ProfileDamaged("PyTorch made no ONNX program: reinstall 'pixquery[train]'")
     proto: onnx.ModelProto = program.model_proto
     return proto
+
+
+def of_any_size(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same convolutional network, whose ``pixels`` may have any height and width.
+
+    OpenVINO changes a model's input by itself; ONNX Runtime, which runs on GPUs, does not.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    _, height, width, _ = result.graph.input[0].type.tensor_type.shape.dim
+    height.dim_param, width.dim_param = "height", "width"
+    del result.graph.value_info[:]  # sizes of what lies between input and output
+    return result
 
 
 def save(model: onnx.ModelProto, file: Path) -> None:
