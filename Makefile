@@ -78,6 +78,7 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.index_throughput
+	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.rescan
 	$(BIN)/python -m benchmarks.query_latency
 	$(BIN)/python -m benchmarks.index_ladder

@@ -85,12 +85,12 @@ def main() -> None:
         place = Path(name)
         os.environ["PIXQUERY_CACHE"] = str(place / "cache")
         for size, count, make in (
-            (SMALL, arguments.count_small, _small),
-            (LARGE, arguments.count_large, _large(arguments.grain)),
+            (SMALL, arguments.count_small, small),
+            (LARGE, arguments.count_large, large(arguments.grain)),
         ):
             if count:
                 folder = place / size.replace(" ", "-")
-                facts = _made(folder, photos_in(photos), count, make)
+                facts = photos_of(folder, photos_in(photos), count, make)
                 document[size] = facts | _rounds(folder, count, arguments)
     print_json(document)
 
@@ -148,7 +148,7 @@ def _takes_int8() -> bool:
 Make = Callable[[Image.Image, int, Path], None]
 
 
-def _made(folder: Path, sources: list[Path], count: int, make: Make) -> dict[str, Any]:
+def photos_of(folder: Path, sources: list[Path], count: int, make: Make) -> dict[str, Any]:
     """Writes ``count`` photos of different content, in threads; their number and mean size."""
     say(f"making {count} photos ({folder.name})")
     folder.mkdir()
@@ -172,14 +172,16 @@ def _made(folder: Path, sources: list[Path], count: int, make: Make) -> dict[str
     return {"photos": count, "mean_megabytes": round(sum(s for s, _ in made) / count / 1e6, 3)}
 
 
-def _small(image: Image.Image, number: int, file: Path) -> None:
+def small(image: Image.Image, number: int, file: Path) -> None:
+    """Writes a JPEG of 500 pixels."""
     del number
     factor = 500 / max(image.size)
     size = (round(image.width * factor), round(image.height * factor))
     image.resize(size, Image.Resampling.LANCZOS).save(file, "JPEG", quality=90)
 
 
-def _large(grain: float) -> Make:
+def large(grain: float) -> Make:
+    """What writes a JPEG of 12 megapixels, with camera noise of ``grain`` grey levels."""
     noise = np.random.default_rng(0).normal(0, grain, (4096, 4096)).round().astype(np.int16)
 
     def make(image: Image.Image, number: int, file: Path) -> None:
@@ -293,7 +295,7 @@ def _ours(files: list[Path], place: Path) -> tuple[float, Floats]:
         if report.added != len(files) or report.skipped:
             raise SystemExit(f"only {report.added} of {len(files)} photos were indexed")
         # The files are new and read in the order of their names: so are the ids.
-        _, raw = library.catalog.raw_vectors(profile.encoder, limit=COMPARED)
+        ((_, raw),) = library.catalog.raw_vectors(profile.encoder, limit=COMPARED)
         return seconds, raw.astype(np.float32)
 
 

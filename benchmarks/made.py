@@ -89,10 +89,8 @@ def real(folder: Path, photos: Sequence[Path]) -> Floats:
 def raw_vectors(library: Library) -> Iterator[tuple[Ids, Floats]]:
     """All raw vectors, in batches."""
     after = 0
-    while True:
-        ids, raw = library.catalog.raw_vectors(library.profile.encoder, after=after)
-        if not len(ids):
-            return
+    while batch := library.catalog.raw_vectors(library.profile.encoder, after=after):
+        ((ids, raw),) = batch
         yield ids, raw.astype(np.float32)
         after = int(ids[-1])
 

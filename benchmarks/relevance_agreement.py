@@ -189,10 +189,11 @@ def _of_experts(predicted: Values, pairs: Judged) -> tuple[Values, Values]:
 def _checks(profile: Profile, pairs: Judged, predicted: Values, folder: Path) -> dict[str, Any]:
     """Checks that the function behind `score` predicts the same."""
     rows = np.linspace(0, len(predicted) - 1, CHECKED).astype(int)
+    load = _load(profile)
     scored = score(
         [Pair(folder / pairs.images[row], pairs.texts[row]) for row in rows],
         profile,
-        _load(profile),
+        lambda file: (load(file),),
     )
     scores = np.array([relevance for _, _, relevance in scored])
     return {

@@ -31,6 +31,7 @@ def info(library: Path, as_json: bool) -> None:
         return
     click.echo(f"library    {shown(found.library)}")
     click.echo(f"profile    {found.profile}")
+    click.echo(f"quality    {found.quality}")
     click.echo(f"photos     {found.images:,}")
     for root in found.roots:
         click.echo(f"  root     {shown(root.path)} ({root.images:,})")
@@ -48,10 +49,18 @@ def info(library: Path, as_json: bool) -> None:
                 "             taught with another encoder: teach it again with "
                 f"`pixquery models teach {quoted(concept.name)} PHOTO...`"
             )
+    if found.earlier:
+        click.echo(
+            f"earlier    {found.earlier:,} of {found.images:,} photos were encoded by an earlier "
+            "image encoder or at another quality; they are found as before, and `pixquery index "
+            "--rebuild` encodes them again"
+        )
     if found.switching:
+        quality = found.switching_quality
         click.echo(
             f"unfinished {found.encoded:,} of {found.images:,} photos are encoded again; continue "
-            f"with `pixquery index --rebuild --profile {quoted(found.switching)}`"
+            f"with `pixquery index --rebuild --profile {quoted(found.switching)}"
+            f"{'' if quality == found.quality else f' --quality {quality}'}`"
         )
 
 
@@ -59,7 +68,9 @@ def _info_json(found: LibraryInfo) -> dict[str, Any]:
     return {
         "library": str(found.library),
         "profile": found.profile,
+        "quality": found.quality,
         "images": found.images,
+        "earlier": found.earlier,
         "roots": [{"path": str(root.path), "images": root.images} for root in found.roots],
         "vectors": {
             "index": found.index,
@@ -68,7 +79,11 @@ def _info_json(found: LibraryInfo) -> dict[str, Any]:
         },
         "catalogue_bytes": found.catalogue_bytes,
         "updated": iso(found.updated),
-        "switching": {"profile": found.switching, "encoded": found.encoded}
+        "switching": {
+            "profile": found.switching,
+            "quality": found.switching_quality,
+            "encoded": found.encoded,
+        }
         if found.switching
         else None,
         "concepts": [

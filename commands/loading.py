@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pixquery.commands.printing import shown
 from pixquery.db.errors import BadRoot, MissingExtra
 
 if TYPE_CHECKING:
-    from pixquery.db.records import Pixels
+    from pixquery.db.records import Pixels, Scales
     from pixquery.engine.alteration import Alteration, Load
+
+
+T = TypeVar("T")
 
 
 def one_thread_for_small_sums() -> None:
@@ -57,28 +60,46 @@ def some_photos(folder: Path, most: int) -> list[Path]:
 
 def photo_loader(size: int, interpolation: str) -> Callable[[Path], Pixels]:
     """A function that reads a photo as uint8[size, size, 3]; its errors name the photo."""
-    load = view_loader(interpolation)
-    return lambda path: load(path, size)
+    load = scales_loader((size,), interpolation)
+    return lambda path: load(path)[0]
+
+
+def scales_loader(sizes: Sequence[int], interpolation: str) -> Callable[[Path], Scales]:
+    """A function that reads a photo at several sizes; its errors name the photo."""
+    from pixquery.indexer.decode import decode
+
+    return lambda path: _decoded(
+        path, lambda content: decode(content, *sizes, interpolation=interpolation).scales
+    )
 
 
 def view_loader(interpolation: str) -> Load:
     """A function that reads a photo at any size, altered or not; its errors name the photo."""
-    from pixquery.db.errors import UnreadableImage
     from pixquery.indexer.altered import altered
     from pixquery.indexer.decode import decode
-    from pixquery.indexer.photos import read
 
     def load(path: Path, size: int, alteration: Alteration | None = None) -> Pixels:
-        try:
-            content = read(path).content
-            if alteration is None:
-                return decode(content, size, interpolation=interpolation).pixels
-            return altered(content, size, alteration, interpolation=interpolation)
-        except UnreadableImage as error:
-            raise UnreadableImage(f"{shown(path)}: {error}: name another photo") from None
-        except OSError as error:
-            raise UnreadableImage(
-                f"{shown(path)} cannot be read ({error.strerror}): name another photo"
-            ) from None
+        if alteration is None:
+            return _decoded(path, lambda c: decode(c, size, interpolation=interpolation).pixels)
+        return _decoded(path, lambda c: altered(c, size, alteration, interpolation=interpolation))
 
     return load
+
+
+def _decoded(path: Path, decode: Callable[[bytes], T]) -> T:
+    """What ``decode`` makes of a photo's file.
+
+    Raises:
+        UnreadableImage: The file or its content cannot be read.
+    """
+    from pixquery.db.errors import UnreadableImage
+    from pixquery.indexer.photos import read
+
+    try:
+        return decode(read(path).content)
+    except UnreadableImage as error:
+        raise UnreadableImage(f"{shown(path)}: {error}: name another photo") from None
+    except OSError as error:
+        raise UnreadableImage(
+            f"{shown(path)} cannot be read ({error.strerror}): name another photo"
+        ) from None

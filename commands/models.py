@@ -54,6 +54,7 @@ def models_list(library: Path, as_json: bool) -> None:
                 "dimension": profile.alignment.dimension if aligned else None,
                 "bytes": sum(file["bytes"] for file in profile.manifest["files"].values()),
                 "default": name == DEFAULT,
+                "qualities": list(profile.qualities),
                 "folder": str(profile.folder),
                 "aligned": aligned,
                 "relevance": "relevance" in profile.manifest,

@@ -17,7 +17,7 @@ from pixquery.commands.hits import (
     show_pictures,
     write_sheet,
 )
-from pixquery.commands.loading import one_thread_for_small_sums, photo_loader
+from pixquery.commands.loading import one_thread_for_small_sums, scales_loader
 from pixquery.commands.options import filter_of, filtered, shared, why_no_photos
 from pixquery.commands.printing import print_json, print_paths
 from pixquery.db.errors import NothingFound
@@ -126,7 +126,7 @@ def _parts(library: Library, options: dict[str, Any]) -> tuple[Part, ...]:
     for argument in options.pop("like"):
         name, weight = (argument, 1.0) if Path(argument).exists() else weighted(argument)
         profile = library.profile
-        pixels = photo_loader(profile.size, profile.interpolation)(Path(name))
+        pixels = scales_loader(profile.sizes, profile.interpolation)(Path(name))
         parts.append(Part(pixels=pixels, weight=weight, name=legible(Path(name).name)))
     parts += [Part(id=image_id) for image_id in options.pop("like_id")]
     return tuple(parts)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pixquery.commands.loading import photo_loader
+from pixquery.commands.loading import scales_loader
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json
 from pixquery.commands.progress import progress_bar
@@ -37,7 +37,7 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
     else:
         models = load_profile(profile) if profile else load_profile()
     with progress_bar("Scoring", "photos") as progress:
-        load = photo_loader(models.size, models.interpolation)
+        load = scales_loader(models.sizes, models.interpolation)
         scored = judge(to_score, models, load, progress)
     rows = [
         {

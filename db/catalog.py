@@ -56,6 +56,18 @@ class Catalog(ConceptReading):
         with self._write() as connection:
             _set(connection, name, value)
 
+    def name_profile(self, profile: str, quality: str) -> None:
+        """Notes the profile and the quality of a new library."""
+        with self._write() as connection:
+            _set(connection, "profile", profile)
+            _set(connection, "quality", quality)
+
+    def note_switch(self, profile: str, quality: str) -> None:
+        """Notes what photos are being encoded with until :meth:`adopt`."""
+        with self._write() as connection:
+            _set(connection, "switching", profile)
+            _set(connection, "switching_quality", quality)
+
     # -- roots ----------------------------------------------------------------------------------
 
     def add_root(self, path: Path) -> int:
@@ -95,7 +107,7 @@ class Catalog(ConceptReading):
             root_id: From :meth:`add_root`.
             records: ``n`` photos with different paths; their ``id`` is ignored.
             raw: float16[n, d], the image encoder's vectors.
-            encoder: The image encoder's digest.
+            encoder: The image encoder, as :attr:`pixquery.engine.profile.Profile.encoder` names it.
 
         Returns:
             The ids in the order of ``records``; a replaced photo keeps its id.
@@ -254,7 +266,12 @@ class Catalog(ConceptReading):
         self._vectors = "coming"
 
     def carry_over(self, encoder: str) -> None:
-        """Copies vectors of this encoder to ``coming`` for photos that have none there."""
+        """Copies vectors of this encoder to ``coming`` for photos that have none there.
+
+        Does nothing if this object uses the table ``vectors``.
+        """
+        if self._vectors != "coming":
+            return
         with self._write() as connection:
             connection.execute(
                 f"INSERT OR IGNORE INTO coming ({_VECTOR}) "
@@ -262,7 +279,7 @@ class Catalog(ConceptReading):
                 (encoder,),
             )
 
-    def adopt(self, profile: str, generation: Generation) -> None:
+    def adopt(self, profile: str, quality: str, generation: Generation) -> None:
         """Makes a profile the library's own, together with its vectors and its index file.
 
         In one transaction: no reader ever sees one profile with another's vectors.
@@ -271,9 +288,10 @@ class Catalog(ConceptReading):
             if self._vectors == "coming":
                 connection.execute("DELETE FROM vectors")
                 connection.execute(f"INSERT INTO vectors ({_VECTOR}) SELECT {_VECTOR} FROM coming")
-                connection.execute("DELETE FROM coming")
+            connection.execute("DELETE FROM coming")
             _set(connection, "profile", profile)
-            connection.execute("DELETE FROM settings WHERE name = 'switching'")
+            _set(connection, "quality", quality)
+            _delete(connection, "settings", "name", ["switching", "switching_quality"])
             _publish(connection, generation)
         self._vectors = "vectors"
 
@@ -324,7 +342,7 @@ def _seal(connection: sqlite3.Connection, table: str, ids: Sequence[int]) -> Non
 
 
 def _delete(
-    connection: sqlite3.Connection, table: str, column: str, values: Sequence[int | bytes]
+    connection: sqlite3.Connection, table: str, column: str, values: Sequence[int | str | bytes]
 ) -> None:
     for part in parts(values):
         connection.execute(f"DELETE FROM {table} WHERE {column} IN {marks(part)}", part)

@@ -91,15 +91,15 @@ class Reading:
                 for table in ("roots", "images", "skipped")
             )  # fmt: skip
 
-    def known(self, root: Path, encoder: str) -> dict[str, KnownFile]:
+    def known(self, root: Path, *encoders: str) -> dict[str, KnownFile]:
         """Every photo and every skipped file at or under ``root``, by path.
 
-        A photo without a vector of ``encoder``, or without the details that filters need, gets a
-        state that equals no file's, so that it counts as changed.
+        A photo without a vector of one of the encoders, or without the details that filters need,
+        gets a state that equals no file's, so that it counts as changed.
         """
         inside = bounds(root)
         with self._read() as connection:
-            without = self._without(connection, encoder)
+            without = self._without(connection, encoders)
             rows = connection.execute(_KNOWN_IMAGES, inside).fetchall()
             skipped = connection.execute(_KNOWN_SKIPPED, inside).fetchall()
         make, decode = tuple.__new__, os.fsdecode  # twice as fast as calling the types
@@ -120,15 +120,15 @@ class Reading:
                 files[decode(path)] = KnownFile(0, FileState(size, mtime_ns), b"", reason)
         return files
 
-    def _without(self, connection: sqlite3.Connection, encoder: str) -> set[int]:
-        """The photos that have no vector of ``encoder``."""
-        source = f"FROM {self._vectors} WHERE encoder = ?"
+    def _without(self, connection: sqlite3.Connection, encoders: Sequence[str]) -> set[int]:
+        """The photos that have no vector of one of the encoders."""
+        source = f"FROM {self._vectors} WHERE encoder IN {marks(encoders)}"
         counts = f"SELECT (SELECT count(*) FROM images), (SELECT count(*) {source})"
-        images, vectors = connection.execute(counts, (encoder,)).fetchone()
+        images, vectors = connection.execute(counts, encoders).fetchone()
         if images == vectors:  # each vector has its own photo: see the tables' keys
             return set()
         lacking = f"SELECT id FROM images WHERE id NOT IN (SELECT image_id {source})"
-        return {row[0] for row in connection.execute(lacking, (encoder,))}
+        return {row[0] for row in connection.execute(lacking, encoders)}
 
     # -- photos ---------------------------------------------------------------------------------
 
@@ -154,12 +154,12 @@ class Reading:
         """The photos whose files had exactly this content when they were indexed."""
         return [_record(row) for row in self._rows(f"{_SOUND_IMAGES} AND content = ?", content)]
 
-    def contents(self, encoder: str) -> set[bytes]:
-        """The contents of all photos that have a vector of ``encoder`` and all details."""
+    def contents(self, *encoders: str) -> set[bytes]:
+        """The contents of all photos that have all details and a vector of one of the encoders."""
         rows = self._rows(
             f"SELECT DISTINCT content FROM images JOIN {self._vectors} ON image_id = id "
-            "WHERE encoder = ? AND format != ''",
-            encoder,
+            f"WHERE encoder IN {marks(encoders)} AND format != ''",
+            *encoders,
         )
         return {row[0] for row in rows}
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float32]
 Ids: TypeAlias = NDArray[np.int64]
 Pixels: TypeAlias = NDArray[np.uint8]
+Scales: TypeAlias = tuple[Pixels, ...]
+"""One photo at each of the sizes that it is encoded at, uint8[size, size, 3]."""
 Orientation: TypeAlias = Literal["landscape", "portrait", "square"]
 
 

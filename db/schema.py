@@ -59,7 +59,7 @@ def _vectors(name: str) -> sa.Table:
         name,
         metadata,
         sa.Column("image_id", sa.ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
-        # The image encoder's digest; its index shows which photos lack a vector.
+        # The image encoder and quality; its index shows which photos lack a vector.
         sa.Column("encoder", sa.Text, nullable=False, index=True),
         sa.Column("revision", sa.Integer, nullable=False, index=True),  # the catalogue's
         sa.Column("raw", sa.LargeBinary, nullable=False),  # float16[d], not aligned

@@ -193,3 +193,10 @@ class LibraryInfo:
     """How many photos have been encoded with it."""
     concepts: tuple[Concept, ...] = ()
     """What it was taught, by name."""
+    switching_quality: str = "normal"
+    """The quality that they are being encoded at."""
+    quality: str = "normal"
+    """How photos are encoded, "normal" or "high"."""
+    earlier: int = 0
+    """How many photos are searched by vectors of the profile's earlier image encoder, or of another
+    quality; encoding all photos again begins with them."""

@@ -57,7 +57,7 @@ def _vector_findings(
     catalog: Catalog, profile: Profile, index_file: IndexFile, *, repair: bool
 ) -> list[Finding]:
     findings = []
-    unsound = catalog.unsound(profile.dimension, profile.encoder)
+    unsound = catalog.unsound(profile.readable)
     if unsound:
         if repair:
             catalog.forget_vectors(unsound)
@@ -75,7 +75,7 @@ def _index_problem(
 ) -> str:
     """What is wrong with the published index file; empty if nothing is."""
     published = catalog.generation()
-    photos = catalog.vector_ids(profile.encoder)
+    photos = catalog.vector_ids(*profile.readable)
     index = index_file.load(published)
     if published is None:
         return "there is no index file" if len(photos) else ""

@@ -5,7 +5,7 @@ photos' vectors are. So a newer version of the profile keeps the concepts.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,14 +17,14 @@ import numpy as np
 from pixquery.db.checksums import digest
 from pixquery.db.concepts import ConceptReading, ExampleRecord
 from pixquery.db.errors import BadConcept
-from pixquery.db.records import Floats, Pixels
+from pixquery.db.records import Floats, Scales
 from pixquery.engine.alignment import Alignment, unit
 from pixquery.engine.answers import Concept
 from pixquery.engine.profile import Profile
 from pixquery.engine.relevance import Relevance
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model
-    from pixquery.engine.encoders import ImageEncoder, TextEncoder
+    from pixquery.engine.encoders import ImageEncoder, PhotoEncoder, TextEncoder
 
 LEAST_EXAMPLES = 2
 """Of one photo, nobody can tell what is meant."""
@@ -41,8 +41,8 @@ class Example:
     path: Path
     content: bytes
     """XXH3-128 of the file's bytes, 16 bytes."""
-    pixels: Pixels = field(compare=False)
-    """uint8[size, size, 3], as the indexer decodes photos for the library's profile."""
+    scales: Scales = field(compare=False)
+    """The photo at the profile's sizes, as the indexer decodes it."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class TaughtProfile(Profile):
     base: Profile = field(kw_only=True, compare=False)
     names: Floats = field(kw_only=True, compare=False, repr=False)
     """float32[k, e]: raw text vectors of the concepts' names."""
-    photos: Sequence[Floats] = field(kw_only=True, compare=False, repr=False)
+    examples: Sequence[Floats] = field(kw_only=True, compare=False, repr=False)
     """float32[n, d] each: raw vectors of the concepts' examples."""
-    source: bytes = field(kw_only=True, compare=False, repr=False)
+    concepts: bytes = field(kw_only=True, compare=False, repr=False)
     """Digest of what was taught."""
 
     @cached_property
     def alignment(self) -> Alignment:
         """The base's, with the concepts."""
-        return self.base.alignment.taught(self.names, self.photos)
+        return self.base.alignment.taught(self.names, self.examples)
 
     @property
     def texts(self) -> "TextEncoder":
@@ -71,6 +71,11 @@ class TaughtProfile(Profile):
     def images(self) -> "ImageEncoder":
         """The base's."""
         return self.base.images
+
+    @cached_property
+    def photos(self) -> "PhotoEncoder":
+        """The base's."""
+        return self.base.photos
 
     @cached_property
     def relevance(self) -> Relevance:
@@ -92,25 +97,37 @@ def taught(
         examples: Of the concepts.
         before: What an earlier call returned; it is returned again if it has the same concepts.
     """
-    by_name: dict[str, list[ExampleRecord]] = {}
-    for row in examples:
-        if row.encoder == base.encoder:
-            by_name.setdefault(row.concept, []).append(row)
+    by_name = _usable(examples, base.readable)
     if not by_name:
         return base
-    source = digest(*(value for rows in by_name.values() for row in rows for value in _told(row)))
-    if isinstance(before, TaughtProfile) and (before.base, before.source) == (base, source):
+    concepts = digest(*(value for rows in by_name.values() for row in rows for value in _told(row)))
+    if isinstance(before, TaughtProfile) and (before.base, before.concepts) == (base, concepts):
         return before
     names = names_of(base, catalog, list(by_name))
     photos = [np.stack([row.raw for row in rows]).astype(np.float32) for rows in by_name.values()]
     return TaughtProfile(
         base.folder,
         base.manifest,
+        base.quality,
         base=base,
         names=np.stack(list(names.values())),
-        photos=photos,
-        source=source,
+        examples=photos,
+        concepts=concepts,
     )
+
+
+def _usable(
+    examples: Sequence[ExampleRecord], readable: Iterable[str]
+) -> dict[str, list[ExampleRecord]]:
+    """The examples of each concept, by the first of the readable encoders that has most of them."""
+    encoders, by_name = list(readable), dict[str, dict[str, list[ExampleRecord]]]()
+    for row in examples:
+        by_name.setdefault(row.concept, {}).setdefault(row.encoder, []).append(row)
+    best = {
+        name: max((rows.get(encoder, []) for encoder in encoders), key=len)
+        for name, rows in by_name.items()
+    }
+    return {name: rows for name, rows in best.items() if rows}
 
 
 def _told(row: ExampleRecord) -> tuple[str, bytes]:
@@ -126,8 +143,8 @@ def names_of(base: Profile, catalog: ConceptReading, concepts: Sequence[str]) ->
     return {concept: noted[concept] for concept in concepts}
 
 
-def concepts_of(catalog: ConceptReading, encoder: str) -> tuple[Concept, ...]:
-    """The concepts of a library by name; ``encoder``: the digest of its image encoder."""
+def concepts_of(catalog: ConceptReading, profile: Profile) -> tuple[Concept, ...]:
+    """The concepts of a library by name."""
     by_name: dict[str, list[ExampleRecord]] = {}
     for row in catalog.examples():
         by_name.setdefault(row.concept, []).append(row)
@@ -136,7 +153,7 @@ def concepts_of(catalog: ConceptReading, encoder: str) -> tuple[Concept, ...]:
             name=name,
             examples=tuple({row.content: row.path for row in rows}.values()),
             taught=max(row.taught for row in rows),
-            known=any(row.encoder == encoder for row in rows),
+            known=any(row.encoder in profile.readable for row in rows),
         )
         for name, rows in sorted(by_name.items(), key=lambda item: folded(item[0]))
     )

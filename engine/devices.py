@@ -160,7 +160,8 @@ class OnnxRuntimeImageEncoder:
         """Loads the model.
 
         Raises:
-            DeviceUnusable: The provider does not start; ONNX Runtime would use another one.
+            DeviceUnusable: The provider does not start, and ONNX Runtime would use another one; or
+                the model was exported for photos of another size.
         """
         import onnxruntime
 
@@ -173,6 +174,12 @@ class OnnxRuntimeImageEncoder:
             raise DeviceUnusable(
                 "ONNX Runtime found a GPU but not the CUDA libraries for it: install them with "
                 "`pip install 'onnxruntime-gpu[cuda,cudnn]'`, or use --device cpu"
+            )
+        taken = self._session.get_inputs()[0].shape[1]
+        if isinstance(taken, int) and taken != size:  # OpenVINO would change it
+            raise DeviceUnusable(
+                f"ONNX Runtime runs the image model {model} on photos of {taken} pixels, not "
+                f"{size}: use --device cpu"
             )
 
     def encode(self, pixels: Pixels) -> Floats:

@@ -11,7 +11,7 @@ photos of one scene can be as near as two files of one photo; they only find can
 ``docs/search.md`` has the measurements.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +44,7 @@ Claims = dict[int, tuple[int, float]]
 def duplicates(
     catalog: Catalog,
     index: "VectorIndex",
-    encoder: str,
+    encoders: Mapping[str, int],
     where: Filter,
     threshold: float,
     progress: Progress,
@@ -54,7 +54,7 @@ def duplicates(
     Args:
         catalog: The library's.
         index: The library's; for a photo that it lacks only equal files are found.
-        encoder: The image encoder whose raw vectors are compared.
+        encoders: The image encoders whose raw vectors are compared, and their lengths.
         where: Which photos are compared.
         threshold: The least likeness of near copies, in (0, 1]; 1 leaves only equal files, as
             vectors of equal pictures may differ in their last bits.
@@ -76,7 +76,7 @@ def duplicates(
         for position in np.flatnonzero(first != np.arange(len(ids)))
     }
     if threshold < 1:
-        near = _Near(catalog, index, encoder, ids, np.sort(firsts), threshold)
+        near = _Near(catalog, index, encoders, ids, np.sort(firsts), threshold)
         claims = _joined(near.claims(progress), claims)
     return Duplicates(threshold, len(ids), _groups(catalog, ids, contents, claims))
 
@@ -88,12 +88,15 @@ class _Near:
         self,
         catalog: Catalog,
         index: "VectorIndex",
-        encoder: str,
+        encoders: Mapping[str, int],
         ids: Ids,
         positions: NDArray[np.int64],
         threshold: float,
     ) -> None:
-        self._catalog, self._index, self._encoder = catalog, index, encoder
+        self._catalog, self._index, self._encoders = catalog, index, encoders
+        # What all encoders compute, so that vectors of an earlier one can be compared with others,
+        # and a library has the same duplicates before and after it is encoded again.
+        self._common = min(encoders.values())
         self._threshold = threshold
         positions = positions[np.isin(ids[positions], index.ids())]
         self._positions, self._ids = positions, ids[positions]
@@ -157,12 +160,11 @@ class _Near:
     def _raw(self, rows: NDArray[np.int64]) -> Floats:
         """Unit rows float32[n, d]; zeros, which are like nothing, for damaged vectors."""
         ids = self._ids[rows].tolist()
-        vectors = self._catalog.vectors_of(ids, self._encoder)
-        width = len(next(iter(vectors.values()), ()))
-        raw = np.zeros((len(ids), width), np.float32)
+        vectors = self._catalog.vectors_of(ids, *self._encoders)
+        raw = np.zeros((len(ids), self._common), np.float32)
         for row, image_id in enumerate(ids):
-            if image_id in vectors:
-                raw[row] = vectors[image_id]
+            if len(vector := vectors.get(image_id, ())) >= self._common:
+                raw[row] = vector[: self._common]
         return unit(raw)
 
 

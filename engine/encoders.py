@@ -15,7 +15,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from pixquery.db.errors import ProfileDamaged
-from pixquery.db.records import Floats, Pixels
+from pixquery.db.records import Floats, Pixels, Scales
 from pixquery.engine.runtime import compiled, openvino
 
 if TYPE_CHECKING:
@@ -49,6 +49,38 @@ class TextEncoder(Protocol):
     def encode(self, texts: list[str]) -> Floats:
         """Encodes texts into float32[n, dimension]."""
         ...
+
+
+class PhotoEncoder:
+    """Encodes photos at one or more sizes; a photo's vector is the mean of those of its sizes.
+
+    What one size blurs or cuts apart, another shows: averaging predictions over scales is as old as
+    convolutional networks on ImageNet (Krizhevsky et al. 2012; Simonyan and Zisserman 2015,
+    arXiv:1409.1556, section 3.2). The vectors stay in the space of a single size.
+    """
+
+    def __init__(self, encoders: Sequence[ImageEncoder]) -> None:
+        """Joins encoders, one for each size, that run the same network."""
+        self._encoders = tuple(encoders)
+
+    def encode(self, photos: Sequence[Scales]) -> Floats:
+        """Encodes photos.
+
+        Args:
+            photos: Each with uint8[size, size, 3], upright sRGB, for every encoder in their order;
+                or all with the first only.
+
+        Returns:
+            float32[n, d], raw: neither centred nor normalised.
+        """
+        if not photos:
+            return np.empty((0, self._encoders[0].dimension), np.float32)
+        scales = zip(*photos, strict=True)
+        vectors = [
+            encoder.encode(np.stack(pixels))
+            for encoder, pixels in zip(self._encoders, scales, strict=False)
+        ]
+        return vectors[0] if len(vectors) == 1 else np.mean(vectors, 0, np.float32)
 
 
 def has_bfloat16() -> bool:

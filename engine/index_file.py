@@ -123,14 +123,12 @@ class IndexFile:
             int64[n] ids and unit rows float32[n, a].
         """
         profile = profile or self._taught()
-        encoder, alignment = profile.encoder, profile.alignment
+        encoders, alignment = profile.readable, profile.alignment
         last = 0
-        while True:
-            ids, raw = self._catalog.raw_vectors(encoder, since=since, after=last)
-            if not len(ids):
-                return
-            yield ids, alignment.images(raw.astype(np.float32))
-            last = int(ids[-1])
+        while batches := self._catalog.raw_vectors(*encoders, since=since, after=last):
+            for ids, raw in batches:
+                yield ids, alignment.images(raw.astype(np.float32))
+            last = max(int(ids[-1]) for ids, _ in batches)
 
     def _open(self, revision: int) -> Loaded:
         for _ in range(3):  # a writer may publish and clean up between our two reads
@@ -170,12 +168,16 @@ class IndexFile:
 
     def _check_encoded(self) -> None:
         """Refuses to answer from photos that another version of the profile has encoded."""
-        if len(self._catalog) and not len(self._catalog.vector_ids(self.base.encoder)):
+        if len(self._catalog) and not len(self._photos(self.base)):
             raise ProfileMismatch(
                 f"no photo of the library {self._folder} was encoded with the current version of "
                 f"the profile {self.base.name}: encode them again with "
                 f"`pixquery index --library {quoted(self._folder)}`"
             )
+
+    def _photos(self, profile: Profile) -> Ids:
+        """The ids int64[n] of the photos that can be searched."""
+        return self._catalog.vector_ids(*profile.readable)
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -210,7 +212,8 @@ class IndexFile:
         """Makes the profile the library's own, and publishes the file of its vectors with it."""
         self.note_names()
         profile = self._taught()
-        self._catalog.adopt(self.base.reference, self._save(self._build(profile), profile))
+        built = self._save(self._build(profile), profile)
+        self._catalog.adopt(self.base.reference, self.base.quality, built)
         self._tidy()
 
     def teach(self, profile: Profile, commit: Callable[[Generation], None]) -> None:
@@ -288,7 +291,7 @@ class IndexFile:
 
         alignment = profile.alignment
         revision = self._catalog.revision
-        count = len(self._catalog.vector_ids(profile.encoder))
+        count = len(self._photos(profile))
         vectors = self.aligned(profile)
         index = VectorIndex.build(alignment.dimension, count, vectors, alignment.probes)
         if len(index) != count and revision == self._catalog.revision:  # else a writer is at work
@@ -297,7 +300,7 @@ class IndexFile:
 
     def _caught_up(self, index: "VectorIndex", profile: Profile, since: int) -> "VectorIndex":
         """The index with the changes made after the revision ``since``."""
-        photos = self._catalog.vector_ids(profile.encoder)
+        photos = self._photos(profile)
         index.remove(np.setdiff1d(index.ids(), photos))
         for ids, vectors in self.aligned(profile, since=since):
             index.add(ids, vectors)
@@ -306,5 +309,8 @@ class IndexFile:
 
 
 def _space(profile: Profile) -> str:
-    """What a file's vectors are from: the digests of encoder and alignment."""
-    return f"{profile.encoder}-{profile.alignment.digest}"
+    """What a file's vectors are from: the digests of encoder and alignment.
+
+    Not the quality: a reader can search photos that were encoded at another one.
+    """
+    return f"{profile.source}-{profile.alignment.digest}"

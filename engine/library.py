@@ -14,7 +14,6 @@ from pixquery.db.errors import (
     LibraryNotFound,
     NothingFound,
     PixqueryError,
-    ProfileMismatch,
     StorageFailed,
 )
 from pixquery.db.quoting import quoted
@@ -22,8 +21,9 @@ from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
 from pixquery.engine.duplicates import THRESHOLD, duplicates
 from pixquery.engine.lock import writers_lock
-from pixquery.engine.profile import DEFAULT, load_profile
+from pixquery.engine.profile import DEFAULT, NORMAL, load_profile
 from pixquery.engine.search import ALL, Query, Ranking, newest, rank, search
+from pixquery.engine.switch import begin, chosen, earlier
 from pixquery.engine.teaching import Teachable
 
 if TYPE_CHECKING:  # a query without a policy, a check or a table never loads these
@@ -51,6 +51,7 @@ class Library(Teachable):
         *,
         create: bool = False,
         profile: str | None = None,
+        quality: str | None = None,
         switch: bool = False,
     ) -> "Library":
         """Opens a library.
@@ -60,14 +61,17 @@ class Library(Teachable):
             create: Create a library if there is none.
             profile: Name or folder of a profile. By default a library keeps its own, and a new one
                 gets the shipped one.
-            switch: Open the library even if ``profile`` is not its own, to index it with
-                ``rebuild``. It answers no query until the switch is complete. Without a
-                ``profile``, an interrupted switch resumes with the one it began with.
+            quality: How photos are encoded: ``normal``, or slower and better, ``high``. By default
+                a library keeps its own, and a new one gets ``normal``.
+            switch: Open the library even if ``profile`` or ``quality`` is not its own, to index it
+                with ``rebuild``. With another profile, it answers no query until the switch is
+                complete. Without a ``profile``, an interrupted switch resumes with the one it
+                began with.
 
         Raises:
             LibraryNotFound: There is none, and ``create`` is false.
-            ProfileMismatch: The library was made with another profile.
-            ProfileError: The profile cannot be loaded.
+            ProfileMismatch: The library was made with another profile or quality.
+            ProfileError: The profile cannot be loaded, or encodes no photos at this quality.
             LibraryError: The library's files cannot be used.
         """
         library = Path(folder).expanduser().absolute()
@@ -78,33 +82,23 @@ class Library(Teachable):
                     f"there is no library in {library}: make one with "
                     f"`pixquery index FOLDER --library {quoted(library)}`"
                 )
-            return cls._create(library, profile)
+            return cls._create(library, profile, quality)
         catalog = Catalog(file)
         try:
             own = catalog.setting("profile")
             if not own and catalog.roots():
                 raise damaged(file, "the name of its profile is missing")
-            interrupted = catalog.setting("switching") if switch else ""
-            models = load_profile(profile or interrupted or own or DEFAULT)
-            models.refuse_untrained()
+            models = chosen(library, catalog, profile, quality, switch=switch)
             if not own and create:  # an earlier run was stopped before it could note the profile
-                own = models.reference
-                catalog.keep("profile", own)
-            if own and models.reference != own and not switch:
-                raise ProfileMismatch(
-                    f"the library {library} was made with the profile {own}, not "
-                    f"{models.reference}: leave out --profile, or choose another library with "
-                    "--library DIR, or switch this one with `pixquery index --rebuild --profile "
-                    f"{quoted(str(profile))} --library {quoted(library)}`"
-                )
+                catalog.name_profile(models.reference, models.quality)
         except PixqueryError:
             catalog.close()
             raise
         return cls(library, catalog, models)
 
     @classmethod
-    def _create(cls, folder: Path, profile: str | None) -> "Library":
-        models = load_profile(profile or DEFAULT)
+    def _create(cls, folder: Path, profile: str | None, quality: str | None) -> "Library":
+        models = load_profile(profile or DEFAULT, quality or NORMAL)
         models.refuse_untrained()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +108,7 @@ class Library(Teachable):
                 "choose another with --library DIR"
             ) from error
         catalog = Catalog(folder / CATALOGUE)
-        catalog.keep("profile", models.reference)
+        catalog.name_profile(models.reference, models.quality)
         return cls(folder, catalog, models)
 
     @staticmethod
@@ -210,7 +204,7 @@ class Library(Teachable):
             BadQuery: The threshold is out of range.
         """
         return duplicates(
-            self.catalog, self.index, self.profile.encoder, where, threshold, progress
+            self.catalog, self.index, self.profile.readable, where, threshold, progress
         )
 
     def rank(self, text: str, *, candidates: int = 200) -> Ranking:
@@ -250,8 +244,11 @@ class Library(Teachable):
             catalogue_bytes=sum(file.stat().st_size for file in self.folder.glob(f"{CATALOGUE}*")),
             updated=self.catalog.updated,
             switching=self.catalog.setting("switching"),
+            switching_quality=self.catalog.setting("switching_quality", NORMAL),
             encoded=self.catalog.waiting(),
             concepts=self.concepts,
+            quality=self.profile.quality,
+            earlier=earlier(self.catalog, self.profile),
         )
 
     # -- the stop-word policy -------------------------------------------------------------------
@@ -348,17 +345,11 @@ class Library(Teachable):
     # -- another profile, or all photos encoded again -------------------------------------------
 
     def encode_anew(self) -> None:
-        """Starts to encode all photos again, or with the profile the library was opened with.
+        """Starts to encode photos again, or with the profile the library was opened with.
 
-        Until :meth:`adopt` the library answers as before. An interrupted run resumes where it
-        stopped. If the photos' raw vectors serve the new profile too, nothing needs encoding. For
-        the one writer.
+        Until :meth:`adopt` the library answers as before; see :func:`pixquery.engine.switch.begin`.
         """
-        encoder, reference = self.profile.encoder, self.profile.reference
-        own = self.catalog.setting("profile", reference) == reference
-        if len(self.catalog) and (own or not self.catalog.answers_with(encoder)):
-            self.catalog.fill_coming(encoder)
-        self.catalog.keep("switching", reference)
+        begin(self.catalog, self.profile)
 
     def adopt(self) -> int:
         """Answers from the photos encoded since :meth:`encode_anew`, once all have a vector.

@@ -13,15 +13,23 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_data_path
 
 from pixquery.db.checksums import sha256_of
-from pixquery.db.errors import ProfileDamaged, ProfileNotFound, ProfileUntrained
+from pixquery.db.errors import (
+    ProfileDamaged,
+    ProfileError,
+    ProfileNotFound,
+    ProfileUntrained,
+)
 from pixquery.engine.alignment import Alignment
 from pixquery.engine.relevance import Logistic, Relevance, Similarity
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands need none
-    from pixquery.engine.encoders import ImageEncoder, TextEncoder
+    from pixquery.engine.encoders import ImageEncoder, PhotoEncoder, TextEncoder
 
 DEFAULT = "lite2-minilm"
 MANIFEST = "manifest.json"
+NORMAL, HIGH = "normal", "high"
+QUALITIES = (NORMAL, HIGH)
+"""How photos are encoded: at one size, or slower and better, at several."""
 SHIPPED = Path(__file__).parent / "profiles"
 
 
@@ -34,6 +42,10 @@ class Profile:
 
     folder: Path
     manifest: Mapping[str, Any]
+    quality: str = NORMAL
+    """One of :data:`QUALITIES`."""
+    _normal: "Profile | None" = field(default=None, repr=False, compare=False)
+    """The same profile at normal quality, whose text encoder this one uses."""
     _loading: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     @property
@@ -48,8 +60,8 @@ class Profile:
         return self.folder.name if self.folder.parent in known else str(self.folder)
 
     @property
-    def encoder(self) -> str:
-        """Digest of the image encoder; raw vectors of different encoders cannot be compared."""
+    def source(self) -> str:
+        """Digest of the image encoder."""
         return str(self.manifest["image"]["source_sha256"])[:16]
 
     @property
@@ -59,14 +71,48 @@ class Profile:
         return str(self.manifest["files"].get(model, {}).get("sha256", model))[:16]
 
     @property
+    def encoder(self) -> str:
+        """Digest of the image encoder, and its quality; names what a raw vector was made with."""
+        return _encoder(self.source, self.quality)
+
+    @property
+    def readable(self) -> dict[str, int]:
+        """The encoders whose raw vectors the alignment maps into its space, and their lengths.
+
+        The profile's own comes first, then its other qualities, then earlier image encoders.
+        """
+        sources = {self.source: self.dimension, **self.manifest["image"].get("earlier", {})}
+        lengths = {
+            _encoder(source[:16], quality): int(length)
+            for source, length in sources.items()
+            for quality in QUALITIES
+        }
+        return {self.encoder: self.dimension, **lengths}
+
+    @property
+    def qualities(self) -> tuple[str, ...]:
+        """The qualities that photos can be encoded at."""
+        return tuple(each for each in QUALITIES if each == NORMAL or each in self._further_sizes)
+
+    @property
     def dimension(self) -> int:
         """Length of a raw image vector."""
         return int(self.manifest["image"]["dimension"])
 
     @property
     def size(self) -> int:
-        """Side of the square that photos are squashed to, in pixels."""
+        """Side of the square that photos are squashed to at normal quality, in pixels."""
         return int(self.manifest["image"]["size"])
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sides of the squares that photos are squashed to, in pixels, at this quality."""
+        return tuple(map(int, self._further_sizes.get(self.quality, (self.size,))))
+
+    @property
+    def _further_sizes(self) -> Mapping[str, list[int]]:
+        sizes: Mapping[str, list[int]] = self.manifest["image"].get("sizes", {})
+        return sizes
 
     @property
     def interpolation(self) -> str:
@@ -75,23 +121,33 @@ class Profile:
 
     @cached_property
     def images(self) -> "ImageEncoder":
-        """The image encoder, at the precision that is fastest on this processor."""
-        from pixquery.engine.encoders import has_bfloat16
+        """The image encoder at one size, at the precision that is fastest on this processor."""
+        return self.image_encoder(self._fastest)
 
-        models = self.manifest["image"]["models"]
-        return self.image_encoder("float" if "int8" not in models or has_bfloat16() else "int8")
+    @cached_property
+    def photos(self) -> "PhotoEncoder":
+        """The image encoder at this quality, at the precision that is fastest on this processor."""
+        from pixquery.engine.encoders import PhotoEncoder
 
-    def images_on(self, device: str) -> "ImageEncoder":
-        """The image encoder on a device; see :func:`pixquery.engine.devices.image_encoder_on`.
+        return PhotoEncoder([self._at(size) for size in self.sizes])
+
+    def photos_on(self, device: str) -> "PhotoEncoder":
+        """The same on a device; see :func:`pixquery.engine.devices.image_encoder_on`.
 
         Raises:
             DeviceUnusable: The device is missing, or computes wrong results.
         """
         from pixquery.engine.devices import image_encoder_on
+        from pixquery.engine.encoders import PhotoEncoder
 
         model = self._file(self.manifest["image"]["models"]["float"])
-        encoder = image_encoder_on(device, model, size=self.size, dimension=self.dimension)
-        return self.images if encoder is None else encoder
+        encoders = [
+            image_encoder_on(device, model, size=size, dimension=self.dimension)
+            for size in self.sizes
+        ]
+        if None in encoders:
+            return self.photos
+        return PhotoEncoder([encoder for encoder in encoders if encoder is not None])
 
     def image_encoder(self, precision: str, size: int | None = None) -> "ImageEncoder":
         """The image encoder at a precision that the manifest names.
@@ -105,9 +161,21 @@ class Profile:
         model = self._file(self.manifest["image"]["models"][precision])
         return OpenVinoImageEncoder(model, size=size or self.size, dimension=self.dimension)
 
+    def _at(self, size: int) -> "ImageEncoder":
+        return self.images if size == self.size else self.image_encoder(self._fastest, size)
+
+    @cached_property
+    def _fastest(self) -> str:
+        from pixquery.engine.encoders import has_bfloat16
+
+        models = self.manifest["image"]["models"]
+        return "float" if "int8" not in models or has_bfloat16() else "int8"
+
     @property
     def texts(self) -> "TextEncoder":
         """The text encoder."""
+        if self._normal is not None:
+            return self._normal.texts
         with self._loading:  # another thread may be loading it: see `warm`
             return self._texts
 
@@ -199,14 +267,19 @@ def profiles_folder() -> Path:
     return user_data_path("pixquery-profiles", appauthor=False)
 
 
-def load_profile(name: str = DEFAULT) -> Profile:
+def load_profile(name: str = DEFAULT, quality: str = NORMAL) -> Profile:
     """Finds a profile by its name among the shipped and the added ones, or by its folder.
 
-    The same folder gives the same object, so that its models are loaded once.
+    The same folder and quality give the same object, so that its models are loaded once.
+
+    Args:
+        name: Its name or its folder.
+        quality: One of :data:`QUALITIES`.
 
     Raises:
         ProfileNotFound: There is no such name or folder.
         ProfileDamaged: The manifest cannot be read.
+        ProfileError: It encodes no photos at this quality.
     """
     folders = [Path(name).expanduser()]
     if os.sep not in name:
@@ -221,25 +294,37 @@ def load_profile(name: str = DEFAULT) -> Profile:
         )
     file = folder / MANIFEST
     try:
-        return _profile(folder.resolve(), file.read_text("utf-8"))
+        profile = _profile(folder.resolve(), file.read_text("utf-8"), quality)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProfileDamaged(
             f"the manifest {file} cannot be read or lacks an entry "
             f"({type(error).__name__}: {error}): install the profile again"
         ) from error
+    if quality not in profile.qualities:
+        raise ProfileError(
+            f"the profile {profile.reference} encodes photos at the quality "
+            f"{' or '.join(profile.qualities)}, not at {quality}: use --quality normal, or another "
+            "profile"
+        )
+    return profile
 
 
 @cache
-def _profile(folder: Path, manifest: str) -> Profile:
-    profile = Profile(folder, json.loads(manifest))
+def _profile(folder: Path, manifest: str, quality: str) -> Profile:
+    normal = None if quality == NORMAL else _profile(folder, manifest, NORMAL)
+    profile = Profile(folder, json.loads(manifest), quality, normal)
     for entry in ("description", "licence"):
         profile.manifest[entry]
     for entry in ("model", "tokenizer", "dimension", "max_tokens"):
         profile.manifest["text"][entry]
     if not profile.manifest["image"]["models"]["float"] or not profile.manifest["files"].keys():
         raise KeyError("files")
-    _ = profile.name, profile.encoder, profile.dimension, profile.size
+    _ = profile.name, profile.readable, profile.sizes, profile.qualities
     return profile
+
+
+def _encoder(source: str, quality: str) -> str:
+    return source if quality == NORMAL else f"{source}-{quality}"
 
 
 def names() -> list[str]:

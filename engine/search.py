@@ -13,7 +13,7 @@ import numpy as np
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadQuery
-from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels
+from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels, Scales
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
 
@@ -33,8 +33,9 @@ class Part:
     """Something that photos should be like, or unlike: a text, a photo, or a hit of the library."""
 
     text: str = ""
-    pixels: Pixels | None = field(default=None, compare=False)
-    """uint8[size, size, 3], as the indexer decodes photos for the library's profile."""
+    pixels: Pixels | Scales | None = field(default=None, compare=False)
+    """uint8[size, size, 3], as the indexer decodes photos for the library's profile; or one such
+    array for each of the profile's sizes."""
     id: int = 0
     """The id of a photo in the library, which is left out of the answer."""
     weight: float = 1.0
@@ -242,7 +243,8 @@ def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
                 "take the id of a hit, as --json prints it"
             ) from None
     if part.pixels is not None:
-        return profile.alignment.images(profile.images.encode(part.pixels[None]))
+        scales = part.pixels if isinstance(part.pixels, tuple) else (part.pixels,)
+        return profile.alignment.images(profile.photos.encode([scales]))
     return profile.alignment.texts(profile.texts.encode([part.text]))
 
 

@@ -58,7 +58,7 @@ class Teachable:
     @property
     def concepts(self) -> tuple[Concept, ...]:
         """What the library was taught, by name."""
-        return concepts_of(self.catalog, self._index_file.base.encoder)
+        return concepts_of(self.catalog, self._index_file.base)
 
     def writing(self) -> AbstractContextManager[None]:
         """Holds the lock that lets one process at a time write to the library.
@@ -117,7 +117,7 @@ class Teachable:
                 )
             raw = np.empty((0, base.dimension), np.float32)
             if new:
-                raw = base.images.encode(np.stack([photo.pixels for photo in new]))
+                raw = base.photos.encode([photo.scales for photo in new])
             kept = [*kept, *records(name, new, raw, base.encoder)]
             self._index_file.note_names(name)
             without = taught(base, self.catalog, others, self._index_file.profile)

@@ -89,6 +89,7 @@ def index(
         linked=tally.linked,
         roots=len(in_reach),
         lacking=lacking,
+        quality=library.profile.quality,
     )
 
 

@@ -4,7 +4,7 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from pixquery.db.errors import UnreadableImage
-from pixquery.db.records import Pixels, Place
+from pixquery.db.records import Pixels, Place, Scales
 from pixquery.indexer.formats import ORIENTATION, kind_of, open_photo, unopened
 from pixquery.indexer.limits import MAX_PIXELS, needed, room, stored
 from pixquery.indexer.pillow import set_for_decoding
@@ -80,33 +80,47 @@ class Details:
 class Photo:
     """A decoded photo."""
 
-    pixels: Pixels
-    """uint8[size, size, 3], upright; squeezed into a square, so that nothing is cut off."""
+    scales: Scales
+    """uint8[size, size, 3] for each size, upright; squeezed into a square, so that nothing is cut
+    off."""
     width: int
     """Of the upright original, in pixels; for a camera RAW, of its preview."""
     height: int
     details: Details
 
+    @property
+    def pixels(self) -> Pixels:
+        """The photo at the first size, uint8[size, size, 3]."""
+        return self.scales[0]
+
 
 def decode(
-    content: bytes, size: int, *, interpolation: str = "bicubic", most: int = MAX_PIXELS
+    content: bytes,
+    size: int,
+    *further: int,
+    interpolation: str = "bicubic",
+    most: int = MAX_PIXELS,
 ) -> Photo:
     """Decodes a photo; if a file has several pictures, the first.
 
-    Large JPEGs are decoded at a fraction of their size, which costs a fraction of the time.
+    Large JPEGs are decoded at a fraction of their size, which costs a fraction of the time. The
+    photo is decoded once, however many sizes are asked for.
 
     Args:
         content: The whole file.
         size: Side of the square, in pixels.
+        further: Sides of further squares.
         interpolation: How the photo is resampled, by Pillow's name in lower case.
         most: Photos with more pixels are refused.
 
     Raises:
         UnreadableImage: With the reason in words.
     """
-    upright = _upright(content, lambda _: (size, size), most, Resampling[interpolation.upper()])
+    squares = [(side, side) for side in (size, *further)]
+    upright = _upright(content, lambda _: squares, most, Resampling[interpolation.upper()])
     width, height = upright.size
-    return Photo(np.asarray(upright.image, np.uint8), width, height, upright.details)
+    scales = tuple(np.asarray(image, np.uint8) for image in upright.images)
+    return Photo(scales, width, height, upright.details)
 
 
 def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
@@ -135,7 +149,8 @@ def picture(content: bytes, side: int) -> Image.Image:
     Raises:
         UnreadableImage: With the reason in words.
     """
-    return _upright(content, lambda size: _within(size, side), MAX_PIXELS).image
+    (image,) = _upright(content, lambda size: [_within(size, side)], MAX_PIXELS).images
+    return image
 
 
 def _within(size: _Size, side: int) -> _Size:
@@ -144,8 +159,8 @@ def _within(size: _Size, side: int) -> _Size:
 
 
 class _Upright(NamedTuple):
-    image: Image.Image
-    """In RGB, resized and turned upright."""
+    images: list[Image.Image]
+    """The photo at each size, in RGB and turned upright."""
     size: _Size
     """Of the upright original."""
     details: Details
@@ -153,11 +168,11 @@ class _Upright(NamedTuple):
 
 def _upright(
     content: bytes,
-    wanted: Callable[[_Size], _Size],
+    wanted: Callable[[_Size], Sequence[_Size]],
     most: int,
     resampling: Resampling = Resampling.BICUBIC,
 ) -> _Upright:
-    """Decodes a photo; ``wanted`` gives the new size for the size in the file, before turning."""
+    """Decodes a photo; ``wanted`` gives the new sizes for the size in the file, before turning."""
     if not content:
         raise UnreadableImage("the file is empty")
     with set_for_decoding():
@@ -165,17 +180,17 @@ def _upright(
 
 
 def _decoded(
-    content: bytes, wanted: Callable[[_Size], _Size], most: int, resampling: Resampling
+    content: bytes, wanted: Callable[[_Size], Sequence[_Size]], most: int, resampling: Resampling
 ) -> _Upright:
     kind = kind_of(content)
     try:
         with open_photo(content, kind) as image:
             width, height = image.size
             working = needed(image, content, most)
-            size = wanted(image.size)
-            image.draft("RGB", size)
+            sizes = wanted(image.size)
+            image.draft("RGB", max(sizes))
             with room.take(working + stored(image)):
-                small = _reduced(image, size, resampling)
+                images = _reduced(image, sizes, resampling)
             # Not earlier: some formats know it only once they are decoded.
             exif = _exif(image)
             name = kind or _NAMES.get(str(image.format), str(image.format))
@@ -191,41 +206,45 @@ def _decoded(
     if kind == "camera RAW":  # its preview seldom has any EXIF
         exif = _of_raw(content, exif)
     if orientation in _UPRIGHT:
-        small = small.transpose(_UPRIGHT[orientation])
+        images = [image.transpose(_UPRIGHT[orientation]) for image in images]
     if orientation >= 5:
         width, height = height, width
     details = Details(name, exif.taken, exif.camera, exif.place)
-    return _Upright(small, (width, height), details)
+    return _Upright(images, (width, height), details)
 
 
 # -- pixels -----------------------------------------------------------------------------------
 
 
-def _reduced(image: Image.Image, size: _Size, resampling: Resampling) -> Image.Image:
+def _reduced(
+    image: Image.Image, sizes: Sequence[_Size], resampling: Resampling
+) -> list[Image.Image]:
     """Resized, in RGB and sRGB's colours."""
     image.load()  # some formats know their mode and profile only now
-    small = _small(image, size, resampling)
     profile = image.info.get("icc_profile") or b""
-    if profile or small.mode == "LAB":
-        transform = _to_srgb(profile, small.mode)
-        if transform is not None:
-            return transform.apply(small)
-    return small.convert("RGB")
+    images = []
+    for small in _small(image, sizes, resampling):
+        transform = _to_srgb(profile, small.mode) if profile or small.mode == "LAB" else None
+        images.append(small.convert("RGB") if transform is None else transform.apply(small))
+    return images
 
 
-def _small(image: Image.Image, size: _Size, resampling: Resampling) -> Image.Image:
+def _small(image: Image.Image, sizes: Sequence[_Size], resampling: Resampling) -> list[Image.Image]:
     """Resized, in RGB, L, CMYK or LAB, and the photo's own colours."""
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image)
     elif image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        grey = image.mode in ("L", "LA", "La")
+        mode = "L" if image.mode in ("L", "LA", "La") else "RGB"
         layer = image if image.mode == "RGBA" else image.convert("RGBA")
-        layer = layer.resize(size, resampling, reducing_gap=2)
-        white = Image.new("RGBA", size, "white")
-        return Image.alpha_composite(white, layer).convert("L" if grey else "RGB")
+        layers = [layer.resize(size, resampling, reducing_gap=2) for size in sizes]
+        return [_on_white(layer).convert(mode) for layer in layers]
     elif image.mode not in ("RGB", "L", "CMYK", "LAB"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return image.resize(size, resampling, reducing_gap=2)
+    return [image.resize(size, resampling, reducing_gap=2) for size in sizes]
+
+
+def _on_white(layer: Image.Image) -> Image.Image:
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

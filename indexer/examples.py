@@ -5,8 +5,6 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from pixquery.db.errors import BadConcept, UnreadableImage
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Skipped
@@ -85,7 +83,7 @@ def encode_again(library: Library) -> None:
             if example.content == row.content:
                 found.append((row, example))
         if found:
-            raw = profile.images.encode(np.stack([example.pixels for _, example in found]))
+            raw = profile.photos.encode([example.scales for _, example in found])
             library.catalog.add_examples(
                 [
                     encoded_by(row, profile.encoder, vector)
@@ -115,5 +113,5 @@ def _example(file: Path, profile: Profile) -> Example:
         content = read(file).content
     except OSError as error:
         raise UnreadableImage(f"cannot be read ({error.strerror})") from None
-    photo = decode(content, profile.size, interpolation=profile.interpolation)
-    return Example(file, fingerprint(content), photo.pixels)
+    photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
+    return Example(file, fingerprint(content), photo.scales)

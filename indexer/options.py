@@ -17,7 +17,8 @@ class Options:
     jobs: int = 0
     """Decoding threads; 0 means one per core."""
     rebuild: bool = False
-    """Encode every photo of the library again: those of all roots, or for another profile."""
+    """Encode every photo of the library again, or for another profile or quality; if some photos
+    were encoded by an earlier encoder or at another quality, only those."""
     progress: Callable[[int, int], object] = lambda done, total: None
     """Called with the number of files done and the number to do."""
     device: str = "auto"

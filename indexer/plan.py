@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pixquery.db.records import KnownFile
 from pixquery.engine.library import Library
+from pixquery.engine.profile import Profile
 from pixquery.indexer.options import Options
 from pixquery.indexer.report import Tally, Vanished
 from pixquery.indexer.scan import Changes, Scan, compare, out_of_reach
@@ -22,6 +23,11 @@ class Plan:
     """The root does not exist any more."""
 
 
+def sufficient(profile: Profile, options: Options) -> tuple[str, ...]:
+    """The encoders whose vectors a photo may keep, the profile's own first."""
+    return (profile.encoder,) if options.rebuild else tuple(profile.readable)
+
+
 def plan(
     library: Library, root: Path, scanned: Scan, options: Options, tally: Tally
 ) -> Plan | None:
@@ -30,8 +36,8 @@ def plan(
     Returns:
         None if the root's photos are out of reach; they are kept, and counted as vanished.
     """
-    catalog, encoder = library.catalog, library.profile.encoder
-    known = catalog.known(root, encoder)
+    catalog, encoders = library.catalog, sufficient(library.profile, options)
+    known = catalog.known(root, *encoders)
     again = _readable_now(known)
     if again:
         catalog.forget_skipped([Path(path) for path in again])
@@ -44,7 +50,7 @@ def plan(
         return None
     if options.rebuild:  # files that could not be used are tried again
         catalog.forget_skipped([Path(path) for path, file in known.items() if not file.id])
-        changes = compare(scanned, catalog.known(root, encoder))
+        changes = compare(scanned, catalog.known(root, *encoders))
     tally.skipped += [*scanned.closed, *changes.skipped]
     tally.unchanged += changes.unchanged
     tally.linked += scanned.linked

@@ -84,7 +84,8 @@ class Reader:
             digest = fingerprint(content)
             if digest in self.known:
                 return Read(path, state, before, digest)
-            photo = decode(content, self._profile.size, interpolation=self._profile.interpolation)
+            profile = self._profile
+            photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
             return Read(path, state, before, digest, photo)
         except UnreadableImage as error:
             return Read(path, state, before, reason=str(error))

@@ -54,6 +54,8 @@ class IndexReport:
     """Folders brought up to date, without the vanished ones."""
     lacking: int = 0
     """Photos without a vector of this profile yet; until then the library uses its former one."""
+    quality: str = "normal"
+    """How photos are encoded, "normal" or "high"."""
 
     @property
     def changes(self) -> int:

@@ -15,13 +15,13 @@ from pixquery.db.raw_vectors import RawVectors
 from pixquery.db.records import ImageRecord, Skipped
 from pixquery.engine.library import Library
 from pixquery.indexer.options import Options
-from pixquery.indexer.plan import Plan
+from pixquery.indexer.plan import Plan, sufficient
 from pixquery.indexer.reading import Read, Reader
 from pixquery.indexer.report import Tally, Vanished
 from pixquery.indexer.scan import holds_anything
 
 if TYPE_CHECKING:  # loaded with the first photo: most runs find nothing new
-    from pixquery.engine.encoders import ImageEncoder
+    from pixquery.engine.encoders import PhotoEncoder
 
 
 class Run:
@@ -41,7 +41,8 @@ class Run:
         self._tally = tally
         self._plans = plans
         self._total = sum(len(plan.changes.fresh) for plan in plans)
-        known = self._catalog.contents(self._profile.encoder) if self._total else set()
+        self._encoders = sufficient(self._profile, options)
+        known = self._catalog.contents(*self._encoders) if self._total else set()
         self._reader = Reader(self._profile, known, options, stop_requested)
         self._gone = {
             file.id: path for plan in plans for path, file in plan.changes.gone.items() if file.id
@@ -86,15 +87,15 @@ class Run:
 
     def _raw(self, batch: Sequence[Read]) -> RawVectors:
         """The raw vectors of the decoded photos of a batch."""
-        pixels = [read.photo.pixels for read in batch if read.photo is not None]
-        if not pixels:
+        photos = [read.photo.scales for read in batch if read.photo is not None]
+        if not photos:
             return np.empty((0, self._profile.dimension), np.float16)
-        return self._encoder.encode(np.stack(pixels)).astype(np.float16)
+        return self._encoder.encode(photos).astype(np.float16)
 
     @cached_property
-    def _encoder(self) -> "ImageEncoder":
+    def _encoder(self) -> "PhotoEncoder":
         """Loaded with the first photo: most runs find nothing new."""
-        return self._profile.images_on(self._options.device)
+        return self._profile.photos_on(self._options.device)
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -137,7 +138,7 @@ class Run:
             for read in reads
             if read.photo is not None
         ]
-        self._put(root_id, records, raw, reads)
+        self._put(root_id, records, raw, self._profile.encoder, reads)
 
     def _put_known(self, plan: Plan, read: Read) -> None:
         """A file whose content the catalogue knows: it was touched or moved, or is a copy."""
@@ -153,25 +154,27 @@ class Run:
                     self._gone.pop(twin.id, None)
                     self._tally.moved += 1
                     return
-        vectors = self._catalog.vectors_of([twin.id for twin in twins], self._profile.encoder)
-        encoded = [twin for twin in twins if twin.id in vectors]
-        if not encoded:  # this run replaced the only photo of this content
-            self._reader.known.discard(read.content)
-            again = self._reader.read(read.path, read.state, read.before)
-            self._write(plan, [again], self._raw([again]))
-            return
-        twin = encoded[0]
-        record = replace(twin, path=read.path, state=read.state)
-        self._put(plan.root_id, [record], vectors[twin.id][None], [read])
+        for encoder in self._encoders:
+            vectors = self._catalog.vectors_of([twin.id for twin in twins], encoder)
+            for twin in twins:
+                if twin.id in vectors:
+                    record = replace(twin, path=read.path, state=read.state)
+                    self._put(plan.root_id, [record], vectors[twin.id][None], encoder, [read])
+                    return
+        # This run replaced the only photo of this content.
+        self._reader.known.discard(read.content)
+        again = self._reader.read(read.path, read.state, read.before)
+        self._write(plan, [again], self._raw([again]))
 
     def _put(
         self,
         root_id: int,
         records: Sequence[ImageRecord],
         raw: RawVectors,
+        encoder: str,
         reads: Sequence[Read],
     ) -> None:
-        self._catalog.put(root_id, records, raw, self._profile.encoder)
+        self._catalog.put(root_id, records, raw, encoder)
         replaced = sum(read.before is not None and read.before.id > 0 for read in reads)
         self._tally.updated += replaced
         self._tally.added += len(reads) - replaced

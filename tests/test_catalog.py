@@ -126,13 +126,15 @@ class Machine(RuleBasedStateMachine):
         assert {r.path: r.content for r in self.catalog.everything()} == {
             path: entry[1] for path, entry in self.photos.items()
         }
-        ids, vectors = self.catalog.raw_vectors(ENCODER)
-        assert dict(zip(ids.tolist(), vectors[:, 0].tolist() if len(ids) else [], strict=True)) == {
-            entry[0]: entry[2] for entry in self.photos.values()
+        vectors = {
+            image_id: float(vector[0])
+            for ids, vectors in self.catalog.raw_vectors(ENCODER)
+            for image_id, vector in zip(ids.tolist(), vectors, strict=True)
         }
-        assert self.catalog.vector_ids(ENCODER).tolist() == ids.tolist() == sorted(ids)
+        assert vectors == {entry[0]: entry[2] for entry in self.photos.values()}
+        assert self.catalog.vector_ids(ENCODER).tolist() == list(vectors) == sorted(vectors)
         assert self.catalog.contents(ENCODER) == {entry[1] for entry in self.photos.values()}
-        assert self.catalog.unsound(3, ENCODER) == []
+        assert self.catalog.unsound({ENCODER: 3}) == []
         assert self.catalog.problems() == []
 
 
@@ -204,8 +206,9 @@ def test_thousands_of_ids_at_once(catalog: Catalog) -> None:
     assert [record.id for record in catalog.everything()] == sorted(ids)
     parts = []
     after = 0
-    while len(some := catalog.raw_vectors(ENCODER, after=after, limit=700)[0]):
-        parts += some.tolist()
+    while some := catalog.raw_vectors(ENCODER, after=after, limit=700):
+        ((found, _),) = some
+        parts += found.tolist()
         after = parts[-1]
     assert parts == sorted(ids)
     catalog.remove(ids[:2_000])
@@ -226,7 +229,7 @@ def test_only_what_was_written_since_a_revision(catalog: Catalog) -> None:
     catalog.put(root, [photo("/r/a"), photo("/r/b")], raw(1, 2), ENCODER)
     since = catalog.revision
     (changed,) = catalog.put(root, [photo("/r/b")], raw(3), ENCODER)
-    ids, vectors = catalog.raw_vectors(ENCODER, since=since)
+    ((ids, vectors),) = catalog.raw_vectors(ENCODER, since=since)
     assert ids.tolist() == [changed]
     assert vectors[:, 0].tolist() == [3]
 
@@ -237,8 +240,40 @@ def test_vectors_of_another_encoder_mean_nothing(catalog: Catalog) -> None:
     assert catalog.vector_ids(ENCODER).tolist() == []
     assert catalog.contents(ENCODER) == set()
     assert catalog.vectors_of([image_id], ENCODER) == {}
-    assert catalog.unsound(3, ENCODER) == [image_id]
+    assert catalog.unsound({ENCODER: 3}) == [image_id]
     assert catalog.known(Path("/r"), ENCODER)["/r/a"].state == FileState(-1, -1)
+
+
+def test_vectors_of_several_encoders_come_in_pages_by_encoder(catalog: Catalog) -> None:
+    root = catalog.add_root(Path("/r"))
+    lengths = {"narrow": 3, "wide": 5, "strange": 4}
+    encoder_of: dict[int, str] = {}
+    for number in range(60):
+        encoder = ("narrow", "wide", "strange", "narrow")[number % 4]
+        vector = np.full((1, lengths[encoder]), number, np.float16)
+        (image_id,) = catalog.put(root, [photo(f"/r/{number:02}")], vector, encoder)
+        encoder_of[image_id] = encoder
+    found: dict[int, int] = {}
+    after = 0
+    while page := catalog.raw_vectors("wide", "narrow", after=after, limit=7):
+        assert sum(len(ids) for ids, _ in page) <= 7
+        for ids, vectors in page:
+            assert (np.diff(ids) > 0).all()
+            found |= dict.fromkeys(ids.tolist(), vectors.shape[1])
+        after = max(int(ids[-1]) for ids, _ in page)
+    wanted = {i: lengths[name] for i, name in encoder_of.items() if name != "strange"}
+    assert found == wanted
+    assert catalog.vector_ids("narrow", "wide").tolist() == sorted(wanted)
+    some = catalog.vectors_of(list(encoder_of), "narrow", "wide")
+    assert {image_id: len(vector) for image_id, vector in some.items()} == wanted
+    assert catalog.encoders() == {"narrow": 30, "wide": 15, "strange": 15}
+    others = [image_id for image_id in encoder_of if image_id not in wanted]
+    assert catalog.unsound({"narrow": 3, "wide": 5}) == others
+    assert catalog.unsound({"narrow": 3, "wide": 5, "strange": 3}) == others
+    assert catalog.unsound(lengths) == []
+    unlike = FileState(-1, -1)
+    known = catalog.known(Path("/r"), "narrow", "wide").values()
+    assert sorted(file.id for file in known if file.state == unlike) == others
 
 
 def test_unsound_names_vectors_of_another_length(catalog: Catalog) -> None:
@@ -247,11 +282,11 @@ def test_unsound_names_vectors_of_another_length(catalog: Catalog) -> None:
     with closing(sqlite3.connect(catalog.file)) as other, other:
         other.execute("UPDATE vectors SET raw = x'0000' WHERE image_id = ?", (bad,))
     other.close()
-    assert catalog.unsound(3, ENCODER) == [bad]
+    assert catalog.unsound({ENCODER: 3}) == [bad]
     with pytest.raises(LibraryDamaged, match="different lengths"):
         catalog.raw_vectors(ENCODER)
     catalog.forget_vectors([bad])
-    assert catalog.raw_vectors(ENCODER)[0].tolist() == [good]
+    assert [ids.tolist() for ids, _ in catalog.raw_vectors(ENCODER)] == [[good]]
 
 
 def test_settings_and_generation(catalog: Catalog) -> None:

@@ -121,6 +121,7 @@ def test_json_of_index(tmp_path: Path, squares: Path, colours: Path, invoke: Inv
     assert found == {
         "library": str(tmp_path / "l"),
         "profile": "colours",
+        "quality": "normal",
         "added": 8,
         "updated": 0,
         "moved": 0,
@@ -188,7 +189,9 @@ def test_json_of_info(place: Path, squares: Path, invoke: Invoke) -> None:
     assert shape(found) == {
         "library": "str",
         "profile": "str",
+        "quality": "str",
         "images": "int",
+        "earlier": "int",
         "roots": [{"path": "str", "images": "int"}],
         "vectors": {"index": "str", "dimension": "int", "bytes": "int"},
         "catalogue_bytes": "int",

@@ -57,6 +57,37 @@ def test_jpeg_xl_comes_out_upright(orientation: int, tmp_path: Path) -> None:
     assert (photo.width, photo.height) == (96, 64)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "RGBA", "LA", "I;16"])
+def test_several_sizes_are_those_of_several_decodings(mode: str) -> None:
+    if mode == "I;16":
+        image = Image.fromarray(np.arange(96 * 64, dtype=np.uint16).reshape(64, 96) * 10)
+    else:
+        image = quarters().convert(mode)
+    if mode in ("RGBA", "LA"):
+        image.putalpha(quarters().convert("L"))
+    content = oriented(image, 6, "PNG")
+    photo = decode(content, SIZE, 48, 20)
+    assert [pixels.shape[0] for pixels in photo.scales] == [SIZE, 48, 20]
+    for pixels in photo.scales:
+        alone = decode(content, len(pixels))
+        assert np.array_equal(pixels, alone.pixels)
+        assert (photo.width, photo.height, photo.details) == (
+            alone.width, alone.height, alone.details,
+        )  # fmt: skip
+    assert photo.pixels is photo.scales[0]
+
+
+def test_a_large_jpeg_is_decoded_for_the_largest_size() -> None:
+    with Image.open(BALLOON) as image:
+        whole = image.resize((2600, 1900), Image.Resampling.BICUBIC)
+    content = encoded(whole, "JPEG", quality=92)
+    photo = decode(content, 260, 320)
+    assert np.array_equal(photo.scales[1], decode(content, 320).pixels)
+    # At 260 it comes from the same decoding, which may be of more pixels than it needs.
+    alone = decode(content, 260).pixels.astype(int)
+    assert np.abs(photo.scales[0] - alone).mean() < 2
+
+
 def _seen(content: bytes, side: int) -> Image.Image:
     with Image.open(io.BytesIO(thumbnail(content, side)), formats=("JPEG",)) as image:
         image.load()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import onnx
 import pytest
 
 from pixquery.commands.index import index
@@ -28,6 +29,7 @@ from pixquery.engine.devices import (
 )
 from pixquery.engine.encoders import ImageEncoder, has_bfloat16
 from pixquery.engine.profile import load_profile
+from pixquery.trainer.onnx_files import of_any_size
 from tests.conftest import COLOURS, SIZE, Invoke
 
 ABSENT = [device for device in (CUDA, GPU, NPU) if device not in present()]
@@ -63,6 +65,17 @@ def test_the_shipped_model_agrees_on_all_ways_to_run_it() -> None:
     for encoder in encoders(model, profile.size, profile.dimension):
         # With bfloat16 the processor itself computes with 8 bits of precision.
         assert agreement_of(encoder, model) > (AGREES if has_bfloat16() else 0.9999)
+
+
+def test_onnx_runtime_takes_other_sizes_if_the_model_does(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(DeviceUnusable, match="8 pixels, not 12"):
+        OnnxRuntimeImageEncoder(model, size=12, dimension=3, provider="CPUExecutionProvider")
+    flexible = tmp_path / "flexible.onnx"
+    onnx.save(of_any_size(onnx.load(model)), flexible)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3)).astype(np.uint8)
+    for encoder in encoders(flexible, 12, 3):
+        vectors = encoder.encode(pixels)
+        np.testing.assert_allclose(vectors, pixels.mean((1, 2)) / 255, atol=1e-6)
 
 
 class Wrong:
@@ -114,5 +127,6 @@ def test_without_a_device_the_processor_encodes(model: Path) -> None:
 def test_the_devices_of_this_computer_agree_with_its_processor(device: str) -> None:
     profile = load_profile()
     model = profile.folder / profile.manifest["image"]["models"]["float"]
-    encoder = profile.images_on(device)
+    encoder = image_encoder_on(device, model, size=profile.size, dimension=profile.dimension)
+    assert encoder is not None
     assert agreement_of(encoder, model) > 0.99

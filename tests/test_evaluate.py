@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from pixquery import Library
 from pixquery.db.errors import BadData, UnreadableImage
-from pixquery.db.records import Pixels
+from pixquery.db.records import Scales
 from pixquery.engine.profile import Profile
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
@@ -339,8 +339,8 @@ def test_unusable_judgements_are_one_sentence(
     assert run.stdout == ""
 
 
-def load(file: Path) -> Pixels:
-    return decode(file.read_bytes(), 8).pixels
+def load(file: Path) -> Scales:
+    return decode(file.read_bytes(), 8).scales
 
 
 def test_scores_of_pairs_in_their_order(models: Profile, squares: Path) -> None:

@@ -242,7 +242,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "__init__": "house", "errors": "cli", "records": "catalog", "encoders": "profile",
         "connections": "catalog", "reading": "catalog", "values": "filters",
         "raw_vectors": "catalog", "checkup": "library", "index_file": "library", "lock": "library",
-        "checksums": "schema", "migrations": "schema",
+        "checksums": "schema", "migrations": "schema", "switch": "switching",
         "features": "relevance", "runtime": "profile", "unit": "alignment",
         "examples": "concepts", "teaching": "concepts",
         **WEB, **dict.fromkeys(TRAINING, "train"),

@@ -164,6 +164,9 @@ def test_a_new_alignment_needs_no_photo_encoded(
     with Library.open(place) as library:
         assert library.profile.folder == trained.resolve()
         assert found(library) == RIGHT
+        assert library.info().encoded == 0
+        # Nothing is left that another rebuild could take for its own.
+        assert index(library, [squares], Options(rebuild=True)).updated == 8
 
 
 def test_what_changes_during_a_switch_is_right_before_and_after(
@@ -217,6 +220,7 @@ def test_photos_out_of_reach_keep_a_library_from_switching(
     assert f"--rebuild --profile {turned}" in told.stdout
     assert parsed(invoke("info", "--library", place, "--json"))["switching"] == {
         "profile": str(turned),
+        "quality": "normal",
         "encoded": 8,
     }
     (tmp_path / "unplugged").rename(disk)

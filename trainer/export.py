@@ -22,11 +22,12 @@ from pixquery.trainer.image_model import (
     ENCODER,
     IMAGE_SOURCE,
     KEPT_IN_FLOAT,
+    LARGER,
     POOLING,
     SIZE,
     ImageModel,
 )
-from pixquery.trainer.onnx_files import halved, image_onnx, quantized, save
+from pixquery.trainer.onnx_files import halved, image_onnx, of_any_size, quantized, save
 from pixquery.trainer.packages import source_file
 from pixquery.trainer.text_model import TEXT_SOURCE, TOKENIZER_SOURCE, TextModel, export_text
 
@@ -46,7 +47,7 @@ def export(out: Path, calibration: Pixels) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     image = image_onnx(ImageModel(), SIZE)
-    save(halved(image), out / "image.onnx")
+    save(of_any_size(halved(image)), out / "image.onnx")
     save(quantized(image, calibration, KEPT_IN_FLOAT), out / "image-int8.onnx")
     export_text(TextModel(), out / "text.onnx")
     shutil.copyfile(source_file(TOKENIZER_SOURCE), out / "tokenizer.json")
@@ -101,6 +102,7 @@ def _manifest() -> dict[str, Any]:
             "source_sha256": ENCODER,
             "earlier": EARLIER,
             "size": SIZE,
+            "sizes": {"high": [SIZE, LARGER]},
             "dimension": DIMENSION,
             "preprocessing": [
                 "EXIF orientation applied",

@@ -11,6 +11,8 @@ from pixquery.db.records import Floats
 from pixquery.trainer.packages import source_file
 
 SIZE = 260
+LARGER = 320
+"""Side of the square that photos are also squashed to at high quality, in pixels."""
 INTERPOLATION = "bicubic"
 IMAGE_SOURCE = {
     "what": "EfficientNet-Lite2, trained on ImageNet-1k",

@@ -192,6 +192,19 @@ def _to_onnx(
     return proto
 
 
+def of_any_size(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same convolutional network, whose ``pixels`` may have any height and width.
+
+    OpenVINO changes a model's input by itself; ONNX Runtime, which runs on GPUs, does not.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    _, height, width, _ = result.graph.input[0].type.tensor_type.shape.dim
+    height.dim_param, width.dim_param = "height", "width"
+    del result.graph.value_info[:]  # sizes of what lies between input and output
+    return result
+
+
 def save(model: onnx.ModelProto, file: Path) -> None:
     """Writes a model without traces of where it was made."""
     for node in model.graph.node:  # PyTorch's stack traces: paths, and megabytes

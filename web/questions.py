@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pixquery.db.errors import BadQuery
-from pixquery.db.records import Filter, Pixels, RootSummary
+from pixquery.db.records import Filter, RootSummary, Scales
 from pixquery.engine import wording
 from pixquery.engine.search import LONGEST_QUERY, Part, Query
 
@@ -77,7 +77,7 @@ class SearchParameters(BaseModel):
         self,
         roots: Sequence[RootSummary],
         *,
-        pixels: Pixels | None = None,
+        pixels: Scales | None = None,
         name: str = "",
         local: bool = True,
     ) -> Query | None:
@@ -85,7 +85,7 @@ class SearchParameters(BaseModel):
 
         Args:
             roots: The library's folders.
-            pixels: A photo that hits should resemble, uint8[size, size, 3].
+            pixels: A photo that hits should resemble, at each of the profile's sizes.
             name: Name of that photo.
             local: Whether the client may see paths on this computer.
 

@@ -33,6 +33,10 @@ class Contents(NamedTuple):
     """ISO 8601, UTC."""
 
 
+_Identity = tuple[int, int, str, str]
+"""Device and inode of the catalogue, profile and quality."""
+
+
 class Reader:
     """One library, which may be created, grow, be repaired or disappear while it is served."""
 
@@ -47,7 +51,7 @@ class Reader:
         self._library: Library | None = None
         self._shared: SharedProfile | None = None
         """The library's profile without its concepts, whose models all threads share."""
-        self._identity: tuple[int, int, str] | None = None
+        self._identity: _Identity | None = None
         self._opening = Lock()
         self._look_again = look_again
         self._next_look = 0.0
@@ -105,7 +109,8 @@ class Reader:
         if not (self._folder / CATALOGUE).is_file():
             return
         library = Library.open(self._folder)
-        shared = SharedProfile(library.profile.folder, library.profile.manifest)
+        own = library.profile
+        shared = SharedProfile(own.folder, own.manifest, own.quality)
         self._shared = shared if self._shared != shared else self._shared
         library.profile = self._shared
         self._identity = _identity(library)
@@ -151,10 +156,11 @@ class Reader:
         return kept[1]
 
 
-def _identity(library: Library) -> tuple[int, int, str] | None:
+def _identity(library: Library) -> _Identity | None:
     """Identifies a library, so that its replacement is noticed; none if the files are gone."""
     try:
         status = (library.folder / CATALOGUE).stat()
     except OSError:
         return None
-    return status.st_dev, status.st_ino, library.catalog.setting("profile")
+    setting = library.catalog.setting
+    return status.st_dev, status.st_ino, setting("profile"), setting("quality")

@@ -109,10 +109,10 @@ async def _answer(
         if photo is not None:
             pixels = decode(
                 photo[1],
-                library.profile.size,
+                *library.profile.sizes,
                 interpolation=library.profile.interpolation,
                 most=MOST_PIXELS,
-            ).pixels
+            ).scales
         most = len(library) if parameters.offset else 0  # there is nothing after the last photo
         bounded = parameters.model_copy(update={"offset": min(parameters.offset, most)})
         query = bounded.query(

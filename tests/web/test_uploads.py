@@ -1,16 +1,24 @@
 """Uploaded photos and their limits."""
 
+import json
+import shutil
 from contextlib import suppress
+from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from pixquery import Library
+from pixquery.engine.profile import MANIFEST
+from pixquery.indexer.build import Options, index
+from pixquery.web.reader import Reader
 from pixquery.web.uploads import LARGEST
 from tests import photos
 from tests.conftest import COLOURS
 from tests.photos import encoded, quarters
-from tests.web.conftest import Server, error, http, upload
+from tests.web.conftest import Server, client_of, error, http, upload
 
 
 @pytest.mark.parametrize(
@@ -36,6 +44,28 @@ def test_a_mislabelled_photo_is_a_photo(client: TestClient, ids: dict[str, int])
             "/api/search?k=1", files={"photo": (name or "x", green, "text/html")}
         )
         assert response.json()["hits"][0]["id"] == ids["green"]
+
+
+def test_an_upload_is_encoded_as_the_photos_of_the_library(
+    colours: Path, root: Path, tmp_path: Path
+) -> None:
+    profile = Path(shutil.copytree(colours, tmp_path / "profile"))
+    manifest = json.loads((profile / MANIFEST).read_text())
+    manifest["image"]["sizes"] = {"high": [8, 12]}
+    (profile / MANIFEST).write_text(json.dumps(manifest))
+    dots = np.random.default_rng(1).random((11, 13, 3)) < 0.3
+    Image.fromarray(np.uint8(255) * dots).save(tmp_path / "dots.png")
+    place = tmp_path / "library"
+    with Library.open(place, create=True, profile=str(profile)) as library:
+        index(library, [root, tmp_path])
+    content = (tmp_path / "dots.png").read_bytes()
+    with client_of(Reader(place, look_again=0)) as client:
+        for quality in ("normal", "high"):
+            with Library.open(place, quality=quality, switch=True) as library:
+                index(library, [], Options(rebuild=True))
+            best = upload(client, content).json()["hits"][0]
+            assert best["name"] == "dots.png"
+            assert best["similarity"] == pytest.approx(1, abs=1e-5)
 
 
 def test_too_large_uploads(client: TestClient) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pixquery.db.records import Pixels
+from pixquery.db.records import Scales
 from pixquery.engine.profile import Profile
 from pixquery.trainer.measuring.pairs import Pair
 
@@ -15,7 +15,7 @@ Progress = Callable[[int, int], object]
 def score(
     pairs: Sequence[Pair],
     profile: Profile,
-    load: Callable[[Path], Pixels],
+    load: Callable[[Path], Scales],
     progress: Progress = lambda done, total: None,
 ) -> list[tuple[Pair, float, float]]:
     """Computes the similarity and the relevance of each pair.
@@ -23,7 +23,7 @@ def score(
     Args:
         pairs: The pairs to score.
         profile: The models to use.
-        load: Reads a photo as uint8[size, size, 3].
+        load: Reads a photo at the profile's sizes.
         progress: Called with the number of photos done and the number to do.
 
     Returns:
@@ -36,8 +36,8 @@ def score(
     texts = sorted({pair.text for pair in pairs})
     encoded = []
     for start in range(0, len(files), 32):
-        pixels = np.stack([load(file) for file in files[start : start + 32]])
-        encoded.append(profile.images.encode(pixels))
+        batch = [load(file) for file in files[start : start + 32]]
+        encoded.append(profile.photos.encode(batch))
         progress(min(start + 32, len(files)), len(files))
     aligned = profile.alignment.images(np.concatenate(encoded))
     aligned_texts = profile.alignment.texts(profile.texts.encode(texts))
