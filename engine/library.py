@@ -20,6 +20,7 @@ from pixquery.db.errors import (
 )
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Filter, ImageRecord
+from pixquery.engine.advice import advised
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
 from pixquery.engine.duplicates import THRESHOLD, duplicates
 from pixquery.engine.index_file import IndexFile
@@ -192,8 +193,9 @@ class Library:
         """
         if isinstance(query, str):
             query = Query(query, k=k, min_relevance=min_relevance)
-        self._refuse_stop_words(part.text for part in query.everything)
-        return search(query, self.profile, self.index, self.catalog)
+        meant = query.phrased()
+        self._refuse_stop_words((*query.texts, *meant.texts))
+        return advised(search(meant, self.profile, self.index, self.catalog), query, self.profile)
 
     def newest(self, *, k: int = 10, offset: int = 0) -> Answer:
         """The newest photos, for when there is no query."""
@@ -224,9 +226,9 @@ class Library:
         """The candidates for a text, with their similarity and relevance.
 
         For evaluation, which shows nobody a photo: the stop-word policy does not apply here, or
-        a library's measures would depend on it.
+        a library's measures would depend on it. Texts are understood as in :meth:`search`.
         """
-        return rank(Query(text), candidates, self.profile, self.index)
+        return rank(Query(text).phrased(), candidates, self.profile, self.index)
 
     def photo(self, image_id: int) -> ImageRecord:
         """The catalogue's record of a photo.

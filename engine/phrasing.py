@@ -4,13 +4,18 @@ The encoders were trained on captions. A caption is never addressed to the progr
 "show me all pictures of" only lead them astray, and they take "without people" for people. Other
 descriptions are left as they are. ``docs/typing.md`` has the figures behind each rule.
 """
+# ruff: noqa: RUF001, SIM905 - typographic signs, and words that are easier to read as one text
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pixquery.engine.plurals import regular, singular
+
 MOST_WORDS = 8
 """Longer texts are descriptions: in them "a man with no shirt" is part of the scene."""
+UNWANTED = 0.5
+"""How much less of an unwanted thing is searched for, where 1 is as much as of the wanted one."""
 _SHORT = 3
 """Words of a bare noun phrase, without its article."""
 
@@ -29,7 +34,9 @@ class Phrase:
     """Whether more was changed than articles, quotation marks, signs and the singular added."""
 
     def __str__(self) -> str:
-        return ", without ".join([self.text, " or ".join(self.minus)] if self.minus else [self.text])
+        return ", without ".join(
+            [self.text, " or ".join(self.minus)] if self.minus else [self.text]
+        )
 
 
 @lru_cache(maxsize=256)
@@ -42,16 +49,32 @@ def phrase(typed: str, *, negation: bool = True) -> Phrase:
             the text.
     """
     whole = " ".join(typed.split())
-    plain = _unquoted(whole)
-    core = _unwrapped(plain)
+    core = _core(whole)
     wanted, unwanted = _split(core) if negation else (core, ())
-    if unwanted:
-        wanted = _unwrapped(_unquoted(wanted))
-    name = _ARTICLE.sub("", wanted)
-    bare = _is_name(name, wanted)
-    text = name if bare else wanted
-    also = _singular(text) if bare and not _ONE.match(wanted) else ""
-    return Phrase(text or whole, also, unwanted, reworded=bool(unwanted) or core != plain)
+    text = (_core(wanted) if unwanted else core) or whole
+    lowered = f" {whole.lower()}"
+    one = _ONE.match(text) or any(f" {a} {text.lower()}" in lowered for a in ("a", "an"))
+    return Phrase(
+        text=text,
+        also=singular(text) if _is_name(text) and not one else "",
+        minus=unwanted,
+        reworded=bool(unwanted) or _content(core) != _content(whole),
+    )
+
+
+def _core(text: str) -> str:
+    """A text without what is said to the program, and a name without its article."""
+    before = None
+    while text != before:
+        before = text
+        text = _without_article(_unwrapped(text))
+    return text
+
+
+def _content(text: str) -> list[str]:
+    """The words that matter for saying what was searched."""
+    words = re.findall(r"\w+", text.lower())
+    return [word for word in words if word not in _ARTICLES]
 
 
 # -- what is said to the program, not of the photo -------------------------------------------------
@@ -76,7 +99,7 @@ _BEGINNINGS = [
         rf"do\s+(?:i|we)\s+have\s+(?:any\s+)?(?={_WHICH}{_PHOTO}\s|an?\s)",
         rf"(?:are|is)\s+there\s+(?:any\s+|an?\s+|some\s+)?(?={_PHOTO}\s+(?:of|with)\s)",
         rf"where\s+(?:is|are)\s+(?=(?:the|{_OWN})\s)",
-        rf"(?:all|everything|anything)\s+(?:with|showing)\s+",
+        r"(?:all|everything|anything)\s+(?:with|showing)\s+",
         rf"{_WHICH}{_PHOTO}\s+(?:taken\s+)?(?:of|with|from|showing|containing|featuring|depicting"
         r"|including|about|that\s+(?:i|we)\s+(?:took|have|made)\s+of"
         r"|(?:that|which)\s+(?:shows?|contains?|ha(?:s|ve)|includes?|depicts?)"
@@ -101,10 +124,10 @@ _PLURAL_PHOTOS = re.compile(
     r"^((?:[\w'’-]+\s+){1,2})(?:photos|pictures|pics|images|snapshots|photographs)$", re.IGNORECASE
 )
 _ABOUT_PHOTOS = frozenset(
-    "taking holding looking viewing watching making shooting hanging showing displaying old vintage "
-    "antique polaroid framed printed blurry sepia white black color colour torn of and with in on at "
-    "the a an to by many two three several some passport wall ultrasound satellite aerial x-ray"
-    .split()
+    "taking holding looking viewing watching making shooting hanging showing displaying old "
+    "vintage antique polaroid framed printed blurry sepia white black color colour torn of and "
+    "with in on at the a an to by many two three several some passport wall ultrasound "
+    "satellite aerial x-ray".split()
 )  # fmt: skip
 """Words before "photos" that say something of the photos themselves, or do something with them."""
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "„": "“", "«": "»", "`": "`"}
@@ -125,9 +148,9 @@ def _unquoted(text: str) -> str:
 
 def _unwrapped(text: str) -> str:
     """A text without the words at its beginning and end that do not describe a photo."""
-    before, typed = "", text
+    before, typed = "", _unquoted(text)
     while text != before:
-        before = text
+        before = text = _unquoted(text)
         for pattern in _BEGINNINGS:
             text = _left(text, pattern.match(text))
         if text != typed:  # the same words may end a description
@@ -150,14 +173,15 @@ def _left(text: str, match: re.Match[str] | None) -> str:
 
 def _describes(text: str) -> bool:
     """Whether a text says something besides articles and what is not wanted."""
-    words = text.lower().split()
-    return bool({*words} - _EMPTY - _PHOTOS) and words[0] not in _UNWANTED
+    words = [word.strip(_AROUND) for word in text.lower().split()]
+    return bool({*words} - _EMPTY - _PHOTOS - {""}) and words[0] not in _UNWANTED
 
 
+_AROUND = "?!.,;:…-\"'`“”‘’„«»"
 _EMPTY = frozenset("a an the my our all any some of with in on at it them me us no not".split())
 _PHOTOS = frozenset(
-    "photo photos photograph photographs picture pictures pic pics image images snapshot snapshots snap "
-    "snaps shot shots".split()
+    "photo photos photograph photographs picture pictures pic pics image images snapshot "
+    "snapshots snap snaps shot shots".split()
 )
 _UNWANTED = frozenset("no not without w/o minus except excluding".split())
 
@@ -166,7 +190,7 @@ _UNWANTED = frozenset("no not without w/o minus except excluding".split())
 
 _CUE = (
     r"(?:(?:,|\bbut|\band)?\s*(?:\bwithout|\bwith\s+no|\bw/o|\bminus|\bexcept(?:\s+for)?|\bexcluding"
-    r"|\bbut\s+not?|\bno|\bnot)\s+(?:any\s+|an?\s+|the\s+)?|(?<=\s)[-−])"  # noqa: RUF001
+    r"|\bbut\s+not?|\bno|\bnot)\s+(?:any\s+|an?\s+|the\s+)?|(?<=\s)[-−])"
 )
 _WORD = r"[^\W\d_][\w'’-]*"
 _THING = rf"{_WORD}(?:\s+(?:(?:an?|the)\s+)?{_WORD})??"
@@ -176,7 +200,7 @@ _PLACE = (
 )
 _AFTER = re.compile(
     rf"^(?P<wanted>\S.*?)\s*{_CUE}(?P<thing>{_THING})"
-    rf"(?P<more>(?:\s*(?:,|\bor\b|\band\b)\s*(?:no\s+|without\s+|any\s+)*{_THING}|\s+[-−]{_THING})*)"  # noqa: RUF001
+    rf"(?P<more>(?:\s*(?:,|\bor\b|\band\b)\s*(?:no\s+|without\s+|any\s+)*{_THING}|\s+[-−]{_THING})*)"
     rf"(?:\s+(?:on|around|visible|anywhere|there|at\s+all))?(?:\s+(?P<place>{_PLACE}))?$",
     re.IGNORECASE,
 )
@@ -186,21 +210,24 @@ _BEFORE = re.compile(
 )
 _NOBODY = re.compile(r"\b(?:nobody|no[ -]?one)\b|\bwithout\s+any(?:body|one)\b", re.IGNORECASE)
 _BETWEEN = re.compile(
-    r"\s*(?:,|\bor\b|\band\b)\s*(?:(?:no|without|any|or|and)\s+)*|\s+[-−]", re.IGNORECASE  # noqa: RUF001
+    r"\s*(?:,|\bor\b|\band\b)\s*(?:(?:no|without|any|or|and)\s+)*|\s+[-−]",
+    re.IGNORECASE,
 )
 _SIGNS = frozenset(
-    "entry parking smoking trespassing diving skiing swimming fishing stopping exit access sign signs "
-    "symbol way longer more man's littering camping hunting name idea vacancy".split()
+    "entry parking smoking trespassing diving skiing swimming fishing stopping exit access sign "
+    "signs symbol way longer more man's littering camping hunting name idea vacancy".split()
 )
 """Words after "no" that are read on signs, or with which it means something else."""
+_IN_CAPTIONS = frozenset("shirt shirts clothes clothing expression expressions".split())
+"""What captions say is missing: the encoders know how a man without a shirt looks."""
 _NOT_A_THING = frozenset(
-    "very yet so too far only just even much really quite always often on in at to under by near for "
-    "is are was were be being been has have had does do did can will that which who where while when "
-    "if then than as it he she they his her their this these with from of".split()
+    "very yet so too far only just even much really quite always often on in at to under by "
+    "near for is are was were be being been has have had does do did can will that which who "
+    "where while when if then than as it he she they his her their this these with from of".split()
 )
 _SAYS = frozenset(
-    "wearing wears wear worn has have had having says saying reads showing shows is are was does do "
-    "did there with and or but of the a an in on at to can will would should".split()
+    "wearing wears wear worn has have had having says saying reads showing shows is are was "
+    "does do did there with and or but of the a an in on at to can will would should".split()
 )
 """Words before "no" that make it part of a sentence."""
 
@@ -226,84 +253,42 @@ def _split(text: str) -> tuple[str, tuple[str, ...]]:
         things, wanted = [before["thing"]], before["wanted"]
     things = [thing.strip() for thing in things]
     words = [word.lower() for thing in things for word in thing.split()[:2]]
-    clear = all(things) and not set(words) & (_NOT_A_THING | _SIGNS) and _describes(wanted)
+    clear = (
+        all(things)
+        and not {*words} & (_NOT_A_THING | _SIGNS | _IN_CAPTIONS)
+        and (_describes(wanted) or bool({*wanted.lower().split()} & _PHOTOS))  # all but these
+    )
     return (wanted, tuple(dict.fromkeys(things))) if clear else (text, ())
 
 
 # -- bare names ------------------------------------------------------------------------------------
 
 _ARTICLE = re.compile(rf"^(?:(?:an?|the|some|any|{_OWN})\s+)+(?=\S)", re.IGNORECASE)
+_ARTICLES = frozenset("a an the some any my our".split())
 _ONE = re.compile(r"an?\s", re.IGNORECASE)
 _SENTENCE = frozenset("is are was were".split())
 _NAMES = frozenset("wedding building ring king wing string spring evening morning ceiling".split())
 """Nouns that end like a verb."""
 
 
-def _is_name(name: str, typed: str) -> bool:
-    """Whether a text without its article is a name such as "red car", not a short sentence.
+def _without_article(text: str) -> str:
+    name = _ARTICLE.sub("", text)
+    return name if _is_name(name, text) else text
 
-    A name finds more without its article; "a man climbing" is a caption.
-    """
-    words = name.lower().split()
+
+def _is_name(text: str) -> bool:
+    """Whether a text without an article may be a name such as "red car", not a sentence."""
+    words = text.lower().split()
     return (
         0 < len(words) <= _SHORT
-        and _describes(name)
+        and _describes(text)
         and not {*words} & _SENTENCE
         and not any(word.endswith("ing") and word not in _NAMES for word in words)
-        and not (_ONE.match(typed) and words[1:] and _regular(words[-1]))  # "a dog barks"
     )
 
 
-_IRREGULAR = {
-    "children": "child", "geese": "goose", "mice": "mouse", "teeth": "tooth", "feet": "foot",
-    "wolves": "wolf", "knives": "knife", "leaves": "leaf", "loaves": "loaf", "calves": "calf",
-    "shelves": "shelf", "scarves": "scarf", "halves": "half", "elves": "elf", "thieves": "thief",
-    "movies": "movie", "cookies": "cookie", "ties": "tie", "pies": "pie", "zombies": "zombie",
-    "selfies": "selfie", "hoodies": "hoodie", "brownies": "brownie", "smoothies": "smoothie",
-    "oxen": "ox", "buses": "bus", "cacti": "cactus", "quizzes": "quiz", "shoes": "shoe",
-    "canoes": "canoe", "toes": "toe", "axes": "axe", "caches": "cache", "headaches": "headache",
-}  # fmt: skip
-_NO_SINGULAR = frozenset(
-    "glasses eyeglasses sunglasses goggles binoculars scissors pliers tweezers pants trousers jeans "
-    "shorts leggings tights pajamas pyjamas clothes headphones earphones stairs fireworks news series "
-    "species tennis bus gas lens canvas christmas iris ibis atlas pancreas bias alias texas paris "
-    "athens brussels naples cyprus wales alps andes himalayas netherlands philippines vegas angeles "
-    "niagara dallas maldives bahamas bermudas mercedes swiss chess lotus octopus cactus walrus circus "
-    "hippopotamus platypus venus campus virus minus plus yes this is was has does his hers its ours "
-    "always towards besides perhaps across address business us gymnastics aerobics athletics physics "
-    "mathematics electronics graphics ceramics acoustics statistics politics olympics swans-down "
-    "graffiti spaghetti arms legs hands feet eyes lots groceries dishes noodles fries oats thanks "
-    "molasses barracks crossroads headquarters means gallows wetlands outdoors indoors overalls "
-    "suspenders hans james chris thomas jones williams nicholas lucas marcus texans dishes "
-    "runs jumps plays swims walks stands sits rides climbs eats sleeps drinks smiles laughs looks "
-    "holds dances sings flies surfs skis reads works cooks falls waits waves throws catches".split()
-)
-"""Words that end like a plural and are none, plurals that mean something else, and verbs."""
-_SEVERAL = frozenset(
-    "and or with in on at of by for from to over under near two three four five six seven eight nine "
-    "ten many several few both lots group pair couple crowd dozen hundreds thousands - &".split()
-)
-
-
-def _singular(text: str) -> str:
-    """The singular of a name in the plural, such as "red cars"; nothing for others."""
-    words = text.split()
-    if _SEVERAL & {word.lower() for word in words}:
-        return ""
-    last = words[-1].lower()
-    if any(char.isdigit() for char in text) or last in _NO_SINGULAR or len(last) < 4:
-        return ""
-    if words[1:] and words[-1][0].isupper():  # Los Angeles
-        return ""
-    one = _IRREGULAR.get(last) or _regular(last)
-    return " ".join([*words[:-1], one]) if one else ""
-
-
-def _regular(plural: str) -> str:
-    if plural.endswith(("ss", "us", "is")) or not plural.endswith("s"):
-        return ""
-    if plural.endswith("ies"):
-        return plural[:-3] + "y"
-    if plural.endswith(("sses", "xes", "zzes", "ches", "shes")) or re.search(r"[^aeiou]oes$", plural):
-        return plural[:-2]
-    return plural[:-1]
+def _without_article(text: str) -> str:
+    """A name finds more without its article. A sentence such as "a dog barks" does not."""
+    name = _ARTICLE.sub("", text)
+    sentence = _ONE.match(text) and any(map(regular, name.lower().split()[1:]))
+    return text if sentence or not _is_name(name) else name

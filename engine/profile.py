@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands
 
 DEFAULT = "lite2-minilm"
 MANIFEST = "manifest.json"
+_MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""The shipped text encoder, from before manifests listed the languages."""
 SHIPPED = Path(__file__).parent / "profiles"
 
 
@@ -96,6 +98,13 @@ class Profile:
 
         model = self._file(self.manifest["image"]["models"][precision])
         return OpenVinoImageEncoder(model, size=self.size, dimension=self.dimension)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that the text encoder understands, as ISO 639-1 codes; empty if unknown."""
+        text = self.manifest["text"]
+        shipped = text.get("source_sha256") == _MINILM
+        return tuple(text.get("languages", ("en",) if shipped else ()))
 
     @property
     def texts(self) -> "TextEncoder":
