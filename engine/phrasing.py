@@ -271,11 +271,6 @@ _NAMES = frozenset("wedding building ring king wing string spring evening mornin
 """Nouns that end like a verb."""
 
 
-def _without_article(text: str) -> str:
-    name = _ARTICLE.sub("", text)
-    return name if _is_name(name, text) else text
-
-
 def _is_name(text: str) -> bool:
     """Whether a text without an article may be a name such as "red car", not a sentence."""
     words = text.lower().split()

@@ -132,12 +132,13 @@ def test_what_is_not_wanted_can_stay_in_the_text() -> None:
     )
 
 
+SOME_WORDS = """
+    a an the my all photos photo of pictures with show me find please without no not but people
+    dog dogs beach red cars on at in night it -people -dog and or , no one nobody where is i
+    want like ? ! " ' “ ” « » man taking s - wedding glasses children x
+"""
 WORDS = st.lists(
-    st.sampled_from(
-        "a an the my all photos photo of pictures with show me find please without no not but people "
-        "dog dogs beach red cars on at in night it -people -dog and or , no one nobody where is i "
-        "want like ? ! \" ' “ ” « » man taking s ' - wedding glasses children x".split()
-    ),
+    st.sampled_from(SOME_WORDS.split()),
     max_size=14,
 ).map(" ".join)
 TYPED = st.one_of(WORDS, st.text(max_size=60), st.text("abno -,\"'?", max_size=40))
