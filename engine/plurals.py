@@ -36,8 +36,9 @@ _NO_SINGULAR = frozenset(
 )
 """Words that end like a plural and are none, plurals that mean something else, and verbs."""
 _SEVERAL = frozenset(
-    "and or with in on at of by for from to over under near two three four five six seven eight "
-    "nine ten many several few both lots group pair couple crowd dozen hundreds thousands & -".split()
+    "and or with in on at of by for from to over under near two three four five six seven "
+    "eight nine ten many several few both lots group pair couple crowd dozen hundreds "
+    "thousands & -".split()
 )
 
 

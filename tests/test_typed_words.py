@@ -65,13 +65,13 @@ def test_another_language_gets_a_hint(words: Path, invoke: Invoke) -> None:
 
 
 def test_json_carries_it_all_and_stderr_nothing(words: Path, invoke: Invoke) -> None:
-    typed = "my photos of yelolw without reds"
+    typed = "my photos of yelolw without red"
     run = invoke("query", typed, "--library", words, "--json")
     assert run.stderr == ""
     answer = parsed(run)
     assert answer["query"] == typed
-    assert answer["searched"] == {"text": "yelolw", "also": "", "minus": ["reds"]}
-    assert answer["suggestions"] == ["my photos of yellow without reds"]
+    assert answer["searched"] == {"text": "yelolw", "also": "", "minus": ["red"]}
+    assert answer["suggestions"] == ["my photos of yellow without red"]
     assert len(answer["hints"]) == 1
     plural = parsed(invoke("query", "reds", "--library", words, "--json"))
     assert plural["searched"] == {"text": "reds", "also": "red", "minus": []}
