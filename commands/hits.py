@@ -45,9 +45,29 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "profile": answer.profile,
         "candidates": answer.candidates,
         "among": answer.among,
+        "searched": _searched_json(answer),
+        "suggestions": list(answer.suggestions),
+        "hints": list(answer.hints),
         "hits": [hit_json(hit) for hit in answer.hits],
         "milliseconds": rounded(asdict(answer.milliseconds), 2),
     }
+
+
+def _searched_json(answer: Answer) -> dict[str, Any] | None:
+    phrase = answer.searched
+    if phrase is None:
+        return None
+    return {"text": phrase.text, "also": phrase.also, "minus": list(phrase.minus)}
+
+
+def say_what_was_searched(answer: Answer) -> None:
+    """Prints on stderr how the text was understood, if not word for word, and what to try."""
+    if answer.searched is not None and answer.searched.reworded:
+        say(f"searching for: {answer.searched}")
+    for suggestion in answer.suggestions:
+        say(f"did you mean: {suggestion}?")
+    for hint in answer.hints:
+        say(hint)
 
 
 def show_hits(answer: Answer) -> None:

@@ -13,6 +13,7 @@ from pixquery.commands.hits import (
     answer_json,
     hit_json,
     open_hit,
+    say_what_was_searched,
     show_hits,
     show_pictures,
     write_sheet,
@@ -43,6 +44,7 @@ pixquery query --like holiday.jpg --orientation landscape"""
 @click.option("--like", metavar="FILE[:WEIGHT]", multiple=True, help="Find photos like this one.")
 @click.option("--like-id", metavar="ID", multiple=True, type=click.IntRange(1),
               help="Find photos like this one in the library; --json shows ids.")  # fmt: skip
+@click.option("--exact", is_flag=True, help="Search for TEXT word for word.")
 @filtered
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="Number of hits.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Skip this many hits at the top.")
@@ -76,10 +78,12 @@ def query(
 ) -> None:
     """Find photos by describing them.
 
-    Write TEXT as a caption would describe the photo. Each hit has a relevance from 0 to 1: how well
-    TEXT describes it, as people would judge. Relevance is predicted for TEXT alone; with --plus,
-    --minus, --like or --like-id, hits are ordered by similarity instead. With nothing but filters,
-    the newest matching photos are shown.
+    Write TEXT as a caption would describe the photo, or name a thing. Words such as "my photos of"
+    are left out, and "without people" works as --minus people:0.5 does; --exact prevents both.
+
+    Each hit has a relevance from 0 to 1: how well TEXT describes it, as people would judge.
+    Relevance is predicted for TEXT alone; with --plus, --minus, --like or --like-id, hits are
+    ordered by similarity instead. With nothing but filters, the newest matching photos are shown.
     """
     if pictures and not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise click.UsageError("--pictures needs a terminal: use --sheet FILE.html to write a page")
@@ -94,6 +98,8 @@ def query(
         question = Query(where=filter_of(opened, options), parts=_parts(opened, options), **options)
         answer = opened.search(question)
         photo_count = len(opened)
+    if not as_json:
+        say_what_was_searched(answer)
     if as_json:
         print_json(answer_json(answer))
     elif ndjson:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixquery.db.records import ImageRecord, RootSummary, Skipped
+from pixquery.engine.phrasing import Phrase
 
 if TYPE_CHECKING:  # pandas is an extra
     from pixquery.engine.frames import DataFrame
@@ -57,6 +58,12 @@ class Answer:
     milliseconds: Milliseconds
     among: int
     """How many photos were searched: all, or those that match the filter."""
+    searched: Phrase | None = None
+    """What was searched for the text, if that is not word for word what was typed."""
+    suggestions: tuple[str, ...] = ()
+    """Texts to search for instead, if the text seems to have typing errors."""
+    hints: tuple[str, ...] = ()
+    """Sentences on how the text was understood."""
 
     def to_pandas(self) -> "DataFrame":
         """One row per hit, by rank; the columns are the fields of :class:`Hit`.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats, Pixels, Scales
@@ -48,6 +49,13 @@ class TextEncoder(Protocol):
 
     def encode(self, texts: list[str]) -> Floats:
         """Encodes texts into float32[n, dimension]."""
+        ...
+
+    def rank(self, word: str) -> int | None:
+        """The place of a whole word in a vocabulary that begins with the most usual ones.
+
+        None if the vocabulary does not contain the word, or is not in such an order.
+        """
         ...
 
 
@@ -164,6 +172,12 @@ class OpenVinoTextEncoder:
         with _damage_reported(model):
             self._model = compiled(model, "CPU", options)
         self._one_at_a_time = Lock()
+
+    def rank(self, word: str) -> int | None:
+        """The number of a whole word; none in vocabularies that are not BERT's kind."""
+        ordered = isinstance(self._tokenizer.model, WordPiece)
+        number = self._tokenizer.token_to_id(word) if ordered else None
+        return None if number is None else int(number)
 
     def pieces(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text's word pieces, as the model reads them."""

@@ -18,6 +18,7 @@ from pixquery.db.errors import (
 )
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Filter, ImageRecord
+from pixquery.engine.advice import advised
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
 from pixquery.engine.duplicates import THRESHOLD, duplicates
 from pixquery.engine.lock import writers_lock
@@ -178,9 +179,11 @@ class Library(Teachable):
         """
         if isinstance(query, str):
             query = Query(query, k=k, min_relevance=min_relevance)
-        self._refuse_stop_words(part.text for part in query.everything)
+        meant = query.phrased()
+        self._refuse_stop_words((*query.texts, *meant.texts))
         loaded = self._index_file.loaded
-        return search(query, loaded.profile, loaded.index, self.catalog)
+        answer = search(meant, loaded.profile, loaded.index, self.catalog)
+        return advised(answer, query, loaded.profile)
 
     def newest(self, *, k: int = 10, offset: int = 0) -> Answer:
         """The newest photos, for when there is no query."""
@@ -211,10 +214,10 @@ class Library(Teachable):
         """The candidates for a text, with their similarity and relevance.
 
         For evaluation, which shows nobody a photo: the stop-word policy does not apply here, or
-        a library's measures would depend on it.
+        a library's measures would depend on it. Texts are understood as in :meth:`search`.
         """
         loaded = self._index_file.loaded
-        return rank(Query(text), candidates, loaded.profile, loaded.index)
+        return rank(Query(text).phrased(), candidates, loaded.profile, loaded.index)
 
     def photo(self, image_id: int) -> ImageRecord:
         """The catalogue's record of a photo.

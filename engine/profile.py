@@ -30,6 +30,8 @@ MANIFEST = "manifest.json"
 NORMAL, HIGH = "normal", "high"
 QUALITIES = (NORMAL, HIGH)
 """How photos are encoded: at one size, or slower and better, at several."""
+_MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""The shipped text encoder, from before manifests listed the languages."""
 SHIPPED = Path(__file__).parent / "profiles"
 
 
@@ -170,6 +172,13 @@ class Profile:
 
         models = self.manifest["image"]["models"]
         return "float" if "int8" not in models or has_bfloat16() else "int8"
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that the text encoder understands, as ISO 639-1 codes; empty if unknown."""
+        text = self.manifest["text"]
+        shipped = text.get("source_sha256") == _MINILM
+        return tuple(text.get("languages", ("en",) if shipped else ()))
 
     @property
     def texts(self) -> "TextEncoder":

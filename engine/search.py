@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from pixquery.db.errors import BadQuery
 from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels, Scales
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
+from pixquery.engine.phrasing import MOST_WORDS, UNWANTED, Phrase, phrase
 
 if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile
@@ -42,6 +43,8 @@ class Part:
     """Compared with the other parts; negative for what photos should not show."""
     name: str = ""
     """What to call it."""
+    also: str = ""
+    """Another form of the text, such as its singular: photos are compared with the mean of both."""
 
     def __post_init__(self) -> None:
         if (bool(self.text.strip()) + (self.pixels is not None) + bool(self.id)) != 1:
@@ -82,6 +85,10 @@ class Query:
     """What else photos should be like, or unlike."""
     where: Filter = ALL
     """Which photos are searched."""
+    exact: bool = False
+    """Search for the text word for word; otherwise see :mod:`pixquery.engine.phrasing`."""
+    also: str = ""
+    """Another form of the text, as in :class:`Part`."""
 
     def __post_init__(self) -> None:
         if not (self.text.strip() or self.parts or self.where):
@@ -105,7 +112,30 @@ class Query:
     @property
     def everything(self) -> tuple[Part, ...]:
         """The text, if there is one, and the parts."""
-        return (Part(self.text), *self.parts) if self.text.strip() else self.parts
+        if not self.text.strip():
+            return self.parts
+        return (Part(self.text, also=self.also), *self.parts)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text in it."""
+        return tuple(text for part in self.everything for text in (part.text, part.also) if text)
+
+    @property
+    def phrase(self) -> Phrase:
+        """What its text means; unwanted things are left in it where they could not be searched."""
+        room = len(self.parts) <= MOST_PARTS - MOST_WORDS
+        return phrase(self.text, negation=room and self.min_relevance == 0)
+
+    def phrased(self) -> "Query":
+        """The query that is searched: with what its text means in place of what was typed."""
+        if self.exact or not self.text.strip():
+            return self
+        meant = self.phrase
+        unwanted = (Part(thing, weight=-UNWANTED) for thing in meant.minus)
+        return replace(
+            self, text=meant.text, also=meant.also, parts=(*self.parts, *unwanted), exact=True
+        )
 
     @property
     def judged(self) -> bool:
@@ -245,7 +275,9 @@ def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
     if part.pixels is not None:
         scales = part.pixels if isinstance(part.pixels, tuple) else (part.pixels,)
         return profile.alignment.images(profile.photos.encode([scales]))
-    return profile.alignment.texts(profile.texts.encode([part.text]))
+    forms = [part.text, part.also] if part.also else [part.text]
+    vectors = profile.alignment.texts(profile.texts.encode(forms))
+    return unit(vectors.sum(0, keepdims=True)) if part.also else vectors
 
 
 def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Catalog) -> Answer:

@@ -127,12 +127,17 @@ def names(found: Scan, root: Path) -> set[str]:
 # -- profiles ---------------------------------------------------------------------------------
 
 
-def write_profile(folder: Path, name: str, *, scale: int = 1, relevance: bool = False) -> Path:
-    """Makes a profile as the trainer lays it out; its scale changes numbers and no answer."""
+def write_profile(
+    folder: Path, name: str, *, scale: int = 1, relevance: bool = False, english: bool = False
+) -> Path:
+    """Makes a profile as the trainer lays it out; its scale changes numbers and no answer.
+
+    One that is ``english`` says so, and splits words as BERT does.
+    """
     folder.mkdir(parents=True)
     (folder / "image.onnx").write_bytes(_image_model())
     (folder / "text.onnx").write_bytes(_text_model())
-    _tokenizer().save(str(folder / "tokenizer.json"))
+    _tokenizer(english=english).save(str(folder / "tokenizer.json"))
     straight, half = scale * np.eye(3, dtype=np.float32), scale * np.full(3, -0.5, np.float32)
     save_file(
         {
@@ -161,6 +166,8 @@ def write_profile(folder: Path, name: str, *, scale: int = 1, relevance: bool = 
         },
         "alignment": "alignment.safetensors",
     }
+    if english:
+        manifest["text"]["languages"] = ["en"]
     if relevance:
         corners = np.stack([centred(colour) for colour in COLOURS]).astype(np.float32)
         save_file(
@@ -240,12 +247,13 @@ def _serialized(graph: Any) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _tokenizer() -> Any:
+def _tokenizer(*, english: bool) -> Any:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     words = ["[PAD]", "[UNK]", *COLOURS]
+    kind = models.WordPiece if english else models.WordLevel
     tokenizer = Tokenizer(
-        models.WordLevel({word: place for place, word in enumerate(words)}, "[UNK]")
+        kind({word: place for place, word in enumerate(words)}, unk_token="[UNK]")
     )
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -268,6 +276,12 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The colour profile's folder; its relevance is the similarity."""
     return write_profile(tmp_path_factory.mktemp("profiles") / "colours", "colours")
+
+
+@pytest.fixture(scope="session")
+def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The colour profile with the words of English, as far as they are colours."""
+    return write_profile(tmp_path_factory.mktemp("profiles") / "english", "english", english=True)
 
 
 @pytest.fixture(scope="session")

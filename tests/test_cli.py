@@ -143,6 +143,9 @@ def test_json_of_query(place: Path, invoke: Invoke, squares: Path) -> None:
         "profile": "str",
         "candidates": "int",
         "among": "int",
+        "searched": "NoneType",
+        "suggestions": [],
+        "hints": [],
         "hits": [{
             "rank": "int", "id": "int", "path": "str", "relevance": "float",
             "similarity": "float", "width": "int", "height": "int", "modified": "str",

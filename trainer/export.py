@@ -118,6 +118,7 @@ def _manifest() -> dict[str, Any]:
             "source_sha256": TEXT_SOURCE["sha256"],
             "dimension": 384,
             "max_tokens": 256,
+            "languages": ["en"],
             "preprocessing": ["lower case word pieces", "mean of the word vectors, length 1"],
         },
         "sources": [IMAGE_SOURCE, TEXT_SOURCE, TOKENIZER_SOURCE],

@@ -1,6 +1,7 @@
 """The server's answers, as JSON."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
@@ -61,10 +62,26 @@ class Timings(BaseModel):
     total: float
 
 
+class Searched(BaseModel):
+    """What was searched for a text."""
+
+    text: str = Field(description="What the photos should show.")
+    also: str = Field(description="The singular of a plural, which counts as much; may be empty.")
+    minus: list[str] = Field(description="What they should not show.")
+    reworded: bool = Field(
+        description="Whether more was changed than articles, signs and the singular added."
+    )
+
+
 class SearchPage(BaseModel):
     """One page of an answer, best first."""
 
     query: str = Field(description="The query in words, whatever its parts.")
+    searched: Searched | None = Field(
+        description="What was searched for q; null if that is q, word for word."
+    )
+    suggestions: list[str] = Field(description="Texts to search for if q has typing errors.")
+    hints: list[str] = Field(description="Sentences on how q was understood.")
     profile: str
     among: int = Field(
         description="Number of photos searched: all, or those that match the filters."
@@ -158,6 +175,9 @@ def search_page(
     stages = answer.milliseconds
     return SearchPage(
         query=answer.query,
+        searched=_searched(answer),
+        suggestions=list(answer.suggestions),
+        hints=list(answer.hints),
         profile=answer.profile,
         among=answer.among,
         candidates=answer.candidates,
@@ -171,6 +191,10 @@ def search_page(
             total=round(stages.total, 2),
         ),
     )
+
+
+def _searched(answer: Answer) -> Searched | None:
+    return None if answer.searched is None else Searched(**asdict(answer.searched))
 
 
 def _photo(hit: Hit, record: ImageRecord | None, *, local: bool) -> Photo:

@@ -106,6 +106,7 @@ class _Tools:
         ] = None,
         more_of: Annotated[str, Field(description="What to show more of, in words")] = "",
         less_of: Annotated[str, Field(description="What to show less of, in words")] = "",
+        exact: Annotated[bool, Field(description="Take the description word for word")] = False,
         min_relevance: Annotated[
             float, Field(ge=0, le=1, description="0.5 leaves out photos that do not fit")
         ] = 0.0,
@@ -136,7 +137,7 @@ class _Tools:
             answer = library.search(
                 Query(
                     description, k, offset, min_relevance=min_relevance, parts=tuple(parts),
-                    where=where,
+                    where=where, exact=exact,
                 )
             )  # fmt: skip
             total = len(library)
@@ -182,7 +183,19 @@ class _Tools:
                 raise ToolError(legible(str(error))) from error
 
 
+def _notes(answer: Answer) -> list[str]:
+    """How the description was understood, if not word for word."""
+    phrase = answer.searched
+    notes = [f"Searched for: {phrase}."] if phrase is not None and phrase.reworded else []
+    notes += [f"Did you mean: {suggestion}?" for suggestion in answer.suggestions]
+    return notes + [f"Note: {hint}." for hint in answer.hints]
+
+
 def _summary(answer: Answer, total: int) -> str:
+    return "\n".join([*_notes(answer), _found(answer, total)])
+
+
+def _found(answer: Answer, total: int) -> str:
     if answer.hits:
         order = "best first" if answer.query else "newest first"
         return f"{counted(len(answer.hits), 'photo')} of {answer.among:,}, {order}:"

@@ -62,6 +62,10 @@ class Batches:
             raise RuntimeError("another thread could not encode the texts")  # and raised the cause
         return np.stack(vectors)
 
+    def rank(self, word: str) -> int | None:
+        """The encoder's."""
+        return self._encoder.rank(word)
+
     def _turn(self, mine: list[_Text]) -> list[_Text] | None:
         """Waits for the next batch to encode; none once other threads have encoded our texts."""
         with self._changed:

@@ -41,6 +41,7 @@ class SearchParameters(BaseModel):
     like_id: list[_Number] = Field(
         [], max_length=_MOST_VALUES, description="Id of a photo that hits should resemble."
     )
+    exact: bool = Field(False, description="Search for q word for word.")
     k: int = Field(40, ge=1, le=MOST_HITS, description="Hits per page.")
     offset: int = Field(0, ge=0, description="Number of hits to skip.")
     min_relevance: float = Field(
@@ -107,6 +108,7 @@ class SearchParameters(BaseModel):
             min_relevance=self.min_relevance,
             parts=tuple(parts),
             where=where,
+            exact=self.exact,
         )
 
     def _parts(self) -> list[Part]:

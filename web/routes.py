@@ -123,7 +123,7 @@ async def _answer(
         )
         answer = site.reader.ask(query, k=bounded.k, offset=bounded.offset)
         records = library.catalog.records([hit.id for hit in answer.hits])
-        return answer, records, query is not None and query.judged
+        return answer, records, query is not None and query.phrased().judged
 
     answer, records, judged = await site.searches.run(work)
     request.app.state.meters.search(answer.milliseconds)

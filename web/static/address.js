@@ -2,7 +2,7 @@
 
 const ONE = [
   "q", "taken", "root", "orientation", "camera", "min_width", "min_height", "min_relevance",
-  "modified", "near", "example", "photo",
+  "modified", "near", "exact", "example", "photo",
 ];
 const MANY = ["like_id", "path", "format"];
 const WEIGHTED = ["plus", "minus"];
@@ -85,6 +85,7 @@ function written(state) {
   for (const name of WEIGHTED) state[name].forEach((part) => add(name, toWeighted(part)));
   for (const name of MANY) state[name].forEach((value) => add(name, value));
   for (const name of ONE.slice(1)) add(name, state[name]);
+  if (!state.q.trim()) parameters.delete("exact"); // there are no words to take word for word
   return parameters;
 }
 

@@ -8,6 +8,7 @@ import { listenForPhotos } from "./example.js";
 import { SearchField } from "./field.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
+import { Meaning } from "./meaning.js";
 import { Notice } from "./notice.js";
 import { nothingFound, position, spoken, summary, title, trouble } from "./phrases.js";
 import { Results } from "./results.js";
@@ -24,13 +25,17 @@ const RELOADED = 400;
 const moreButton = byId("more");
 const notice = new Notice(byId("notice"));
 const announcer = new Announcer(byId("announcement"));
-const field = new SearchField((q, { continued }) => go({ ...state, q }, { replace: continued }));
+const field = new SearchField((q, { continued }) => go({ ...state, q, exact: "" }, { replace: continued }));
 const chips = new Chips(byId("chips"), refine);
 const filters = new Filters(byId("filters"), refine);
 const grid = new Grid(byId("photos"), {
   addressOf: (id) => toAddress({ ...state, photo: String(id) }),
   onOpen: (id) => go({ ...state, photo: String(id) }, { opened: true }),
   onAlike: alike,
+});
+const meaning = new Meaning(byId("meaning"), {
+  exactly: () => go({ ...state, exact: "true" }),
+  instead: (q) => go({ ...state, q }),
 });
 const viewer = new Viewer({
   onTurn: turn,
@@ -63,7 +68,7 @@ function go(next, { replace = false, opened = false, upload = history.state?.upl
 
 /** Goes to a state that chips or filters changed, with any words typed in the meantime. */
 function refine(next, { keep = "" } = {}) {
-  const typed = field.unsearched === null ? {} : { q: field.unsearched };
+  const typed = field.unsearched === null ? {} : { q: field.unsearched, exact: "" };
   go({ ...next, ...typed });
   if (keep) byId("chips").querySelector(`.${keep.replace(/\d+$/, "")} button`)?.focus();
 }
@@ -159,6 +164,7 @@ function settle(fetched, { glide = false } = {}) {
   results = fetched;
   keep(fetched);
   notice.hush();
+  meaning.show(state.q, fetched.answer);
   byId("summary").textContent = fetched.hits.length ? summary(state, fetched.answer) : "";
   grid.show(fetched.hits, { glide: glide && !first && scrollY < innerHeight });
   if (glide && !first) scrollTo(0, 0);
@@ -180,6 +186,7 @@ function fail(error, fetched) {
   results = fetched;
   fetched.next = null;
   byId("summary").textContent = "";
+  meaning.hush();
   grid.show([]);
   offerMore();
   notice.say(trouble(error, state, WAYS));
@@ -279,7 +286,7 @@ function alike(hit) {
 }
 
 function filtersOf(from) {
-  const { q, plus, minus, like_id, example, photo, ...rest } = from;
+  const { q, exact, plus, minus, like_id, example, photo, ...rest } = from;
   return rest;
 }
 

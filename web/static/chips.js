@@ -25,7 +25,7 @@ export class Chips {
     this.state = state;
     this.example = example;
     const filters = FILTERS.flatMap((name) => this.#filter(name));
-    const chips = [...this.#photos(), ...this.#words("plus"), ...this.#words("minus"), ...filters];
+    const chips = [...this.#exact(), ...this.#photos(), ...this.#words("plus"), ...this.#words("minus"), ...filters];
     const adders = describes(state) ? [this.#adder("plus"), this.#adder("minus")] : [];
     const all = filterCount(state) > 1 ? [this.#noFilters()] : [];
     const items = [...chips, ...all, ...adders].map((chip) => element("li", {}, chip));
@@ -69,6 +69,11 @@ export class Chips {
   /** Remembers a photo's name, so that the server need not be asked for it. */
   learn(id, name) {
     this.names.set(String(id), name);
+  }
+
+  #exact() {
+    const { exact, q } = this.state;
+    return exact && q ? [this.#chip("filter", "word for word", { ...this.state, exact: "" })] : [];
   }
 
   // -- words ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import { number, photos, standing } from "./words.js";
 export function summary(state, answer) {
   const among = photos(answer.among);
   if (!describes(state)) return `${among}, newest first`;
-  if (judged(state)) return `${poor(answer) ? "No photo fits well. " : ""}${among}, best first`;
+  if (answer.judged) return `${poor(answer) ? "No photo fits well. " : ""}${among}, best first`;
   return `${among}, most similar first. Likeness does not say how well a photo fits.`;
 }
 
@@ -15,11 +15,18 @@ function poor({ hits: [best] }) {
   return best && best.relevance !== null && standing(best.relevance).level === 1;
 }
 
+/** What was searched for a description: "beach, without people". */
+export function meant({ text, minus }) {
+  return [text, ...(minus.length ? [minus.join(" or ")] : [])].join(", without ");
+}
+
 /** The same for people who use a screen reader. */
 export function spoken(state, results) {
   const shown = photos(results.hits.length);
   const what = state.q.trim() ? ` for ${state.q.trim()}` : "";
-  return `${shown} shown${what}. ${summary(state, results.answer)}`;
+  const { searched } = results.answer;
+  const taken = searched?.reworded ? `, understood as ${meant(searched)}` : "";
+  return `${shown} shown${what}${taken}. ${summary(state, results.answer)}`;
 }
 
 /** Title of the window. */
