@@ -44,6 +44,7 @@ ONE_ROOM = {
     "onnxruntime": {"engine/devices.py"},
     "tokenizers": {"engine/encoders.py", "trainer/adopting/wordpieces.py"},
     "PIL": {
+        "indexer/altered.py",
         "indexer/decode.py",
         "indexer/formats.py",
         "indexer/jpegxl.py",
@@ -244,7 +245,9 @@ def test_every_room_has_its_test(file: Path) -> None:
         "raw_vectors": "catalog", "checkup": "library", "index_file": "library", "lock": "library",
         "checksums": "schema", "migrations": "schema", "switch": "switching",
         "features": "relevance", "runtime": "profile", "unit": "alignment",
-        "examples": "concepts", "teaching": "concepts",
+        "examples": "concepts", "teaching": "concepts", "alteration": "altered",
+        "image_model": "export", "text_model": "export", "onnx_files": "export",
+        "packages": "export",
         **WEB, **dict.fromkeys(TRAINING, "train"),
         "contenders": "study", "tuning": "study", "recipe": "align", "captioned": "align",
         "towers": "align", "plots": "report", "drawing": "report", "sections": "report",
