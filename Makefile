@@ -86,6 +86,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.relevance_agreement
 	$(BIN)/python -m benchmarks.minus
+	$(BIN)/python -m benchmarks.typed_words
 	$(BIN)/python -m benchmarks.install_size
 
 clean:

@@ -232,6 +232,36 @@ def _without(profile: Profile, data: Path) -> dict[str, Any]:
         "X alone": shares(lambda one, other: Phrase(one)),
         "X without Y, as typed": shares(lambda one, other: Phrase(f"{one} without {other}")),
         "X without Y, as searched": shares(lambda one, other: phrase(f"{one} without {other}")),
+        "captions with such words": _captions_without(profile, data, names, photos),
+    }
+
+
+def _captions_without(
+    profile: Profile, data: Path, names: Sequence[str], photos: Floats
+) -> dict[str, float]:
+    """The recall@10 of captions that say what is missing, and if all of them were split."""
+    cue = re.compile(r"\b(?:with no|without|no) (?:an? |any )?(\w+)", re.IGNORECASE)
+    rows = [
+        (row["image"], row["query_text"], match)
+        for row in _rows(data / "flickr8k" / "captions_dev.csv")
+        if (match := cue.search(row["query_text"]))
+    ]
+    right = np.array([names.index(image) for image, _, _ in rows])
+
+    def recall(phrases: list[Phrase]) -> float:
+        cosines = _points(profile, phrases) @ photos.T
+        best = cosines[np.arange(len(right)), right][:, None]
+        return _percent(((cosines > best).sum(1) < 10).mean())
+
+    split = [
+        Phrase(text[: match.start()] + text[match.end() :], minus=(match[1],))
+        for _, text, match in rows
+    ]
+    return {
+        "captions": len(rows),
+        "as typed": recall([Phrase(text) for _, text, _ in rows]),
+        "as searched": recall([phrase(text) for _, text, _ in rows]),
+        "if all were split": recall(split),
     }
 
 
