@@ -21,7 +21,8 @@ _RAREST_FOR_SHORT = 9_000
 _RAREST_PART = 12_000
 """The largest rank of the parts of a compound such as "snowboard"."""
 _LONG = 7
-"""Letters of a word in which one vowel may be taken for another, as in "seperate"."""
+"""Letters of a word in which one vowel may be taken for another, as in "seperate", and in which a
+letter too many may be any; in others it is one beside its neighbours on the keyboard."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _ENDINGS = ("'s", "’s", "s", "es", "ing", "ed", "er", "ers", "y", "ly", "less", "like", "ness")
@@ -133,7 +134,10 @@ def _slips(word: str) -> Iterator[tuple[str, float]]:
         return
     for at in range(1, len(word)):
         before, letter, rest = word[:at], word[at], word[at + 1 :]
-        yield before + rest, _DOUBLED if letter == before[-1] else _EXTRA
+        if letter == before[-1]:
+            yield before + rest, _DOUBLED
+        elif len(word) >= _LONG or letter in _BESIDE[before[-1]] + _BESIDE.get(rest[:1], ""):
+            yield before + rest, _EXTRA
         for key in _BESIDE[letter]:
             yield before + key + rest, _KEY
         if len(word) >= _LONG and letter in _VOWELS:

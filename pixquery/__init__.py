@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     )
     from pixquery.engine.checkup import Finding
     from pixquery.engine.library import Library
+    from pixquery.engine.phrasing import Phrase
     from pixquery.engine.search import Part, Query
     from pixquery.indexer.build import Options, index
     from pixquery.indexer.decode import decode
@@ -80,6 +81,7 @@ _MODULES = {
     ),
     "engine.checkup": ("Finding",),
     "engine.library": ("Library",),
+    "engine.phrasing": ("Phrase",),
     "engine.search": ("Part", "Query"),
     "indexer.build": ("Options", "index"),
     "indexer.decode": ("decode",),
@@ -124,6 +126,7 @@ __all__ = [
     "Options",
     "Part",
     "Period",
+    "Phrase",
     "PixqueryError",
     "Place",
     "ProfileDamaged",
