@@ -214,10 +214,10 @@ class Library(Teachable):
         """The candidates for a text, with their similarity and relevance.
 
         For evaluation, which shows nobody a photo: the stop-word policy does not apply here, or
-        a library's measures would depend on it. Texts are understood as in :meth:`search`.
+        a library's measures would depend on it. Texts are searched as they are.
         """
         loaded = self._index_file.loaded
-        return rank(Query(text).phrased(), candidates, loaded.profile, loaded.index)
+        return rank(Query(text), candidates, loaded.profile, loaded.index)
 
     def photo(self, image_id: int) -> ImageRecord:
         """The catalogue's record of a photo.

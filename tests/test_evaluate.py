@@ -13,7 +13,6 @@ from safetensors.numpy import load_file, save_file
 from pixquery import Library
 from pixquery.db.errors import BadData, UnreadableImage
 from pixquery.db.records import Scales
-from pixquery.engine.phrasing import phrase
 from pixquery.engine.profile import Profile
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
@@ -395,8 +394,7 @@ def ranks_by_brute_force(library: Library, queries: list[TestQuery]) -> tuple[Ra
     held = library.catalog.vectors_of([record.id for record in records], profile.encoder)
     raw = np.stack([held[record.id] for record in records]).astype(np.float32)
     photos = profile.alignment.images(raw)
-    asked = [phrase(query.text).text for query in queries]
-    texts = profile.alignment.texts(profile.texts.encode(asked))
+    texts = profile.alignment.texts(profile.texts.encode([query.text for query in queries]))
     first, reranked = np.full((2, len(queries)), np.inf)
     for row, (query, cosines) in enumerate(zip(queries, texts @ photos.T, strict=True)):
         relevant = place[query.image]
