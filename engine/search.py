@@ -123,19 +123,21 @@ class Query:
 
     @property
     def phrase(self) -> Phrase:
-        """What its text means; unwanted things are left in it where they could not be searched."""
+        """What its text means; what is not wanted stays in it if it could not be a part."""
         room = len(self.parts) <= MOST_PARTS - MOST_WORDS
         return phrase(self.text, negation=room and self.min_relevance == 0)
 
     def phrased(self) -> "Query":
-        """The query that is searched: with what its text means in place of what was typed."""
-        if self.exact or not self.text.strip():
+        """The query that is searched: with what its texts mean in place of what was typed."""
+        if self.exact:
             return self
+        parts = [
+            replace(part, text=phrase(part.text, negation=False).text) if part.text else part
+            for part in self.parts
+        ]
         meant = self.phrase
-        unwanted = (Part(thing, weight=-UNWANTED) for thing in meant.minus)
-        return replace(
-            self, text=meant.text, also=meant.also, parts=(*self.parts, *unwanted), exact=True
-        )
+        parts += [Part(thing, weight=-UNWANTED) for thing in meant.minus]
+        return replace(self, text=meant.text, also=meant.also, parts=tuple(parts), exact=True)
 
     @property
     def judged(self) -> bool:

@@ -18,8 +18,8 @@ _RAREST = 16_000
 """The largest rank of a word that is offered."""
 _RAREST_FOR_SHORT = 9_000
 """The same for words of up to five letters: there are more words around each."""
-_RAREST_PART = 12_000
-"""The largest rank of the parts of a compound such as "snowboard"."""
+_RAREST_PART = 8_000
+"""The largest rank of the parts of a compound such as "snowboard", of 3 and 4 letters or more."""
 _LONG = 7
 """Letters of a word in which one vowel may be taken for another, as in "seperate", and in which a
 letter too many may be any; in others it is one beside its neighbours on the keyboard."""
@@ -107,7 +107,7 @@ class Spelling:
                 return True
         return any(
             self._is_part(word[:end]) and self._is_part(word[end:])
-            for end in range(3, len(word) - 2)
+            for end in range(3, len(word) - 3)
         )
 
     def _is_stem(self, stem: str) -> bool:

@@ -57,6 +57,14 @@ def test_without_is_half_of_minus(library: Library) -> None:
     assert typed.hints == ()  # who types --minus knows
 
 
+def test_parts_are_understood_like_the_text(library: Library) -> None:
+    bare = Query("red", parts=(Part("blue", weight=-1), Part("green")), k=8)
+    typed = Query("a red", parts=(Part("a blue", weight=-1), Part("photos of green")), k=8)
+    similarities = [[hit.similarity for hit in library.search(q).hits] for q in (bare, typed)]
+    assert similarities[0] == similarities[1]
+    assert library.search(typed).query == "a red, -1 x a blue, photos of green"
+
+
 def test_plurals_are_compared_by_both_forms(library: Library) -> None:
     """In this profile "reds" is an unknown word, grey, whose vector is zero after centring."""
     answer = library.search(Query("reds", k=8))

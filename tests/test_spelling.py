@@ -50,6 +50,7 @@ def test_a_slip_gets_the_word_that_was_meant(typed: str, meant: str) -> None:
         "bicylec",  # two slips
         "quoka",  # nobody means so rare a word
         "nikon",  # k and x are no neighbours
+        "birpd",  # p is not beside r and d on the keyboard
         "fahrrad",
         "asdfgh",
         "straße",
