@@ -275,16 +275,11 @@ def _captions(data: Path, split: str) -> dict[str, int]:
         "captions": len(meant),
         "split into wanted and unwanted": sum(bool(each.minus) for _, each in meant),
         "words left out": sum(each.reworded and not each.minus for _, each in meant),
-        "article left out, or singular added": sum(
-            not each.reworded and (bool(each.also) or _letters(each.text) != _letters(typed))
-            for typed, each in meant
+        "changed otherwise": sum(
+            not each.reworded and each != Phrase(" ".join(typed.split())) for typed, each in meant
         ),
         "taken for another language": sum(foreign(typed) != "" for typed, _ in meant),
     }
-
-
-def _letters(text: str) -> str:
-    return "".join(re.findall(r"\w+", text))
 
 
 def _errors(spelling: Spelling, data: Path) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def phrase(typed: str, *, negation: bool = True) -> Phrase:
     core = _core(whole)
     wanted, unwanted = _split(core) if negation else (core, ())
     text = (_core(wanted) if unwanted else core) or whole
+    if text == whole.rstrip(_ENDS) and not _is_name(text):
+        return Phrase(whole)  # captions end with a full stop, too
     lowered = f" {whole.lower()}"
     one = _ONE.match(text) or any(f" {a} {text.lower()}" in lowered for a in ("a", "an"))
     return Phrase(
@@ -130,6 +132,7 @@ _ABOUT_PHOTOS = frozenset(
     "satellite aerial x-ray".split()
 )  # fmt: skip
 """Words before "photos" that say something of the photos themselves, or do something with them."""
+_ENDS = " ?!.,;:…"
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "„": "“", "«": "»", "`": "`"}
 
 
@@ -138,7 +141,7 @@ def _unquoted(text: str) -> str:
     before = ""
     while text != before:
         before = text
-        text = text.rstrip(" ?!.,;:…")
+        text = text.rstrip(_ENDS)
         closing = _QUOTES.get(text[:1])
         inner = text[1:-1]
         if closing and len(text) > 2 and text.endswith(closing) and closing not in inner:

@@ -64,6 +64,8 @@ SEARCHED = [  # what is typed, what photos should show, its singular, what they 
     ("a dog barks", "a dog barks", "", ()),
     ("a man climbing", "a man climbing", "", ()),
     ("a dog runs in the snow", "a dog runs in the snow", "", ()),
+    ("A dog runs in the snow .", "A dog runs in the snow .", "", ()),
+    ("Two dogs play. ", "Two dogs play", "", ()),
     # what is not wanted
     ("beach without people", "beach", "", ("people",)),
     ("no people on the beach", "beach", "", ("people",)),
