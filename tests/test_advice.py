@@ -145,9 +145,14 @@ def test_a_policy_refuses_what_is_searched(library: Library) -> None:
         library.search("red with nobody")
 
 
-def test_evaluation_asks_as_people_do(library: Library) -> None:
-    plain, wrapped = library.rank("red"), library.rank("show me pictures of red")
-    assert plain.ids.tolist() == wrapped.ids.tolist()
+def test_evaluation_searches_queries_as_they_are(library: Library) -> None:
+    text = "red without blue"
+    exact = library.search(Query(text, k=8, exact=True))
+    ranking = library.rank(text)
+    assert {hit.id for hit in exact.hits} == set(ranking.ids.tolist())
+    assert [hit.similarity for hit in exact.hits] == pytest.approx(
+        sorted(ranking.similarities.tolist(), reverse=True)
+    )
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 1001])
