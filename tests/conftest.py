@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -30,6 +30,9 @@ from pixquery.engine.library import CATALOGUE, Library
 from pixquery.engine.profile import MANIFEST, Profile, load_profile
 from pixquery.indexer.scan import Scan
 from tests.hubs import Hub, running
+
+if TYPE_CHECKING:  # which imports this file
+    from tests.proofs.material import Children
 
 # Where tests run in the background Ctrl-C is ignored, also by the programs that they start and send
 # it to.
@@ -477,3 +480,22 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
         close_session()
         yield hub
         close_session()
+
+
+@pytest.fixture(scope="session")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled fault library."""
+    from tests.proofs.material import NoFaults, compiled_faults  # which imports this file
+
+    try:
+        return compiled_faults(tmp_path_factory.mktemp("faults"))
+    except NoFaults as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def children(tmp_path: Path, faults: Path) -> "Iterator[Children]":
+    from tests.proofs.material import Children
+
+    with Children(tmp_path, faults) as made:
+        yield made

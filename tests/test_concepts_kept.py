@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from pixquery.engine.library import CATALOGUE
 from pixquery.indexer.build import Options
 from tests.conftest import Invoke, parsed, square
 from tests.lessons import MEANT, oranges, remembering, resealed
-from tests.proofs.material import Children, NoFaults, compiled_faults
-
-KILL = 0
-HALF_A_WRITE = -1
+from tests.proofs.kills import HALF_A_WRITE, KILL, Kills
+from tests.proofs.material import Children
 
 
 @pytest.fixture(scope="session")
@@ -250,43 +247,21 @@ def test_vectors_of_different_lengths_are_damage(place: Path) -> None:
 # -- kills ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def children(tmp_path: Path) -> Iterator[Children]:
-    try:
-        faults = compiled_faults(tmp_path)
-    except NoFaults as reason:
-        pytest.skip(str(reason))
-    with Children(tmp_path, faults) as made:
-        yield made
-
-
 @pytest.mark.parametrize("way", [KILL, HALF_A_WRITE])
 @pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_teaching_that_is_killed_at_any_call_has_happened_or_has_not(
-    way: int, step: int, untaught: Path, examples: list[Path], tmp_path: Path, children: Children
+    way: int, step: int, untaught: Path, examples: list[Path], children: Children
 ) -> None:
-    before = untaught.rename(tmp_path / "before")
-    journal = tmp_path / "journal"
-
-    def killed(at: int) -> int:
-        shutil.rmtree(untaught, ignore_errors=True)
-        shutil.copytree(before, untaught)
-        words = ["models", "teach", "sunset", *map(str, examples), "--library", str(untaught)]
-        fault = {"folder": str(untaught), "at": at, "error": way, "lasting": False}
-        if not at:
-            fault["journal"] = str(journal)
-        return children.run("command", words=words, fault=fault).status
-
-    with Library.open(before) as library:
+    kills = Kills(children, untaught, ["models", "teach", "sunset", *map(str, examples)])
+    with Library.open(kills.before) as library:
         old = sunset(library)
-    assert killed(0) == 0
+    assert kills.run(0) == 0
     with Library.open(untaught) as library:
         new = sunset(library)
-    calls = len(journal.read_text().splitlines())
-    assert calls > 10
+    assert kills.calls > 10
     seen = set()
-    for at in range(1, calls + 1, step):
-        if killed(at) == 0:
+    for at in range(1, kills.calls + 1, step):
+        if kills.run(at, way) == 0:
             continue  # this call cannot be cut in half
         with Library.open(untaught) as library:
             knows = known(library) == {"sunset": True}

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,12 @@ from tests.proofs import contention_soak, crash_soak, damage_soak, fault_soak
 from tests.proofs.material import (
     RUNGS,
     Children,
-    NoFaults,
     Photos,
     Workplace,
-    compiled_faults,
     refusal,
 )
 
 NOBODY = 65534
-
-
-@pytest.fixture(scope="session")
-def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        return compiled_faults(tmp_path_factory.mktemp("faults"))
-    except NoFaults as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture
@@ -49,12 +38,6 @@ def photos(workplace: Workplace) -> Photos:
     made = Photos(workplace.folder / "photos", 20, 1)
     workplace.index([made.root])
     return made
-
-
-@pytest.fixture
-def children(workplace: Workplace, faults: Path) -> Iterator[Children]:
-    with Children(workplace.folder, faults) as made:
-        yield made
 
 
 def index_words(workplace: Workplace, photos: Photos) -> list[str]:

@@ -6,7 +6,6 @@ each channel, which the squares do not have. So old and new photos of one colour
 
 import json
 import shutil
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from pixquery.engine.library import CATALOGUE
 from pixquery.engine.profile import MANIFEST, load_profile
 from pixquery.indexer.build import Options, index
 from tests.conftest import COLOURS, SIZE, Invoke, Spawn, parsed, square, write_profile
-from tests.proofs.material import RUNGS, Children, NoFaults, Workplace, compiled_faults
+from tests.proofs.kills import Kills
+from tests.proofs.material import RUNGS, Children, Workplace
 
 RIGHT = {colour: colour for colour in COLOURS}
 
@@ -297,16 +297,6 @@ def test_contrast_counts_for_new_photos_only(old: Path, squares: Path, invoke: I
 # -- whatever happens --------------------------------------------------------------------------
 
 
-@pytest.fixture
-def children(tmp_path: Path) -> Iterator[Children]:
-    try:
-        faults = compiled_faults(tmp_path)
-    except NoFaults as reason:
-        pytest.skip(str(reason))
-    with Children(tmp_path, faults) as made:
-        yield made
-
-
 @pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("words", [["index"], ["index", "--rebuild"]], ids=["index", "rebuild"])
 def test_killed_at_any_call_an_old_library_keeps_answering(
@@ -316,24 +306,12 @@ def test_killed_at_any_call_an_old_library_keeps_answering(
     workplace.index([squares])
     widen(workplace.profile)
     square(squares / "new.png", (255, 128, 0))
-    before = workplace.library.rename(tmp_path / "before")
-    journal = tmp_path / "journal"
-
-    def run(at: int) -> int:
-        shutil.rmtree(workplace.library, ignore_errors=True)
-        shutil.copytree(before, workplace.library)
-        options = ["--batch-size", "3", "--jobs", "1", "--library", str(workplace.library)]
-        fault = {"folder": str(workplace.library), "at": at, "error": 0, "lasting": False}
-        if not at:
-            fault["journal"] = str(journal)
-        return children.run("command", words=[*words, *options], fault=fault).status
-
-    assert run(0) == 0
-    calls = len(journal.read_text().splitlines())
-    assert calls > 20
+    kills = Kills(children, workplace.library, [*words, "--batch-size", "3", "--jobs", "1"])
+    assert kills.run(0) == 0
+    assert kills.calls > 20
     mixed = 0
-    for at in range(1, calls + 1, step):
-        if run(at) == 0:
+    for at in range(1, kills.calls + 1, step):
+        if kills.run(at) == 0:
             continue
         with Library.open(workplace.library) as library:
             assert found(library) == RIGHT, at

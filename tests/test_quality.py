@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,8 @@ from pixquery.engine.profile import HIGH, MANIFEST, NORMAL, load_profile
 from pixquery.indexer.build import Options, index
 from pixquery.indexer.decode import decode
 from tests.conftest import COLOURS, SIZE, Invoke, parsed, sentence, square
-from tests.proofs.material import RUNGS, Children, NoFaults, Workplace, compiled_faults
+from tests.proofs.kills import Kills
+from tests.proofs.material import RUNGS, Children, Workplace
 
 LARGER = 12
 
@@ -211,16 +211,6 @@ def test_rebuilding_keeps_the_quality(
     assert again["updated"] == 8
 
 
-@pytest.fixture
-def children(tmp_path: Path) -> Iterator[Children]:
-    try:
-        faults = compiled_faults(tmp_path)
-    except NoFaults as reason:
-        pytest.skip(str(reason))
-    with Children(tmp_path, faults) as made:
-        yield made
-
-
 @pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_call_it_has_one_quality(
     step: int, tmp_path: Path, squares: Path, children: Children
@@ -230,25 +220,13 @@ def test_killed_at_any_call_it_has_one_quality(
     manifest["image"]["sizes"] = {"high": [SIZE, LARGER]}
     (workplace.profile / MANIFEST).write_text(json.dumps(manifest))
     workplace.index([squares])
-    before = workplace.library.rename(tmp_path / "before")
-    journal = tmp_path / "journal"
-
-    def switch(at: int) -> int:
-        shutil.rmtree(workplace.library, ignore_errors=True)
-        shutil.copytree(before, workplace.library)
-        words = ["index", "--rebuild", "--quality", "high", "--batch-size", "3", "--jobs", "1",
-                 "--library", str(workplace.library)]  # fmt: skip
-        fault = {"folder": str(workplace.library), "at": at, "error": 0, "lasting": False}
-        if not at:
-            fault["journal"] = str(journal)
-        return children.run("command", words=words, fault=fault).status
-
-    assert switch(0) == 0
-    calls = len(journal.read_text().splitlines())
-    assert calls > 40
+    words = ["index", "--rebuild", "--quality", "high", "--batch-size", "3", "--jobs", "1"]
+    kills = Kills(children, workplace.library, words)
+    assert kills.run(0) == 0
+    assert kills.calls > 40
     qualities = set()
-    for at in range(1, calls + 1, step):
-        if switch(at) == 0:
+    for at in range(1, kills.calls + 1, step):
+        if kills.run(at) == 0:
             continue
         with Library.open(workplace.library) as library:
             qualities.add(library.profile.quality)

@@ -6,7 +6,6 @@ with either, and never if texts of one are compared with photos of the other.
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,8 @@ from pixquery.db.errors import ProfileMismatch
 from pixquery.engine.profile import MANIFEST
 from pixquery.indexer.build import Options, index
 from tests.conftest import COLOURS, Invoke, parsed, square, write_profile
-from tests.proofs.material import RUNGS, Children, NoFaults, Workplace, compiled_faults
-
-KILL = 0
-HALF_A_WRITE = -1
+from tests.proofs.kills import HALF_A_WRITE, KILL, Kills
+from tests.proofs.material import RUNGS, Children, Workplace
 
 
 class Stop:
@@ -251,16 +248,6 @@ def test_a_profile_rebuilt_from_other_models_finds_nothing_wrong(
 # -- whatever happens --------------------------------------------------------------------------
 
 
-@pytest.fixture
-def children(tmp_path: Path) -> Iterator[Children]:
-    try:
-        faults = compiled_faults(tmp_path)
-    except NoFaults as reason:
-        pytest.skip(str(reason))
-    with Children(tmp_path, faults) as made:
-        yield made
-
-
 @pytest.mark.parametrize("way", [KILL, HALF_A_WRITE])
 @pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_switch_killed_at_any_call_leaves_one_whole_profile(
@@ -268,25 +255,13 @@ def test_a_switch_killed_at_any_call_leaves_one_whole_profile(
 ) -> None:
     workplace = Workplace(tmp_path / "work", RUNGS["exact"])
     workplace.index([squares])
-    before = workplace.library.rename(tmp_path / "before")
-    journal = tmp_path / "journal"
-
-    def switch(at: int) -> int:
-        shutil.rmtree(workplace.library, ignore_errors=True)
-        shutil.copytree(before, workplace.library)
-        words = ["index", "--rebuild", "--profile", str(turned), "--batch-size", "3", "--jobs", "1",
-                 "--library", str(workplace.library)]  # fmt: skip
-        fault = {"folder": str(workplace.library), "at": at, "error": way, "lasting": False}
-        if not at:
-            fault["journal"] = str(journal)
-        return children.run("command", words=words, fault=fault).status
-
-    assert switch(0) == 0
-    calls = len(journal.read_text().splitlines())
-    assert calls > 40
+    words = ["index", "--rebuild", "--profile", str(turned), "--batch-size", "3", "--jobs", "1"]
+    kills = Kills(children, workplace.library, words)
+    assert kills.run(0) == 0
+    assert kills.calls > 40
     kept, names = 0, set()
-    for at in range(1, calls + 1, step):
-        if switch(at) == 0:
+    for at in range(1, kills.calls + 1, step):
+        if kills.run(at, way) == 0:
             continue  # this call cannot be cut in half
         with Library.open(workplace.library) as library:
             names.add(library.profile.name)

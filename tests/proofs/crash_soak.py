@@ -30,6 +30,7 @@ from typing import Any
 from benchmarks.setting import machine, print_json, say, versions
 from pixquery.db.errors import PixqueryError
 from pixquery.engine.library import CATALOGUE
+from tests.proofs.kills import HALF_A_WRITE, KILL
 from tests.proofs.material import (
     BATCH,
     RUNGS,
@@ -45,7 +46,6 @@ from tests.proofs.material import (
 
 PHOTOS = 70
 CHANGES = 25
-_KILL, _HALF = 0, -1
 
 
 def main() -> None:
@@ -173,7 +173,7 @@ class _Cycle:
             fault = {
                 "folder": str(self._workplace.library),
                 "at": 1 + int(moment * 150),
-                "error": self._random.choice((_KILL, _HALF)),
+                "error": self._random.choice((KILL, HALF_A_WRITE)),
                 "lasting": False,
             }
             ended = self._children.run("index", fault=fault, **request)
