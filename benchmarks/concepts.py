@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.setting import DATA, machine, photos_in, print_json, say, versions
 from pixquery import Library, Query, index, teach
-from pixquery.engine.standing import standing
+from pixquery.engine.standing import FITS
 from pixquery.indexer.build import Options
 from pixquery.trainer.measuring.evaluate import evaluate
 from pixquery.trainer.measuring.queries import TestQuery, read_queries
@@ -30,8 +30,6 @@ OTHERS = (
 )
 COUNT = 2500
 CAPTIONS = 500
-FITS = 3
-"""The level of standing from which a photo fits."""
 
 
 def main() -> None:
@@ -122,9 +120,7 @@ def _answers(library: Library, words: str, examples: set[str]) -> dict[str, floa
     fits = [
         hit.path.name.startswith("receipt")
         for hit in hits
-        if hit.path.name not in examples
-        and hit.relevance is not None
-        and standing(hit.relevance).level >= FITS
+        if hit.path.name not in examples and hit.relevance is not None and hit.relevance >= FITS
     ]
     return {
         "P@10": 10 * sum(right[:10]),

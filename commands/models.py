@@ -14,7 +14,7 @@ from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import BadData, ProfileError
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted, legible
-from pixquery.engine.standing import standing
+from pixquery.engine.standing import FITS
 
 if TYPE_CHECKING:
     from pixquery.db.records import Pixels
@@ -200,8 +200,6 @@ _ALIKE = 0.2
 With the shipped profile, 95 of 100 threes of random photos lie below, and 2 of 100 threes of photos
 of one thing.
 """
-_FITS = 3
-"""The level of `engine.standing` from which a photo fits."""
 _BEST = 3
 
 
@@ -261,7 +259,7 @@ def _doubts(lesson: Lesson) -> list[str]:
             f"the examples of {name} have little in common (mean likeness {lesson.likeness:.2f}): "
             "if queries for it find other things, teach it again with photos of one kind"
         )
-    if standing(lesson.relevance_before).level >= _FITS:
+    if lesson.relevance_before >= FITS:
         doubts.append(
             f"the profile knows {name} without examples (mean relevance "
             f"{lesson.relevance_before:.2f}): if queries for it were right before, forget it with "

@@ -26,6 +26,9 @@ that a caption was written for, a quarter reach 0.7 and three quarters 0.35; of 
 one in a hundred reaches 0.45 and one in ten 0.2.
 """
 
+FITS = next(row.least for row in STANDINGS if row.words == "fits")
+"""The relevance from which a photo fits."""
+
 
 def standing(relevance: float) -> Standing:
     """The range that a relevance in [0, 1] falls into."""

@@ -28,12 +28,10 @@ from pixquery.engine.index_file import IndexFile
 from pixquery.engine.lock import writers_lock
 from pixquery.engine.profile import Profile
 from pixquery.engine.search import Query, rank, search
-from pixquery.engine.standing import standing
+from pixquery.engine.standing import FITS
 
 _RANKED = 200
 """Candidates for the name among which those that fit are counted."""
-_FITS = 3
-"""The level of :mod:`pixquery.engine.standing` from which a photo fits."""
 
 
 class Teachable:
@@ -189,7 +187,7 @@ class Teachable:
             relevance_before=float(without.relevance.score(*before).mean()),
             relevance_after=float(profile.relevance.score(*after).mean()),
             answer=search(Query(name), profile, index, self.catalog),
-            fits=sum(standing(relevance).level >= _FITS for relevance in found),
+            fits=sum(relevance >= FITS for relevance in found),
         )
 
 

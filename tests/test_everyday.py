@@ -14,6 +14,7 @@ from benchmarks.given.encoded import Encoded
 from benchmarks.given.table import lines
 from benchmarks.setting import EXAMPLES, ROOT, photos_in
 from pixquery.engine.profile import load_profile
+from pixquery.engine.standing import FITS
 from pixquery.indexer.decode import decode
 from pixquery.trainer.measuring.queries import read_queries
 from tests.conftest import write_profile
@@ -96,7 +97,7 @@ def test_a_library_of_kept_vectors_answers_as_usual(encoded: Encoded, given: Pat
         best, fitting = typed.asked(library, "blue")
         assert [hit.path.name for hit in best[:2]] == ["blue.png", "blue-light.png"]
         relevances = encoded.relevances(encoded.texts(["blue"]), encoded.photos(photos))[0]
-        assert fitting == (relevances >= examples.FITS).sum()
+        assert fitting == (relevances >= FITS).sum()
 
 
 def test_the_page_stays_out_of_the_repository(

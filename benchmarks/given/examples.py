@@ -17,14 +17,12 @@ from benchmarks.given.encoded import Encoded
 from benchmarks.given.figures import mean
 from benchmarks.setting import EXAMPLES, photos_in
 from pixquery.db.records import Floats
-from pixquery.engine.standing import STANDINGS
+from pixquery.engine.standing import FITS
 
 HERE = Path(__file__).parent
 OBJECTS = 150
 """How many objects, the first by name, are in the library of a first try."""
 LISTED = 10
-FITS = next(row.least for row in STANDINGS if row.words == "fits")
-"""The least relevance that fits."""
 
 
 class Group(NamedTuple):

@@ -8,14 +8,14 @@ import numpy as np
 
 from benchmarks.given.concepts import FEW, Known, known
 from benchmarks.given.encoded import Encoded
-from benchmarks.given.examples import FITS, HERE, count, rows_of
+from benchmarks.given.examples import HERE, count, rows_of
 from benchmarks.given.figures import mean, one
 from benchmarks.given.finding import RECALLS, WORDINGS
 from benchmarks.given.union import library_of
 from benchmarks.setting import photos_in, quantiles
 from pixquery import Library, Query, teach
 from pixquery.engine.answers import Hit
-from pixquery.engine.standing import standing
+from pixquery.engine.standing import FITS, standing
 from pixquery.trainer.measuring.metrics import RETRIEVAL
 from pixquery.trainer.measuring.queries import read_queries
 
