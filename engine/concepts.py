@@ -97,37 +97,47 @@ def taught(
         examples: Of the concepts.
         before: What an earlier call returned; it is returned again if it has the same concepts.
     """
-    by_name = _usable(examples, base.readable)
+    by_name = usable(examples, base.readable)
     if not by_name:
         return base
     concepts = digest(*(value for rows in by_name.values() for row in rows for value in _told(row)))
     if isinstance(before, TaughtProfile) and (before.base, before.concepts) == (base, concepts):
         return before
     names = names_of(base, catalog, list(by_name))
-    photos = [np.stack([row.raw for row in rows]).astype(np.float32) for rows in by_name.values()]
     return TaughtProfile(
         base.folder,
         base.manifest,
         base.quality,
         base=base,
         names=np.stack(list(names.values())),
-        examples=photos,
+        examples=[raw_of(rows) for rows in by_name.values()],
         concepts=concepts,
     )
 
 
-def _usable(
+def usable(
     examples: Sequence[ExampleRecord], readable: Iterable[str]
 ) -> dict[str, list[ExampleRecord]]:
-    """The examples of each concept, by the first of the readable encoders that has most of them."""
-    encoders, by_name = list(readable), dict[str, dict[str, list[ExampleRecord]]]()
-    for row in examples:
-        by_name.setdefault(row.concept, {}).setdefault(row.encoder, []).append(row)
-    best = {
-        name: max((rows.get(encoder, []) for encoder in encoders), key=len)
-        for name, rows in by_name.items()
-    }
-    return {name: rows for name, rows in best.items() if rows}
+    """The examples of each concept, each as the first of the readable encoders sees it."""
+    rank = {encoder: place for place, encoder in enumerate(readable)}
+    known = [row for row in examples if row.encoder in rank]
+    first: dict[tuple[str, bytes], str] = {}
+    for row in sorted(known, key=lambda row: rank[row.encoder]):
+        first.setdefault((row.concept, row.content), row.encoder)
+    by_name: dict[str, list[ExampleRecord]] = {}
+    for row in known:
+        if row.encoder == first[row.concept, row.content]:
+            by_name.setdefault(row.concept, []).append(row)
+    return by_name
+
+
+def raw_of(rows: Sequence[ExampleRecord]) -> Floats:
+    """Their vectors float32[n, d], as long as the shortest.
+
+    An earlier encoder's numbers are the first of the present one's (:attr:`Profile.readable`).
+    """
+    shortest = min(len(row.raw) for row in rows)
+    return np.stack([row.raw[:shortest] for row in rows]).astype(np.float32)
 
 
 def _told(row: ExampleRecord) -> tuple[str, bytes]:

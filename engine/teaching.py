@@ -21,8 +21,10 @@ from pixquery.engine.concepts import (
     folded,
     likeness,
     named,
+    raw_of,
     records,
     taught,
+    usable,
 )
 from pixquery.engine.index_file import IndexFile
 from pixquery.engine.lock import writers_lock
@@ -104,7 +106,7 @@ class Teachable:
             kept = mine if add else []
             if kept:
                 name = known
-            had = {row.content for row in kept if row.encoder == base.encoder}
+            had = {row.content for row in kept if row.encoder in base.readable}
             new = [p for p in _different(photos) if p.content not in had]
             count = len(had) + len(new)
             if not LEAST_EXAMPLES <= count <= MOST_EXAMPLES:
@@ -123,10 +125,9 @@ class Teachable:
             self._index_file.teach(
                 profile, lambda published: self.catalog.define(known, kept, published)
             )
-        examples = np.stack([row.raw for row in kept if row.encoder == base.encoder])
         return self._lesson(
             name,
-            examples.astype(np.float32),
+            raw_of(usable(kept, base.readable)[name]),
             without,
             added=len(new),
             replaced=bool(mine) and not add,

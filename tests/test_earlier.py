@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from pixquery import Library
+from pixquery import Library, teach
 from pixquery.engine.library import CATALOGUE
 from pixquery.engine.profile import MANIFEST, load_profile
 from pixquery.indexer.build import Options, index
@@ -292,6 +292,39 @@ def test_contrast_counts_for_new_photos_only(old: Path, squares: Path, invoke: I
         names = {record.path.stem: record.id for record in library}
         raw = library.catalog.vectors_of([names["half"]], library.profile.encoder)
         assert raw[names["half"]].tolist() == pytest.approx([0.5] * 3 + [1] * 3, abs=0.05)
+
+
+def test_examples_of_both_encoders_teach_a_concept_together(
+    profile: Path, squares: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"example{number}.png" for number in range(5)]
+    for file, colour in zip(files, ["blue", "cyan", "white", "green", "green"], strict=True):
+        square(file, colour)
+    places = [tmp_path / "one-by-one", tmp_path / "at-once"]
+    for place in places:
+        with Library.open(place, create=True, profile=str(profile)) as library:
+            index(library, [squares])
+    with Library.open(places[0]) as library:
+        teach(library, "red", files[:3])
+    widen(profile)
+    for file in files[:3]:  # so that the wide encoder never sees them
+        shutil.copy(file, file.with_suffix(".kept.png"))
+        file.unlink()
+    with Library.open(places[0]) as library:
+        lesson = teach(library, "red", files[3:4], add=True)
+        assert (lesson.added, len(lesson.concept.examples)) == (1, 4)
+        lesson = teach(library, "red", files[4:], add=True)  # the same picture and bytes
+        assert (lesson.added, len(lesson.concept.examples)) == (0, 4)
+        assert lesson.concept.known
+        found_one_by_one = similarities(library)
+    with Library.open(places[1]) as library:
+        teach(library, "red", [*(file.with_suffix(".kept.png") for file in files[:3]), *files[3:]])
+        assert similarities(library) == pytest.approx(found_one_by_one, abs=1e-3)
+
+
+def similarities(library: Library) -> dict[str, float]:
+    """Of all photos with "red", by their names."""
+    return {hit.path.stem: hit.similarity or 0 for hit in library.search("red").hits}
 
 
 # -- whatever happens --------------------------------------------------------------------------
