@@ -77,7 +77,7 @@ class Profile:
         """Digest of the image encoder, and its quality; names what a raw vector was made with."""
         return _encoder(self.source, self.quality)
 
-    @property
+    @cached_property
     def readable(self) -> dict[str, int]:
         """The encoders whose raw vectors the alignment maps into its space, and their lengths.
 
