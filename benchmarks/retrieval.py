@@ -220,7 +220,7 @@ def _against_torch(
     from pixquery.trainer.text_model import TEXT_SOURCE, TextModel, export_text
 
     text_source = profile.manifest["text"]["source_sha256"]
-    if profile.encoder not in EXPORTS or text_source != TEXT_SOURCE["sha256"]:
+    if profile.source not in EXPORTS or text_source != TEXT_SOURCE["sha256"]:
         return {"left_out": f"the encoders of {profile.name} are not the exported ones"}
     say(f"PyTorch on {len(photos)} photos and {len(texts)} texts")
     encoded = _encoded(profile, photos)

@@ -38,7 +38,7 @@ EARLIER = {IMAGE_SOURCE["sha256"][:16]: _TAKEN["features"]}
 """Earlier exports of the same network, by the first 16 digits of their identity, and the length of
 their vectors: they are the first columns of today's."""
 EXPORTS = (ENCODER[:16], *EARLIER)
-"""All exports of this network, as :attr:`engine.profile.Profile.encoder` names them."""
+"""All exports of this network, as :attr:`engine.profile.Profile.source` names them."""
 POOLING = (
     f"mean over all positions of the last feature map, {_TAKEN['features']} numbers",
     f"the same of the map before it, {_TAKEN['blocks.20']} numbers",

@@ -33,7 +33,7 @@ class Classifier:
     def of(cls, profile: Profile) -> "Classifier":
         """The classifier of a profile's image encoder, of no class if it has none."""
         image = profile.manifest["image"]
-        if profile.encoder in EXPORTS:
+        if profile.source in EXPORTS:
             model = ImageModel()
             return cls(
                 model.classifier, model.classifier_bias, imagenet_names(), imagenet_synonyms()

@@ -48,7 +48,7 @@ def views_of(profile: Profile, *, quick: bool) -> tuple[View, ...]:
     """
     if quick:
         return (View(),)
-    if profile.encoder in EXPORTS:
+    if profile.source in EXPORTS:
         return _OF_SHIPPED
     return tuple(
         View(precision, mirrored=mirrored)
