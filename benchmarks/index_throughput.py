@@ -99,31 +99,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--photos", type=Path, metavar="DIR", help="photos to make the test photos from"
-    )
-    parser.add_argument(
-        "--count-small", type=int, default=384, metavar="N", help="photos of 500 pixels (384)"
-    )
-    parser.add_argument(
-        "--count-large", type=int, default=96, metavar="N", help="photos of 12 megapixels (96)"
-    )
+    photo_arguments(parser, count_small=384, count_large=96)
     parser.add_argument(
         "--share",
         type=float,
         default=0.5,
         metavar="X",
         help="share of the photos that the careful and the naive pipeline take (0.5)",
-    )
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="repetitions (3)")
-    parser.add_argument(
-        "--grain",
-        type=float,
-        default=4.0,
-        metavar="X",
-        help="camera noise added to the 12-megapixel photos, in grey levels (4). Enlarged photos "
-        "are smooth, their files small, and scaled decoding looks better on them than it is; with "
-        "4 the files are as large as a phone's",
     )
     for hidden in ("--worker", "--folder", "--out"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
@@ -135,6 +117,28 @@ def _arguments() -> argparse.Namespace:
     ):
         parser.error("at least one round, one photo and a share between 0 and 1 are needed")
     return arguments
+
+
+def photo_arguments(parser: argparse.ArgumentParser, *, count_small: int, count_large: int) -> None:
+    """Adds the arguments that say what photos to make, and how often to index them."""
+    parser.add_argument(
+        "--photos", type=Path, metavar="DIR", help="photos to make the test photos from"
+    )
+    for name, what, count in (
+        ("--count-small", "photos of 500 pixels", count_small),
+        ("--count-large", "photos of 12 megapixels", count_large),
+    ):
+        parser.add_argument(name, type=int, default=count, metavar="N", help=f"{what} ({count})")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="repetitions (3)")
+    parser.add_argument(
+        "--grain",
+        type=float,
+        default=4.0,
+        metavar="X",
+        help="camera noise added to the 12-megapixel photos, in grey levels (4). Enlarged photos "
+        "are smooth, their files small, and scaled decoding looks better on them than it is; with "
+        "4 the files are as large as a phone's",
+    )
 
 
 def _takes_int8() -> bool:

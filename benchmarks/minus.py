@@ -8,7 +8,7 @@ weights, and for two other ways of weighing.
 import argparse
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
@@ -138,10 +138,22 @@ def _shares(
     way: Callable[[int, int, float], Values],
     w: float,
 ) -> dict[str, float]:
+    return shares(measured.mentions, pairs, (way(one, other, w) for one, other in pairs))
+
+
+def shares(
+    mentions: Ids | Values, pairs: Sequence[tuple[int, int]], scores: Iterable[Values | Floats]
+) -> dict[str, float]:
+    """How many of the first photos are as wanted, and how many show what is not wanted.
+
+    Args:
+        mentions: [n, w], how many captions of each photo mention each word.
+        pairs: The words that are wanted and not wanted.
+        scores: For each pair [n]: photos are ordered by it, the largest first.
+    """
     wanted = unwanted = 0
-    for one, other in pairs:
-        first = np.argsort(-way(one, other, w), kind="stable")[:FIRST]
-        shows = measured.mentions[first] > 0
+    for (one, other), each in zip(pairs, scores, strict=True):
+        shows = mentions[np.argsort(-each, kind="stable")[:FIRST]] > 0
         wanted += int((shows[:, one] & ~shows[:, other]).sum())
         unwanted += int(shows[:, other].sum())
     asked_for = len(pairs) * FIRST

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.index_throughput import LARGE, SMALL, large, photos_of, small
+from benchmarks.index_throughput import LARGE, SMALL, large, photo_arguments, photos_of, small
 from benchmarks.setting import (
     EXAMPLES,
     FLICKR8K,
@@ -86,20 +86,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--profile", default="lite2-minilm", metavar="NAME|DIR", help="models")
-    parser.add_argument(
-        "--photos", type=Path, metavar="DIR", help="photos to make the test photos from"
-    )
-    parser.add_argument(
-        "--count-small", type=int, default=300, metavar="N", help="photos of 500 pixels (300)"
-    )
-    parser.add_argument(
-        "--count-large", type=int, default=60, metavar="N", help="photos of 12 megapixels (60)"
-    )
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="repetitions (3)")
-    parser.add_argument(
-        "--grain", type=float, default=4.0, metavar="X",
-        help="as for index_throughput: camera noise of the 12-megapixel photos (4)",
-    )  # fmt: skip
+    photo_arguments(parser, count_small=300, count_large=60)
     parser.add_argument(
         "--data", type=Path, default=FLICKR8K, metavar="DIR", help="the Flickr8k files"
     )

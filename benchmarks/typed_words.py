@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.minus import FIRST, WORDS
+from benchmarks.minus import WORDS, shares
 from benchmarks.setting import DATA, machine, photos_in, print_json, say, versions
 from pixquery.db.records import Floats
 from pixquery.engine.alignment import unit
@@ -214,24 +214,15 @@ def _without(profile: Profile, data: Path) -> dict[str, Any]:
         and ((mentions[:, one] >= 2) & (mentions[:, other] == 0)).sum() >= 15
     ]
 
-    def shares(asked: Callable[[str, str], Phrase]) -> dict[str, float]:
+    def found(asked: Callable[[str, str], Phrase]) -> dict[str, float]:
         points = _points(profile, [asked(WORDS[one], WORDS[other]) for one, other in pairs])
-        wanted = unwanted = 0
-        for (one, other), cosines in zip(pairs, points @ photos.T, strict=True):
-            shows = mentions[np.argsort(-cosines, kind="stable")[:FIRST]] > 0
-            wanted += int((shows[:, one] & ~shows[:, other]).sum())
-            unwanted += int(shows[:, other].sum())
-        asked_for = len(pairs) * FIRST
-        return {
-            "as wanted": round(wanted / asked_for, 3),
-            "unwanted": round(unwanted / asked_for, 3),
-        }
+        return shares(mentions, pairs, points @ photos.T)
 
     return {
         "pairs of words": len(pairs),
-        "X alone": shares(lambda one, other: Phrase(one)),
-        "X without Y, as typed": shares(lambda one, other: Phrase(f"{one} without {other}")),
-        "X without Y, as searched": shares(lambda one, other: phrase(f"{one} without {other}")),
+        "X alone": found(lambda one, other: Phrase(one)),
+        "X without Y, as typed": found(lambda one, other: Phrase(f"{one} without {other}")),
+        "X without Y, as searched": found(lambda one, other: phrase(f"{one} without {other}")),
         "captions with such words": _captions_without(profile, data, names, photos),
     }
 
