@@ -13,7 +13,7 @@ from pixquery.engine.encoders import ImageEncoder
 from pixquery.engine.profile import Profile
 from pixquery.trainer.learning.options import Options
 
-STEP, EPOCH, CONTENDER = 30, 80, 250
+STEP, EPOCH, CONTENDER = 180, 600, 250
 """The time of a fine-tuning step, an alignment epoch and a regressor, in photos encoded."""
 
 

@@ -24,7 +24,7 @@ from pixquery.trainer.text_model import TextModel
 Pieces = Callable[[Sequence[str]], list[list[int]]]
 """Texts -> the ids of the word pieces of each."""
 
-_BUCKETS = 4
+_BUCKETS = 8
 """Texts of similar length go through the network together, so that little padding is needed."""
 
 
