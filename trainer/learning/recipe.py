@@ -27,7 +27,7 @@ class Recipe:
     """Dimension of the merged space."""
     memory_temperature: float = 0.06
     """Temperature of the softmax over cosines: how far to look beyond the most similar photos."""
-    memory_weight: float = 0.5
+    memory_weight: float = 0.75
     """Weight of the memory relative to the direct comparison."""
     memory_dimension: int = 384
     """Dimension of the space with memory."""
