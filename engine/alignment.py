@@ -47,7 +47,8 @@ class Alignment:
                 times a factor, ``memory.temperature`` [1], ``memory.weight`` [1] and ``basis``
                 [b + e, a]; it may come with ``classes.weight`` int8[c, m], ``classes.scale`` [c],
                 ``classes.bias`` [c], ``classes.texts`` int8[c, e] and ``classes.factor`` [1], and
-                with ``names.texts`` int8[t, e], ``names.rows`` int32[t] of the memory's r,
+                with ``names.texts`` int8[t, e], ``names.rows`` int32[s] of the memory's r for the
+                first s of t names, ``names.keys`` int8[t - s, b] for the others,
                 ``names.centre`` [e], ``names.temperature`` [1] and ``names.factor`` [1].
                 ``completion.weight`` int8[m, d - m], ``completion.scale`` [d - m] and
                 ``completion.bias`` [d - m] are optional, as are ``probes`` [p, a].
@@ -121,12 +122,11 @@ class Alignment:
         keys = in_bytes(unit(np.stack(near)))
         said = self._near_texts(texts) if self._memory is None else unit(texts)
         names = self._names_tensors()
-        added = {"names.texts": in_bytes(around(names["names.centre"], said))}
-        if self._memory is None:
-            added["names.keys"] = keys
-        else:
-            first = len(self._memory.stored_keys)
-            added["names.rows"] = np.arange(first, first + len(keys), dtype=np.int32)
+        added = {
+            "names.texts": in_bytes(around(names["names.centre"], said)),
+            "names.keys": keys,
+        }
+        if self._memory is not None:
             added["memory.keys"] = keys
             added["memory.values"] = self._memory.in_values(said)
         tensors = {**self._tensors, **names}

@@ -12,6 +12,7 @@ NAMES = (
     "text_peak",
     "text_mean",
     "text_spread",
+    "lead",
 )
 """The columns of :func:`pair_features`."""
 
@@ -21,6 +22,12 @@ CROWD = 3
 """How many of a text's kin, the nearest to a photo, *photo_crowding* is averaged over."""
 PEAK = 10
 """How many of the photo landmarks nearest to a text *text_peak* is averaged over."""
+RIVALS = 3
+"""How many of the photo and thing landmarks nearest to a text *lead* compares a photo with."""
+BEHIND = 0.1
+"""How far behind them a photo may be that shows what the text names, in cosines."""
+NAMED = 0.65, 0.85
+"""Cosines with the nearest name: up to the first, a text is no name; from the second, it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,11 @@ class Landmarks:
     """float32[m, a]: centres of the training captions and of the names of things."""
     photos: Floats
     """float32[p, a]: centres of the training photos."""
+    things: Floats
+    """float32[c, a]: pseudo-photos of the classes that the image encoder's classifier knows; none
+    if it has no classifier."""
+    names: Floats
+    """float32[t, a]: names of things, and of groups of things; none without things."""
 
 
 def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats:
@@ -38,9 +50,12 @@ def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats
 
     A photo near many texts is a hub, which comes up for every query; *photo_crowding* measures this
     (CSLS, Conneau et al. 2018, arXiv:1710.04087). It only compares with the text's own kin: a photo
-    near many captions of sports is no worse an answer to the name of an animal. Cosines of general
-    and of detailed texts have different scales; the *text* columns describe what is usual for the
-    text.
+    near many captions of sports is no worse an answer to the name of an animal.
+
+    Cosines of different texts have different scales. A name, such as "dog", is near its photos and
+    near those of its kin, wolves, too. So for a name, *lead* compares the photo with the nearest
+    known photos and things. For a description, which no known photo need fit, the *text* columns
+    say what is usual. A text between the two gets a share of both.
 
     Args:
         texts: float32[n, a], or float32[1, a] for one text and many photos.
@@ -58,11 +73,25 @@ def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats
         crowding = _peak(np.take_along_axis(photos @ landmarks.texts.T, kin, 1), CROWD)
     usual = texts @ landmarks.photos.T
     of_text = np.stack([_peak(usual, PEAK), usual.mean(1), usual.std(1)], 1)
+    named = named_share(texts, landmarks)
     features = np.empty((len(photos), len(NAMES)), np.float32)
     features[:, 0] = similarity
     features[:, 1] = crowding
-    features[:, 2:] = of_text
+    features[:, 2:5] = (1 - named)[:, None] * of_text
+    features[:, 5] = 0
+    if named.any():
+        rivals = _peak(np.hstack([usual, texts @ landmarks.things.T]), RIVALS)
+        features[:, 5] = named * (similarity - rivals + BEHIND)
     return features
+
+
+def named_share(texts: Floats, landmarks: Landmarks) -> Floats:
+    """How far texts float32[n, a] are names of things: float32[n] in [0, 1]."""
+    if not len(landmarks.names):
+        return np.zeros(len(texts), np.float32)
+    least, most = NAMED
+    nearest = (texts @ landmarks.names.T).max(1)
+    return np.asarray(np.clip((nearest - least) / (most - least), 0, 1), np.float32)
 
 
 def _nearest(cosines: Floats, count: int) -> Ids:

@@ -1,8 +1,8 @@
 """Names of things, and where photos of these things lie: a text is moved towards what it names.
 
 A text that says nearly the same as a name is a text about that thing, whatever the text side of the
-alignment makes of it. The names are those of the image encoder's classes, and of what a library was
-taught.
+alignment makes of it. The names are those of the image encoder's classes and of groups of classes,
+such as "dog" or "vehicle", and of what a library was taught.
 """
 
 from collections.abc import Mapping
@@ -40,17 +40,23 @@ class Names:
 
     @classmethod
     def of(cls, tensors: Mapping[str, NDArray[Any]]) -> "Names":
-        """Reads ``names.*``.
+        """Reads ``names.*``: first the names of rows of the memory, then those with own keys.
 
         Raises:
             KeyError: A tensor is missing.
             IndexError: A name is of a row that the memory does not have.
+            ValueError: There are not as many names as keys.
         """
-        own = "names.keys" in tensors
-        keys = tensors["names.keys"] if own else tensors["memory.keys"][tensors["names.rows"]]
+        texts, keys = tensors["names.texts"], []
+        if "names.rows" in tensors:
+            keys.append(tensors["memory.keys"][tensors["names.rows"]])
+        if "names.keys" in tensors:
+            keys.append(tensors["names.keys"])
+        if sum(map(len, keys)) != len(texts):
+            raise ValueError(f"{len(texts)} names have {sum(map(len, keys))} keys")
         return cls(
-            tensors["names.texts"],
-            keys,
+            texts,
+            np.concatenate(keys),
             tensors["names.centre"].astype(np.float32),
             float(tensors["names.temperature"][0]),
             float(tensors["names.factor"][0]),

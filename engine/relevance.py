@@ -11,6 +11,7 @@ from safetensors.numpy import load, save
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats
 from pixquery.engine.features import NAMES, Landmarks, pair_features
+from pixquery.engine.unit import in_bytes, unit
 
 
 class Relevance(Protocol):
@@ -56,6 +57,9 @@ class Similarity:
 _LEAST_SPREAD = 1e-3
 """The least spread: with few landmarks a vector may seem equally far from all of them."""
 
+_FEWEST = 5
+"""How many weights the first files had."""
+
 _AS_IT_IS = np.array([0, 1], np.float32), np.array([0, 1], np.float32)
 
 
@@ -87,7 +91,9 @@ class Logistic:
     def load(cls, file: Path) -> "Logistic":
         """Reads ``weights`` [f], ``bias`` [1], ``landmarks.texts`` and ``landmarks.photos``.
 
-        Also ``calibration.predicted`` [m] and ``calibration.judged`` [m] if the file has them.
+        Also ``landmarks.things`` and ``landmarks.names``, ``calibration.predicted`` [m] and
+        ``calibration.judged`` [m] if the file has them. Files written before the last columns of
+        ``features.NAMES`` existed have fewer weights, and lack what those columns need.
 
         Raises:
             ProfileDamaged: The file is missing, is no safetensors file, lacks a tensor, or was
@@ -95,7 +101,13 @@ class Logistic:
         """
         try:
             tensors = {n: t.astype(np.float32) for n, t in load(file.read_bytes()).items()}
-            landmarks = Landmarks(tensors["landmarks.texts"], tensors["landmarks.photos"])
+            texts = tensors["landmarks.texts"]
+            landmarks = Landmarks(
+                texts,
+                tensors["landmarks.photos"],
+                unit(tensors.get("landmarks.things", texts[:0])),
+                unit(tensors.get("landmarks.names", texts[:0])),
+            )
             weights, bias = tensors["weights"], float(tensors["bias"][0])
             calibration = _AS_IT_IS
             if "calibration.judged" in tensors:
@@ -105,11 +117,12 @@ class Logistic:
                 f"the relevance regressor {file} cannot be read ({error}): "
                 "install the profile again"
             ) from error
-        if len(weights) != len(NAMES):
+        if not _FEWEST <= len(weights) <= len(NAMES):
             raise ProfileDamaged(
                 f"the relevance regressor {file} was trained on {len(weights)} features, and this "
                 f"pixquery computes {len(NAMES)}: train the profile again"
             )
+        weights = np.pad(weights, (0, len(NAMES) - len(weights)))
         return cls(weights, bias, landmarks, calibration)
 
     @property
@@ -129,13 +142,15 @@ class Logistic:
         return np.asarray(np.interp(predicted, *self._calibration), np.float32)
 
     def dump(self) -> bytes:
-        """The bytes that :meth:`load` reads; landmarks are in half precision."""
+        """The bytes that :meth:`load` reads; landmarks are in half precision, or in 8 bits."""
         return save(
             {
                 "weights": self._weights,
                 "bias": np.array([self._bias], np.float32),
                 "landmarks.texts": self._landmarks.texts.astype(np.float16),
                 "landmarks.photos": self._landmarks.photos.astype(np.float16),
+                "landmarks.things": in_bytes(self._landmarks.things),
+                "landmarks.names": in_bytes(self._landmarks.names),
                 "calibration.predicted": self._calibration[0],
                 "calibration.judged": self._calibration[1],
             }

@@ -10,7 +10,7 @@ from pixquery.db.records import Floats
 from pixquery.engine.classes import Classes
 from pixquery.engine.profile import load_profile
 from pixquery.engine.unit import unit
-from pixquery.trainer.classes import imagenet_names, imagenet_synonyms
+from pixquery.trainer.classes import Group, imagenet_groups, imagenet_names, imagenet_synonyms
 from pixquery.trainer.learning.classifier import Classifier
 from pixquery.trainer.learning.recipe import Recipe
 
@@ -31,7 +31,8 @@ class Spelling:
 
 def small(bias: Floats | None) -> Classifier:
     weight = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
-    return Classifier(weight, bias, ["hound", "cup"], [("hound", "dog"), ("cup",)])
+    groups = [Group(("thing", "object"), (0, 1)), Group(("vessel",), (1,))]
+    return Classifier(weight, bias, ["hound", "cup"], [("hound", "dog"), ("cup",)], groups)
 
 
 def test_imagenets_classes_have_wordnets_names() -> None:
@@ -61,19 +62,41 @@ def test_a_class_means_its_names() -> None:
 def test_without_a_bias_there_are_names_only() -> None:
     assert small(None).classes(Spelling(), Recipe()) == {}
     captions = Spelling().encode(["a dog runs", "two children play"])
-    tensors = small(None).named(Spelling(), captions, 7, Recipe(name_temperature=0.2))
+    keys = np.random.default_rng(2).integers(-127, 128, (9, 6)).astype(np.int8)
+    tensors = small(None).named(Spelling(), captions, keys, Recipe(name_temperature=0.2))
     assert tensors["names.rows"].tolist() == [7, 7, 8]
     assert tensors["names.temperature"] == pytest.approx([0.2])
     centre = unit(captions).mean(0)
-    wanted = unit(unit(Spelling().encode(["hound", "dog", "cup"])) - centre)
+    every = ["hound", "dog", "cup", "thing", "object", "vessel"]
+    wanted = unit(unit(Spelling().encode(every)) - centre)
     assert unit(tensors["names.texts"].astype(np.float32)) == pytest.approx(wanted, abs=0.01)
+    hound, cup = unit(keys[7:].astype(np.float32))
+    both = (hound + cup) / np.linalg.norm(hound + cup)
+    assert unit(tensors["names.keys"].astype(np.float32)) == pytest.approx(
+        np.stack([both, both, cup]), abs=0.01
+    )
+
+
+def test_imagenets_groups_have_wordnets_names() -> None:
+    groups = imagenet_groups()
+    dogs = next(group for group in groups if group.names[0] == "dog")
+    names = imagenet_names()
+    assert len(dogs.classes) == 118
+    assert {"beagle", "dingo"} & {names[number].lower() for number in dogs.classes} == {"beagle"}
+    assert max(len(group.classes) for group in groups) <= 150
+    assert all(name.strip() == name != "" for group in groups for name in group.names)
 
 
 def test_no_classifier_names_nothing(colours: Path) -> None:
     classifier = Classifier.of(load_profile(str(colours)))
     assert classifier.weight.shape[0] == 0
     assert classifier.classes(Spelling(), Recipe()) == {}
-    assert classifier.named(Spelling(), np.eye(26, dtype=np.float32), 0, Recipe()) == {}
+    assert (
+        classifier.named(
+            Spelling(), np.eye(26, dtype=np.float32), np.empty((0, 3), np.int8), Recipe()
+        )
+        == {}
+    )
 
 
 def test_the_shipped_encoders_classifier() -> None:

@@ -26,16 +26,20 @@ def logistic(exponent: np.ndarray) -> np.ndarray:
 def features() -> Floats:
     texts = rows(0, 3_000)
     photos = unit(texts + rows(1, 3_000) * np.linspace(0.2, 3, 3_000, dtype=np.float32)[:, None])
-    return pair_features(texts, photos, Landmarks(rows(2, 60), rows(3, 60)))
+    return pair_features(
+        texts, photos, Landmarks(rows(2, 60), rows(3, 60), rows(4, 20), rows(5, 20))
+    )
 
 
 def test_a_known_curve_is_found_again(features: Floats) -> None:
     crowding = -regressors.CROWDING_WEIGHT * 5
-    exponent = features @ np.array([5, crowding, 0, 0, 0]) - 2
+    lead = regressors.LEAD_WEIGHT * 5
+    exponent = features @ np.array([5, crowding, 0.5, 0, 0, lead]) - 2
     fitted = regressors.fit_logistic(features, logistic(exponent))
     assert fitted.predict(features) == pytest.approx(logistic(exponent), abs=0.01)
     assert fitted.weights[0] == pytest.approx(5, rel=0.05)
     assert fitted.weights[1] == pytest.approx(crowding, rel=0.05)
+    assert fitted.weights[5] == pytest.approx(lead, rel=0.05)
     assert fitted.bias == pytest.approx(-2, abs=0.2)
 
 
@@ -64,25 +68,9 @@ def test_features_that_never_vary_are_no_error(features: Floats) -> None:
 
 def test_training_and_query_predict_the_same(features: Floats) -> None:
     fitted = regressors.fit_logistic(features, logistic(4 * features[:, 0] - 1))
-    texts, photos = rows(4, 20), rows(5, 20)
-    landmarks = Landmarks(rows(2, 60), rows(3, 60))
+    texts, photos = rows(6, 20), rows(7, 20)
+    landmarks = Landmarks(rows(2, 60), rows(3, 60), rows(4, 20), rows(5, 20))
     at_query = Logistic(fitted.weights, fitted.bias, landmarks).score(texts, photos)
     at_training = fitted.predict(pair_features(texts, photos, landmarks))
     assert at_query == pytest.approx(at_training, abs=1e-5)
     assert len(fitted.weights) == len(NAMES)
-
-
-def test_landmarks_lie_where_the_points_are() -> None:
-    centres = np.eye(16, dtype=np.float32)[:4]
-    rng = np.random.default_rng(0)
-    noise = 0.01 * rng.normal(size=(1200, 16)).astype(np.float32)
-    points = unit(np.repeat(centres, 300, 0) + noise)
-    names = unit(-centres)
-    marks = regressors.fit_landmarks(points, names, points, seed=1)
-    assert (len(marks.texts), len(marks.photos)) == (768 + 4, 256)
-    assert np.array_equal(marks.texts[768:], names)  # fewer names than centres are kept as they are
-    for found in (marks.texts[:768], marks.photos):
-        assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
-        assert (found @ centres.T).max(1) == pytest.approx(1, abs=0.02)
-    again = regressors.fit_landmarks(points, names, points, seed=1)
-    assert np.array_equal(marks.texts, again.texts)

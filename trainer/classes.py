@@ -1,8 +1,17 @@
 """The classes that image classifiers know, and how to put them into words."""
 
+import csv
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Group(NamedTuple):
+    """Classes that have a name in common, such as all breeds of dog."""
+
+    names: tuple[str, ...]
+    classes: tuple[int, ...]
+    """Their numbers."""
 
 
 def imagenet_names() -> list[str]:
@@ -14,6 +23,16 @@ def imagenet_synonyms() -> list[tuple[str, ...]]:
     """All that WordNet 3.0 calls each of ImageNet's classes, in the same order."""
     names = _listed("imagenet1k_label_to_names.json")
     return [tuple(names[str(number)].split(", ")) for number in range(len(names))]
+
+
+def imagenet_groups() -> list[Group]:
+    """The groups of ImageNet's classes that WordNet 3.0 has names for, up to 150 classes each."""
+    file = Path(__file__).with_name("imagenet-groups.csv")
+    with file.open(encoding="utf-8", newline="") as rows:
+        return [
+            Group(tuple(row["names"].split("; ")), tuple(map(int, row["classes"].split())))
+            for row in csv.DictReader(rows)
+        ]
 
 
 def _listed(name: str) -> Any:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from pixquery.db.records import Floats, Ids
@@ -10,10 +11,18 @@ from pixquery.engine.encoders import TextEncoder
 from pixquery.engine.names import around
 from pixquery.engine.profile import Profile
 from pixquery.engine.unit import in_bytes, unit
-from pixquery.trainer.classes import imagenet_names, imagenet_synonyms, wordings
+from pixquery.trainer.classes import (
+    Group,
+    imagenet_groups,
+    imagenet_names,
+    imagenet_synonyms,
+    wordings,
+)
 from pixquery.trainer.image_model import EXPORTS, ImageModel
 from pixquery.trainer.learning.recipe import Recipe
 from pixquery.trainer.learning.towers import Tensors
+
+Bytes = NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,8 @@ class Classifier:
     """One for each class, to learn from."""
     synonyms: list[tuple[str, ...]]
     """All names of each class."""
+    groups: list[Group]
+    """Classes with a name in common."""
 
     @classmethod
     def of(cls, profile: Profile) -> "Classifier":
@@ -36,11 +47,15 @@ class Classifier:
         if profile.source in EXPORTS:
             model = ImageModel()
             return cls(
-                model.classifier, model.classifier_bias, imagenet_names(), imagenet_synonyms()
+                model.classifier,
+                model.classifier_bias,
+                imagenet_names(),
+                imagenet_synonyms(),
+                imagenet_groups(),
             )
         names = list(image.get("classes", {}).get("names", []))
         if not names:
-            return cls(np.empty((0, profile.dimension), np.float32), None, [], [])
+            return cls(np.empty((0, profile.dimension), np.float32), None, [], [], [])
         file = profile.folder / image["classes"]["file"]
         of_imagenet = names == imagenet_names()
         return cls(
@@ -48,6 +63,7 @@ class Classifier:
             bias=None,
             names=names,
             synonyms=imagenet_synonyms() if of_imagenet else [(name,) for name in names],
+            groups=imagenet_groups() if of_imagenet else [],
         )
 
     @property
@@ -72,36 +88,47 @@ class Classifier:
             "classes.factor": np.array([recipe.class_factor], np.float32),
         }
 
-    def named(self, texts: TextEncoder, captions: Floats, first: int, recipe: Recipe) -> Tensors:
+    def named(self, texts: TextEncoder, captions: Floats, keys: Bytes, recipe: Recipe) -> Tensors:
         """The tensors of :class:`engine.names.Names`; none without classes.
+
+        A group's key is the mean direction of its classes.
 
         Args:
             texts: The text encoder.
             captions: float32[n, e], raw vectors of texts of all kinds.
-            first: The memory's row of the first class; the others follow.
+            keys: int8[m, b], the memory's; its last c rows are those of the classes.
             recipe: Its ``name_`` values apply.
         """
         if not self.synonyms:
             return {}
         centre = unit(captions).mean(0)
+        first = len(keys) - len(self.synonyms)
+        of_classes = unit(keys[first:].astype(np.float32))
+        of_groups = [
+            of_classes[list(group.classes)].sum(0) for group in self.groups for _ in group.names
+        ]
+        own = {"names.keys": in_bytes(unit(np.stack(of_groups)))} if of_groups else {}
         return {
-            "names.texts": in_bytes(around(centre, self._said(texts))),
+            "names.texts": in_bytes(around(centre, unit(self.said(texts)))),
             "names.rows": (first + self._class_of_name).astype(np.int32),
+            **own,
             "names.centre": centre,
             "names.temperature": np.array([recipe.name_temperature], np.float32),
             "names.factor": np.array([recipe.name_factor], np.float32),
         }
 
+    def said(self, texts: TextEncoder) -> Floats:
+        """Raw vectors float32[t, e] of all names: of the classes, then of the groups."""
+        every = [*self.synonyms, *(group.names for group in self.groups)]
+        return texts.encode([name for names in every for name in names])
+
     @property
     def _class_of_name(self) -> Ids:
         return np.repeat(np.arange(len(self.synonyms)), [len(names) for names in self.synonyms])
 
-    def _said(self, texts: TextEncoder) -> Floats:
-        """Unit rows float32[t, e] of all names."""
-        return unit(texts.encode([name for names in self.synonyms for name in names]))
-
     def _meanings(self, texts: TextEncoder) -> Floats:
         """float32[c, e], the mean direction of each class's names."""
         sums = np.zeros((len(self.synonyms), texts.dimension), np.float32)
-        np.add.at(sums, self._class_of_name, self._said(texts))
+        said = texts.encode([name for names in self.synonyms for name in names])
+        np.add.at(sums, self._class_of_name, unit(said))
         return unit(sums)

@@ -16,9 +16,9 @@ from pixquery.trainer.learning.competition import columns_of, compete, counts, e
 from pixquery.trainer.learning.course import CONTENDER, EPOCH, STEP, Course, photo_files
 from pixquery.trainer.learning.deploy import copy_encoders, deploy
 from pixquery.trainer.learning.judged import Judged, judged
+from pixquery.trainer.learning.landmarks import fit_landmarks
 from pixquery.trainer.learning.learned import Learned, better_space, is_fine_tuned, learn
 from pixquery.trainer.learning.ratings import read_crowd_ratings, read_expert_ratings
-from pixquery.trainer.learning.regressors import fit_landmarks
 from pixquery.trainer.learning.rerank import Search, means
 from pixquery.trainer.learning.stop_words import kept_pairs
 from pixquery.trainer.learning.views import encoded_views, views_of
@@ -57,12 +57,7 @@ def from_captions(course: Course, data: Path, folder: Path) -> dict[str, Any]:
     learned = learn(course, folder, captions, views, photo_of)
     if "joint" in profile.manifest and search.queries:
         learned = better_space(profile, folder, learned, search)
-    landmarks = fit_landmarks(
-        learned.alignment.texts(learned.captions),
-        learned.alignment.texts(learned.names),
-        learned.alignment.images(views[0]),
-        seed=options.seed,
-    )
+    landmarks = fit_landmarks(learned, views[0], seed=options.seed)
     columns = columns_of(
         learned.alignment, landmarks, encoded(learned.texts, pairs.texts), rated_raw
     )

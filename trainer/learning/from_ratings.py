@@ -13,9 +13,9 @@ from pixquery.trainer.learning.competition import columns_of, compete, counts, e
 from pixquery.trainer.learning.course import CONTENDER, Course, photo_files
 from pixquery.trainer.learning.deploy import copy_encoders, deploy
 from pixquery.trainer.learning.judged import judged_by_user
+from pixquery.trainer.learning.landmarks import fit_landmarks
 from pixquery.trainer.learning.learned import Learned
 from pixquery.trainer.learning.ratings import read_ratings
-from pixquery.trainer.learning.regressors import fit_landmarks
 from pixquery.trainer.learning.rerank import Search
 from pixquery.trainer.learning.stop_words import kept_pairs
 
@@ -40,18 +40,18 @@ def from_ratings(course: Course, file: Path, folder: Path) -> dict[str, Any]:
     raw_photos = course.encode(profile.images, photos)[photo_of]
     raw_texts = encoded(profile.texts, pairs.texts)
     alignment = profile.alignment
+    no_texts, no_photos = raw_texts[:0], raw_photos[:0]
+    learned = Learned(profile.texts, alignment, raw_texts, no_texts, no_texts, no_photos, [])
     if isinstance(profile.relevance, Logistic):
         landmarks = profile.relevance.landmarks
     else:
-        texts = alignment.texts(raw_texts)
-        landmarks = fit_landmarks(texts, texts[:0], alignment.images(raw_photos), seed=options.seed)
+        landmarks = fit_landmarks(learned, raw_photos, seed=options.seed)
     outcome = compete(course, pairs, kept, columns_of(alignment, landmarks, raw_texts, raw_photos))
     copy_encoders(profile, folder)
     shutil.copyfile(
         profile.folder / profile.manifest["alignment"], folder / profile.manifest["alignment"]
     )
-    learned = Learned(profile.texts, alignment, raw_texts, raw_texts[:0], [])
-    no_queries = Search([], np.empty(0, np.int64), np.empty((0, profile.dimension), np.float32))
+    no_queries = Search([], np.empty(0, np.int64), no_photos)
     reranking = deploy(course, folder, outcome, landmarks, learned, no_queries)
     course.finish()
     return {

@@ -50,6 +50,10 @@ class Learned:
     """float32[m, e]: the raw vectors of the captions in the training data."""
     names: Floats
     """float32[c, e]: the raw vectors of the class names in the training data."""
+    every_name: Floats
+    """float32[t, e]: the raw vectors of all names of classes and of groups of classes."""
+    things: Floats
+    """float32[c, d]: the classes' pseudo-photos."""
     curve: list[dict[str, float]]
 
 
@@ -110,10 +114,16 @@ class _Lesson:
         recipe, classifier = self.course.options.alignment, self.classifier
         tensors = {**tensors, **self.completion, **classifier.classes(texts, recipe)}
         tensors = remember(tensors, encoded, classes, recipe)
-        first = len(tensors["memory.keys"]) - len(classes.photos)
-        tensors |= classifier.named(texts, encoded.captions, first, recipe)
-        alignment = _written(self.folder, tensors, encoded.captions)
-        return Learned(texts, alignment, encoded.captions, classes.texts[:, 0], self.curve)
+        tensors |= classifier.named(texts, encoded.captions, tensors["memory.keys"], recipe)
+        return Learned(
+            texts,
+            _written(self.folder, tensors, encoded.captions),
+            encoded.captions,
+            classes.texts[:, 0],
+            classifier.said(texts),
+            classes.photos,
+            self.curve,
+        )
 
 
 def _with_frozen_encoders(lesson: _Lesson) -> Learned:

@@ -11,22 +11,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
-from sklearn.cluster import MiniBatchKMeans
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
 from pixquery.db.records import Floats
-from pixquery.engine.alignment import unit
-from pixquery.engine.features import NAMES, Landmarks
+from pixquery.engine.features import NAMES
 from pixquery.engine.relevance import logistic
 
-CROWDING_WEIGHT = 0.15
+CROWDING_WEIGHT = 0.12
 """How much of a photo's crowding to subtract from its similarity.
 
 Set by hand, not fitted to the ratings. They reward hubs slightly (photos that suit many captions
 were judged more mildly, too), but a search for one photo is better when it distrusts hubs. For the
 effect of other weights see ``docs/relevance.md``.
+"""
+
+LEAD_WEIGHT = 0.8
+"""How much of a photo's lead to add to its similarity.
+
+Set by hand, too: people rated captions, and a lead is that of a photo for a name.
 """
 
 Values = NDArray[np.float64]
@@ -69,17 +73,17 @@ def fit_logistic(
         crowding_weight: Subtracted from the similarity for each unit of crowding.
     """
     root = np.sqrt(np.ones(len(targets)) if weights is None else weights)
-    mixing = np.zeros((len(NAMES), len(NAMES) - 1))
+    mixing = np.zeros((len(NAMES), 2))
     mixing[NAMES.index("similarity"), 0] = 1
     mixing[NAMES.index("photo_crowding"), 0] = -crowding_weight
-    for column, name in enumerate(("text_peak", "text_mean", "text_spread"), 1):
-        mixing[NAMES.index(name), column] = 1
+    mixing[NAMES.index("lead"), 0] = LEAD_WEIGHT
+    mixing[NAMES.index("text_peak"), 1] = 1
     mixed = features @ mixing
     centre, spread = mixed.mean(0), mixed.std(0) + 1e-9
     standard = np.c_[(mixed - centre) / spread, np.ones(len(mixed))]
 
     def residuals(parameters: Values) -> Values:
-        ridge = 0.1 * parameters[:-1]  # keeps the text columns from fitting single captions
+        ridge = 0.1 * parameters[:-1]  # keeps the text column from fitting single captions
         return np.concatenate([root * (logistic(standard @ parameters) - targets), ridge])
 
     solution = least_squares(residuals, np.zeros(standard.shape[1])).x
@@ -267,25 +271,3 @@ def _first_column(features: Floats) -> Floats:
     alone = np.zeros_like(features)
     alone[:, 0] = features[:, 0]
     return alone
-
-
-def fit_landmarks(captions: Floats, names: Floats, photos: Floats, *, seed: int = 0) -> Landmarks:
-    """Landmarks: cluster centres of aligned training captions, class names and photos.
-
-    Args:
-        captions: float32[m, a]
-        names: float32[c, a]
-        photos: float32[n, a]
-        seed: The same seed gives the same landmarks.
-    """
-    texts = [_centres(captions, 768, seed), _centres(names, 512, seed)]
-    return Landmarks(np.concatenate(texts), _centres(photos, 256, seed))
-
-
-def _centres(vectors: Floats, count: int, seed: int) -> Floats:
-    if len(vectors) <= count:
-        return vectors
-    means = MiniBatchKMeans(count, batch_size=4096, n_init=1, max_iter=50, random_state=seed).fit(
-        vectors
-    )
-    return unit(np.asarray(means.cluster_centers_, np.float32))
