@@ -28,7 +28,7 @@ def advised(answer: Answer, typed: Query, profile: Profile) -> Answer:
     language = foreign(text) if english else ""
     corrected = Spelling(profile.texts.rank).corrected(text) if english and not language else ""
     hints = []
-    if searched is not None and searched.minus:
+    if searched is not None and searched.minus and profile.predicts_relevance:
         hints.append("ordered by likeness, as relevance is only predicted for a single description")
     elif not typed.exact and phrase(text).minus:
         hints.append(

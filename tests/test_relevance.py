@@ -13,7 +13,7 @@ from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats
 from pixquery.engine.alignment import unit
 from pixquery.engine.features import CROWD, KIN, NAMES, PEAK, Landmarks, pair_features
-from pixquery.engine.relevance import Logistic, Similarity
+from pixquery.engine.relevance import Logistic
 
 
 def rows(seed: int, count: int, dimension: int = 5) -> Floats:
@@ -66,11 +66,6 @@ def test_a_case_worked_out_on_paper() -> None:
     features = pair_features(np.array([north], np.float32), np.array([north], np.float32), marks)
     # similarity 1; crowding (0 + 1) / 2; the text is orthogonal to the only photo landmark
     assert features.tolist() == [[1.0, 0.5, 0.0, 0.0, 0.0]]
-
-
-def test_similarity_cuts_off_what_is_negative() -> None:
-    photos = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
-    assert Similarity().score(np.array([[1, 0]], np.float32), photos).tolist() == [1, 0, 0]
 
 
 @given(
