@@ -23,8 +23,8 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
 
     PAIRS.csv has the columns `image,text`. The output is the same table with the columns
     `similarity,relevance` added. Image paths are relative to the current folder, or else to the
-    folder of PAIRS.csv. The photos need not be in the library. If the profile predicts no relevance,
-    that column is empty.
+    folder of PAIRS.csv. The photos need not be in the library. If the profile predicts no
+    relevance, that column is empty.
     """
     from pixquery.engine.library import CATALOGUE, Library
     from pixquery.engine.profile import load_profile

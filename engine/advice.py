@@ -28,8 +28,11 @@ def advised(answer: Answer, typed: Query, profile: Profile) -> Answer:
     language = foreign(text) if english else ""
     corrected = Spelling(profile.texts.rank).corrected(text) if english and not language else ""
     hints = []
-    if searched is not None and searched.minus and profile.predicts_relevance:
-        hints.append("ordered by likeness, as relevance is only predicted for a single description")
+    if searched is not None and searched.minus:
+        if profile.predicts_relevance:
+            hints.append(
+                "ordered by likeness, as relevance is only predicted for a single description"
+            )
     elif not typed.exact and phrase(text).minus:
         hints.append(
             "what should be missing was searched like the rest, as the least relevance needs a "

@@ -401,6 +401,7 @@ def ranks_by_brute_force(library: Library, queries: list[TestQuery]) -> tuple[Ra
         first[row] = 1 + (cosines > cosines[relevant]).sum()
         if first[row] <= 200:
             candidates = np.argsort(-cosines)[:200]
+            assert profile.relevance is not None
             judged = profile.relevance.score(texts[row : row + 1], photos[candidates])
             own = judged[candidates == relevant]
             reranked[row] = 1 + (judged > own).sum()

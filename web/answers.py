@@ -95,8 +95,8 @@ class SearchPage(BaseModel):
     candidates: int = Field(description="Number of photos compared with the query.")
     judged: bool = Field(description="Whether the hits have a relevance and are ordered by it.")
     fits: int | None = Field(
-        description=f"How many hits of this page have a relevance of {FITS:g} or more; null if they "
-        "have none."
+        description=f"How many hits of this page have a relevance of {FITS:g} or more; null if "
+        "they have none."
     )
     hits: list[Photo]
     next: int | None = Field(description="Offset of the next page; null on the last.")

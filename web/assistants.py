@@ -44,9 +44,9 @@ Finds the photos that best fit a description, best first, with thumbnails.
 Pass a description, or like_id (the id of an earlier hit) for similar photos, or both; more_of and
 less_of shift the results towards or away from something. Filters limit which photos are searched.
 With filters alone, the newest photos come first. Hits have a relevance if the search is a
-description alone and the library's profile predicts it. Otherwise they have a likeness, which orders
-them but means nothing by itself. If nothing fits, try other words or fewer filters. Use offset for
-the next page."""
+description alone and the library's profile predicts it. Otherwise they have a likeness, which
+orders them but means nothing by itself. If nothing fits, try other words or fewer filters. Use
+offset for the next page."""
 
 _DETAILS = """\
 Shows one photo larger, with its path, format, size in pixels and bytes, and, if the camera recorded
