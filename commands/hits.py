@@ -209,5 +209,5 @@ def _known(hit: Hit) -> Any:
 def _bar(full: int, cells: int, colour: str = "", words: str = "") -> Any:
     from rich.text import Text
 
-    bar = Text("━" * full, colour) + Text("━" * (cells - full), "bright_black")
+    bar = Text("━" * full, colour) + Text("─" * (cells - full), "bright_black")
     return bar + Text(f" {words}") if words else bar
