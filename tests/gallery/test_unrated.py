@@ -28,7 +28,7 @@ def test_photos_have_a_likeness_and_there_is_no_filter_by_relevance(
     expect(page.locator("#summary")).to_contain_text("3 photos, most similar first")
     expect(tiles(page).first).to_have_text("likeness 1.00")
     page.get_by_role("button", name="Filters").click()
-    expect(page.get_by_label("Minimum size in pixels")).to_be_visible()
+    expect(page.get_by_label("Minimum width in pixels")).to_be_visible()
     expect(page.get_by_label("How well it fits")).to_be_hidden()
     accessible(page)
 
