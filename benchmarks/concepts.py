@@ -79,7 +79,8 @@ def _measured(data: Path, folder: Path, place: Path | None) -> dict[str, Any]:
                 "seconds": round(seconds, 2),
                 "likeness": round(lesson.likeness, 3),
                 "relevance of the examples": [
-                    round(lesson.relevance_before, 3), round(lesson.relevance_after, 3),
+                    None if value is None else round(value, 3)
+                    for value in (lesson.relevance_before, lesson.relevance_after)
                 ],
                 "answers": {
                     words: _answers(library, words, {example.name for example in examples})

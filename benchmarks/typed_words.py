@@ -124,10 +124,11 @@ def _points(profile: Profile, phrases: Sequence[Phrase]) -> Floats:
         if each.also:
             points[row] = unit(points[row : row + 1] + texts([each.also]))[0]
         if each.minus:
-            spread = profile.relevance.spread
-            unwanted = texts(each.minus)
-            point = points[row] / spread(points[row : row + 1])
-            points[row] = point - UNWANTED * (unwanted / spread(unwanted)[:, None]).sum(0)
+            parts = np.concatenate([points[row : row + 1], texts(each.minus)])
+            weights = np.array([1, *[-UNWANTED] * len(each.minus)], np.float32)
+            if profile.relevance is not None:
+                weights /= profile.relevance.spread(parts)
+            points[row] = weights @ parts
     return points
 
 

@@ -106,6 +106,7 @@ def _evaluation_json(result: Evaluation, graded: Graded | None) -> dict[str, Any
         "queries": result.queries,
         "images": result.images,
         "profile": result.profile,
+        "relevance": result.relevance,
         "first_stage": rounded(result.first_stage, 4),
         "reranked": rounded(result.reranked, 4),
         "ci95": _bounds_json(result.ci95),
@@ -139,6 +140,8 @@ def _bounds_json(
 
 def _show_evaluation(result: Evaluation, graded: Graded | None) -> None:
     click.echo(f"{result.queries:,} queries over {result.images:,} photos ({result.profile})\n")
+    if not result.relevance:
+        click.echo("the profile predicts no relevance: re-ranked is by similarity, too\n")
     _show_stages(result.first_stage, result.reranked, result.ci95)
     if graded is not None:
         click.echo(

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.loading import extra
-from pixquery.commands.printing import iso, near, rounded, say, shown
+from pixquery.commands.printing import figure, iso, near, rounded, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
 from pixquery.engine.legible import counted, legible
+from pixquery.engine.standing import NOTHING_FITS, standing
 
 if TYPE_CHECKING:
     from pixquery.engine.answers import Answer, Hit
@@ -27,15 +28,12 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     return {
         **asdict(hit),
         "path": str(hit.path),
-        "relevance": _figure(hit.relevance),
-        "similarity": _figure(hit.similarity),
+        "relevance": figure(hit.relevance),
+        "similarity": figure(hit.similarity),
         "modified": iso(hit.modified),
         "taken": hit.taken.isoformat() if hit.taken else None,
+        "standing": hit.standing,
     }
-
-
-def _figure(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
@@ -48,6 +46,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "searched": _searched_json(answer),
         "suggestions": list(answer.suggestions),
         "hints": list(answer.hints),
+        "fits": answer.fits,
         "hits": [hit_json(hit) for hit in answer.hits],
         "milliseconds": rounded(asdict(answer.milliseconds), 2),
     }
@@ -70,6 +69,12 @@ def say_what_was_searched(answer: Answer) -> None:
         say(hint)
 
 
+def say_if_nothing_fits(answer: Answer) -> None:
+    """Prints on stderr that even the best photo does not fit, if that is so."""
+    if answer.nothing_fits:
+        say(f"{NOTHING_FITS}; these photos come closest:")
+
+
 def show_hits(answer: Answer) -> None:
     """Prints a table on a terminal, otherwise a tab-separated line per hit."""
     if not sys.stdout.isatty():
@@ -85,22 +90,16 @@ def show_hits(answer: Answer) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("#", justify="right", style="dim")
-    judged = answer.hits[0].relevance is not None
     described = answer.hits[0].similarity is not None
-    heading = "relevance" if judged else "likeness" if described else "taken"
+    heading = "relevance" if answer.judged else "likeness" if described else "taken"
     table.add_column(heading, no_wrap=True)
     table.add_column("photo", overflow="fold")
     table.add_column("size", justify="right", style="dim", no_wrap=True)
     for hit in answer.hits:
-        figure = hit.relevance if judged else hit.similarity
-        if figure is None:
-            known = Text(f"{hit.taken or hit.modified.astimezone():%Y-%m-%d}")
-        else:
-            known = Text(f"{figure:4.2f} ") + _bar(max(0.0, figure))
         link = Text(near(hit.path))
         if hit.path.is_absolute() and shown(hit.path) == str(hit.path):
             link.stylize(f"link {hit.path.as_uri()}")
-        table.add_row(str(hit.rank), known, link, f"{hit.width} x {hit.height}")
+        table.add_row(str(hit.rank), _known(hit), link, f"{hit.width} x {hit.height}")
     console = Console()
     console.print(table)
     spent = answer.milliseconds.total
@@ -191,9 +190,24 @@ _PATIENCE = 3
 """Seconds to wait for a viewer that fails."""
 
 
-def _bar(relevance: float) -> Any:
+_COLOURS = {4: "green", 3: "green", 2: "yellow", 1: "red"}
+"""Of the levels of :data:`pixquery.engine.standing.STANDINGS`."""
+
+
+def _known(hit: Hit) -> Any:
+    """How well a hit fits, or else how similar it is, or else when it was taken."""
     from rich.text import Text
 
-    cells = round(relevance * 10)
-    style = "green" if relevance >= 0.6 else "yellow" if relevance >= 0.3 else "red"
-    return Text("━" * cells, style) + Text("━" * (10 - cells), "bright_black")
+    if hit.relevance is not None:
+        row = standing(hit.relevance)
+        return Text(f"{hit.relevance:.2f} ") + _bar(row.level, 4, _COLOURS[row.level], row.words)
+    if hit.similarity is not None:
+        return Text(f"{hit.similarity:4.2f} ") + _bar(round(10 * max(0.0, hit.similarity)), 10)
+    return Text(f"{hit.taken or hit.modified.astimezone():%Y-%m-%d}")
+
+
+def _bar(full: int, cells: int, colour: str = "", words: str = "") -> Any:
+    from rich.text import Text
+
+    bar = Text("━" * full, colour) + Text("─" * (cells - full), "bright_black")
+    return bar + Text(f" {words}") if words else bar

@@ -30,7 +30,8 @@ def info(library: Path, as_json: bool) -> None:
         print_json(_info_json(found))
         return
     click.echo(f"library    {shown(found.library)}")
-    click.echo(f"profile    {found.profile}")
+    unpredicted = "" if found.relevance else ", predicts no relevance"
+    click.echo(f"profile    {found.profile}{unpredicted}")
     click.echo(f"quality    {found.quality}")
     click.echo(f"photos     {found.images:,}")
     for root in found.roots:
@@ -68,6 +69,7 @@ def _info_json(found: LibraryInfo) -> dict[str, Any]:
     return {
         "library": str(found.library),
         "profile": found.profile,
+        "relevance": found.relevance,
         "quality": found.quality,
         "images": found.images,
         "earlier": found.earlier,

@@ -9,7 +9,7 @@ import click
 
 from pixquery.commands.loading import extra, photo_loader, some_photos
 from pixquery.commands.options import shared
-from pixquery.commands.printing import megabytes, near, print_json, say, shown
+from pixquery.commands.printing import figure, megabytes, near, print_json, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import BadData, ProfileError
 from pixquery.db.quoting import quoted
@@ -57,7 +57,7 @@ def models_list(library: Path, as_json: bool) -> None:
                 "qualities": list(profile.qualities),
                 "folder": str(profile.folder),
                 "aligned": aligned,
-                "relevance": "relevance" in profile.manifest,
+                "relevance": profile.predicts_relevance,
             }
         )
     if as_json:
@@ -70,7 +70,7 @@ def models_list(library: Path, as_json: bool) -> None:
         if not row["aligned"]:
             click.echo(f"  train it before use: pixquery train DATA --profile {row['name']}")
         elif not row["relevance"]:
-            click.echo("  orders by similarity alone: relevance is not trained")
+            click.echo("  predicts no relevance: orders by similarity alone")
 
 
 @models.command(
@@ -247,7 +247,10 @@ def models_teach(
         click.echo("the library has no photos yet: add some with `pixquery index FOLDER`")
         return
     best = ", ".join(near(hit.path) for hit in lesson.answer.hits[:_BEST])
-    click.echo(f"{counted(lesson.fits, 'photo')} of {images:,} fit; the best: {best}")
+    if lesson.fits is None:
+        click.echo(f"the most similar of {counted(images, 'photo')}: {best}")
+    else:
+        click.echo(f"{counted(lesson.fits, 'photo')} of {images:,} fit; the best: {best}")
     click.echo(f"see them with `pixquery query {quoted(lesson.concept.name)}`")
 
 
@@ -259,7 +262,7 @@ def _doubts(lesson: Lesson) -> list[str]:
             f"the examples of {name} have little in common (mean likeness {lesson.likeness:.2f}): "
             "if queries for it find other things, teach it again with photos of one kind"
         )
-    if lesson.relevance_before >= FITS:
+    if lesson.relevance_before is not None and lesson.relevance_before >= FITS:
         doubts.append(
             f"the profile knows {name} without examples (mean relevance "
             f"{lesson.relevance_before:.2f}): if queries for it were right before, forget it with "
@@ -277,8 +280,8 @@ def _lesson_json(lesson: Lesson, library: Path) -> dict[str, Any]:
         "replaced": lesson.replaced,
         "likeness": round(lesson.likeness, 4),
         "relevance": {
-            "before": round(lesson.relevance_before, 4),
-            "after": round(lesson.relevance_after, 4),
+            "before": figure(lesson.relevance_before),
+            "after": figure(lesson.relevance_after),
         },
         "fits": lesson.fits,
         "best": [str(hit.path) for hit in lesson.answer.hits],

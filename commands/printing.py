@@ -49,6 +49,11 @@ def rounded(values: Mapping[str, float], digits: int) -> dict[str, float]:
     return {name: round(value, digits) for name, value in values.items()}
 
 
+def figure(value: float | None) -> float | None:
+    """A similarity or relevance, rounded for JSON; null if it is unknown."""
+    return None if value is None else round(value, 4)
+
+
 def iso(moment: datetime | None) -> str | None:
     """A time in ISO 8601, to the second."""
     return moment.isoformat(timespec="seconds") if moment else None

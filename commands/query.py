@@ -13,6 +13,7 @@ from pixquery.commands.hits import (
     answer_json,
     hit_json,
     open_hit,
+    say_if_nothing_fits,
     say_what_was_searched,
     show_hits,
     show_pictures,
@@ -100,6 +101,8 @@ def query(
         photo_count = len(opened)
     if not as_json:
         say_what_was_searched(answer)
+    if not (as_json or ndjson or paths):
+        say_if_nothing_fits(answer)
     if as_json:
         print_json(answer_json(answer))
     elif ndjson:

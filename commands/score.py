@@ -10,7 +10,7 @@ import click
 
 from pixquery.commands.loading import scales_loader
 from pixquery.commands.options import shared
-from pixquery.commands.printing import print_json
+from pixquery.commands.printing import figure, print_json
 from pixquery.commands.progress import progress_bar
 
 
@@ -23,7 +23,8 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
 
     PAIRS.csv has the columns `image,text`. The output is the same table with the columns
     `similarity,relevance` added. Image paths are relative to the current folder, or else to the
-    folder of PAIRS.csv. The photos need not be in the library.
+    folder of PAIRS.csv. The photos need not be in the library. If the profile predicts no
+    relevance, that column is empty.
     """
     from pixquery.engine.library import CATALOGUE, Library
     from pixquery.engine.profile import load_profile
@@ -43,8 +44,8 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
         {
             "image": pair.given or str(pair.image),
             "text": pair.text,
-            "similarity": round(float(similarity), 4),
-            "relevance": round(float(relevance), 4),
+            "similarity": figure(similarity),
+            "relevance": figure(relevance),
         }
         for pair, similarity, relevance in scored
     ]

@@ -29,7 +29,10 @@ def advised(answer: Answer, typed: Query, profile: Profile) -> Answer:
     corrected = Spelling(profile.texts.rank).corrected(text) if english and not language else ""
     hints = []
     if searched is not None and searched.minus:
-        hints.append("ordered by likeness, as relevance is only predicted for a single description")
+        if profile.predicts_relevance:
+            hints.append(
+                "ordered by likeness, as relevance is only predicted for a single description"
+            )
     elif not typed.exact and phrase(text).minus:
         hints.append(
             "what should be missing was searched like the rest, as the least relevance needs a "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixquery.db.records import ImageRecord, RootSummary, Skipped
 from pixquery.engine.phrasing import Phrase
+from pixquery.engine.standing import FITS, standing
 
 if TYPE_CHECKING:  # pandas is an extra
     from pixquery.engine.frames import DataFrame
@@ -23,7 +24,7 @@ class Hit:
     path: Path
     relevance: float | None
     """In [0, 1]: 0 = "does not describe the photo at all", 1 = "describes it"; none if the query is
-    more than one text, which people never judged photos for."""
+    more than one text, which people never judged photos for, or if the profile predicts none."""
     similarity: float | None
     """Cosine in the aligned space, [-1, 1]; none if the query describes nothing."""
     width: int
@@ -33,6 +34,11 @@ class Hit:
     """When the file was last modified before it was indexed, UTC."""
     taken: datetime | None = None
     """Camera time from EXIF, without a zone."""
+
+    @property
+    def standing(self) -> str | None:
+        """The relevance in words, from "fits very well" to "hardly fits"; none without one."""
+        return None if self.relevance is None else standing(self.relevance).words
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class Answer:
     """The query in words."""
     profile: str
     candidates: int
-    """How many photos were judged."""
+    """How many photos were compared with the query."""
     hits: tuple[Hit, ...]
     milliseconds: Milliseconds
     among: int
@@ -64,16 +70,30 @@ class Answer:
     """Texts to search for instead, if the text seems to have typing errors."""
     hints: tuple[str, ...] = ()
     """Sentences on how the text was understood."""
+    judged: bool = False
+    """Whether relevance was predicted; otherwise hits are ordered by similarity, or by time."""
+
+    @property
+    def fits(self) -> int | None:
+        """How many of the hits fit, or fit very well; none if relevance was not predicted."""
+        if not self.judged:
+            return None
+        return sum(hit.relevance is not None and hit.relevance >= FITS for hit in self.hits)
+
+    @property
+    def nothing_fits(self) -> bool:
+        """Whether these are the first hits, and none of them fits."""
+        return self.fits == 0 and bool(self.hits) and self.hits[0].rank == 1
 
     def to_pandas(self) -> "DataFrame":
-        """One row per hit, by rank; the columns are the fields of :class:`Hit`.
+        """One row per hit, by rank; the columns are the fields of :class:`Hit` and ``standing``.
 
         Raises:
             MissingExtra: pandas is not installed.
         """
         from pixquery.engine.frames import table
 
-        columns = [field.name for field in fields(Hit)]
+        columns = [*(field.name for field in fields(Hit)), "standing"]
         rows = ([_plain(getattr(hit, name)) for name in columns] for hit in self.hits)
         return table(rows, columns).set_index("rank")
 
@@ -168,14 +188,15 @@ class Lesson:
     """Whether a concept of this name lost its earlier examples."""
     likeness: float
     """Mean cosine between two examples in the aligned space, [-1, 1]."""
-    relevance_before: float
-    """Mean relevance of the examples for the name if it is not taught, [0, 1]."""
-    relevance_after: float
+    relevance_before: float | None
+    """Mean relevance of the examples for the name if it is not taught, [0, 1]; none if the profile
+    predicts no relevance."""
+    relevance_after: float | None
     """The same, now that it is."""
     answer: Answer
     """The photos of the library that come up for the name."""
-    fits: int
-    """How many of the first 200 of them fit it."""
+    fits: int | None
+    """How many of the first 200 of them fit it; none if the profile predicts no relevance."""
     skipped: tuple[Skipped, ...] = ()
     """Files that could not be used."""
 
@@ -207,3 +228,5 @@ class LibraryInfo:
     earlier: int = 0
     """How many photos are searched by vectors of the profile's earlier image encoder, or of another
     quality; encoding all photos again begins with them."""
+    relevance: bool = True
+    """Whether the profile predicts relevance."""

@@ -78,7 +78,7 @@ class TaughtProfile(Profile):
         return self.base.photos
 
     @cached_property
-    def relevance(self) -> Relevance:
+    def relevance(self) -> Relevance | None:
         """The base's."""
         return self.base.relevance
 

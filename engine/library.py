@@ -172,8 +172,9 @@ class Library(Teachable):
             min_relevance: Leaves out hits below this, if ``query`` is a text.
 
         Raises:
-            BadQuery: The query is empty or too long, a number is out of range, or a part names a
-                photo that the library does not hold.
+            BadQuery: The query is empty or too long, a number is out of range, a part names a photo
+                that the library does not hold, or there is a least relevance and the profile
+                predicts none.
             QueryRefused: The library's stop-word policy is on and the text contains a stop word.
             BadData: The policy is on and its list cannot be used; then no query is answered.
         """
@@ -252,6 +253,7 @@ class Library(Teachable):
             concepts=self.concepts,
             quality=self.profile.quality,
             earlier=earlier(self.catalog, self.profile),
+            relevance=self.profile.predicts_relevance,
         )
 
     # -- the stop-word policy -------------------------------------------------------------------

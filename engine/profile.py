@@ -20,7 +20,7 @@ from pixquery.db.errors import (
     ProfileUntrained,
 )
 from pixquery.engine.alignment import Alignment
-from pixquery.engine.relevance import Logistic, Relevance, Similarity
+from pixquery.engine.relevance import Logistic, Relevance
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands need none
     from pixquery.engine.encoders import ImageEncoder, PhotoEncoder, TextEncoder
@@ -219,11 +219,17 @@ class Profile:
         self.refuse_untrained()
         return Alignment(self._file(self.manifest["alignment"]))
 
+    @property
+    def predicts_relevance(self) -> bool:
+        """Whether it has a trained regressor."""
+        return self.manifest.get("relevance") is not None
+
     @cached_property
-    def relevance(self) -> Relevance:
-        """The trained regressor, or similarity if the profile has none."""
-        file = self.manifest.get("relevance")
-        return Similarity() if file is None else Logistic.load(self._file(file))
+    def relevance(self) -> Relevance | None:
+        """The trained regressor; None if it has none, so that hits are ordered by similarity."""
+        if not self.predicts_relevance:
+            return None
+        return Logistic.load(self._file(self.manifest["relevance"]))
 
     def warm(self) -> None:
         """Starts to load what the first query needs, in another thread.

@@ -36,22 +36,9 @@ class Relevance(Protocol):
             vectors: float32[n, a], aligned texts or photos.
 
         Returns:
-            float32[n], above 0: standard deviations, or ones if no usual photos are known.
+            float32[n], above 0: standard deviations.
         """
         ...
-
-
-class Similarity:
-    """The regressor that needs no training: the cosine, or 0 if it is negative."""
-
-    def spread(self, vectors: Floats) -> Floats:
-        """float32[n]: ones."""
-        return np.ones(len(vectors), np.float32)
-
-    def score(self, texts: Floats, photos: Floats) -> Floats:
-        """float32[n]: ``max(0, cosine)``."""
-        cosines = np.einsum("na,na->n", np.broadcast_to(texts, photos.shape), photos)
-        return np.asarray(np.clip(cosines, 0, 1), np.float32)
 
 
 _LEAST_SPREAD = 1e-3

@@ -13,6 +13,7 @@ import numpy as np
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadQuery
+from pixquery.db.quoting import quoted
 from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels, Scales
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
@@ -80,7 +81,7 @@ class Query:
     min_relevance: float = 0.0
     """In [0, 1]; hits below it are left out."""
     rerank: bool = True
-    """Sort by relevance; otherwise by similarity, as the prefilter does."""
+    """Sort by relevance if it is predicted; otherwise by similarity, as the prefilter does."""
     parts: tuple[Part, ...] = ()
     """What else photos should be like, or unlike."""
     where: Filter = ALL
@@ -161,7 +162,7 @@ class Ranking:
     similarities: Floats
     """float32[c]"""
     relevances: Floats | None
-    """float32[c]; none if the regressor was not trained on such queries."""
+    """float32[c]; none if the profile has no regressor, or one not trained on such queries."""
     milliseconds: Milliseconds
 
     def order(self, *, rerank: bool, at_once: int = 0) -> Ids:
@@ -203,7 +204,8 @@ class Aimed:
         Raises:
             BadQuery: A part names a photo that the library does not hold, or the parts cancel out.
         """
-        self._query, self._profile, self._index, self._among = query, profile, index, among
+        self._index, self._among = index, among
+        self._relevance = profile.relevance if query.judged else None
         begin = perf_counter()
         self._point = aim(query.everything, profile, index)
         encode = 1e3 * (perf_counter() - begin)
@@ -215,7 +217,7 @@ class Aimed:
         begin = perf_counter()
         near = self._index.search(self._point, depth, among=self._among)
         end = perf_counter()
-        relevances = self._judge(near.ids[0]) if self._query.judged else None
+        relevances = self._judge(near.ids[0])
         prefilter, rerank = 1e3 * (end - begin), 1e3 * (perf_counter() - end)
         before = self._spent
         self._spent = Milliseconds(
@@ -226,11 +228,13 @@ class Aimed:
         )
         return Ranking(near.ids[0], near.similarities[0], relevances, self._spent)
 
-    def _judge(self, ids: Ids) -> Floats:
-        """The relevances float32[n] of int64[n] ids."""
+    def _judge(self, ids: Ids) -> Floats | None:
+        """The relevances float32[n] of int64[n] ids, if they are predicted."""
+        if self._relevance is None:
+            return None
         fresh = np.setdiff1d(ids, self._ids)
         if len(fresh):
-            scores = self._profile.relevance.score(self._point, self._index.vectors(fresh))
+            scores = self._relevance.score(self._point, self._index.vectors(fresh))
             known = np.concatenate([self._ids, fresh])
             order = np.argsort(known)
             self._ids = known[order]
@@ -247,7 +251,8 @@ def aim(parts: Sequence[Part], profile: "Profile", index: "VectorIndex") -> Floa
     """The point that the best photos are nearest to.
 
     A photo's cosines with other photos vary more than a text's. So the cosines of each part are
-    scaled before they are weighted, or photos would outweigh the texts.
+    scaled before they are weighted, or photos would outweigh the texts. A profile without a
+    regressor does not know how they vary, and weights them as they are.
 
     Returns:
         float32[1, a], a unit row.
@@ -259,7 +264,9 @@ def aim(parts: Sequence[Part], profile: "Profile", index: "VectorIndex") -> Floa
     if len(parts) == 1:
         return vectors
     weights = np.array([part.weight for part in parts], np.float32)
-    total = (weights / profile.relevance.spread(vectors)) @ vectors
+    if profile.relevance is not None:
+        weights /= profile.relevance.spread(vectors)
+    total = weights @ vectors
     if np.linalg.norm(total) < 1e-6:
         raise BadQuery("the parts of the query cancel out: change their weights")
     return unit(total[None])
@@ -283,7 +290,17 @@ def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
 
 
 def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Catalog) -> Answer:
-    """Answers a query."""
+    """Answers a query.
+
+    Raises:
+        BadQuery: There is a least relevance, and the profile predicts none; or as :func:`aim`.
+    """
+    if query.min_relevance > 0 and not profile.predicts_relevance:
+        raise BadQuery(
+            f"the profile {profile.name} predicts no relevance, so no photo can be left out by it: "
+            "leave out the least relevance, or train one with "
+            f"`pixquery train RATINGS.csv --profile {quoted(profile.name)} --out DIR`"
+        )
     if not query.everything:
         return newest(query.where, query.k, query.offset, profile, catalog)
     begin = perf_counter()
@@ -306,6 +323,7 @@ def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Cata
         hits=hits,
         milliseconds=Milliseconds(spent.encode, spent.prefilter, spent.rerank, total),
         among=searched,
+        judged=ranking.relevances is not None,
     )
 
 

@@ -29,6 +29,9 @@ one in a hundred reaches 0.45 and one in ten 0.2.
 FITS = next(row.least for row in STANDINGS if row.words == "fits")
 """The relevance from which a photo fits."""
 
+NOTHING_FITS = "nothing fits well"
+"""What to say of an answer whose best photo does not reach :data:`FITS`."""
+
 
 def standing(relevance: float) -> Standing:
     """The range that a relevance in [0, 1] falls into."""

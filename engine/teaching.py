@@ -179,17 +179,23 @@ class Teachable:
         )
         (concept,) = (concept for concept in self.concepts if concept.name == name)
         relevances = rank(Query(name), _RANKED, profile, index).relevances
-        found = () if relevances is None else tuple(map(float, relevances))
         return Lesson(
             concept=concept,
             added=added,
             replaced=replaced,
             likeness=likeness(before[1]),
-            relevance_before=float(without.relevance.score(*before).mean()),
-            relevance_after=float(profile.relevance.score(*after).mean()),
+            relevance_before=_mean_relevance(without, *before),
+            relevance_after=_mean_relevance(profile, *after),
             answer=search(Query(name), profile, index, self.catalog),
-            fits=sum(relevance >= FITS for relevance in found),
+            fits=None if relevances is None else int((relevances >= FITS).sum()),
         )
+
+
+def _mean_relevance(profile: Profile, text: Floats, photos: Floats) -> float | None:
+    """Of float32[n, a] photos for float32[1, a] a text, if the profile predicts relevance."""
+    if profile.relevance is None:
+        return None
+    return float(profile.relevance.score(text, photos).mean())
 
 
 def _different(photos: Sequence[Example]) -> list[Example]:

@@ -30,6 +30,7 @@ from pixquery.engine.library import CATALOGUE, Library
 from pixquery.engine.profile import MANIFEST, Profile, load_profile
 from pixquery.indexer.scan import Scan
 from tests.hubs import Hub, running
+from tests.regressors import Kind, write_regressor
 
 if TYPE_CHECKING:  # which imports this file
     from tests.proofs.material import Children
@@ -131,7 +132,7 @@ def names(found: Scan, root: Path) -> set[str]:
 
 
 def write_profile(
-    folder: Path, name: str, *, scale: int = 1, relevance: bool = False, english: bool = False
+    folder: Path, name: str, *, scale: int = 1, relevance: Kind = "cosine", english: bool = False
 ) -> Path:
     """Makes a profile as the trainer lays it out; its scale changes numbers and no answer.
 
@@ -171,18 +172,7 @@ def write_profile(
     }
     if english:
         manifest["text"]["languages"] = ["en"]
-    if relevance:
-        corners = np.stack([centred(colour) for colour in COLOURS]).astype(np.float32)
-        save_file(
-            {
-                "weights": np.array([6, 0, 0, 0, 0], np.float32),
-                "bias": np.array([-3], np.float32),
-                "landmarks.texts": corners,
-                "landmarks.photos": corners,
-            },
-            folder / "relevance.safetensors",
-        )
-        manifest["relevance"] = "relevance.safetensors"
+    manifest |= write_regressor(folder, relevance, np.stack([centred(each) for each in COLOURS]))
     manifest["files"] = {
         file.name: {"bytes": file.stat().st_size, "sha256": sha256(file.read_bytes()).hexdigest()}
         for file in sorted(folder.iterdir())
@@ -277,7 +267,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The colour profile's folder; its relevance is the similarity."""
+    """The colour profile's folder; its relevance is the similarity, unless that is negative."""
     return write_profile(tmp_path_factory.mktemp("profiles") / "colours", "colours")
 
 
@@ -289,9 +279,16 @@ def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another profile: the same models by another name, and a relevance regressor of its own."""
+    """Another profile: the same models by another name, and a steeper relevance."""
     folder = tmp_path_factory.mktemp("profiles") / "tints"
-    return write_profile(folder, "tints", scale=2, relevance=True)
+    return write_profile(folder, "tints", scale=2, relevance="steep")
+
+
+@pytest.fixture(scope="session")
+def unrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The colour profile without a relevance regressor, as joint profiles are."""
+    folder = tmp_path_factory.mktemp("profiles") / "unrated"
+    return write_profile(folder, "unrated", relevance="none")
 
 
 @pytest.fixture(scope="session")

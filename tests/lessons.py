@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from pixquery.engine.profile import MANIFEST
 from tests.conftest import COLOURS, square, write_profile
+from tests.regressors import write_regressor
 
 MEANT = [colour for colour in COLOURS if colour != "white"]
 """The colours that these profiles tell from "sunset": a word that they do not know is grey to them,
@@ -47,12 +48,14 @@ def remembering(folder: Path, name: str = "remembering", roll: int = 0) -> Path:
         "probes": np.eye(6, dtype=np.float32),
     }
     save_file(tensors, file)
+    write_regressor(folder, "cosine", np.eye(6, dtype=np.float32))
     resealed(folder)
     return folder
 
 
 def resealed(folder: Path) -> None:
-    """Lets a profile have another alignment than the one it was written with."""
+    """Lets a profile have another alignment and regressor than those it was written with."""
     manifest = json.loads((folder / MANIFEST).read_text())
-    manifest["files"].pop("alignment.safetensors", None)
+    for name in ("alignment.safetensors", "relevance.safetensors"):
+        manifest["files"].pop(name, None)
     (folder / MANIFEST).write_text(json.dumps(manifest))

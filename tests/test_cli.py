@@ -146,10 +146,11 @@ def test_json_of_query(place: Path, invoke: Invoke, squares: Path) -> None:
         "searched": "NoneType",
         "suggestions": [],
         "hints": [],
+        "fits": "int",
         "hits": [{
             "rank": "int", "id": "int", "path": "str", "relevance": "float",
             "similarity": "float", "width": "int", "height": "int", "modified": "str",
-            "taken": "NoneType",
+            "taken": "NoneType", "standing": "str",
         }],
         "milliseconds": {
             "encode": "float", "prefilter": "float", "rerank": "float", "total": "float",
@@ -175,6 +176,7 @@ def test_json_of_evaluate(place: Path, tmp_path: Path, squares: Path, invoke: In
         "queries": "int",
         "images": "int",
         "profile": "str",
+        "relevance": "bool",
         "first_stage": stage,
         "reranked": stage,
         "ci95": {"first_stage": bounds, "reranked": bounds},
@@ -192,6 +194,7 @@ def test_json_of_info(place: Path, squares: Path, invoke: Invoke) -> None:
     assert shape(found) == {
         "library": "str",
         "profile": "str",
+        "relevance": "bool",
         "quality": "str",
         "images": "int",
         "earlier": "int",
@@ -276,6 +279,7 @@ def test_a_table_on_a_terminal(place: Path, colourless: bool) -> None:
         shown += part.decode()
     os.close(ours)
     assert "relevance" in shown
+    assert "1.00 ━━━━ fits very well" in re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert "24 x 16" in shown
     assert ("\x1b[32m" in shown) is not colourless
 

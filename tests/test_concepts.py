@@ -57,6 +57,8 @@ def test_a_taught_concept_is_found_and_everything_else_as_before(
     assert found(taught) == RIGHT
     assert (lesson.concept.name, lesson.added, lesson.replaced) == ("sunset", 3, False)
     assert lesson.answer.hits[0].path.stem == "orange"
+    assert lesson.relevance_before is not None
+    assert lesson.relevance_after is not None
     assert lesson.relevance_after > lesson.relevance_before
     assert lesson.likeness > 0.95
     with Library.open(taught.folder) as another:

@@ -171,7 +171,7 @@ def test_graded_measures_of_squares(library: Library, squares: Path) -> None:
 
 def test_the_stages_are_distinct(squares: Path, tmp_path: Path) -> None:
     """A regressor that prefers the least similar photos."""
-    folder = write_profile(tmp_path / "contrary", "contrary", relevance=True)
+    folder = write_profile(tmp_path / "contrary", "contrary", relevance="steep")
     tensors = load_file(folder / "relevance.safetensors")
     save_file({**tensors, "weights": -tensors["weights"]}, folder / "relevance.safetensors")
     judgements = judged(squares, "1", cyan=1) + judged(squares, "2", red=1)
@@ -401,6 +401,7 @@ def ranks_by_brute_force(library: Library, queries: list[TestQuery]) -> tuple[Ra
         first[row] = 1 + (cosines > cosines[relevant]).sum()
         if first[row] <= 200:
             candidates = np.argsort(-cosines)[:200]
+            assert profile.relevance is not None
             judged = profile.relevance.score(texts[row : row + 1], photos[candidates])
             own = judged[candidates == relevant]
             reranked[row] = 1 + (judged > own).sum()

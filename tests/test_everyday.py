@@ -55,7 +55,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory: pytest.TempPathFactory) -> Encoded:
     folder = tmp_path_factory.mktemp("everyday")
-    profile = write_profile(folder / "profile", "everyday", relevance=True)
+    profile = write_profile(folder / "profile", "everyday", relevance="steep")
     return Encoded(load_profile(str(profile)), folder / "cache")
 
 
@@ -112,7 +112,7 @@ def test_the_page_stays_out_of_the_repository(
 def test_missing_data_is_said(
     given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    profile = write_profile(tmp_path / "profile", "everyday", relevance=True)
+    profile = write_profile(tmp_path / "profile", "everyday", relevance="steep")
     words = ["everyday", "--profile", str(profile), "--data", str(given), "--cache", str(tmp_path)]
     monkeypatch.setattr("sys.argv", [*words, "--only", "things", "coco", "nonsense", "--json"])
     everyday.main()

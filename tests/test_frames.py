@@ -33,6 +33,7 @@ def test_hits_as_a_table(library: Library) -> None:
     assert table.index.tolist() == [1, 2, 3]
     assert table["path"].tolist() == [str(hit.path) for hit in answer.hits]
     assert table["relevance"].tolist() == [hit.relevance for hit in answer.hits]
+    assert table["standing"].tolist() == [hit.standing for hit in answer.hits]
     assert str(table["modified"].dt.tz) == "UTC"
     assert table["taken"].isna().all()
     assert table["taken"].dtype.kind == "M"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pixquery.db.errors import ProfileDamaged, ProfileNotFound
 from pixquery.engine.profile import DEFAULT, MANIFEST, Profile, load_profile, names
-from pixquery.engine.relevance import Logistic, Similarity
+from pixquery.engine.relevance import Logistic
 from pixquery.engine.runtime import cache_folder
 from tests.conftest import COLOURS, REPOSITORY, SIZE, centred
 
@@ -129,10 +129,12 @@ def test_the_two_sides_meet(models: Profile) -> None:
     assert texts == pytest.approx(wanted, abs=0.01)
 
 
-def test_relevance_is_optional(colours: Path, tints: Path) -> None:
-    assert isinstance(load_profile(str(colours)).relevance, Similarity)
+def test_relevance_is_optional(unrated: Path, tints: Path) -> None:
+    assert load_profile(str(unrated)).relevance is None
+    assert not load_profile(str(unrated)).predicts_relevance
     assert isinstance(load_profile(str(tints)).relevance, Logistic)
-    for folder in (colours, tints):
+    assert load_profile(str(tints)).predicts_relevance
+    for folder in (unrated, tints):
         probes = load_profile(str(folder)).alignment.probes
         assert probes.shape[1] == 3
         assert np.linalg.norm(probes, axis=1) == pytest.approx(1, abs=1e-5)

@@ -23,7 +23,7 @@ from pixquery.engine.features import (
     Landmarks,
     pair_features,
 )
-from pixquery.engine.relevance import Logistic, Similarity
+from pixquery.engine.relevance import Logistic
 
 
 def rows(seed: int, count: int, dimension: int = 5) -> Floats:
@@ -95,11 +95,6 @@ def test_cases_worked_out_on_paper() -> None:
     partly = pair_features(near, near, Landmarks(both, north, nothing, north))
     wanted = [1.0, 0.7, 0.25 * 0.8, 0.25 * 0.8, 0.0, 0.75 * (1 - 0.8 + BEHIND)]
     assert partly == pytest.approx(np.array([wanted]), abs=1e-5)
-
-
-def test_similarity_cuts_off_what_is_negative() -> None:
-    photos = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
-    assert Similarity().score(np.array([[1, 0]], np.float32), photos).tolist() == [1, 0, 0]
 
 
 @given(

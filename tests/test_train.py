@@ -98,6 +98,26 @@ def test_own_ratings_teach_relevance(data: Path, tmp_path: Path) -> None:
     assert made.alignment.digest == load_profile().alignment.digest
 
 
+def test_own_ratings_are_learned_from_without_an_earlier_regressor(
+    tmp_path: Path, unrated: Path, squares: Path
+) -> None:
+    """Judged by how many channels are the same, as similarity orders them: no regressor is kept."""
+    lines = ["image,text,rating"]
+    for photo in sorted(squares.rglob("*.*")):
+        for colour in COLOURS:
+            alike = sum(a == b for a, b in zip(COLOURS[photo.stem], COLOURS[colour], strict=True))
+            lines.append(f"{photo.relative_to(squares)},{colour},{1 + alike}")
+    file = squares / "ratings.csv"
+    file.write_text("\n".join(lines) + "\n")
+    profile = load_profile(str(unrated))
+    report = train(file, tmp_path / "out", profile, load, Options(scale=(1, 4)))
+    made = load_profile(str(tmp_path / "out"))
+    made.check()
+    assert made.alignment.digest == profile.alignment.digest
+    assert made.predicts_relevance == report["deployed"]
+    assert report["reranking"]["rated"]["first_stage"]["ndcg@10"] == 1
+
+
 def test_missing_photos_are_reported_and_nothing_is_left_behind(data: Path, tmp_path: Path) -> None:
     copy = tmp_path / "data"
     shutil.copytree(data, copy)
@@ -125,9 +145,9 @@ def test_pairs_judged_alike_teach_nothing(data: Path, tmp_path: Path) -> None:
 
 
 def test_other_encoders_stay_as_they_are_and_get_an_alignment(
-    data: Path, tmp_path: Path, colours: Path
+    data: Path, tmp_path: Path, unrated: Path
 ) -> None:
-    profile = load_profile(str(colours))
+    profile = load_profile(str(unrated))
     options = Options(alignment=RECIPE)
     report = train(data, tmp_path / "out", profile, load, options)
     made = load_profile(str(tmp_path / "out"))
@@ -140,7 +160,7 @@ def test_other_encoders_stay_as_they_are_and_get_an_alignment(
 
 
 def test_a_joint_profile_keeps_its_space_unless_a_better_one_is_learned(
-    data: Path, tmp_path: Path, colours: Path
+    data: Path, tmp_path: Path, unrated: Path
 ) -> None:
     coloured = shutil.copytree(data, tmp_path / "data")
     for file in coloured.glob("captions_*.csv"):  # words that the text encoder distinguishes
@@ -148,7 +168,7 @@ def test_a_joint_profile_keeps_its_space_unless_a_better_one_is_learned(
         names = [" ".join(list(COLOURS)[: 1 + place % 7]) for place in range(len(lines))]
         both = [f"{line} {words}" for line, words in zip(lines, names, strict=True)]
         file.write_text("\n".join([head, *both]) + "\n")
-    joint = shutil.copytree(colours, tmp_path / "joint")
+    joint = shutil.copytree(unrated, tmp_path / "joint")
     manifest = json.loads((joint / MANIFEST).read_text())
     (joint / MANIFEST).write_text(json.dumps({**manifest, "joint": {"logit_scale": 10}}))
     options = Options(alignment=replace(RECIPE, epochs=0))

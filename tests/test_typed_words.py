@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from pixquery.engine.standing import NOTHING_FITS
 from tests.conftest import Invoke, Spawn, parsed
+
+POOR = f"{NOTHING_FITS}; these photos come closest:\n"
 
 
 @pytest.fixture
@@ -51,8 +54,8 @@ def test_exact_searches_word_for_word(words: Path, invoke: Invoke) -> None:
 def test_a_typing_error_gets_an_offer(words: Path, invoke: Invoke) -> None:
     run = invoke("query", "photos of yelolw", "--library", words)
     assert run.exit_code == 0
-    assert run.stderr == "searching for: yelolw\ndid you mean: photos of yellow?\n"
-    assert invoke("query", "asdfgh qwerty", "--library", words).stderr == ""
+    assert run.stderr == f"searching for: yelolw\ndid you mean: photos of yellow?\n{POOR}"
+    assert invoke("query", "asdfgh qwerty", "--library", words).stderr == POOR
 
 
 def test_another_language_gets_a_hint(words: Path, invoke: Invoke) -> None:
@@ -60,7 +63,7 @@ def test_another_language_gets_a_hint(words: Path, invoke: Invoke) -> None:
     assert run.exit_code == 0
     assert run.stderr == (
         "the profile english understands English, and this looks like German: "
-        "`pixquery models list` shows profiles for other languages\n"
+        f"`pixquery models list` shows profiles for other languages\n{POOR}"
     )
 
 

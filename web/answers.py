@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from pixquery.db.records import ImageRecord, RootSummary, Tally
 from pixquery.engine.answers import Answer, Hit
+from pixquery.engine.standing import FITS, STANDINGS
 from pixquery.web.pictures import version_of
 from pixquery.web.reader import Contents
 
@@ -42,7 +43,12 @@ class Photo(BaseModel):
     version: str = Field(description=_VERSION)
     relevance: float | None = Field(
         description="How well people would say that the photo fits the text, from 0 to 1; null "
-        "unless the query is a single text."
+        "unless the query is a single text, and if the profile predicts no relevance."
+    )
+    standing: str | None = Field(
+        description="The relevance in words: "
+        + ", ".join(f'"{row.words}" from {row.least:g}' for row in STANDINGS)
+        + "; null without one."
     )
     similarity: float | None = Field(
         description="Cosine, from -1 to 1; null if the query has neither text nor photo."
@@ -88,6 +94,10 @@ class SearchPage(BaseModel):
     )
     candidates: int = Field(description="Number of photos compared with the query.")
     judged: bool = Field(description="Whether the hits have a relevance and are ordered by it.")
+    fits: int | None = Field(
+        description=f"How many hits of this page have a relevance of {FITS:g} or more; null if "
+        "they have none."
+    )
     hits: list[Photo]
     next: int | None = Field(description="Offset of the next page; null on the last.")
     milliseconds: Timings
@@ -149,6 +159,9 @@ class LibraryContents(BaseModel):
     images: int
     roots: list[Root]
     profile: str
+    relevance: bool = Field(
+        description="Whether the profile predicts relevance; if not, min_relevance is refused."
+    )
     formats: list[NamedCount]
     cameras: list[NamedCount]
     years: list[YearCount]
@@ -159,7 +172,6 @@ def search_page(
     answer: Answer,
     records: Mapping[int, ImageRecord],
     *,
-    judged: bool,
     following: int | None,
     local: bool,
 ) -> SearchPage:
@@ -168,7 +180,6 @@ def search_page(
     Args:
         answer: From the engine.
         records: Records of the hits' photos by id.
-        judged: Whether relevance was predicted.
         following: Offset of the next page, if there is one.
         local: Whether the client may see paths on this computer.
     """
@@ -181,7 +192,8 @@ def search_page(
         profile=answer.profile,
         among=answer.among,
         candidates=answer.candidates,
-        judged=judged,
+        judged=answer.judged,
+        fits=answer.fits,
         hits=[_photo(hit, records.get(hit.id), local=local) for hit in answer.hits],
         next=following,
         milliseconds=Timings(
@@ -205,6 +217,7 @@ def _photo(hit: Hit, record: ImageRecord | None, *, local: bool) -> Photo:
         **_path(hit.path, local=local),
         version=version_of(record) if record else "",
         relevance=None if hit.relevance is None else round(hit.relevance, 4),
+        standing=hit.standing,
         similarity=None if hit.similarity is None else round(hit.similarity, 4),
         width=hit.width,
         height=hit.height,
@@ -263,6 +276,7 @@ def library(contents: Contents, *, local: bool) -> LibraryContents:
             for number, root in enumerate(contents.roots, 1)
         ],
         profile=contents.profile,
+        relevance=contents.relevance,
         formats=named(facets.formats),
         cameras=named(_matched(facets.cameras)),
         years=[YearCount(year=int(tally.name), images=tally.images) for tally in facets.years],

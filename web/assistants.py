@@ -21,7 +21,7 @@ from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
 from pixquery.engine.library import Library
 from pixquery.engine.search import Part, Query
-from pixquery.engine.standing import in_words
+from pixquery.engine.standing import NOTHING_FITS, in_words
 from pixquery.indexer.photos import thumbnail_of
 from pixquery.web.sheet import as_data
 
@@ -44,8 +44,9 @@ Finds the photos that best fit a description, best first, with thumbnails.
 Pass a description, or like_id (the id of an earlier hit) for similar photos, or both; more_of and
 less_of shift the results towards or away from something. Filters limit which photos are searched.
 With filters alone, the newest photos come first. Hits have a relevance if the search is a
-description alone. Otherwise they have a likeness, which orders them but means nothing by itself. If
-nothing fits, try other words or fewer filters. Use offset for the next page."""
+description alone and the library's profile predicts it. Otherwise they have a likeness, which
+orders them but means nothing by itself. If nothing fits, try other words or fewer filters. Use
+offset for the next page."""
 
 _DETAILS = """\
 Shows one photo larger, with its path, format, size in pixels and bytes, and, if the camera recorded
@@ -159,7 +160,8 @@ class _Tools:
     def library_info(self) -> CallToolResult:
         with self._answering() as library:
             info, facets = library.info(), library.catalog.facets()
-        lines = [f"{counted(info.images, 'photo')}, profile {info.profile}."]
+        unpredicted = "" if info.relevance else ", which predicts no relevance"
+        lines = [f"{counted(info.images, 'photo')}, profile {info.profile}{unpredicted}."]
         lines += [
             f"Folder: {legible(root.path)} ({counted(root.images, 'photo')})" for root in info.roots
         ]
@@ -198,7 +200,8 @@ def _summary(answer: Answer, total: int) -> str:
 def _found(answer: Answer, total: int) -> str:
     if answer.hits:
         order = "best first" if answer.query else "newest first"
-        return f"{counted(len(answer.hits), 'photo')} of {answer.among:,}, {order}:"
+        poor = f"{NOTHING_FITS.capitalize()}. " if answer.nothing_fits else ""
+        return f"{poor}{counted(len(answer.hits), 'photo')} of {answer.among:,}, {order}:"
     if not total:
         return "The library has no photos yet."
     if not answer.among:

@@ -27,6 +27,8 @@ class Contents(NamedTuple):
     folder: Path
     """The library's own folder."""
     profile: str
+    relevance: bool
+    """Whether the profile predicts relevance."""
     roots: tuple[RootSummary, ...]
     facets: Facets
     updated: str | None
@@ -148,6 +150,7 @@ class Reader:
                 Contents(
                     folder=self._folder,
                     profile=library.profile.name,
+                    relevance=library.profile.predicts_relevance,
                     roots=library.catalog.roots(),
                     facets=library.catalog.facets(),
                     updated=updated.isoformat(timespec="seconds") if updated else None,

@@ -104,7 +104,7 @@ async def _answer(
 ) -> answers.SearchPage:
     site, local = site_of(request), is_local(request)
 
-    def work() -> tuple[Answer, Mapping[int, ImageRecord], bool]:
+    def work() -> tuple[Answer, Mapping[int, ImageRecord]]:
         library, pixels = site.reader.library, None
         if photo is not None:
             pixels = decode(
@@ -122,15 +122,14 @@ async def _answer(
             local=local,
         )
         answer = site.reader.ask(query, k=bounded.k, offset=bounded.offset)
-        records = library.catalog.records([hit.id for hit in answer.hits])
-        return answer, records, query is not None and query.phrased().judged
+        return answer, library.catalog.records([hit.id for hit in answer.hits])
 
-    answer, records, judged = await site.searches.run(work)
+    answer, records = await site.searches.run(work)
     request.app.state.meters.search(answer.milliseconds)
     more = len(answer.hits) == parameters.k if parameters.min_relevance else True
     end = parameters.offset + parameters.k
     following = end if more and end < answer.among else None
-    return answers.search_page(answer, records, judged=judged, following=following, local=local)
+    return answers.search_page(answer, records, following=following, local=local)
 
 
 _UNKNOWN = described(_404="There is no photo with this id.")

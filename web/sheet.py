@@ -13,7 +13,7 @@ from string import Template
 from pixquery.db.errors import UnreadableImage
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
-from pixquery.engine.standing import in_words, standing
+from pixquery.engine.standing import NOTHING_FITS, in_words, standing
 from pixquery.indexer.photos import thumbnail_of
 
 SIDE = 640
@@ -45,7 +45,8 @@ def contact_sheet(answer: Answer, progress: Progress = lambda done, total: None)
     for done, hit in enumerate(answer.hits, 1):
         figures.append(_figure(hit))
         progress(done, len(answer.hits))
-    summary = f"{counted(len(figures), 'photo')} of {answer.among:,}"
+    summary = f"{NOTHING_FITS.capitalize()}. " if answer.nothing_fits else ""
+    summary += f"{counted(len(figures), 'photo')} of {answer.among:,}"
     first = answer.hits[0].rank
     if first > 1:
         summary += f", starting at the {first:,}{_ending(first)}"

@@ -61,14 +61,21 @@ class Encoded:
 
         The only place where a query is judged: as in `engine/search.py`.
         """
-        return self.profile.relevance.score(text[None], photos)
+        return self.pairs(text[None], photos)
 
     def relevances(self, texts: Floats, photos: Floats) -> Floats:
         """Relevance float32[q, n] of every photo for every text, without a prefilter."""
         return np.stack([self.relevance(text, photos) for text in texts])
 
     def pairs(self, texts: Floats, photos: Floats) -> Floats:
-        """Relevance float32[n] of pairs of aligned texts and photos."""
+        """Relevance float32[n] of pairs of aligned texts and photos.
+
+        If the profile predicts none, the cosine, or 0 if that is negative: what any measure of
+        relevance has to beat.
+        """
+        if self.profile.relevance is None:
+            cosines = np.einsum("na,na->n", np.broadcast_to(texts, photos.shape), photos)
+            return np.asarray(np.clip(cosines, 0, 1), np.float32)
         return self.profile.relevance.score(texts, photos)
 
     def order(self, text: Floats, photos: Floats) -> tuple[Ids, Ids]:

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pixquery import Filter, Library, Query
+from pixquery.engine.standing import FITS
 from tests.conftest import COLOURS
 from tests.web.conftest import error
 
@@ -21,11 +22,13 @@ def test_words_give_the_engines_hits(client: TestClient, library: Library, colou
     assert page["among"] == len(library)
     assert page["candidates"] == expected.candidates
     assert page["judged"] is True
+    assert page["fits"] == sum(hit["relevance"] >= FITS for hit in page["hits"])
     assert page["next"] == 5
     assert set(page["milliseconds"]) == {"encode", "prefilter", "rerank", "total"}
     for hit, wanted in zip(page["hits"], expected.hits, strict=True):
-        assert set(hit) == {"rank", "id", "name", "path", "version", "relevance", "similarity",
-                            "width", "height", "modified", "taken"}  # fmt: skip
+        assert set(hit) == {"rank", "id", "name", "path", "version", "relevance", "standing",
+                            "similarity", "width", "height", "modified", "taken"}  # fmt: skip
+        assert hit["standing"] == wanted.standing
         assert (hit["rank"], hit["id"]) == (wanted.rank, wanted.id)
         assert (hit["name"], hit["path"]) == (wanted.path.name, str(wanted.path))
         assert hit["relevance"] == pytest.approx(wanted.relevance, abs=1e-3)
@@ -39,6 +42,7 @@ def test_an_empty_query_gives_the_newest_photos(client: TestClient, library: Lib
     page = client.get("/api/search", params={"k": 3}).json()
     assert [hit["id"] for hit in page["hits"]] == [hit.id for hit in library.newest(k=3).hits]
     assert (page["query"], page["judged"], page["candidates"]) == ("", False, 0)
+    assert page["fits"] is None
     assert page["among"] == len(library)
     assert all(hit["relevance"] is hit["similarity"] is None for hit in page["hits"])
     assert client.get("/api/search?q=&k=3").json()["hits"] == page["hits"]

@@ -31,6 +31,8 @@ class Evaluation:
     p95: float
     unmatched: tuple[str, ...] = field(default=())
     """Relevant photos that are not in the library; their queries count as unanswered."""
+    relevance: bool = True
+    """Whether the profile predicts relevance; if not, re-ranking keeps the prefilter's order."""
 
 
 Progress = Callable[[int, int], object]
@@ -213,6 +215,7 @@ def _known(
         p50=float(p50),
         p95=float(p95),
         unmatched=tuple(sorted({query.image for query in queries if not photos[query.image]})),
+        relevance=library.profile.predicts_relevance,
     )
     return result, (ranks[0], ranks[1])
 

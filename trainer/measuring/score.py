@@ -17,7 +17,7 @@ def score(
     profile: Profile,
     load: Callable[[Path], Scales],
     progress: Progress = lambda done, total: None,
-) -> list[tuple[Pair, float, float]]:
+) -> list[tuple[Pair, float, float | None]]:
     """Computes the similarity and the relevance of each pair.
 
     Args:
@@ -27,7 +27,8 @@ def score(
         progress: Called with the number of photos done and the number to do.
 
     Returns:
-        Each pair with its similarity in [-1, 1] and its relevance in [0, 1].
+        Each pair with its similarity in [-1, 1] and its relevance in [0, 1], or None if the profile
+        predicts no relevance.
 
     Raises:
         UnreadableImage: A photo cannot be read.
@@ -46,8 +47,7 @@ def score(
     photos = aligned[[photo_of[pair.image] for pair in pairs]]
     queries = aligned_texts[[text_of[pair.text] for pair in pairs]]
     similarities = np.einsum("na,na->n", queries, photos)
-    relevances = profile.relevance.score(queries, photos)
-    return [
-        (pair, float(similarity), float(relevance))
-        for pair, similarity, relevance in zip(pairs, similarities, relevances, strict=True)
-    ]
+    relevances: list[float | None] = [None] * len(pairs)
+    if profile.relevance is not None:
+        relevances = list(map(float, profile.relevance.score(queries, photos)))
+    return list(zip(pairs, map(float, similarities), relevances, strict=True))

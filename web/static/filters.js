@@ -14,7 +14,7 @@ export class Filters {
   constructor(panel, change) {
     this.panel = panel;
     this.change = change;
-    this.offer({ roots: [], formats: [], cameras: [], years: [] });
+    this.offer({ relevance: true, roots: [], formats: [], cameras: [], years: [] });
     byId("filters-none").addEventListener("click", () => change(unfiltered(this.state)));
     panel.addEventListener("change", (event) => this.#changed(event.target.name));
     panel.addEventListener("input", (event) => this.#typed(event.target));
@@ -38,6 +38,7 @@ export class Filters {
       ...Object.entries(SHAPES).map(([value, words]) => choice("radio", "orientation", value, words)));
     byId("formats").replaceChildren(
       ...library.formats.map((one) => choice("checkbox", "format", one.name, counted(one).words)));
+    hide(least, !library.relevance);
     hide(year, !library.years.length);
     hide(this.panel.elements.from, !library.years.length);
     hide(root, library.roots.length < 2);

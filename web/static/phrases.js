@@ -1,18 +1,14 @@
 // What the page says about an answer, or why there is none.
 
 import { describes, filterCount, judged } from "./address.js";
-import { number, photos, standing } from "./words.js";
+import { number, photos } from "./words.js";
 
 /** One line above the photos. */
 export function summary(state, answer) {
   const among = photos(answer.among);
   if (!describes(state)) return `${among}, newest first`;
-  if (answer.judged) return `${poor(answer) ? "No photo fits well. " : ""}${among}, best first`;
+  if (answer.judged) return `${answer.fits === 0 ? "Nothing fits well. " : ""}${among}, best first`;
   return `${among}, most similar first. Likeness does not say how well a photo fits.`;
-}
-
-function poor({ hits: [best] }) {
-  return best && best.relevance !== null && standing(best.relevance).level === 1;
 }
 
 /** What was searched for a description: "beach, without people". */

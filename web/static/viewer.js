@@ -164,7 +164,7 @@ export class Viewer {
     if (similarity === null) return ["", null];
     const likeness = similarity.toFixed(2);
     if (relevance === null) {
-      return ["Likeness", noted(likeness, "How similar the photo is, not how well it fits. Only a description by itself can show that.")];
+      return ["Likeness", noted(likeness, "How similar the photo is, not how well it fits.")];
     }
     const { level, words } = standing(relevance);
     const mark = element("span.fit", {}, bars(), words);
