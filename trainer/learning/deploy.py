@@ -72,9 +72,9 @@ def deploy(
         report |= compared(first, second, search.photo_of)
         # Neither recall among ten nor the order of rated photos may get worse.
         better.append(report["reranked"]["recall@10"] - report["first_stage"]["recall@10"])
-    deployed = bool(better) and min(better) > -_MARGIN
+    deployed = min(better, default=0) > -_MARGIN
     why = (
-        "it orders held-out photos as well as similarity alone does, or better"
+        "it orders held-out photos no worse than similarity alone does"
         if deployed
         else "queries rank by similarity alone, which orders held-out photos better"
     )
