@@ -58,7 +58,7 @@ def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
     assert made.alignment.dimension == 48
     tensors = load_file(out / "alignment.safetensors")
     assert tensors["classes.weight"].shape == (1000, 1280)
-    assert tensors["names.texts"].shape == (1860, 384)
+    assert tensors["names.texts"].shape == (1860 + 1316, 384)
     rows = len(tensors["memory.keys"])
     assert set(tensors["names.rows"]) == set(range(rows - 1000, rows))
     assert made.encoder == load_profile().encoder
