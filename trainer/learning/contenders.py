@@ -35,7 +35,8 @@ class Contender:
     fit: Fit
     splits: tuple[str, ...] = (TWO_WAY,)
     deployable: bool = False
-    """Whether a query can use it without the packages that training needs."""
+    """Whether a query can use it without the packages that training needs, and whether what it
+    predicts is comparable: a similarity means more or less from query to query."""
 
 
 def contenders(judged: Judged, *, seed: int = 0, few: bool = False) -> list[Contender]:
@@ -55,7 +56,7 @@ def contenders(judged: Judged, *, seed: int = 0, few: bool = False) -> list[Cont
         Contender("linear", CONCATENATED, EXPERTS, fit_linear, both),
         Contender("CatBoost", CONCATENATED, EXPERTS, trees, both),
         Contender("network", CONCATENATED, EXPERTS, network, both),
-        Contender(ALONE, ALIGNED, EXPERTS, similarity_only, deployable=True),
+        Contender(ALONE, ALIGNED, EXPERTS, similarity_only),
         Contender("linear", ALIGNED, EXPERTS, fit_linear),
         Contender("CatBoost", ALIGNED, EXPERTS, Trees(depth=3, seed=seed)),
         Contender("network", ALIGNED, EXPERTS, small),
