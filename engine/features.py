@@ -24,7 +24,7 @@ PEAK = 10
 """How many of the photo landmarks nearest to a text *text_peak* is averaged over."""
 RIVALS = 3
 """How many of the photo and thing landmarks nearest to a text *lead* compares a photo with."""
-BEHIND = 0.1
+BEHIND = 0.06
 """How far behind them a photo may be that shows what the text names, in cosines."""
 NAMED = 0.65, 0.85
 """Cosines with the nearest name: up to the first, a text is no name; from the second, it is one."""

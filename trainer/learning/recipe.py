@@ -27,11 +27,11 @@ class Recipe:
     """Dimension of the merged space."""
     memory_temperature: float = 0.06
     """Temperature of the softmax over cosines: how far to look beyond the most similar photos."""
-    memory_weight: float = 0.75
+    memory_weight: float = 1.0
     """Weight of the memory relative to the direct comparison."""
     memory_dimension: int = 384
     """Dimension of the space with memory."""
-    class_factor: float = 1.0
+    class_factor: float = 1.1
     """How much the classes seen in a photo count, compared with the captions of similar photos."""
     name_factor: float = 1.0
     """How far a text that names a class is moved towards it, compared with its own length."""
