@@ -194,10 +194,10 @@ def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None
         )
 
 
-_ALIKE = 0.2
+_ALIKE = 0.3
 """Examples whose mean likeness is below this have little in common.
 
-With the shipped profile, 95 of 100 threes of random photos lie below, and 2 of 100 threes of photos
+With the shipped profile, 78 of 100 threes of random photos lie below, and 1 of 100 threes of photos
 of one thing.
 """
 _BEST = 3

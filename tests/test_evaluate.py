@@ -418,9 +418,9 @@ def test_the_shipped_profile_finds_everyday_photos(thousand: Path, flickr: Path)
     with Library.open(thousand) as library:
         wanted = ranks_by_brute_force(library, queries)
         result, found = evaluate(library, queries[::20], 200)
-    for name, least in (("recall@1", 0.24), ("recall@5", 0.54), ("recall@10", 0.67)):
+    for name, least in (("recall@1", 0.28), ("recall@5", 0.59), ("recall@10", 0.71)):
         first, reranked = (RETRIEVAL[name](ranks).mean() for ranks in wanted)
-        assert least - 0.02 <= first <= reranked
+        assert least - 0.02 <= first <= reranked + 0.01
     # Asked one by one, in the usual way, they have the same ranks; rounding may swap
     # neighbours far down.
     for ours, theirs in zip(found, wanted, strict=True):
