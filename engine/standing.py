@@ -21,9 +21,9 @@ STANDINGS = (
 )
 """Best first.
 
-The thresholds were chosen by measuring 300 captions of Flickr8k against 200 photos. Of the photos
-that a caption was written for, a quarter reach 0.7 and three quarters 0.35; of all other photos,
-one in a hundred reaches 0.45 and one in ten 0.2.
+Of the photos that fit the names of 100 everyday things and of 500 objects, 84 % are right (90 and
+80 %, and near synonyms count as wrong); of those that fit very well, 93 %; of those that fit at
+least partly, 58 and 36 %.
 """
 
 FITS = next(row.least for row in STANDINGS if row.words == "fits")
