@@ -73,7 +73,7 @@ def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats
         crowding = _peak(np.take_along_axis(photos @ landmarks.texts.T, kin, 1), CROWD)
     usual = texts @ landmarks.photos.T
     of_text = np.stack([_peak(usual, PEAK), usual.mean(1), usual.std(1)], 1)
-    named = named_share(texts, landmarks)
+    named = _named_share(texts, landmarks)
     features = np.empty((len(photos), len(NAMES)), np.float32)
     features[:, 0] = similarity
     features[:, 1] = crowding
@@ -85,7 +85,7 @@ def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats
     return features
 
 
-def named_share(texts: Floats, landmarks: Landmarks) -> Floats:
+def _named_share(texts: Floats, landmarks: Landmarks) -> Floats:
     """How far texts float32[n, a] are names of things: float32[n] in [0, 1]."""
     if not len(landmarks.names):
         return np.zeros(len(texts), np.float32)

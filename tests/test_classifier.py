@@ -47,7 +47,7 @@ def test_imagenets_classes_have_wordnets_names() -> None:
 def test_a_class_means_its_names() -> None:
     texts = Spelling()
     bias = np.array([0.5, -0.5], np.float32)
-    tensors = small(bias).classes(texts, Recipe(class_factor=2.0))
+    tensors = small(bias).classes(texts, small(bias).said(texts), Recipe(class_factor=2.0))
     names = unit(unit(texts.encode(["hound"])) + unit(texts.encode(["dog"])))
     wanted = unit(unit(texts.encode(["a photo of a hound"])) + names)
     found = unit(tensors["classes.texts"][:1].astype(np.float32))
@@ -60,10 +60,11 @@ def test_a_class_means_its_names() -> None:
 
 
 def test_without_a_bias_there_are_names_only() -> None:
-    assert small(None).classes(Spelling(), Recipe()) == {}
+    said = small(None).said(Spelling())
+    assert small(None).classes(Spelling(), said, Recipe()) == {}
     captions = Spelling().encode(["a dog runs", "two children play"])
     keys = np.random.default_rng(2).integers(-127, 128, (9, 6)).astype(np.int8)
-    tensors = small(None).named(Spelling(), captions, keys, Recipe(name_temperature=0.2))
+    tensors = small(None).named(said, captions, keys, Recipe(name_temperature=0.2))
     assert tensors["names.rows"].tolist() == [7, 7, 8]
     assert tensors["names.temperature"] == pytest.approx([0.2])
     centre = unit(captions).mean(0)
@@ -90,13 +91,10 @@ def test_imagenets_groups_have_wordnets_names() -> None:
 def test_no_classifier_names_nothing(colours: Path) -> None:
     classifier = Classifier.of(load_profile(str(colours)))
     assert classifier.weight.shape[0] == 0
-    assert classifier.classes(Spelling(), Recipe()) == {}
-    assert (
-        classifier.named(
-            Spelling(), np.eye(26, dtype=np.float32), np.empty((0, 3), np.int8), Recipe()
-        )
-        == {}
-    )
+    said = classifier.said(Spelling())
+    assert classifier.classes(Spelling(), said, Recipe()) == {}
+    captions, keys = np.eye(26, dtype=np.float32), np.empty((0, 3), np.int8)
+    assert classifier.named(said, captions, keys, Recipe()) == {}
 
 
 def test_the_shipped_encoders_classifier() -> None:

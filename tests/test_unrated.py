@@ -20,12 +20,9 @@ REFUSAL = "the profile unrated predicts no relevance, so no photo can be left ou
 
 
 @pytest.fixture
-def place(tmp_path: Path, squares: Path, unrated: Path, invoke: Invoke) -> Path:
-    """A library of the squares."""
-    folder = tmp_path / "library"
-    done = invoke("index", squares, "--library", folder, "--profile", unrated)
-    assert done.exit_code == 0, done.output
-    return folder
+def colours(unrated: Path) -> Path:
+    """The profile of `place`."""
+    return unrated
 
 
 @pytest.fixture
@@ -155,8 +152,8 @@ def test_the_api(place: Path) -> None:
     assert REFUSAL in refused.json()["error"]
 
 
-def test_the_api_of_another_profile(squares: Path, colours: Path, tmp_path: Path) -> None:
-    with Library.open(tmp_path / "rated", create=True, profile=str(colours)) as library:
+def test_the_api_of_another_profile(squares: Path, tints: Path, tmp_path: Path) -> None:
+    with Library.open(tmp_path / "rated", create=True, profile=str(tints)) as library:
         index(library, [squares])
     with TestClient(application(Reader(library.folder), Rules()), "http://127.0.0.1:80") as client:
         assert client.get("/api/library").json()["relevance"] is True

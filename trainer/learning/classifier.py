@@ -71,10 +71,20 @@ class Classifier:
         """Two ways to name each class."""
         return [wordings(name) for name in self.names]
 
-    def classes(self, texts: TextEncoder, recipe: Recipe) -> Tensors:
+    def said(self, texts: TextEncoder) -> Floats:
+        """Raw vectors float32[t, e] of all names: of the classes, then of the groups."""
+        every = [*self.synonyms, *(group.names for group in self.groups)]
+        return texts.encode([name for names in every for name in names])
+
+    def classes(self, texts: TextEncoder, said: Floats, recipe: Recipe) -> Tensors:
         """The tensors of :class:`engine.classes.Classes`; none without a bias.
 
         A class means the mean of its names, and of what a caption would call it.
+
+        Args:
+            texts: The text encoder.
+            said: Of `said`.
+            recipe: Its ``class_factor`` applies.
         """
         if self.bias is None:
             return {}
@@ -84,17 +94,17 @@ class Classifier:
             "classes.weight": np.asarray(np.round(self.weight / scale[:, None]), np.int8),
             "classes.scale": scale,
             "classes.bias": self.bias,
-            "classes.texts": in_bytes(unit(captions + self._meanings(texts))),
+            "classes.texts": in_bytes(unit(captions + self._meanings(said))),
             "classes.factor": np.array([recipe.class_factor], np.float32),
         }
 
-    def named(self, texts: TextEncoder, captions: Floats, keys: Bytes, recipe: Recipe) -> Tensors:
+    def named(self, said: Floats, captions: Floats, keys: Bytes, recipe: Recipe) -> Tensors:
         """The tensors of :class:`engine.names.Names`; none without classes.
 
         A group's key is the mean direction of its classes.
 
         Args:
-            texts: The text encoder.
+            said: Of `said`.
             captions: float32[n, e], raw vectors of texts of all kinds.
             keys: int8[m, b], the memory's; its last c rows are those of the classes.
             recipe: Its ``name_`` values apply.
@@ -109,7 +119,7 @@ class Classifier:
         ]
         own = {"names.keys": in_bytes(unit(np.stack(of_groups)))} if of_groups else {}
         return {
-            "names.texts": in_bytes(around(centre, unit(self.said(texts)))),
+            "names.texts": in_bytes(around(centre, unit(said))),
             "names.rows": (first + self._class_of_name).astype(np.int32),
             **own,
             "names.centre": centre,
@@ -117,18 +127,12 @@ class Classifier:
             "names.factor": np.array([recipe.name_factor], np.float32),
         }
 
-    def said(self, texts: TextEncoder) -> Floats:
-        """Raw vectors float32[t, e] of all names: of the classes, then of the groups."""
-        every = [*self.synonyms, *(group.names for group in self.groups)]
-        return texts.encode([name for names in every for name in names])
-
     @property
     def _class_of_name(self) -> Ids:
         return np.repeat(np.arange(len(self.synonyms)), [len(names) for names in self.synonyms])
 
-    def _meanings(self, texts: TextEncoder) -> Floats:
+    def _meanings(self, said: Floats) -> Floats:
         """float32[c, e], the mean direction of each class's names."""
-        sums = np.zeros((len(self.synonyms), texts.dimension), np.float32)
-        said = texts.encode([name for names in self.synonyms for name in names])
-        np.add.at(sums, self._class_of_name, unit(said))
+        sums = np.zeros((len(self.synonyms), said.shape[1]), np.float32)
+        np.add.at(sums, self._class_of_name, unit(said[: len(self._class_of_name)]))
         return unit(sums)

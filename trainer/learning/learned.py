@@ -112,15 +112,16 @@ class _Lesson:
     ) -> Learned:
         """Adds to an alignment what is remembered and what the classifier knows, and writes it."""
         recipe, classifier = self.course.options.alignment, self.classifier
-        tensors = {**tensors, **self.completion, **classifier.classes(texts, recipe)}
+        said = classifier.said(texts)
+        tensors = {**tensors, **self.completion, **classifier.classes(texts, said, recipe)}
         tensors = remember(tensors, encoded, classes, recipe)
-        tensors |= classifier.named(texts, encoded.captions, tensors["memory.keys"], recipe)
+        tensors |= classifier.named(said, encoded.captions, tensors["memory.keys"], recipe)
         return Learned(
             texts,
             _written(self.folder, tensors, encoded.captions),
             encoded.captions,
             classes.texts[:, 0],
-            classifier.said(texts),
+            said,
             classes.photos,
             self.curve,
         )
