@@ -1,14 +1,11 @@
 """Turns the bytes of a photo into upright sRGB pixels of a given size, within limits."""
 
 import io
-import math
-import struct
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -16,9 +13,10 @@ from PIL.Image import Resampling, Transpose
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import Pixels, Place, Scales
-from pixquery.indexer.formats import ORIENTATION, kind_of, open_photo, unopened
+from pixquery.indexer.exif import exif_of, of_raw
+from pixquery.indexer.formats import kind_of, open_photo, unopened
 from pixquery.indexer.limits import MAX_PIXELS, needed, room, stored
-from pixquery.indexer.pillow import set_for_decoding
+from pixquery.indexer.pillow import DECODER_ERRORS, set_for_decoding
 
 _Size: TypeAlias = tuple[int, int]
 """Width and height, in pixels."""
@@ -29,27 +27,6 @@ _SAME_COLOUR = 2
 _ROWS = 1 << 22
 """How many values of a picture of more than eight bits are converted at once."""
 
-_PILLOW_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    EOFError,
-    ArithmeticError,
-    AttributeError,
-    NotImplementedError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
-"""What Pillow's decoders raise on damaged files."""
-
-_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
-_TAKEN, _MAKER, _MODEL = 0x9003, 0x010F, 0x0110
-_LONGEST_NAME = 100
 _NAMES = {"MPO": "JPEG", "WEBP": "WebP"}
 """Names of formats that Pillow names differently."""
 _UPRIGHT = {
@@ -192,11 +169,11 @@ def _decoded(
             with room.take(working + stored(image)):
                 images = _reduced(image, sizes, resampling)
             # Not earlier: some formats know it only once they are decoded.
-            exif = _exif(image)
+            exif = exif_of(image)
             name = kind or _NAMES.get(str(image.format), str(image.format))
     except UnidentifiedImageError:
         raise UnreadableImage(unopened(content, kind)) from None
-    except _PILLOW_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise UnreadableImage(
             f"damaged or cut off ({str(error) or type(error).__name__})"
         ) from None
@@ -204,7 +181,7 @@ def _decoded(
     if kind == "JPEG XL":
         orientation = 1  # its decoder turns photos upright
     if kind == "camera RAW":  # its preview seldom has any EXIF
-        exif = _of_raw(content, exif)
+        exif = of_raw(content, exif)
     if orientation in _UPRIGHT:
         images = [image.transpose(_UPRIGHT[orientation]) for image in images]
     if orientation >= 5:
@@ -288,98 +265,3 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         if np.abs(changed).max() <= _SAME_COLOUR:
             return None
     return transform
-
-
-# -- what the camera recorded -----------------------------------------------------------------
-
-
-class _Exif(NamedTuple):
-    orientation: int = 1
-    """From 1 to 8."""
-    taken: datetime | None = None
-    camera: str = ""
-    place: Place | None = None
-
-
-def _exif(image: Image.Image) -> _Exif:
-    """A picture's EXIF; if it is damaged, the photo is used without it."""
-    try:
-        return _fields(image.getexif())
-    except _PILLOW_ERRORS:
-        return _Exif()
-
-
-def _of_raw(content: bytes, preview: _Exif) -> _Exif:
-    """The preview's EXIF, completed from the RAW file if that is a TIFF."""
-    exif = Image.Exif()
-    try:
-        exif.load(content)
-        of_file = _fields(exif)
-    except _PILLOW_ERRORS:
-        return preview
-    return _Exif(
-        preview.orientation,
-        preview.taken or of_file.taken,
-        preview.camera or of_file.camera,
-        preview.place or of_file.place,
-    )
-
-
-def _fields(exif: Image.Exif) -> _Exif:
-    orientation = exif.get(ORIENTATION, 1)
-    if not isinstance(orientation, int) or not 1 <= orientation <= 8:
-        orientation = 1
-    return _Exif(
-        orientation,
-        _time(_part(exif, _EXIF_IFD).get(_TAKEN)),
-        _camera(exif.get(_MAKER), exif.get(_MODEL)),
-        _place(_part(exif, _GPS_IFD)),
-    )
-
-
-def _part(exif: Image.Exif, tag: int) -> dict[int, Any]:
-    try:
-        return exif.get_ifd(tag)
-    except _PILLOW_ERRORS:
-        return {}
-
-
-def _camera(maker: object, model: object) -> str:
-    """Maker and model as one name; some models already begin with their maker."""
-    parts = [_words(part) for part in (maker, model)]
-    if parts[0] and parts[1].casefold().startswith(parts[0].split()[0].casefold()):
-        parts[0] = ""
-    return " ".join(filter(None, parts))
-
-
-def _words(value: object) -> str:
-    """The printable text of a field, cut to one line; empty if it is not text."""
-    text = value if isinstance(value, str) else ""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST_NAME]
-
-
-def _place(gps: dict[int, Any]) -> Place | None:
-    latitude = _degrees(gps.get(2), gps.get(1), "S")
-    longitude = _degrees(gps.get(4), gps.get(3), "W")
-    if latitude is None or longitude is None or (latitude, longitude) == (0, 0):
-        return None  # cameras without a GPS fix write zeros
-    return Place(latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
-
-
-def _degrees(parts: object, side: object, negative: str) -> float | None:
-    """Degrees, minutes and seconds as one number."""
-    try:
-        degrees, minutes, seconds = (float(part) for part in parts)  # type: ignore[attr-defined]
-    except _PILLOW_ERRORS:
-        return None
-    angle = degrees + minutes / 60 + seconds / 3600
-    if not math.isfinite(angle):
-        return None
-    return round(-angle if _words(side).upper() == negative else angle, 6)
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S") if text else None
-    except ValueError:
-        return None

@@ -7,7 +7,9 @@ which may be another thread's. See its documentation.)
 """
 
 import re
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -17,6 +19,24 @@ from PIL import AvifImagePlugin, Image
 
 _SILENCE = ("ignore", None, UserWarning, re.compile(r"PIL\."), 0)
 """Of damaged metadata: a photo is used or skipped with a reason, and no warning is wanted."""
+
+DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise on damaged files."""
 
 _lock = Lock()
 _decodings = 0

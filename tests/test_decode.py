@@ -378,31 +378,3 @@ def test_of_many_frames_the_first_is_taken(format_: str) -> None:
     frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue", "lime")]
     content = encoded(frames[0], format_, save_all=True, append_images=frames[1:])
     assert decode(content, SIZE).pixels[5, 5].argmax() == 0
-
-
-# -- EXIF -------------------------------------------------------------------------------------
-
-
-def taken(text: Any) -> datetime | None:
-    exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9003] = text
-    return decode(encoded(quarters(), "JPEG", exif=exif), SIZE).details.taken
-
-
-def test_the_camera_time() -> None:
-    assert taken("2019:07:21 18:03:59") == datetime(2019, 7, 21, 18, 3, 59)
-
-
-@pytest.mark.parametrize("text", ["", "    :  :     :  :  ", "0000:00:00 00:00:00", "yesterday",
-                                  "2019:13:41 18:03:59"])  # fmt: skip
-def test_a_camera_without_a_clock(text: str) -> None:
-    assert taken(text) is None
-
-
-def test_a_photo_with_damaged_exif_is_used() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 1
-    content = bytearray(encoded(quarters(), "JPEG", exif=exif))
-    start = content.index(b"Exif\0\0") + 6
-    content[start + 4 : start + 12] = b"\xff" * 8
-    assert corners(decode(bytes(content), SIZE).pixels) == UPRIGHT

@@ -46,6 +46,7 @@ ONE_ROOM = {
     "PIL": {
         "indexer/altered.py",
         "indexer/decode.py",
+        "indexer/exif.py",
         "indexer/formats.py",
         "indexer/jpegxl.py",
         "indexer/limits.py",
