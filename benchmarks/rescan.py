@@ -28,8 +28,8 @@ from benchmarks import made
 from benchmarks.setting import ROOT, machine, peak_memory, print_json, say, versions
 from pixquery import Library
 from pixquery.db.records import FileState, ImageRecord
+from pixquery.engine.photos import fingerprint
 from pixquery.indexer.build import index
-from pixquery.indexer.photos import fingerprint
 from pixquery.indexer.scan import scan
 
 WRITTEN_AT_ONCE = 2000

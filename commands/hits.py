@@ -121,7 +121,7 @@ def show_pictures(answer: Answer) -> None:
 
     from pixquery.db.errors import UnreadableImage
     from pixquery.engine.standing import in_words
-    from pixquery.indexer.photos import thumbnail_of
+    from pixquery.indexer.thumbnails import thumbnail_of
 
     console = Console()
     for hit in answer.hits:

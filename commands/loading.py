@@ -93,7 +93,7 @@ def _decoded(path: Path, decode: Callable[[bytes], T]) -> T:
         UnreadableImage: The file or its content cannot be read.
     """
     from pixquery.db.errors import UnreadableImage
-    from pixquery.indexer.photos import read
+    from pixquery.engine.photos import read
 
     try:
         return decode(read(path).content)

@@ -11,8 +11,8 @@ from pixquery.db.records import Skipped
 from pixquery.engine.answers import Lesson
 from pixquery.engine.concepts import LEAST_EXAMPLES, MOST_EXAMPLES, Example, encoded_by
 from pixquery.engine.library import Library
+from pixquery.engine.photos import fingerprint, read
 from pixquery.engine.profile import Profile
-from pixquery.indexer.photos import fingerprint, read
 from pixquery.indexer.scan import roots_of, scan
 
 _AT_ONCE = 32

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import FileState, KnownFile
+from pixquery.engine.photos import fingerprint, read
 from pixquery.engine.profile import Profile
 from pixquery.indexer.options import Options
-from pixquery.indexer.photos import fingerprint, read
 
 if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
     from pixquery.indexer.decode import Photo

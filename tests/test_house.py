@@ -55,7 +55,7 @@ ONE_ROOM = {
     "pi_heif": {"indexer/formats.py"},
     "pillow_jxl": {"indexer/jpegxl.py"},
     "rawpy": {"indexer/formats.py"},
-    "xxhash": {"indexer/photos.py", "db/checksums.py"},
+    "xxhash": {"engine/photos.py", "db/checksums.py"},
     "filelock": {"engine/lock.py", "trainer/adopting/hub.py"},
     "huggingface_hub": {*HUB, "trainer/adopting/architectures.py"},
     "httpx2": HUB,
@@ -258,6 +258,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "wordpieces": "text_network",
         "boxes": "formats", "jpegxl": "formats", "options": "build",
         "plan": "build", "run": "build", "interrupt": "interruption",
+        "thumbnails": "photos",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert list((REPOSITORY / "tests").rglob(f"test_{stem}.py"))

@@ -11,7 +11,8 @@ from PIL import Image
 
 from pixquery.commands.loading import photo_loader
 from pixquery.db.errors import UnreadableImage
-from pixquery.indexer import photos
+from pixquery.engine import photos
+from pixquery.indexer.thumbnails import thumbnail_of
 from tests.conftest import Invoke, square
 
 
@@ -68,7 +69,7 @@ def test_only_regular_files_are_opened(odd: Path) -> None:
         with pytest.raises(OSError, match=r"not a regular file|No such device|directory|denied"):
             open_(odd)
     with pytest.raises(UnreadableImage):
-        photos.thumbnail_of(odd, 160)
+        thumbnail_of(odd, 160)
     with pytest.raises(UnreadableImage, match=r"x\.jpg cannot be read \(.+\): name another photo"):
         photo_loader(8, "bicubic")(odd)
 
@@ -111,7 +112,7 @@ def test_links_can_be_refused(tmp_path: Path) -> None:
 
 def test_thumbnails_have_the_longer_side(tmp_path: Path) -> None:
     file = square(tmp_path / "red.png", "red", size=(640, 320))
-    with Image.open(io.BytesIO(photos.thumbnail_of(file, 160))) as image:
+    with Image.open(io.BytesIO(thumbnail_of(file, 160))) as image:
         assert (image.format, image.size) == ("JPEG", (160, 80))
 
 
@@ -126,7 +127,7 @@ def test_a_thumbnail_fails_with_the_reason_alone(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(UnreadableImage, match=f"^{reason}"):
-        photos.thumbnail_of(file, 160)
+        thumbnail_of(file, 160)
 
 
 def test_fingerprints_of_bytes_and_files_are_the_same() -> None:

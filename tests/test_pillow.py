@@ -24,7 +24,7 @@ def settings():
 
 before = settings()
 import pixquery.indexer.build, pixquery.indexer.decode, pixquery.indexer.limits
-import pixquery.indexer.photos, pixquery.indexer.pillow, pixquery.indexer.watch
+import pixquery.engine.photos, pixquery.indexer.pillow, pixquery.indexer.watch
 assert settings() == before
 """
 

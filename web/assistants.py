@@ -22,7 +22,7 @@ from pixquery.engine.legible import counted, legible
 from pixquery.engine.library import Library
 from pixquery.engine.search import Part, Query
 from pixquery.engine.standing import NOTHING_FITS, in_words
-from pixquery.indexer.photos import thumbnail_of
+from pixquery.indexer.thumbnails import thumbnail_of
 from pixquery.web.sheet import as_data
 
 MOST_HITS = 30

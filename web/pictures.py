@@ -15,9 +15,9 @@ from typing import BinaryIO
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import ImageRecord, RootSummary
+from pixquery.engine.photos import fingerprint, fingerprint_of, open_file
 from pixquery.engine.runtime import cache_folder
 from pixquery.indexer.decode import thumbnail
-from pixquery.indexer.photos import fingerprint, fingerprint_of, open_file
 from pixquery.web.reader import Reader
 from pixquery.web.refusals import Refusal
 

@@ -14,7 +14,7 @@ from pixquery.db.errors import UnreadableImage
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
 from pixquery.engine.standing import NOTHING_FITS, in_words, standing
-from pixquery.indexer.photos import thumbnail_of
+from pixquery.indexer.thumbnails import thumbnail_of
 
 SIDE = 640
 """Longer side of a thumbnail, in pixels: sharp at the height of a row on a high-density screen."""

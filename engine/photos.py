@@ -74,27 +74,6 @@ def read(path: Path, *, follow_link: bool = True) -> PhotoFile:
     return PhotoFile(state, content)
 
 
-def thumbnail_of(path: Path, side: int) -> bytes:
-    """Reads a photo and makes a small picture of it, as :func:`indexer.decode.thumbnail` does.
-
-    Args:
-        path: Of the photo.
-        side: The picture's longer side, in pixels.
-
-    Returns:
-        A JPEG.
-
-    Raises:
-        UnreadableImage: With the reason in words, whether the file or its content is at fault.
-    """
-    from pixquery.indexer.decode import thumbnail  # loads Pillow
-
-    try:
-        return thumbnail(read(path).content, side)
-    except OSError as error:
-        raise UnreadableImage(error.strerror or str(error)) from None
-
-
 def fingerprint(content: bytes) -> bytes:
     """The digest by which the catalogue recognises a photo's content, wherever its file lies."""
     return xxhash.xxh3_128_digest(content)
