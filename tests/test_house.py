@@ -81,7 +81,7 @@ ONE_ROOM = {
     "fastapi": {"web"},
     "starlette": {"web"},
     "pydantic": {"web"},
-    "uvicorn": {"web/serving.py"},
+    "uvicorn": {"web/connections.py", "web/serving.py"},
     "prometheus_client": {"web/meters.py"},
 }
 WEB = {"answers": "search_api", "questions": "search_api", "meters": "app", "reference": "app",

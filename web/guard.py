@@ -124,8 +124,7 @@ class Guard:
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         if not self._rules.token and not is_loopback(name):
             raise Refusal(400, "this server only answers to localhost and 127.0.0.1")
-        site = headers.get("sec-fetch-site", "none")
-        if scope["method"] not in ("GET", "HEAD") and site not in ("none", "same-origin"):
+        if scope["method"] not in ("GET", "HEAD") and not _is_own(headers, host):
             raise Refusal(403, "requests from other sites are not allowed")
 
     def _admit(self, scope: Scope, headers: Headers) -> Response | None:
@@ -149,6 +148,19 @@ class Guard:
             "Authorization: Bearer",
             www_authenticate="Bearer",
         )
+
+
+def _is_own(headers: Headers, host: str) -> bool:
+    """Whether a request comes from a page of this server, or from no page at all.
+
+    Browsers before 2023 send no ``Sec-Fetch-Site``, but ``Origin`` with every request that may
+    change something. Its scheme is not compared: a proxy may add TLS.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("none", "same-origin")
+    origin = headers.get("origin")
+    return origin is None or origin.partition("://")[2].lower() == host.lower()
 
 
 def refused(refusal: Refusal) -> JSONResponse:

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.responses import Response
 
 from pixquery.db.errors import NothingFound
-from pixquery.db.records import ImageRecord
+from pixquery.db.records import ImageRecord, Scales
 from pixquery.engine.answers import Answer
 from pixquery.engine.standing import STANDINGS
 from pixquery.indexer.decode import decode
@@ -25,7 +25,7 @@ from pixquery.web.questions import SearchParameters
 from pixquery.web.ranges import FileResponse
 from pixquery.web.refusals import Refusal
 from pixquery.web.site import is_local, site_of
-from pixquery.web.uploads import MOST_PIXELS
+from pixquery.web.uploads import MOST_PIXELS, Upload
 
 STATIC = Path(__file__).parent / "static"
 _YEAR = 365 * 24 * 3600
@@ -95,30 +95,35 @@ async def search(request: Request, parameters: _Parameters) -> answers.SearchPag
 )
 async def search_by_photo(request: Request, parameters: _Parameters) -> answers.SearchPage:
     """Finds photos like an uploaded one, of at most 25 MB and 50 megapixels."""
-    name, content = await site_of(request).uploads.receive(request)
-    return await _answer(request, parameters, photo=(name, content))
+    async with site_of(request).uploads.receive(request) as photo:
+        return await _answer(request, parameters, photo)
 
 
 async def _answer(
-    request: Request, parameters: SearchParameters, photo: tuple[str, bytes] | None = None
+    request: Request, parameters: SearchParameters, photo: Upload | None = None
 ) -> answers.SearchPage:
     site, local = site_of(request), is_local(request)
 
+    def decoded(photo: Upload) -> Scales:
+        profile = site.reader.library.profile
+        return decode(
+            photo.file.read(),
+            *profile.sizes,
+            interpolation=profile.interpolation,
+            most=MOST_PIXELS,
+        ).scales
+
+    # Few at once: a photo that waits for its turn is on disk and takes no memory.
+    pixels = await site.drawings.run(partial(decoded, photo)) if photo else None
+
     def work() -> tuple[Answer, Mapping[int, ImageRecord]]:
-        library, pixels = site.reader.library, None
-        if photo is not None:
-            pixels = decode(
-                photo[1],
-                *library.profile.sizes,
-                interpolation=library.profile.interpolation,
-                most=MOST_PIXELS,
-            ).scales
+        library = site.reader.library
         most = len(library) if parameters.offset else 0  # there is nothing after the last photo
         bounded = parameters.model_copy(update={"offset": min(parameters.offset, most)})
         query = bounded.query(
             site.reader.roots() if parameters.root or parameters.path else (),
             pixels=pixels,
-            name=Path(photo[0]).name if photo else "",
+            name=Path(photo.name).name if photo else "",
             local=local,
         )
         answer = site.reader.ask(query, k=bounded.k, offset=bounded.offset)

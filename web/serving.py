@@ -1,60 +1,25 @@
 """The server process: its address, its start and its end."""
 
-import asyncio
 import errno
 import logging
+import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from urllib.parse import quote
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pixquery.db.errors import CannotServe, PixqueryError
 from pixquery.web.app import application
+from pixquery.web.connections import CONNECTIONS, Connection
 from pixquery.web.guard import Rules, is_loopback
 from pixquery.web.reader import Reader
 
 _log = logging.getLogger("pixquery.web")
-_CONNECTIONS = 500
-"""Most connections at once. More are refused before they use resources."""
-
-
-class Impatient(H11Protocol):
-    """Closes connections whose clients are slow to send a request's head, as uvicorn does not."""
-
-    patience = 20.0
-    """Seconds for each head."""
-    _closing: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Starts the timer for the first head."""
-        super().connection_made(transport)
-        self._wait()
-
-    def data_received(self, data: bytes) -> None:
-        """Stops the timer once the head is complete, and starts it for the next."""
-        super().data_received(data)
-        self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the timer."""
-        self._stop()
-        super().connection_lost(exc)
-
-    def _wait(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
-            self._stop()
-        elif self._closing is None:
-            self._closing = self.loop.call_later(self.patience, self.transport.close)
-
-    def _stop(self) -> None:
-        if self._closing is not None:
-            self._closing.cancel()
-            self._closing = None
+_SHORTEST_TOKEN = 16
+"""Characters. Shorter ones could be guessed from another computer."""
 
 
 def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[str], None]) -> None:
@@ -68,26 +33,28 @@ def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[st
         ready: Called with the server's URL once it listens.
 
     Raises:
-        CannotServe: The address is unavailable, or others could reach it without a token.
+        CannotServe: The address is unavailable, or others could reach it without a token or with
+            one that can be guessed.
         KeyboardInterrupt: On Ctrl-C, after everything is closed.
     """
-    if not token and not is_loopback(host):
+    if len(token) < _SHORTEST_TOKEN and not is_loopback(host):
         raise CannotServe(
-            f"other computers can reach {host}, so the library needs a token: choose a long word "
-            "that nobody can guess and set PIXQUERY_TOKEN to it, or pass it as --token"
+            f"other computers can reach {host}, so the library needs a token of at least "
+            f"{_SHORTEST_TOKEN} characters: set PIXQUERY_TOKEN to one that nobody can guess, such "
+            f"as {secrets.token_urlsafe(18)}"
         )
     listening = _listening(host, port)
     reader = Reader(folder)
     # Proxies' headers are ignored: a client that they call local could see paths.
     config = uvicorn.Config(
         application(reader, Rules(token)),
-        http=Impatient,
+        http=Connection,
         log_level="warning",
         access_log=False,
         proxy_headers=False,
         server_header=False,
         ws="none",
-        limit_concurrency=_CONNECTIONS,
+        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=3,
     )

@@ -1,7 +1,10 @@
 """Photos that clients upload, with limits on size and time."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import monotonic
+from typing import BinaryIO, NamedTuple
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -29,14 +32,24 @@ def _too_large() -> Refusal:
     return Refusal(413, message, connection="close")
 
 
+class Upload(NamedTuple):
+    """A photo that has arrived."""
+
+    name: str
+    """As the client calls it."""
+    file: BinaryIO
+    """To read where it is decoded: photos that wait for their turn take no memory."""
+
+
 class Uploads:
     """Receives photos, a limited number at once."""
 
     def __init__(self) -> None:
         self._running = 0
 
-    async def receive(self, request: Request) -> tuple[str, bytes]:
-        """Returns name and content of the form's only file, ``photo``.
+    @asynccontextmanager
+    async def receive(self, request: Request) -> AsyncIterator[Upload]:
+        """Yields the form's only file, ``photo``; it is on disk, and gone afterwards.
 
         Raises:
             Refusal: The photo is too large, too slow or missing, or there are too many uploads.
@@ -48,25 +61,30 @@ class Uploads:
             raise _too_large()
         self._running += 1
         try:
-            return await _photo(Request(request.scope, _Limited(request).receive))
+            async with _photo(Request(request.scope, _Limited(request).receive)) as photo:
+                yield photo
         finally:
             self._running -= 1
 
 
-async def _photo(request: Request) -> tuple[str, bytes]:
+@asynccontextmanager
+async def _photo(request: Request) -> AsyncIterator[Upload]:
     missing = Refusal(422, "photo: send one photo as the file `photo` of a multipart form")
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise missing
     try:
-        async with request.form(max_files=1, max_fields=0) as form:
-            photo = form.get("photo")
-            if not isinstance(photo, UploadFile):
-                raise missing
-            if photo.size is not None and photo.size > LARGEST:
-                raise _too_large()
-            return photo.filename or "", await photo.read()
+        form = await request.form(max_files=1, max_fields=0)
     except HTTPException as error:  # a malformed form
         raise Refusal(422, f"photo: {error.detail}", connection="close") from None
+    try:
+        photo = form.get("photo")
+        if not isinstance(photo, UploadFile):
+            raise missing
+        if photo.size is not None and photo.size > LARGEST:
+            raise _too_large()
+        yield Upload(photo.filename or "", photo.file)
+    finally:
+        await form.close()
 
 
 class _Limited:

@@ -151,3 +151,26 @@ def test_loopback() -> None:
         assert is_loopback(host)
     for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", "", "localhost.example.org"):
         assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 422),  # admitted, and then asked for a photo
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1:8000"}, 422),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:8000"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://127.0.0.1:8000"}, 422),
+        ({"Origin": "https://127.0.0.1:8000"}, 422),  # a proxy added TLS
+        ({"Origin": "http://127.0.0.1:8001"}, 403),
+        ({"Origin": "http://127.0.0.1"}, 403),
+        ({"Origin": "http://127.0.0.1:8000.evil.example"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+    ],
+)
+def test_requests_of_other_sites_are_refused(
+    client: TestClient, headers: dict[str, str], status: int
+) -> None:
+    error(client.post("/api/search", headers=headers), status)

@@ -2,19 +2,13 @@
 
 import json
 import socket
-import threading
 import time
 from pathlib import Path
 
-import uvicorn
-
 from pixquery.web import serving
-from pixquery.web.app import application
-from pixquery.web.guard import Rules
-from pixquery.web.reader import Reader
-from pixquery.web.serving import Impatient
 from tests.conftest import Invoke
 from tests.web.conftest import (
+    TOKEN,
     Server,
     http,
 )
@@ -55,49 +49,6 @@ def test_slow_clients_block_nobody_and_ctrl_c_ends_it(server: Server, ids: dict[
     assert "Traceback" not in errors
 
 
-def answer(connection: socket.socket) -> None:
-    received = b""
-    while not received.endswith(b'{"status":"ok"}'):
-        piece = connection.recv(1 << 16)
-        assert piece, received
-        received += piece
-
-
-def test_slow_heads_are_cut_off(folder: Path) -> None:
-    class Hasty(Impatient):
-        patience = 0.3
-
-    app = application(Reader(folder), Rules())
-    config = uvicorn.Config(app, http=Hasty, log_level="error", ws="none")
-    running = uvicorn.Server(config)
-    listening = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    place = listening.getsockname()
-    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    try:
-        for before, sent in ((b"", b""), (b"", request[:30]), (request, request[:30])):
-            with socket.create_connection(place, timeout=30) as slow:
-                slow.sendall(before)
-                if before:
-                    answer(slow)
-                slow.sendall(sent)
-                begin = time.monotonic()
-                assert slow.recv(1) == b""
-                assert time.monotonic() - begin < 20
-        with socket.create_connection(
-            place, timeout=30
-        ) as steady:  # it sends a request now and then
-            for _ in range(4):
-                steady.sendall(request)
-                answer(steady)
-                time.sleep(0.2)
-    finally:
-        running.should_exit = True
-        thread.join(30)
-        listening.close()
-
-
 def test_small_answers_do_not_wait_for_acknowledgements() -> None:
     """asyncio sets TCP_NODELAY only on sockets created with IPPROTO_TCP."""
     with serving._listening("127.0.0.1", 0) as listening:
@@ -117,6 +68,21 @@ def test_other_addresses_need_a_token(invoke: Invoke, folder: Path) -> None:
         done = invoke("serve", "--library", folder, "--host", host, PIXQUERY_TOKEN="")
         assert done.exit_code == 1
         assert "PIXQUERY_TOKEN" in done.stderr
-    done = invoke("serve", "--library", folder, "--host", "no.such.name.invalid", "--token", "x")
+    done = invoke("serve", "--library", folder, "--host", "no.such.name.invalid", "--token", TOKEN)
     assert done.exit_code == 1
     assert "is not an address of this computer" in done.stderr
+
+
+def test_a_token_that_can_be_guessed_does_not_open_the_library_to_others(
+    invoke: Invoke, folder: Path
+) -> None:
+    done = invoke("serve", "--library", folder, "--host", "0.0.0.0", "--token", "fifteen letters")
+    assert done.exit_code == 1
+    assert "a token of at least 16 characters" in done.stderr
+    suggested = done.stderr.split()[-1]
+    again = invoke("serve", "--library", folder, "--host", "0.0.0.0", "--token", suggested[:15])
+    assert again.stderr.split()[-1] != suggested, "every suggestion is another one"
+    started = Server("--library", folder, "--host", "0.0.0.0", "--token", suggested)
+    assert started.end()[0] in (0, 130)
+    short = Server("--library", folder, "--token", "x")  # this computer's users alone
+    assert short.end()[0] in (0, 130)

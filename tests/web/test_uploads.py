@@ -117,6 +117,31 @@ def test_an_endless_upload_is_cut_off(server: Server) -> None:
     assert http(server, "/healthz")[0] == 200
 
 
+def test_uploads_that_wait_take_no_memory(server: Server) -> None:
+    """Sixty photos of 20 MB would take 1.2 GB."""
+    head = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
+    photo = encoded(photos.quarters((6000, 4000)), "PNG").ljust(20_000_000, b"\0")
+    body = head + photo + b"\r\n--x--\r\n"
+    request = (
+        b"POST /api/search?k=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" % len(body)
+    )
+    assert http(server, "/api/search?q=red")[0] == 200
+    before = server.memory()
+    waiting = [server.connect() for _ in range(60)]
+    for connection in waiting:
+        connection.settimeout(200)
+        connection.sendall(request + body)
+    statuses = []
+    most = 0.0
+    for connection in waiting:
+        statuses.append(connection.recv(12))
+        most = max(most, server.memory())
+        connection.close()
+    assert set(statuses) == {b"HTTP/1.1 200"}
+    assert most < before + 600  # two are decoded at once
+
+
 def test_memory_is_flat_over_uploads(server: Server) -> None:
     from http.client import HTTPConnection
 
