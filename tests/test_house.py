@@ -258,7 +258,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "wordpieces": "text_network",
         "boxes": "formats", "jpegxl": "formats", "options": "build",
         "plan": "build", "run": "build", "interrupt": "interruption",
-        "thumbnails": "photos",
+        "thumbnails": "photos", "fields": "exif", "xmp": "exif",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert list((REPOSITORY / "tests").rglob(f"test_{stem}.py"))
