@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixquery.db.records import ImageRecord, RootSummary, Skipped
 from pixquery.engine.phrasing import Phrase
-from pixquery.engine.sightings import FileId, LeftOut
+from pixquery.engine.sightings import LeftOut, Sighting
 from pixquery.engine.standing import FITS, standing
 
 if TYPE_CHECKING:  # pandas is an extra
@@ -115,7 +115,7 @@ class Copy:
     frees: int
     """How many bytes are freed once it and the copies before it are deleted. 0 for a hard link, but
     for the last one if the others are copies too."""
-    file: FileId
+    seen: Sighting
     """Which file it was when it was compared."""
 
 
@@ -127,7 +127,7 @@ class Group:
     """The one with the most pixels, then the largest file, then the oldest."""
     copies: tuple[Copy, ...]
     """Photos that are each like the best one, in the same order."""
-    file: FileId
+    seen: Sighting
     """Which file the best photo was when it was compared."""
 
 

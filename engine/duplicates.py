@@ -248,10 +248,12 @@ def _groups(files: Sightings, claims: Claims, equal: dict[int, int]) -> tuple[Gr
         superfluous = tuple(
             copy
             for position, likeness in copies
-            for copy in _copies(files.superfluous(position), equal.get(position) == best, likeness)
+            for copy in _copies(
+                files.superfluous(position, kept), equal.get(position) == best, likeness
+            )
         )
         if superfluous:
-            groups.append(Group(kept.record, superfluous, kept.file))
+            groups.append(Group(kept.record, superfluous, kept))
     return tuple(groups)
 
 
@@ -259,4 +261,4 @@ def _copies(paths: list[Sighting], exact: bool, likeness: float) -> Iterator[Cop
     """One copy for each path of a file; deleting the last of them frees its bytes."""
     for number, sighting in enumerate(paths, 1):
         size = sighting.record.state.size if number == max(len(paths), sighting.links) else 0
-        yield Copy(sighting.record, exact, likeness, size, sighting.file)
+        yield Copy(sighting.record, exact, likeness, size, sighting)

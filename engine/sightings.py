@@ -117,11 +117,11 @@ def compare(one: Sighting, other: Sighting) -> bool | LeftOut:
     return True
 
 
-def again(record: ImageRecord, file: FileId) -> Sighting | LeftOut:
-    """Looks once more, and checks that it is the file that was seen before."""
-    now = look(record)
-    if isinstance(now, Sighting) and now.file != file:
-        return LeftOut(record, "changed", "was replaced by another file")
+def again(before: Sighting) -> Sighting | LeftOut:
+    """Looks once more, and checks that the same file is there."""
+    now = look(before.record)
+    if isinstance(now, Sighting) and not _kept_its_place(before, now.file, now.changed_ns):
+        return LeftOut(before.record, "changed", "was replaced by another file")
     return now
 
 
@@ -192,11 +192,16 @@ class Sightings:
         self._name(position, paths)
         return paths[0] if paths else None
 
-    def superfluous(self, position: int) -> list[Sighting]:
-        """The paths to delete to be rid of a file: more than one if it has hard links."""
+    def superfluous(self, position: int, kept: Sighting) -> list[Sighting]:
+        """The paths to delete to be rid of a file: more than one if it has hard links.
+
+        Args:
+            position: Of the file.
+            kept: What stays, as seen a moment ago.
+        """
         entries: dict[tuple[int, int, str], Sighting] = {}
         for sighting in self._paths(position):
-            if not sighting.path.is_symlink():
+            if not (sighting.path.is_symlink() or one_file(sighting, kept)):
                 entries.setdefault(_entry(sighting), sighting)
         paths = list(entries.values())
         self._name(position, paths)
@@ -208,8 +213,7 @@ class Sightings:
             return []
         paths = []
         for at in (position, *self._others.get(position, ())):
-            before = self._sighting(at)
-            now = again(before.record, before.file)
+            now = again(self._sighting(at))
             if isinstance(now, LeftOut):
                 self._lose(position, now)
                 return []
@@ -228,11 +232,8 @@ class Sightings:
             if record.id in named:
                 self._left_out.pop(at, None)
             else:
-                self._left_out[at] = (
-                    _same_file(record)
-                    if named
-                    else LeftOut(record, "link", "is a symbolic link, which takes no space")
-                )
+                link = not named and record.path.is_symlink()
+                self._left_out[at] = _link(record) if link else _same_file(record)
 
     def _lose(self, position: int, left_out: LeftOut) -> None:
         """Leaves out a file that was there before, with all its paths."""
@@ -296,8 +297,18 @@ def _unchanged(sightings: Iterable[Sighting], files: Iterable[BinaryIO]) -> None
         with _reading(record):
             status = os.fstat(file.fileno())
         state = FileState(status.st_size, status.st_mtime_ns)
-        if state != record.state or _identity(record.path, status) != sighting.file:
+        identity = _identity(record.path, status)
+        if state != record.state or not _kept_its_place(sighting, identity, status.st_ctime_ns):
             raise _Lost(record, "changed", "changed while it was compared")
+
+
+def _kept_its_place(before: Sighting, file: FileId, changed_ns: int) -> bool:
+    """Whether a file is the one that was seen before.
+
+    FAT numbers its files anew whenever it forgets them. A file that took the place of another would
+    have a time of its own, even if its size and the time that programs can set are the same.
+    """
+    return file == before.file or changed_ns == before.changed_ns
 
 
 def _identity(path: Path, status: os.stat_result) -> FileId:
@@ -325,3 +336,7 @@ def _entry(sighting: Sighting) -> tuple[int, int, str]:
 
 def _same_file(record: ImageRecord) -> LeftOut:
     return LeftOut(record, "same file", "is another path of a photo that was compared")
+
+
+def _link(record: ImageRecord) -> LeftOut:
+    return LeftOut(record, "link", "is a symbolic link, which takes no space")

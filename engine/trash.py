@@ -55,7 +55,7 @@ def trash(found: Duplicates, *, dry_run: bool = False) -> Iterator[Fate]:
 
 def _objection(group: Group, copy: Copy) -> str:
     """Why a copy must stay; empty if it may go."""
-    going, kept = again(copy.record, copy.file), again(group.best, group.file)
+    going, kept = again(copy.seen), again(group.seen)
     if isinstance(going, LeftOut):
         return going.reason
     if isinstance(kept, LeftOut):
@@ -79,6 +79,8 @@ def _moved(path: Path) -> str:
 
     if not _may_have_trash(path):
         return "its disk has no trash"
+    if not os.access(path.parent, os.W_OK):  # before the trash notes a photo that stays
+        return "you may not change its folder (permission denied)"
     try:
         send2trash(str(path))
     except TrashPermissionError:

@@ -212,6 +212,11 @@ def bound(path: Path) -> None:
         os.chdir(here)
 
 
+def no_folder(photo: Path) -> None:
+    photo.parent.rename(photo.parent.parent / "away")
+    photo.parent.touch()
+
+
 CHANGES: dict[str, tuple[Change, str]] = {
     "deleted": (Path.unlink, "missing"),
     "edited": (edited, "changed"),
@@ -223,10 +228,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "a dangling link": (replaced(lambda path: path.symlink_to("nowhere")), "missing"),
     "a circle of links": (replaced(lambda path: path.symlink_to(path)), "unreachable"),
     "unplugged": (lambda photo: photo.parent.rename(photo.parent.parent / "away"), "missing"),
-    "no folder": (
-        lambda photo: (photo.parent.rename(photo.parent.parent / "away"), photo.parent.touch()),
-        "missing",
-    ),
+    "no folder": (no_folder, "missing"),
 }
 
 
@@ -309,7 +311,7 @@ def put(library: Library, files: dict[Path, bytes]) -> None:
         state = FileState(status.st_size, status.st_mtime_ns)
         records.append(ImageRecord(file, state, content, 24, 16, "JPEG"))
     root = library.catalog.add_root(records[0].path.parent)
-    vectors = np.tile(np.float16([1, 0, 0]), (len(records), 1))
+    vectors = np.tile(np.array([1, 0, 0], np.float16), (len(records), 1))
     library.catalog.put(root, records, vectors, library.profile.encoder)
 
 
@@ -436,8 +438,8 @@ def test_deleting_what_is_named_loses_no_content(
         kept = {group.best.path.resolve() for group in found.groups}
         assert len(set(named)) == len(named)
         assert not kept & {path.resolve() for path in named}
-        seen = {group.file for group in found.groups}
-        assert not seen & {copy.file for group in found.groups for copy in group.copies}
+        seen = {group.seen.file for group in found.groups}
+        assert not seen & {copy.seen.file for group in found.groups for copy in group.copies}
         for group in found.groups:
             for copy in group.copies:
                 if copy.exact:

@@ -216,6 +216,26 @@ def test_a_copy_that_became_a_link_to_the_kept_photo(photos: Path, bin_: Path) -
     assert len(names(photos)) == 4
 
 
+def test_ctrl_c_tells_what_was_moved(photos: Path, bin_: Path) -> None:
+    program = (
+        "import send2trash, sys; from pixquery.commands.entry import main\n"
+        "move = send2trash.send2trash\n"
+        "def once(path):\n"
+        "    if names: raise KeyboardInterrupt\n"
+        "    names.append(path); move(path)\n"
+        "names = []; send2trash.send2trash = once; main(sys.argv[1:], prog_name='pixquery')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "duplicates", "--trash", "--yes", "--library",
+         photos.parent / "library"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 130
+    assert done.stdout == "1 photo (0.0 MB) was moved to the trash\n"
+    assert done.stderr.splitlines()[-1] == "pixquery: interrupted"
+    assert names(photos) == ["best.png", "small.png", EVERYTHING[3]]
+
+
 # -- other disks --------------------------------------------------------------------------------
 
 
