@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from pixquery import Library
+from pixquery import Library, StorageFailed
 from pixquery.engine.answers import Duplicates
 from pixquery.engine.trash import trash
 from tests.conftest import REPOSITORY, Invoke, parsed, square
@@ -214,6 +214,30 @@ def test_a_copy_that_became_a_link_to_the_kept_photo(photos: Path, bin_: Path) -
     assert all(fate.left for fate in trash(found))
     assert not bin_.exists()
     assert len(names(photos)) == 4
+
+
+def test_it_stops_if_a_copy_takes_the_kept_photo_along(
+    photos: Path, bin_: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So would two mounts of one folder over a network that number its files differently."""
+    import send2trash
+
+    move = send2trash.send2trash
+
+    def both(path: str) -> None:
+        move(path)
+        (photos / "best.png").unlink()
+
+    found = found_in(photos)
+    monkeypatch.setattr(send2trash, "send2trash", both)
+    fates = trash(found)
+    assert not next(fates).left
+    with pytest.raises(
+        StorageFailed, match=r"best\.png was lost when .*copy\.png went to the trash"
+    ):
+        next(fates)
+    assert EVERYTHING[3] in names(photos)
+    assert list(contents(bin_)) == [str(photos / "copy.png")]
 
 
 def test_ctrl_c_tells_what_was_moved(photos: Path, bin_: Path) -> None:
