@@ -200,16 +200,21 @@ class Reading:
         By the most pixels, then the largest file, then the oldest.
 
         Returns:
-            int64[n] ids and int64[n] numbers of their contents, which are equal for equal files.
+            int64[n] ids, and int64[n] numbers that are equal for files that may be equal: those of
+            one size and content hash, or of one size if their hashes are of different kinds.
         """
         rows = self._matching(
-            "SELECT id, dense_rank() OVER (ORDER BY content) FROM images WHERE {} "
+            "SELECT id, dense_rank() OVER (ORDER BY size, CASE WHEN shortest = longest "
+            "THEN content END) FROM (SELECT id, size, content, width, height, mtime_ns, "
+            "min(length(content)) OVER same AS shortest, "
+            "max(length(content)) OVER same AS longest "
+            "FROM images WHERE {} WINDOW same AS (PARTITION BY size)) "
             "ORDER BY width * height DESC, size DESC, mtime_ns, id",
             where,
         )
         pairs = np.fromiter((number for row in rows for number in row), np.int64)
-        ids, contents = pairs.reshape(-1, 2).T
-        return ids, contents
+        ids, hints = pairs.reshape(-1, 2).T
+        return ids, hints
 
     def _matching(self, statement: str, where: Filter) -> list[_Row]:
         """Rows of a statement with a place for the filter's condition."""

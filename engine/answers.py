@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixquery.db.records import ImageRecord, RootSummary, Skipped
 from pixquery.engine.phrasing import Phrase
+from pixquery.engine.sightings import LeftOut, Sighting
 from pixquery.engine.standing import FITS, standing
 
 if TYPE_CHECKING:  # pandas is an extra
@@ -111,6 +112,11 @@ class Copy:
     """Whether the two files are equal; otherwise they show the same picture."""
     likeness: float
     """Cosine of the image encoder's vectors of the two, [-1, 1]; 1 if the files are equal."""
+    frees: int
+    """How many bytes are freed once it and the copies before it are deleted. 0 for a hard link, but
+    for the last one if the others are copies too."""
+    seen: Sighting
+    """Which file it was when it was compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class Group:
     """The one with the most pixels, then the largest file, then the oldest."""
     copies: tuple[Copy, ...]
     """Photos that are each like the best one, in the same order."""
+    seen: Sighting
+    """Which file the best photo was when it was compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,10 @@ class Duplicates:
     among: int
     """How many photos were compared: all, or those that match the filter."""
     groups: tuple[Group, ...]
+    """Every file in them was there, and was the indexed one, when it was compared."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Photos that would have been in a group, if what lies at their path now were another file of
+    that content."""
 
     @property
     def copies(self) -> int:
@@ -140,8 +152,8 @@ class Duplicates:
 
     @property
     def bytes(self) -> int:
-        """The total size of their files."""
-        return sum(copy.record.state.size for group in self.groups for copy in group.copies)
+        """How many bytes are freed if they are deleted."""
+        return sum(copy.frees for group in self.groups for copy in group.copies)
 
     def to_pandas(self) -> "DataFrame":
         """One row per photo, the best of each group first.

@@ -6,6 +6,11 @@ its group and found alike; deleting the copies loses no picture. If all photos o
 alike, the left and right crops of a picture could not be in one group with it. If a chain were
 enough, a burst would become one group whose first and last photos have nothing in common.
 
+What the catalogue says of equal files is a hint. Before a photo is named, every file of its group
+is looked at: it is there, it is the one that was indexed, and no other path of the group leads to
+it; files that are called equal have the same bytes. Photos that fail are left out, and the best is
+chosen among the others.
+
 Two pictures are compared by their raw vectors. Aligned vectors describe what a photo shows, and two
 photos of one scene can be as near as two files of one photo; they only find candidates.
 ``docs/search.md`` has the measurements.
@@ -22,6 +27,7 @@ from pixquery.db.errors import BadQuery
 from pixquery.db.records import Filter, Floats, Ids
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Copy, Duplicates, Group
+from pixquery.engine.sightings import Sighting, Sightings
 
 if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.vectors import VectorIndex
@@ -58,7 +64,8 @@ def duplicates(
         where: Which photos are compared.
         threshold: The least likeness of near copies, in (0, 1]; 1 leaves only equal files, as
             vectors of equal pictures may differ in their last bits.
-        progress: Called with the number of photos compared so far and the total.
+        progress: Called with the number of comparisons done and the total: files that may be equal
+            are read first, then pictures are compared.
 
     Raises:
         BadQuery: The threshold is out of range.
@@ -68,17 +75,63 @@ def duplicates(
             f"the threshold {threshold:g} is not above 0 and at most 1: 1 finds equal files, "
             f"{THRESHOLD:g} what looks the same"
         )
-    ids, contents = catalog.best_first(where)
-    _, firsts, numbers = np.unique(contents, return_index=True, return_inverse=True)
-    first = firsts[numbers]  # int64[n]: the position of the best photo of the same content
-    claims: Claims = {
-        int(position): (int(first[position]), 1.0)
-        for position in np.flatnonzero(first != np.arange(len(ids)))
-    }
+    ids, hints = catalog.best_first(where)
+    files = Sightings(catalog, ids)
+    sets = _sets(hints)
+    to_read = sum(map(len, sets))
+    total = to_read + (len(ids) if threshold < 1 else 0)
+    claims: Claims = {}
+    others = np.ones(len(ids), np.bool_)
+    """Positions that no equal file claims."""
+    done = 0
+    for positions in sets:
+        claims |= _equal(files, positions)
+        others[positions] = [at not in claims and files.at(at) is not None for at in positions]
+        done += len(positions)
+        progress(done, total)
+    equal = {position: best for position, (best, _) in claims.items()}
     if threshold < 1:
-        near = _Near(catalog, index, encoders, ids, np.sort(firsts), threshold)
-        claims = _joined(near.claims(progress), claims)
-    return Duplicates(threshold, len(ids), _groups(catalog, ids, contents, claims))
+        near = _Near(catalog, index, encoders, ids, files, np.flatnonzero(others), threshold)
+        near_claims = near.claims(lambda part, parts: progress(to_read + part, to_read + parts))
+        claims = _joined(near_claims, claims)
+    groups = _groups(files, claims, equal)
+    return Duplicates(threshold, len(ids), groups, files.left_out)
+
+
+def _sets(hints: NDArray[np.int64]) -> list[list[int]]:
+    """The positions of photos that have a hint in common with another."""
+    order = np.argsort(hints, kind="stable")
+    starts = np.flatnonzero(np.diff(hints[order], prepend=-1))
+    sets = [part.tolist() for part in np.split(order, starts[1:]) if len(part) > 1]
+    return sorted(sets)  # the best first, as everywhere
+
+
+def _equal(files: Sightings, positions: list[int]) -> Claims:
+    """The best of equal files claims the others."""
+    files.see(positions)
+    kinds: dict[bytes, list[list[int]]] = {}
+    """Digest of the first bytes -> sets of equal files, each from the best to the worst."""
+    for position in positions:
+        if (sighting := files.at(position)) is not None:
+            alike = kinds.setdefault(sighting.head, [])
+            if not any(_joins(files, kind, position) for kind in alike):
+                alike.append([position])
+    claims: Claims = {}
+    for kind in (kind for alike in kinds.values() for kind in alike):
+        first, *rest = [at for at in kind if files.at(at) is not None] or [-1]
+        claims |= dict.fromkeys(rest, (first, 1.0))
+    return claims
+
+
+def _joins(files: Sightings, kind: list[int], position: int) -> bool:
+    """Adds a file to a set of equal files if it is equal to the first that is still there."""
+    for known in kind:
+        if files.equal(known, position):
+            kind.append(position)
+            return True
+        if files.at(known) is not None:
+            break  # the two differ, or the new one is lost
+    return False
 
 
 class _Near:
@@ -90,10 +143,12 @@ class _Near:
         index: "VectorIndex",
         encoders: Mapping[str, int],
         ids: Ids,
+        files: Sightings,
         positions: NDArray[np.int64],
         threshold: float,
     ) -> None:
         self._catalog, self._index, self._encoders = catalog, index, encoders
+        self._files = files
         # What all encoders compute, so that vectors of an earlier one can be compared with others,
         # and a library has the same duplicates before and after it is encoded again.
         self._common = min(encoders.values())
@@ -109,12 +164,17 @@ class _Near:
         for start in range(0, len(self._ids), _AT_ONCE):
             rows = np.arange(start, min(start + _AT_ONCE, len(self._ids)))
             rows = rows[~self._claimed[rows]]
-            for better, worse, likeness in self._alike(rows):
-                if not (self._claimed[better] or self._claimed[worse]):
+            pairs = list(self._alike(rows))
+            self._files.see(int(self._positions[row]) for pair in pairs for row in pair[:2])
+            for better, worse, likeness in pairs:
+                if not any(self._claimed[row] or self._lost(row) for row in (better, worse)):
                     self._claimed[worse] = True
                     claims[int(self._positions[worse])] = int(self._positions[better]), likeness
             progress(min(start + _AT_ONCE, len(self._ids)), len(self._ids))
         return claims
+
+    def _lost(self, row: int) -> bool:
+        return self._files.at(int(self._positions[row])) is None
 
     def _alike(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, float]]:
         """Each of the rows with each worse row that is like it, from the best to the worst."""
@@ -176,23 +236,29 @@ def _joined(near: Claims, equal: Claims) -> Claims:
     }
 
 
-def _groups(
-    catalog: Catalog, ids: Ids, contents: NDArray[np.int64], claims: Claims
-) -> tuple[Group, ...]:
-    """The groups, in the order of their best photos."""
+def _groups(files: Sightings, claims: Claims, equal: dict[int, int]) -> tuple[Group, ...]:
+    """The groups whose files are all still there, in the order of their best photos."""
     members: dict[int, list[tuple[int, float]]] = {}
     for position, (best, likeness) in sorted(claims.items()):
         members.setdefault(best, []).append((position, likeness))
-    positions = [position for best, copies in members.items() for position in (best, *dict(copies))]
-    records = catalog.records([int(ids[position]) for position in positions])
     groups = []
     for best, copies in sorted(members.items()):
-        kept = records.get(int(ids[best]))
+        if (kept := files.kept(best)) is None:
+            continue
         superfluous = tuple(
-            Copy(records[int(ids[position])], bool(contents[position] == contents[best]), likeness)
+            copy
             for position, likeness in copies
-            if int(ids[position]) in records  # a writer may have removed it meanwhile
+            for copy in _copies(
+                files.superfluous(position, kept), equal.get(position) == best, likeness
+            )
         )
-        if kept is not None and superfluous:
-            groups.append(Group(kept, superfluous))
+        if superfluous:
+            groups.append(Group(kept.record, superfluous, kept))
     return tuple(groups)
+
+
+def _copies(paths: list[Sighting], exact: bool, likeness: float) -> Iterator[Copy]:
+    """One copy for each path of a file; deleting the last of them frees its bytes."""
+    for number, sighting in enumerate(paths, 1):
+        size = sighting.record.state.size if number == max(len(paths), sighting.links) else 0
+        yield Copy(sighting.record, exact, likeness, size, sighting)

@@ -199,10 +199,14 @@ class Library(Teachable):
     ) -> Duplicates:
         """Groups equal files and other files of the same picture, the best first in each group.
 
+        Every file of a group was looked at: it is there, as it was indexed, and no other path of
+        the group leads to it. Equal files are compared byte for byte. What fails is left out.
+
         Args:
             threshold: The least likeness of near copies, in (0, 1]; 1 leaves only equal files.
             where: Which photos are compared.
-            progress: Called with the number of photos compared so far and the total.
+            progress: Called with the number of comparisons done and the total: files that may be
+                equal are read first, then pictures are compared.
 
         Raises:
             BadQuery: The threshold is out of range.

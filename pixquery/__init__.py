@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from pixquery.engine.library import Library
     from pixquery.engine.phrasing import Phrase
     from pixquery.engine.search import Part, Query
+    from pixquery.engine.sightings import LeftOut
     from pixquery.indexer.build import Options, index
     from pixquery.indexer.decode import decode
     from pixquery.indexer.examples import teach
@@ -83,6 +84,7 @@ _MODULES = {
     "engine.library": ("Library",),
     "engine.phrasing": ("Phrase",),
     "engine.search": ("Part", "Query"),
+    "engine.sightings": ("LeftOut",),
     "indexer.build": ("Options", "index"),
     "indexer.decode": ("decode",),
     "indexer.examples": ("teach",),
@@ -110,6 +112,7 @@ __all__ = [
     "Hit",
     "ImageRecord",
     "IndexReport",
+    "LeftOut",
     "Lesson",
     "Library",
     "LibraryDamaged",

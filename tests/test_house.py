@@ -74,6 +74,7 @@ ONE_ROOM = {
     "crowdkit": {"trainer/learning/workers.py"},
     "matplotlib": {"trainer/learning/plots.py", "trainer/learning/drawing.py"},
     "jinja2": {"trainer/learning/report.py"},
+    "send2trash": {"engine/trash.py"},
     "snowballstemmer": {"engine/policy.py"},
     "mcp": {"web/assistants.py"},
     "textual_image": {"commands"},
