@@ -10,6 +10,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pixquery.db.errors import UnreadableImage
+from pixquery.indexer import jpeg
+from pixquery.indexer.tiff import DeepTiff
 
 MAX_PIXELS = 256_000_000
 """Larger photos are refused before decoding; the largest phone cameras take 200 megapixels."""
@@ -76,13 +78,17 @@ def needed(image: Image.Image, content: bytes, most: int = MAX_PIXELS) -> int:
         raise UnreadableImage(
             f"{dimensions} are more than the {most // 10**6} megapixels that are decoded"
         )
+    length = len(content)
     if isinstance(image, JpegImageFile):  # in strips and scaled down, or in passes
         passes = 1
         if "progressive" in image.info or pixels > _LARGE_JPEG:
-            passes = content.count(b"\xff\xda")
-        if pixels * passes > _MAX_SCANNED:
+            parts = jpeg.layout(content)
+            passes, length = len(parts.scans), parts.end  # a film behind it is not decoded
+        if passes > jpeg.MAX_SCANS or pixels * passes > _MAX_SCANNED:
             raise UnreadableImage(f"{dimensions} in more passes than are decoded")
         working, picture = _coefficients(image) if passes > 1 else 0, 0
+    elif isinstance(image, DeepTiff):
+        working, picture = image.working, stored(image)
     elif isinstance(image, TiffImageFile):
         turned = 4 if image.tag_v2.get(_TIFF_ORIENTATION, 1) != 1 else 0
         bits = sum(image.tag_v2.get(_TIFF_BITS, (8,)))
@@ -95,7 +101,7 @@ def needed(image: Image.Image, content: bytes, most: int = MAX_PIXELS) -> int:
             f"{dimensions} in {len(content):,} bytes are more than is decoded "
             "of a run-length coded BMP"
         )
-    if working + picture + len(content) > MAX_MEMORY:
+    if working + picture + length > MAX_MEMORY:
         raise UnreadableImage(
             f"{dimensions} of this format take more than the {MAX_MEMORY // 10**6} MB "
             "that decoding may take"
