@@ -156,13 +156,10 @@ def _upright(
     with set_for_decoding():
         try:
             return _decoded(content, wanted, most, resampling)
-        except _Damaged as damage:
+        except _Damaged:
             if (photo := _mended(content, most)) is None:
                 raise
-            try:
-                return _decoded(photo.content, wanted, most, resampling, photo.profile)
-            except _Damaged:
-                raise damage from None
+            return _decoded(photo.content, wanted, most, resampling, photo.profile)
 
 
 class _Damaged(UnreadableImage):
@@ -201,9 +198,7 @@ def _decoded(
     except UnidentifiedImageError:
         raise _Damaged(unopened(content, kind)) from None
     except DECODER_ERRORS as error:
-        raise _Damaged(
-            f"damaged or cut off ({str(error) or type(error).__name__})"
-        ) from None
+        raise _Damaged(f"damaged or cut off ({str(error) or type(error).__name__})") from None
     orientation = exif.orientation
     if kind == "JPEG XL":
         orientation = 1  # its decoder turns photos upright

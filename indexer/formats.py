@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from PIL import Image, UnidentifiedImageError, features
 
 from pixquery.db.errors import UnreadableImage
-from pixquery.indexer import jpeg, jpegxl, tiff
+from pixquery.indexer import deep_tiff, jpeg, jpegxl, tiff
 from pixquery.indexer.boxes import boxes
 
 _NOT_A_PHOTO = (
@@ -135,16 +135,16 @@ def unopened(content: bytes, kind: str) -> str:
 
 def _tiff(content: bytes) -> Image.Image:
     parts = tiff.layout(content)
-    if parts is not None and tiff.is_deep(parts):
-        return tiff.DeepTiff(io.BytesIO(content))
-    if parts is not None and parts.compression == tiff.WEBP:
+    if parts is not None and deep_tiff.is_deep(parts):
+        return deep_tiff.DeepTiff(io.BytesIO(content))
+    if parts is not None and parts.compression == tiff.Compression.WEBP:
         raise UnidentifiedImageError
     try:
         return Image.open(io.BytesIO(content), formats=("TIFF",))
     except UnidentifiedImageError:
-        if parts is None or not tiff.is_readable(parts):
+        if parts is None or not deep_tiff.is_readable(parts):
             raise
-        return tiff.DeepTiff(io.BytesIO(content))
+        return deep_tiff.DeepTiff(io.BytesIO(content))
 
 
 @cache

@@ -11,12 +11,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.indexer import jpeg
-from pixquery.indexer.tiff import DeepTiff
+from pixquery.indexer.boxes import boxes
+from pixquery.indexer.deep_tiff import DeepTiff
 
 MAX_PIXELS = 256_000_000
 """Larger photos are refused before decoding; the largest phone cameras take 200 megapixels."""
 MAX_MEMORY = 900_000_000
-"""Bytes that decoding one photo may take, including its file; checked before decoding."""
+"""Bytes that decoding one photo may take, including its file; checked before decoding.
+
+A film behind a photo is no part of it: only :data:`engine.photos.MAX_BYTES` bounds that.
+"""
 
 _MAX_SCANNED = 4_000_000_000
 """Pixels times passes of a progressive JPEG; allows 200 megapixels in 12 passes."""
@@ -27,6 +31,8 @@ _WORKING = {"WEBP": 12, "AVIF": 12, "HEIF": 12, "JXL": 12}
 """Bytes per pixel that decoders of whole photos need besides what Pillow stores."""
 _STORED = {"1": 2, "L": 1, "P": 5, "I": 8, "F": 8, "LA": 12, "PA": 12, "RGBA": 12}
 """Bytes per pixel that Pillow stores, including copies made of it; 4 for other modes."""
+_FILM = b"mpvd"
+"""The box of a motion photo's film (Android's motion photo format, 1.0)."""
 _TIFF_BITS, _TIFF_ORIENTATION = 258, 274
 
 
@@ -95,6 +101,9 @@ def needed(image: Image.Image, content: bytes, most: int = MAX_PIXELS) -> int:
         working, picture = pixels * (bits // 8 + turned), stored(image)
     else:
         working, picture = pixels * _WORKING.get(image.format or "", 0), stored(image)
+    if image.format in ("HEIF", "AVIF"):
+        of_file = boxes(content, 0, len(content))
+        length -= sum(end - start for name, start, end in of_file if name == _FILM)
     runs = isinstance(image, BmpImageFile) and image.tile[0][0] == "bmp_rle"
     if runs and max(pixels, 4 * len(content)) > _MAX_RUNS:
         raise UnreadableImage(

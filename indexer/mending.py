@@ -49,24 +49,24 @@ def mended(content: bytes, kind: str, most: int) -> Mended | None:
         UnreadableImage: Too much of the picture is missing.
     """
     if kind in ("HEIC", "AVIF"):
-        return _of_other(content, _without_exif_items(content))
+        return _changed(content, Mended(_without_exif_items(content)))
     if kind:
         return None
     if content.startswith(b"\xff\xd8\xff"):
         return _jpeg(content, most)
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return Mended(*png.without_extras(content))
+        return _changed(content, Mended(*png.without_extras(content)))
     if content.startswith(b"GIF8"):
-        return _of_other(content, _gif(content))
+        return _changed(content, Mended(_gif(content)))
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return _of_other(content, _webp(content))
+        return _changed(content, Mended(_webp(content)))
     if content.startswith(tiff.STARTS):
-        return _of_other(content, tiff.without_extras(content))
+        return _changed(content, Mended(tiff.without_extras(content)))
     return None
 
 
-def _of_other(before: bytes, after: bytes) -> Mended | None:
-    return None if after == before else Mended(after)
+def _changed(content: bytes, after: Mended) -> Mended | None:
+    return None if after == Mended(content) else after
 
 
 # -- JPEG -------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def _jpeg(content: bytes, most: int) -> Mended | None:
     picture = jpeg.without_extras(content, parts)
     if not parts.ended:
         _check_all_there(content, parts, picture, most)
-    return Mended(picture + jpeg.END)
+    return _changed(content[: parts.end], Mended(picture + jpeg.END))
 
 
 def _check_all_there(content: bytes, parts: jpeg.Layout, picture: bytes, most: int) -> None:

@@ -7,9 +7,11 @@ import zlib
 from collections.abc import Iterator
 
 _MAX_PROFILE = 4 * 2**20
-_SMALLEST = {b"tRNS": 1, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"eXIf": 8, b"acTL": 8}
+_SMALLEST = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"eXIf": 8, b"acTL": 8}
 """Chunks that a picture is shown with but not made of, and how many bytes they have at least."""
-_BEFORE_PIXELS = {*_SMALLEST} - {b"eXIf"}
+_TRANSPARENT = {0: 2, 2: 6, 3: 1}
+"""Least bytes of tRNS by colour type."""
+_BEFORE_PIXELS = {b"tRNS", *_SMALLEST} - {b"eXIf"}
 
 
 def without_extras(content: bytes) -> tuple[bytes, bytes]:
@@ -18,7 +20,10 @@ def without_extras(content: bytes) -> tuple[bytes, bytes]:
     Ancillary chunks that are damaged are dropped, as libpng drops them; text, times and the like
     always. Chunks of the picture itself stay as they are, with their checksums.
     """
-    kept, profile, pixels = [content[:8]], b"", False
+    colours = content[25] if len(content) > 25 else 0
+    smallest = {**_SMALLEST, b"tRNS": _TRANSPARENT.get(colours, 1 << 32)}
+    kept: list[bytes | memoryview] = [content[:8]]
+    profile, pixels = b"", False
     view = memoryview(content)
     for name, begin, end in _chunks(content):
         pixels = pixels or name == b"IDAT"
@@ -28,9 +33,10 @@ def without_extras(content: bytes) -> tuple[bytes, bytes]:
             continue
         elif name == b"iCCP":
             profile = profile or _profile(view[begin + 8 : end - 4])
-        elif end - begin - 12 >= _SMALLEST.get(name, 1 << 32):
-            if not (pixels and name in _BEFORE_PIXELS):
-                kept.append(view[begin:end])
+        elif pixels and name in _BEFORE_PIXELS:
+            continue
+        elif end - begin - 12 >= smallest.get(name, 1 << 32):
+            kept.append(view[begin:end])
     return b"".join(kept), profile
 
 
@@ -56,7 +62,7 @@ def _is_intact(chunk: memoryview) -> bool:
 
 def _profile(data: memoryview) -> bytes:
     """The profile in an iCCP chunk; empty if it is damaged, or too large to be used."""
-    name, zero, packed = bytes(data).partition(b"\0")
+    _, zero, packed = bytes(data).partition(b"\0")
     if not zero or packed[:1] != b"\0":
         return b""
     unpacking = zlib.decompressobj()

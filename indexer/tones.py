@@ -33,7 +33,7 @@ def black_and_white(
         largest: Of any value, if the file says so.
         nothing: A value that stands for no data.
     """
-    if values.dtype.kind == "u" and bits <= 8 or bits in (9, 10, 11, 12, 13, 14):
+    if (values.dtype.kind == "u" and bits <= 8) or bits in (9, 10, 11, 12, 13, 14):
         return 0, (1 << bits) - 1
     if values.dtype.kind in "iu":
         least, most = int(values.min()), int(values.max())
