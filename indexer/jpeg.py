@@ -35,11 +35,16 @@ class Layout(NamedTuple):
     """There is an end marker."""
 
 
-def layout(content: bytes) -> Layout:
+def layout(content: bytes, *, resume: bool = True) -> Layout:
     """Walks through the markers up to the end of the first picture.
 
     What lies behind that, such as a film or further pictures, is not looked at; nor are pictures
     within a segment. The walk ends early at more scans than :data:`MAX_SCANS`.
+
+    Args:
+        content: The whole file.
+        resume: Whether to walk on, as libjpeg does, past markers that mean nothing in a picture
+            with restarts. Of a picture without an end marker, they may be a film's.
     """
     segments: list[tuple[int, int, int]] = []
     scans: list[bytes] = []
@@ -48,7 +53,7 @@ def layout(content: bytes) -> Layout:
         begin, code = match.start(), content[match.start() + 1]
         if code == _EOI:
             return Layout(segments, scans, first_scan, match.end(), True)
-        if scans and restarts and code < 0xC0:
+        if resume and scans and restarts and code < 0xC0:
             at = match.end()  # libjpeg looks on for the next restart
             continue
         length = int.from_bytes(content[begin + 2 : begin + 4], "big")

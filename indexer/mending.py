@@ -73,7 +73,7 @@ def _changed(content: bytes, after: Mended) -> Mended | None:
 
 
 def _jpeg(content: bytes, most: int) -> Mended | None:
-    parts = jpeg.layout(content)
+    parts = jpeg.layout(content, resume=False)
     if not parts.scans:
         return None
     picture = jpeg.without_extras(content, parts)

@@ -45,6 +45,7 @@ def black_and_white(
     return _range(values, nothing)
 
 
+@np.errstate(all="ignore")
 def _range(values: Values, nothing: float | None) -> tuple[float, float]:
     flat = values.reshape(-1)
     some = flat[:: max(1, len(flat) // _SAMPLED) | 1].astype(np.float64)
@@ -81,7 +82,7 @@ def eight_bits(values: Values, black: float, white: float, *, negative: bool = F
     return levels
 
 
+@np.errstate(all="ignore")  # of numbers that are none
 def _levels(values: Values, black: float, white: float) -> NDArray[np.uint8]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        share = (values.astype(np.float64) - black) / (white - black)
+    share = (values.astype(np.float64) - black) / (white - black)
     return (np.clip(np.nan_to_num(share), 0, 1) * 255).astype(np.uint8)

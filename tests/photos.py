@@ -110,12 +110,13 @@ def tiff(
                     down, across = tile - part.shape[0], tile - part.shape[1]
                     part = np.pad(part, ((0, down), (0, across), (0, 0)))
                 if predictor == 2:
-                    part = np.diff(part, axis=1, prepend=part[:, :1] * 0)
+                    part = np.diff(part, axis=1, prepend=part[:, :1] * 0).astype(part.dtype)
                 blocks.append(_packed(part, compression, bits))
     each = {256: width, 257: height, 258: bits or 8 * values.itemsize, 259: compression,
             262: photometric, 277: channels, 284: 2 if planar else 1, 317: predictor,
-            339: "uif".index(kind) + 1, **(tags or {})}  # fmt: skip
+            339: "uif".index(kind) + 1}  # fmt: skip
     each |= {322: tile, 323: tile} if tile else {278: rows or height}
+    each |= tags or {}
     listed = {n: [number] for n, number in each.items()}
     offsets, counts = (324, 325) if tile else (273, 279)
     listed |= {offsets: [0] * len(blocks), counts: [len(block) for block in blocks]}
