@@ -45,6 +45,12 @@ def is_readable(parts: Layout) -> bool:
     )
 
 
+def is_plain(parts: Layout) -> bool:
+    """Whether Pillow reads the picture in less memory, and errs by its brightness at most."""
+    plain = parts.kind == "u" and parts.bits == 16 and parts.photometric in (1, 2)
+    return plain and not parts.planar
+
+
 class DeepTiff(ImageFile.ImageFile):
     """A TIFF of more than eight bits, which is decoded into eight when it is loaded."""
 
@@ -83,11 +89,13 @@ class DeepTiff(ImageFile.ImageFile):
 
 
 def _working(parts: Layout) -> int:
-    (width, height), (across, down) = parts.block, (parts.width, parts.height)
-    if parts.tiled:  # small pictures may be in large tiles
-        across, down = math.ceil(across / width) * width, math.ceil(down / height) * height
-    numbers = across * down * parts.channels * max(8, parts.bits) // 8
-    return numbers + parts.width * parts.height * parts.channels
+    width, height = parts.block  # tiles may be larger than the picture
+    together = 1 if parts.planar else parts.channels
+    block = max(_AT_ONCE, width * height * together * max(8, parts.bits) // 8)
+    unpacking = {Compression.NONE: 0, **dict.fromkeys(_DEFLATED, block)}
+    numbers = parts.width * parts.height * parts.channels * max(8, parts.bits) // 8
+    levels = parts.width * parts.height * parts.channels
+    return numbers + levels + unpacking.get(Compression(parts.compression), 2 * block)
 
 
 def _levels(parts: Layout, *, alpha: bool) -> Values:
@@ -140,19 +148,28 @@ def _numbers(parts: Layout) -> Values:
             rows = count * high
             if not parts.tiled:
                 rows = min(rows, parts.height - first * high)
-            packed = _unpack(parts, blocks[begin : begin + count], row, high, rows)
-            values = _as_numbers(packed, parts, wide, together, dtype)
-            for n in range(count):
-                y, x = (first + n) // across * high, (first + n) % across * wide
-                target = numbers[y : y + high, x : x + wide, plane : plane + together]
-                target[:] = values[n * high :][: target.shape[0], : target.shape[1]]
+            unpacked = _unpack(parts, blocks[begin : begin + count], row, high, rows)
+            step = max(1, _AT_ONCE // row)
+            for top in range(0, rows, step):
+                bottom = min(top + step, rows)
+                values = _as_numbers(_rows(unpacked, top, bottom), parts, wide, together, dtype)
+                for n in range(top // high, math.ceil(bottom / high)):
+                    start, stop = max(top, n * high), min(bottom, (n + 1) * high)
+                    y = (first + n) // across * high + start - n * high
+                    x = (first + n) % across * wide
+                    target = numbers[y : y + stop - start, x : x + wide, plane : plane + together]
+                    target[:] = values[start - top :][: target.shape[0], : target.shape[1]]
     return numbers
 
 
-def _unpack(parts: Layout, blocks: list[tuple[int, int]], row: int, high: int, rows: int) -> Values:
-    """The bytes of blocks below each other, uint8[rows, bytes of a row]."""
+def _unpack(
+    parts: Layout, blocks: list[tuple[int, int]], row: int, high: int, rows: int
+) -> Values | Image.Image:
+    """The bytes of blocks below each other, [rows, bytes of a row], or a grey picture of them."""
     sizes = [min(high, rows - n * high) * row for n in range(len(blocks))]
-    packed = [parts.content[begin:end] for begin, end in blocks]
+    view = memoryview(parts.content)
+    packed = [view[begin:end] for begin, end in blocks]
+    whole: list[bytes | memoryview]
     if parts.compression == Compression.NONE:
         whole = [data[:size] for data, size in zip(packed, sizes, strict=True)]
     elif parts.compression in _DEFLATED:
@@ -164,11 +181,14 @@ def _unpack(parts: Layout, blocks: list[tuple[int, int]], row: int, high: int, r
         return _by_libtiff(packed, parts.compression, row, high, rows)
     if [len(data) for data in whole] != sizes:
         raise OSError("a strip or tile is cut off")
-    return np.frombuffer(b"".join(whole), np.uint8).reshape(rows, row)
+    joined = whole[0] if len(whole) == 1 else b"".join(whole)
+    return np.frombuffer(joined, np.uint8).reshape(rows, row)
 
 
-def _by_libtiff(packed: list[bytes], compression: int, row: int, high: int, rows: int) -> Values:
-    """The same, unpacked as strips of a grey picture."""
+def _by_libtiff(
+    packed: list[memoryview], compression: int, row: int, high: int, rows: int
+) -> Image.Image:
+    """As strips of a grey picture, which libtiff unpacks."""
     count = len(packed)
     sizes = [len(data) for data in packed]
     tags = {Tag.WIDTH: [row], Tag.HEIGHT: [rows], Tag.BITS: [8], Tag.COMPRESSION: [compression],
@@ -185,9 +205,15 @@ def _by_libtiff(packed: list[bytes], compression: int, row: int, high: int, rows
             arrays += struct.pack(f"<{len(values)}I", *values)
         directory += struct.pack("<HHII", tag, 4, len(values), where)
     head = struct.pack("<4sIH", b"II*\0", 8, len(tags)) + directory + bytes(4)
-    file = io.BytesIO(b"".join([head, arrays, *packed]))
-    with Image.open(file, formats=("TIFF",)) as image:
-        return np.asarray(image)
+    with Image.open(io.BytesIO(b"".join([head, arrays, *packed])), formats=("TIFF",)) as image:
+        image.load()
+        return image
+
+
+def _rows(unpacked: Values | Image.Image, top: int, bottom: int) -> Values:
+    if isinstance(unpacked, Image.Image):
+        return np.asarray(unpacked.crop((0, top, unpacked.width, bottom)))
+    return unpacked[top:bottom]
 
 
 def _as_numbers(

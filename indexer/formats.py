@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError, features
 from pixquery.db.errors import UnreadableImage
 from pixquery.indexer import deep_tiff, jpeg, jpegxl, tiff
 from pixquery.indexer.boxes import boxes
+from pixquery.indexer.limits import fits
 
 _NOT_A_PHOTO = (
     "not a JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF, JPEG XL or camera RAW image, "
@@ -136,7 +137,9 @@ def unopened(content: bytes, kind: str) -> str:
 def _tiff(content: bytes) -> Image.Image:
     parts = tiff.layout(content)
     if parts is not None and deep_tiff.is_deep(parts):
-        return deep_tiff.DeepTiff(io.BytesIO(content))
+        image = deep_tiff.DeepTiff(io.BytesIO(content))
+        if fits(image, content) or not deep_tiff.is_plain(parts):
+            return image
     if parts is not None and parts.compression == tiff.Compression.WEBP:
         raise UnidentifiedImageError
     try:

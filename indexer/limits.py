@@ -67,6 +67,11 @@ def stored(image: Image.Image) -> int:
     return image.width * image.height * _STORED.get(mode, 4)
 
 
+def fits(image: DeepTiff, content: bytes) -> bool:
+    """Whether such a TIFF can be decoded in the memory that one photo may take."""
+    return image.working + stored(image) + len(content) <= MAX_MEMORY
+
+
 def needed(image: Image.Image, content: bytes, most: int = MAX_PIXELS) -> int:
     """Bytes that decoding takes besides Pillow's own picture.
 
