@@ -16,6 +16,7 @@ from pixquery.db.records import Pixels, Place, Scales
 from pixquery.indexer.exif import exif_of, of_raw
 from pixquery.indexer.formats import kind_of, open_photo, unopened
 from pixquery.indexer.limits import MAX_PIXELS, needed, room, stored
+from pixquery.indexer.mending import Mended, mended
 from pixquery.indexer.pillow import DECODER_ERRORS, set_for_decoding
 
 _Size: TypeAlias = tuple[int, int]
@@ -153,15 +154,38 @@ def _upright(
     if not content:
         raise UnreadableImage("the file is empty")
     with set_for_decoding():
-        return _decoded(content, wanted, most, resampling)
+        try:
+            return _decoded(content, wanted, most, resampling)
+        except _Damaged:
+            if (photo := _mended(content, most)) is None:
+                raise
+            return _decoded(photo.content, wanted, most, resampling, photo.profile)
+
+
+class _Damaged(UnreadableImage):
+    """Something in the file is damaged; it need not be the picture."""
+
+
+def _mended(content: bytes, most: int) -> Mended | None:
+    try:
+        return mended(content, kind_of(content), most)
+    except DECODER_ERRORS:
+        return None
 
 
 def _decoded(
-    content: bytes, wanted: Callable[[_Size], Sequence[_Size]], most: int, resampling: Resampling
+    content: bytes,
+    wanted: Callable[[_Size], Sequence[_Size]],
+    most: int,
+    resampling: Resampling,
+    profile: bytes = b"",
 ) -> _Upright:
+    """``profile`` is of colours, for a picture that has lost its own."""
     kind = kind_of(content)
     try:
         with open_photo(content, kind) as image:
+            if profile:
+                image.info["icc_profile"] = profile
             width, height = image.size
             working = needed(image, content, most)
             sizes = wanted(image.size)
@@ -172,11 +196,9 @@ def _decoded(
             exif = exif_of(image)
             name = kind or _NAMES.get(str(image.format), str(image.format))
     except UnidentifiedImageError:
-        raise UnreadableImage(unopened(content, kind)) from None
+        raise _Damaged(unopened(content, kind)) from None
     except DECODER_ERRORS as error:
-        raise UnreadableImage(
-            f"damaged or cut off ({str(error) or type(error).__name__})"
-        ) from None
+        raise _Damaged(f"damaged or cut off ({str(error) or type(error).__name__})") from None
     orientation = exif.orientation
     if kind == "JPEG XL":
         orientation = 1  # its decoder turns photos upright
@@ -211,6 +233,8 @@ def _small(image: Image.Image, sizes: Sequence[_Size], resampling: Resampling) -
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image)
     elif image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        if image.mode == "La":
+            image = image.convert("LA")  # Pillow turns it into nothing else
         mode = "L" if image.mode in ("L", "LA", "La") else "RGB"
         layer = image if image.mode == "RGBA" else image.convert("RGBA")
         layers = [layer.resize(size, resampling, reducing_gap=2) for size in sizes]

@@ -5,11 +5,12 @@ import struct
 from functools import cache
 from importlib.util import find_spec
 
-from PIL import Image, features
+from PIL import Image, UnidentifiedImageError, features
 
 from pixquery.db.errors import UnreadableImage
-from pixquery.indexer import jpegxl
+from pixquery.indexer import deep_tiff, jpeg, jpegxl, tiff
 from pixquery.indexer.boxes import boxes
+from pixquery.indexer.limits import fits
 
 _NOT_A_PHOTO = (
     "not a JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF, JPEG XL or camera RAW image, "
@@ -34,6 +35,8 @@ def open_photo(content: bytes, kind: str) -> Image.Image:
         UnreadableImage: The plugin for this format is not installed, or refuses the file.
         PIL.UnidentifiedImageError: It is not a photo.
     """
+    if content.startswith(tiff.STARTS) and not kind:
+        return _tiff(content)
     if not kind:
         return Image.open(io.BytesIO(content), formats=_PLAIN)
     try:
@@ -111,7 +114,7 @@ def _is_raw_tiff(content: bytes) -> bool:
 
 _STARTS = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF",
-    b"RIFF": "WebP", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF",
+    b"RIFF": "WebP", b"BM": "BMP", **dict.fromkeys(tiff.STARTS, "TIFF"),
 }  # fmt: skip
 
 
@@ -122,10 +125,29 @@ def unopened(content: bytes, kind: str) -> str:
         kind = ""
     if not kind:
         return _NOT_A_PHOTO
+    unread = {"JPEG": jpeg.unread_kind, "TIFF": tiff.unread_kind}.get(kind)
+    if unread and (words := unread(content)):
+        return f"this kind of {kind} is not read ({words})"
     return f"damaged or cut off ({kind} that cannot be opened)"
 
 
-# -- HEIC, AVIF, camera RAW -------------------------------------------------------------------
+# -- TIFF, HEIC, AVIF, camera RAW -------------------------------------------------------------
+
+
+def _tiff(content: bytes) -> Image.Image:
+    parts = tiff.layout(content)
+    if parts is not None and deep_tiff.is_deep(parts):
+        image = deep_tiff.DeepTiff(io.BytesIO(content))
+        if fits(image, content) or not deep_tiff.is_plain(parts):
+            return image
+    if parts is not None and parts.compression == tiff.Compression.WEBP:
+        raise UnidentifiedImageError
+    try:
+        return Image.open(io.BytesIO(content), formats=("TIFF",))
+    except UnidentifiedImageError:
+        if parts is None or not deep_tiff.is_readable(parts):
+            raise
+        return deep_tiff.DeepTiff(io.BytesIO(content))
 
 
 @cache

@@ -10,11 +10,17 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pixquery.db.errors import UnreadableImage
+from pixquery.indexer import jpeg
+from pixquery.indexer.boxes import boxes
+from pixquery.indexer.deep_tiff import DeepTiff
 
 MAX_PIXELS = 256_000_000
 """Larger photos are refused before decoding; the largest phone cameras take 200 megapixels."""
 MAX_MEMORY = 900_000_000
-"""Bytes that decoding one photo may take, including its file; checked before decoding."""
+"""Bytes that decoding one photo may take, including its file; checked before decoding.
+
+A film behind a photo is no part of it: only :data:`engine.photos.MAX_BYTES` bounds that.
+"""
 
 _MAX_SCANNED = 4_000_000_000
 """Pixels times passes of a progressive JPEG; allows 200 megapixels in 12 passes."""
@@ -25,6 +31,8 @@ _WORKING = {"WEBP": 12, "AVIF": 12, "HEIF": 12, "JXL": 12}
 """Bytes per pixel that decoders of whole photos need besides what Pillow stores."""
 _STORED = {"1": 2, "L": 1, "P": 5, "I": 8, "F": 8, "LA": 12, "PA": 12, "RGBA": 12}
 """Bytes per pixel that Pillow stores, including copies made of it; 4 for other modes."""
+_FILM = b"mpvd"
+"""The box of a motion photo's film (Android's motion photo format, 1.0)."""
 _TIFF_BITS, _TIFF_ORIENTATION = 258, 274
 
 
@@ -59,6 +67,11 @@ def stored(image: Image.Image) -> int:
     return image.width * image.height * _STORED.get(mode, 4)
 
 
+def fits(image: DeepTiff, content: bytes) -> bool:
+    """Whether such a TIFF can be decoded in the memory that one photo may take."""
+    return image.working + stored(image) + len(content) <= MAX_MEMORY
+
+
 def needed(image: Image.Image, content: bytes, most: int = MAX_PIXELS) -> int:
     """Bytes that decoding takes besides Pillow's own picture.
 
@@ -76,26 +89,33 @@ def needed(image: Image.Image, content: bytes, most: int = MAX_PIXELS) -> int:
         raise UnreadableImage(
             f"{dimensions} are more than the {most // 10**6} megapixels that are decoded"
         )
+    length = len(content)
     if isinstance(image, JpegImageFile):  # in strips and scaled down, or in passes
         passes = 1
         if "progressive" in image.info or pixels > _LARGE_JPEG:
-            passes = content.count(b"\xff\xda")
-        if pixels * passes > _MAX_SCANNED:
+            parts = jpeg.layout(content)
+            passes, length = len(parts.scans), parts.end  # a film behind it is not decoded
+        if passes > jpeg.MAX_SCANS or pixels * passes > _MAX_SCANNED:
             raise UnreadableImage(f"{dimensions} in more passes than are decoded")
         working, picture = _coefficients(image) if passes > 1 else 0, 0
+    elif isinstance(image, DeepTiff):
+        working, picture = image.working, stored(image)
     elif isinstance(image, TiffImageFile):
         turned = 4 if image.tag_v2.get(_TIFF_ORIENTATION, 1) != 1 else 0
         bits = sum(image.tag_v2.get(_TIFF_BITS, (8,)))
         working, picture = pixels * (bits // 8 + turned), stored(image)
     else:
         working, picture = pixels * _WORKING.get(image.format or "", 0), stored(image)
+    if image.format in ("HEIF", "AVIF"):
+        of_file = boxes(content, 0, len(content))
+        length -= sum(end - start for name, start, end in of_file if name == _FILM)
     runs = isinstance(image, BmpImageFile) and image.tile[0][0] == "bmp_rle"
     if runs and max(pixels, 4 * len(content)) > _MAX_RUNS:
         raise UnreadableImage(
             f"{dimensions} in {len(content):,} bytes are more than is decoded "
             "of a run-length coded BMP"
         )
-    if working + picture + len(content) > MAX_MEMORY:
+    if working + picture + length > MAX_MEMORY:
         raise UnreadableImage(
             f"{dimensions} of this format take more than the {MAX_MEMORY // 10**6} MB "
             "that decoding may take"

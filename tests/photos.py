@@ -73,6 +73,83 @@ def transcoded(jpeg: bytes, folder: Path) -> bytes:
         return encoded(image, "JXL", lossless_jpeg=True)
 
 
+def tiff(
+    values: np.ndarray,
+    photometric: int = 1,
+    *,
+    compression: int = 1,
+    predictor: int = 1,
+    planar: bool = False,
+    tile: int = 0,
+    rows: int = 0,
+    bits: int = 0,
+    tags: dict[int, int] | None = None,
+) -> bytes:
+    """A TIFF of any numbers, [height, width, channels], in their own order of bytes (TIFF 6.0).
+
+    Args:
+        values: The numbers.
+        photometric: 0 if white is zero, 1 if black is, 2 for RGB, 5 for CMYK.
+        compression: 1 for none, 8 for Deflate; 5 (LZW) and 32773 (PackBits) as Pillow writes them.
+        predictor: 2 stores differences of whole numbers.
+        planar: Each channel for itself.
+        tile: Side of square tiles; 0 for strips.
+        rows: Of each strip; 0 for all in one.
+        bits: Of each number, if they are packed.
+        tags: More of them, of one number each.
+    """
+    height, width, channels = values.shape
+    kind = values.dtype.kind
+    blocks = []
+    for plane in np.split(values, channels, axis=2) if planar else [values]:
+        wide, high = (tile, tile) if tile else (width, rows or height)
+        for y in range(0, height, high):
+            for x in range(0, width, wide):
+                part = plane[y : y + high, x : x + wide]
+                if tile:
+                    down, across = tile - part.shape[0], tile - part.shape[1]
+                    part = np.pad(part, ((0, down), (0, across), (0, 0)))
+                if predictor == 2:
+                    part = np.diff(part, axis=1, prepend=part[:, :1] * 0).astype(part.dtype)
+                blocks.append(_packed(part, compression, bits))
+    each = {256: width, 257: height, 258: bits or 8 * values.itemsize, 259: compression,
+            262: photometric, 277: channels, 284: 2 if planar else 1, 317: predictor,
+            339: "uif".index(kind) + 1}  # fmt: skip
+    each |= {322: tile, 323: tile} if tile else {278: rows or height}
+    each |= tags or {}
+    listed = {n: [number] for n, number in each.items()}
+    offsets, counts = (324, 325) if tile else (273, 279)
+    listed |= {offsets: [0] * len(blocks), counts: [len(block) for block in blocks]}
+    order = ">" if values.dtype.byteorder == ">" else "<"
+    at = 8 + 2 + 12 * len(listed) + 4
+    first = at + sum(4 * len(many) for many in listed.values() if len(many) > 1)
+    listed[offsets] = [first + sum(map(len, blocks[:n])) for n in range(len(blocks))]
+    directory = arrays = b""
+    for number, many in sorted(listed.items()):
+        where = at + len(arrays) if len(many) > 1 else many[0]
+        arrays += struct.pack(f"{order}{len(many)}I", *many) if len(many) > 1 else b""
+        directory += struct.pack(order + "HHII", number, 4, len(many), where)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(listed))
+    return head + directory + bytes(4) + arrays + b"".join(blocks)
+
+
+def _packed(part: np.ndarray, compression: int, bits: int) -> bytes:
+    data = part.tobytes()
+    if bits:
+        places = np.unpackbits(part.astype(">u2").view(np.uint8).reshape(len(part), -1, 2), axis=2)
+        data = np.packbits(places[..., 16 - bits :].reshape(len(part), -1), axis=1).tobytes()
+    if compression == 8:
+        return zlib.compress(data)
+    names = {5: "tiff_lzw", 32773: "packbits"}
+    if compression in names:
+        grey = Image.frombytes("L", (len(data) // len(part), len(part)), data)
+        written = encoded(grey, "TIFF", compression=names[compression], strip_size=1 << 30)
+        with Image.open(io.BytesIO(written)) as image:
+            (begin,), (count,) = (image.tag_v2[number] for number in (273, 279))  # type: ignore[attr-defined]
+        return written[begin : begin + count]
+    return data
+
+
 # -- files that claim to be large -------------------------------------------------------------
 
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.indexer.decode import decode
-from pixquery.indexer.limits import MAX_PIXELS, Room
+from pixquery.indexer.formats import kind_of, open_photo
+from pixquery.indexer.limits import MAX_PIXELS, Room, needed
 from tests.conftest import REPOSITORY
 from tests.photos import SAMPLES, encoded, jxl_claiming, patched, png_claiming, quarters
 
@@ -177,6 +178,25 @@ def test_the_largest_camera_is_within_the_limit() -> None:
     assert MAX_PIXELS >= 200_000_000
     with pytest.raises(UnreadableImage, match="damaged or cut off"):  # and not "too large"
         decode(png_claiming(16_000, 12_500), SIZE)
+
+
+def test_a_film_behind_a_photo_is_not_decoded() -> None:
+    film = bytes(850_000_000)
+    for content in (
+        encoded(quarters((400, 300)), "JPEG", progressive=True) + film,
+        (SAMPLES / "quarters-420.heic").read_bytes()
+        + struct.pack(">I4s", len(film) + 8, b"mpvd") + film,
+    ):  # fmt: skip
+        with open_photo(content, kind_of(content)) as image:
+            # Beside as much again as it needs, there would be no room for it.
+            assert needed(image, content) < 5_000_000
+    with pytest.raises(UnreadableImage, match=MEMORY):
+        needed(Image.new("RGB", (10_000, 2_000)), film)
+
+
+def test_more_scans_than_any_encoder_writes_are_refused() -> None:
+    with pytest.raises(UnreadableImage, match="in more passes than are decoded"):
+        decode(_grown(64, 1100), SIZE)
 
 
 def test_an_image_that_lies_about_its_size_in_heic_is_refused_by_its_decoder() -> None:

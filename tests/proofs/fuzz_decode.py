@@ -32,7 +32,10 @@ from typing import Any
 if sys.platform != "win32":
     import resource
 
+import numpy as np
+
 from benchmarks.setting import EXAMPLES, ROOT, machine, peak_memory, print_json, say, versions
+from tests.photos import chunk, tiff
 
 LIMIT_SECONDS = 5.0
 LIMIT_MB = 1000.0
@@ -71,16 +74,19 @@ def seeds() -> dict[str, list[bytes]]:
 
     photos = {
         "JPEG": made("JPEG", (colour, rich), (colour, {"progressive": True}), (grey, {}),
-                     (colour.convert("CMYK"), {}), (colour, {"restart_marker_rows": 1})),
+                     (colour.convert("CMYK"), {}), (colour, {"restart_marker_rows": 1}))
+        + _odd_jpegs(made("JPEG", (colour, rich), (colour, {"progressive": True}))),
         "PNG": made("PNG", (colour, rich), (layer, {}), (palette, {"transparency": 3}), (deep, {}),
-                    (grey.convert("1"), {}), (colour, frames)),
+                    (grey.convert("1"), {}), (colour, frames))
+        + _odd_pngs(made("PNG", (colour, {}), (palette, {"transparency": 3}))),
         "GIF": made("GIF", (palette, {}), (palette, {"transparency": 3}), (colour, frames)),
         "WebP": made("WEBP", (colour, rich), (layer, {"lossless": True}), (colour, frames)),
         "BMP": [*made("BMP", (colour, {}), (palette, {}), (grey.convert("1"), {})), _runs()],
         "TIFF": made("TIFF", (colour, rich), (colour, {"compression": "tiff_lzw"}),
                      (colour, {"compression": "jpeg"}), (deep, {"compression": "tiff_deflate"}),
                      (grey.convert("1"), {"compression": "group4"}), (palette, {}),
-                     (colour.convert("CMYK"), {"compression": "packbits"}), (colour, frames)),
+                     (colour.convert("CMYK"), {"compression": "packbits"}), (colour, frames))
+        + _deep_tiffs(np.asarray(colour)),
         "AVIF": [_timeless(one)
                  for one in made("AVIF", (colour, rich), (layer, {}), (colour, frames))],
         "HEIC": [file.read_bytes() for file in sorted(SAMPLES.glob("*.heic"))],
@@ -101,6 +107,36 @@ def _written(image: Any, format_: str, save: dict[str, Any]) -> bytes:
     out = io.BytesIO()
     image.save(out, format_, **save)
     return out.getvalue()
+
+
+def _odd_jpegs(photos: list[bytes]) -> list[bytes]:
+    """Without their end, and with a film behind them."""
+    film = b"MotionPhoto_Data\0\0\0\x18ftypmp42" + random.Random(0).randbytes(500)
+    return [changed for photo in photos for changed in (photo[:-2], photo + film)]
+
+
+def _odd_pngs(photos: list[bytes]) -> list[bytes]:
+    """With a wrong checksum, and with more text than Pillow reads."""
+    text = zlib.compress(bytes(2_000_000))
+    wrong = photos[0][:33] + b"\0\0\0\x04tEXta\0bc\0\0\0\0" + photos[0][33:]
+    return [wrong, *(photo[:33] + chunk(b"zTXt", b"w\0\0" + text) + photo[33:] for photo in photos)]
+
+
+def _deep_tiffs(colour: Any) -> list[bytes]:
+    """Of more than eight bits and of floating point, stored in every way."""
+    share = colour / 255
+    grey, alpha = share[..., :1], np.concatenate([share, share[..., :1]], axis=2)
+    return [
+        tiff((grey * 65535).astype("<u2"), 0),
+        tiff((grey * 4095).astype(">u2"), compression=5, predictor=2, rows=7),
+        tiff((grey * 4095).astype("u2"), bits=12),
+        tiff((share * 1000).astype("<f4"), 2),
+        tiff(share.astype(">f8"), 2, planar=True, compression=8, rows=9),
+        tiff((share * 2 - 1).astype("<f2"), 2, compression=32773, tile=16),
+        tiff((alpha * 65535).astype(">u2"), 2, compression=8, predictor=2, tile=16, tags={338: 1}),
+        tiff((alpha * 65535).astype("<u4"), 5, planar=True, compression=5, tile=32),
+        tiff((grey * 3000 - 1000).astype("<i2"), compression=8),
+    ]
 
 
 def _timeless(content: bytes) -> bytes:
