@@ -90,6 +90,7 @@ def index(
         roots=len(in_reach),
         lacking=lacking,
         quality=library.profile.quality,
+        absent=tuple(tally.absent),
     )
 
 

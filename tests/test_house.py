@@ -55,6 +55,7 @@ ONE_ROOM = {
     "pi_heif": {"indexer/formats.py"},
     "pillow_jxl": {"indexer/jpegxl.py"},
     "rawpy": {"indexer/formats.py"},
+    "blake3": {"engine/photos.py"},
     "xxhash": {"engine/photos.py", "db/checksums.py"},
     "filelock": {"engine/lock.py", "trainer/adopting/hub.py"},
     "huggingface_hub": {*HUB, "trainer/adopting/architectures.py"},
