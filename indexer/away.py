@@ -80,13 +80,15 @@ class Away:
         try:
             path.lstat()
         except (FileNotFoundError, NotADirectoryError):
-            return self._was_moved(path) or self._folders.isdisjoint(path.parents)
+            if not self._folders or self._was_moved(path):
+                return True
+            return self._folders.isdisjoint(path.parents)
         except OSError:
             return False
         return False
 
     def _was_moved(self, path: Path) -> bool:
-        return not self.moved.isdisjoint(path.parents)
+        return bool(self.moved) and not self.moved.isdisjoint(path.parents)
 
     # -- before the run -------------------------------------------------------------------------
 
@@ -121,6 +123,8 @@ class Away:
 
     def first(self, photos: Sequence[ImageRecord]) -> list[ImageRecord]:
         """Photos in the order in which a new file is taken for one of them."""
+        if not self.moved:
+            return list(photos)
         return sorted(photos, key=lambda photo: not self._was_moved(photo.path))
 
     def resembles(self, photo: ImageRecord, root: Path) -> None:

@@ -119,16 +119,19 @@ class _Batch:
         self._skip([read for read in reads if read.reason])
         usable = [read for read in reads if not (read.reason or read.gone)]
         self._prove(usable)
-        # Before anything is written: one file's new content may be another's old one.
-        twins = self._catalog.twins(list({key for read in usable for key in _keys(read)}))
         touched: dict[int, FileState] = {}
-        known: list[Read] = []
-        decoded: list[Read] = []
+        others: list[Read] = []
         for read in usable:
             if read.photo is None and _is_touched(read, read.content):
                 touched[_photo_id(read)] = read.state
-                self.tally.unchanged += 1
-                continue
+            else:
+                others.append(read)
+        self.tally.unchanged += len(touched)
+        # Before anything is written: one file's new content may be another's old one.
+        twins = self._catalog.twins(list({key for read in others for key in _keys(read)}))
+        known: list[Read] = []
+        decoded: list[Read] = []
+        for read in others:
             if not _photo_id(read):
                 self._claim(read, twins)
             (known if read.photo is None else decoded).append(read)
