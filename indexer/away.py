@@ -17,7 +17,7 @@ from pixquery.db.records import FileState, ImageRecord, KnownFile
 from pixquery.engine.photos import fingerprint, hint, is_hint, read
 from pixquery.indexer.plan import Plan
 from pixquery.indexer.reading import Reader
-from pixquery.indexer.report import Absent, Tally, Vanished
+from pixquery.indexer.report import AwayRoot, Tally, Vanished
 
 _MERGED_AT_ONCE = 500
 """Photos per transaction."""
@@ -150,8 +150,8 @@ class Away:
                 self._catalog.drop_roots(path)
             if found or moved or dropped:
                 places = tuple(folder for folder, ids in shared.items() if ids)
-                self._tally.absent.append(
-                    Absent(
+                self._tally.away.append(
+                    AwayRoot(
                         path,
                         self._reasons[path],
                         root.images,

@@ -18,7 +18,7 @@ class Vanished:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class AwayRoot:
     """A root that is out of reach, and whose photos are in folders that were indexed."""
 
     path: Path
@@ -48,7 +48,7 @@ class Tally:
     skipped: list[Skipped] = field(default_factory=list)
     vanished: list[Vanished] = field(default_factory=list)
     linked: int = 0
-    absent: list[Absent] = field(default_factory=list)
+    away: list[AwayRoot] = field(default_factory=list)
 
     def add(self, batch: "Tally") -> None:
         """Adds what a batch did with its files."""
@@ -84,7 +84,7 @@ class IndexReport:
     """Photos without a vector of this profile yet; until then the library uses its former one."""
     quality: str = "normal"
     """How photos are encoded, "normal" or "high"."""
-    absent: tuple[Absent, ...] = ()
+    away: tuple[AwayRoot, ...] = ()
 
     @property
     def changes(self) -> int:
