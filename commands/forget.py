@@ -55,6 +55,6 @@ def forget(folder: Path, yes: bool, library: Path, as_json: bool) -> None:
         return
     click.echo(f"forgot {shown(forgotten.path)} and its {counted(forgotten.images, 'photo')}")
     click.echo(
-        f"{remaining:,} photos in {shown(library)}; "
+        f"{counted(remaining, 'photo')} in {shown(library)}; "
         f"`pixquery index {quoted(forgotten.path)}` adds the folder again"
     )

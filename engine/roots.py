@@ -93,7 +93,7 @@ def forget(library: "Library", path: str | Path) -> Forgotten:
 
 def _spellings(path: str | Path) -> tuple[Path, Path]:
     """A path as it was typed, and without symbolic links; absolute."""
-    typed = os.path.abspath(Path(path).expanduser())
+    typed = os.path.abspath(os.path.expanduser(path))  # noqa: PTH111 - Path's raises without a home
     return Path(typed), Path(os.path.realpath(typed))
 
 

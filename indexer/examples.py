@@ -18,8 +18,8 @@ from pixquery.engine.profile import Profile
 from pixquery.indexer.scan import roots_of, scan
 
 _AT_ONCE = 32
-_LATER = 2
-"""Seconds: the time of teaching is noted in whole ones, and some file systems count in twos."""
+_LATER = 1
+"""Seconds: the time of teaching is noted in whole ones."""
 
 
 def teach(
