@@ -4,6 +4,9 @@ r"""How long does it take to find that nothing changed in a folder of 100,000 fi
 Compared with ``find -printf '%s %T@ %p\n'`` over the same files, which looks at each of them once
 and does nothing else; the rounds of all alternate. The files are tiny images, all different. They
 are written into the catalogue with made vectors, as only the second run is measured.
+
+With ``--changes`` also: how long does it take after every file was touched, or renamed? Compared
+with reading all files, which such a run cannot do without.
 """
 
 import argparse
@@ -35,6 +38,9 @@ from pixquery.indexer.scan import scan
 WRITTEN_AT_ONCE = 2000
 AIM = 4.0
 
+_Step = tuple[str, Callable[[Path], None], Callable[[], None]]
+"""What is measured: its name, what is done to the files before, and the run."""
+
 
 def main() -> None:
     """Makes the files and the library, and prints the figures."""
@@ -63,6 +69,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = made.parser(__doc__, "files")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="rounds of each (7)")
+    parser.add_argument("--changes", action="store_true", help="also touch and rename all files")
     arguments = parser.parse_args()
     if min(arguments.count, arguments.rounds) < 1:
         parser.error("the numbers must be at least 1")
@@ -118,15 +125,49 @@ def _measured(folder: Path, photos: Path, arguments: argparse.Namespace) -> dict
         done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE)
         assert json.loads(done.stdout)["unchanged"] == arguments.count
 
+    def by_reading() -> None:
+        for file in scan(photos).files:
+            file.read_bytes()
+
+    def touched_pass() -> None:
+        report = index(library, [photos])
+        assert (report.unchanged, report.changes) == (arguments.count, 0)
+
+    def renamed_pass() -> None:
+        report = index(library, [photos])
+        assert (report.moved, report.changes) == (arguments.count, arguments.count)
+
+    def renamed_command() -> None:
+        done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE)
+        assert json.loads(done.stdout)["moved"] == arguments.count
+
+    steps: list[_Step] = [
+        ("find", _nothing, by_find),
+        ("pass", _nothing, by_pass),
+        ("command", _nothing, by_command),
+    ]
+    if arguments.changes:
+        steps += [
+            ("reading", _nothing, by_reading),
+            ("touched_pass", _touch, touched_pass),
+            ("touched_command", _touch, by_command),
+            ("renamed_pass", _rename, renamed_pass),
+            ("renamed_command", _rename, renamed_command),
+        ]
     spent: dict[str, list[float]] = {}
     with Library.open(folder) as library:
         for turn in range(arguments.rounds + 1):
             say(f"round {turn} of {arguments.rounds}" if turn else "warming up")
-            for name, run in (("find", by_find), ("pass", by_pass), ("command", by_command)):
+            for name, prepare, run in steps:
+                prepare(photos)
                 seconds = _seconds(run)
                 if turn:
                     spent.setdefault(name, []).append(seconds)
     least = median(spent["find"])
+    changes = {f"{name}_seconds": _spread(spent[name]) for name, prepare, _ in steps[3:]} | {
+        f"{name}_to_unchanged": round(median(spent[name]) / median(spent[name[8:]]), 2)
+        for name, _, _ in steps[4:]
+    }
     return {
         "find_command": r"find DIR -type f -printf '%s %T@ %p\n'",
         "find_seconds": _spread(spent["find"]),
@@ -134,7 +175,25 @@ def _measured(folder: Path, photos: Path, arguments: argparse.Namespace) -> dict
         "command_seconds": _spread(spent["command"]),
         "pass_to_find": round(median(spent["pass"]) / least, 2),
         "command_to_find": round(median(spent["command"]) / least, 2),
+        **changes,
     }
+
+
+def _nothing(_photos: Path) -> None:
+    """Leaves the files as they are."""
+
+
+def _touch(photos: Path) -> None:
+    """Makes every file a second younger."""
+    for file in scan(photos).files:
+        later = file.stat().st_mtime_ns + 10**9
+        os.utime(file, ns=(later, later))
+
+
+def _rename(photos: Path) -> None:
+    """Gives every file another name in its folder."""
+    for file in scan(photos).files:
+        file.rename(file.with_name(f"x{file.name}" if file.name[0] != "x" else file.name[1:]))
 
 
 def _seconds(run: Callable[[], None]) -> float:

@@ -22,6 +22,7 @@ _MODULES = {
     "query": "query",
     "duplicates": "duplicates",
     "serve": "serve",
+    "forget": "forget",
     "policy": "policy",
     "score": "score",
     "evaluate": "evaluate",

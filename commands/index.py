@@ -14,12 +14,13 @@ from pixquery.commands.loading import extra
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, say, shown
 from pixquery.commands.progress import progress_bar
+from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted
 
 if TYPE_CHECKING:
     from pixquery.engine.library import Library
     from pixquery.indexer.build import Options
-    from pixquery.indexer.report import IndexReport
+    from pixquery.indexer.report import AwayRoot, IndexReport
 
 
 @click.command(
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 pixquery index ~/Pictures
 pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg'
 pixquery index ~/Pictures --quality high
+pixquery index /media/new/photos --moved-from /media/old/photos
 pixquery index --watch"""
 )
 @click.argument("paths", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
@@ -45,6 +47,9 @@ pixquery index --watch"""
 @click.option("--follow-links", is_flag=True, help="Follow symbolic links.")
 @click.option("--prune", is_flag=True,
               help="Also forget the photos of folders that seem unplugged.")  # fmt: skip
+@click.option("--moved-from", metavar="DIR", multiple=True, type=click.Path(path_type=Path),
+              help="DIR was moved to PATH: photos found in both keep their ids; repeatable.",
+              )  # fmt: skip
 @click.option("--watch", is_flag=True, help="Keep running and index changes as they happen.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True,
               help="Photos per transaction.")  # fmt: skip
@@ -65,6 +70,7 @@ def index(
     exclude: tuple[str, ...],
     follow_links: bool,
     prune: bool,
+    moved_from: tuple[Path, ...],
     watch: bool,
     batch_size: int,
     jobs: int,
@@ -79,7 +85,9 @@ def index(
     are not read again. Without PATH, all folders of the library are updated.
 
     Photos are kept if their folder is missing, suddenly empty, or contains none of its 20 or more
-    known photos: the disk may be unplugged. --prune forgets them.
+    known photos: the disk may be unplugged. --prune forgets them. If all of them are among the new
+    files of PATH, the folder was moved to PATH: its photos keep their ids. If only some are,
+    --moved-from says that it was moved, and `pixquery forget` drops it.
 
     Hidden and system folders are skipped. So is everything that matches --exclude or a
     .pixqueryignore file (the syntax of .gitignore, in any folder). A file with several names counts
@@ -111,12 +119,19 @@ def index(
             device=device,
             follow_links=follow_links,
             prune=prune,
+            moved_from=moved_from,
         )
         with progress_bar("Indexing", "photos") as progress:
             report = build(opened, paths, replace(options, progress=progress))
         _show_report(report, as_json=as_json)
         if watch and not report.interrupted:
-            report = _watch(opened, paths, replace(options, rebuild=False), report, as_json=as_json)
+            report = _watch(
+                opened,
+                paths,
+                replace(options, rebuild=False, moved_from=()),
+                report,
+                as_json=as_json,
+            )
     if report.interrupted:
         say("pixquery: interrupted; progress is saved, run the same command to continue")
         click.get_current_context().exit(INTERRUPTED)
@@ -141,7 +156,7 @@ def _watch(
         for report in keep_in_step(library, paths, options):
             known_problems = (last.skipped, last.vanished)
             if report.changes or (report.skipped, report.vanished) != known_problems:
-                _show_report(report, as_json=as_json)
+                _show_report(report, as_json=as_json, told=last.away)
             last = report
             if report.interrupted:
                 break
@@ -172,14 +187,64 @@ def _index_json(report: IndexReport) -> dict[str, Any]:
             {"path": str(lost.path), "images": lost.images, "reason": lost.reason}
             for lost in report.vanished
         ],
+        "away": [
+            {
+                "path": str(root.path),
+                "reason": root.reason,
+                "images": root.images,
+                "found": root.found,
+                "found_in": [str(folder) for folder in root.found_in],
+                "moved": root.moved,
+                "dropped": root.dropped,
+            }
+            for root in report.away
+        ],
     }
+
+
+def _told_of(root: AwayRoot, library: Path) -> str:
+    """What is known of a root that is out of reach, and what can be done about it."""
+    folders = " and ".join(map(str, root.found_in))
+    photos = counted(root.images, "photo")
+    own = "" if _is_default() else f" --library {quoted(library)}"
+    forget = f"`pixquery forget {quoted(root.path)}{own}`"
+    if root.dropped:
+        return (
+            f"{root.path} {root.reason}, and its {photos} are all in {folders}: they keep their "
+            f"ids there, and {root.path} is no longer a folder of the library (if its disk is only "
+            "unplugged, index it again when it is back)"
+        )
+    if root.moved:
+        rest = counted(root.images - root.moved, "photo")
+        return (
+            f"{root.moved:,} of the {photos} of {root.path} have moved to {folders}; the other "
+            f"{rest} are kept: {forget} drops them"
+        )
+    into = " ".join(quoted(folder) for folder in root.found_in)
+    return (
+        f"{root.path} {root.reason}, and {root.found:,} of its {photos} are in {folders}: {forget} "
+        f"drops it, and `pixquery index {into} --moved-from {quoted(root.path)}{own}` keeps their "
+        "ids; if its disk is only unplugged, nothing needs to be done"
+    )
+
+
+def _is_default() -> bool:
+    """Whether commands mean this library without an option."""
+    source = click.get_current_context().get_parameter_source("library")
+    return source is not click.core.ParameterSource.COMMANDLINE
 
 
 _SKIPS_SHOWN = 10
 
 
-def _show_report(report: IndexReport, *, as_json: bool) -> None:
+def _show_report(report: IndexReport, *, as_json: bool, told: Sequence[AwayRoot] = ()) -> None:
+    for root in report.away:
+        if root not in told:
+            say(f"pixquery: {_told_of(root, report.library)}")
+    elsewhere = {root.path for root in report.away}
     for lost in report.vanished:
+        if lost.path in elsewhere:
+            continue
         say(
             f"pixquery: {lost.path} {lost.reason}: its {counted(lost.images, 'photo')} are kept; "
             "index again when it is back, or forget them with --prune"

@@ -7,16 +7,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pixquery.db.checksums import SEALED, computed, digest, sound
-from pixquery.db.concepts import (
-    PUT_EXAMPLE,
-    PUT_NAME,
-    ConceptReading,
-    ExampleRecord,
-    example_row,
-    name_row,
-)
-from pixquery.db.connections import damaged
+from pixquery.db.changes import ChangeWriting
+from pixquery.db.checksums import SEALED, computed, digest
+from pixquery.db.concepts import PUT_EXAMPLE, PUT_NAME, ExampleRecord, example_row, name_row
 from pixquery.db.errors import PixqueryError
 from pixquery.db.migrations import is_current, migrate
 from pixquery.db.raw_vectors import RawVectors
@@ -25,10 +18,11 @@ from pixquery.db.records import FileState, Floats, Generation, ImageRecord, Skip
 from pixquery.db.values import UNDER, bounds, written
 
 
-class Catalog(ConceptReading):
+class Catalog(ChangeWriting):
     """One library's SQLite file: roots, photos, raw encoder vectors and index generations.
 
-    Every method is one transaction. A writer must hold the library's lock; readers need no lock.
+    Every method is one transaction; inside :meth:`transaction`, all calls together are one. A
+    writer must hold the library's lock; readers need no lock.
     """
 
     def __init__(self, file: Path) -> None:
@@ -40,7 +34,6 @@ class Catalog(ConceptReading):
             StorageFailed: The folder cannot be read or written.
         """
         super().__init__(file)
-        self._write = self._connections.writing
         try:
             with self._read() as connection:
                 current = is_current(connection)
@@ -94,7 +87,10 @@ class Catalog(ConceptReading):
     def drop_roots(self, path: Path) -> None:
         """Removes the roots at or under ``path``, and all photos in them."""
         with self._write() as connection:
+            before = connection.execute("SELECT count(*) FROM images").fetchone()
             connection.execute(f"DELETE FROM roots WHERE {UNDER}", bounds(path))
+            if before != connection.execute("SELECT count(*) FROM images").fetchone():
+                _touch(connection, self.file)
 
     # -- photos ---------------------------------------------------------------------------------
 
@@ -159,37 +155,6 @@ class Catalog(ConceptReading):
                 gone = connection.execute("DELETE FROM images WHERE path = ?", (row[0],))
                 if gone.rowcount:
                     _touch(connection, self.file)
-
-    def restate(self, files: Mapping[int, FileState]) -> None:
-        """Updates sizes and times of files whose content is unchanged."""
-        with self._write() as connection:
-            for image_id, state in files.items():
-                self._change(connection, image_id, size=state.size, mtime_ns=state.mtime_ns)
-
-    def move(self, image_id: int, root_id: int, path: Path, state: FileState) -> None:
-        """Changes a photo's path; its id and vector stay."""
-        with self._write() as connection:
-            self._change(
-                connection,
-                image_id,
-                root_id=root_id,
-                path=os.fsencode(path),
-                size=state.size,
-                mtime_ns=state.mtime_ns,
-            )
-            _delete(connection, "skipped", "path", [os.fsencode(path)])
-
-    def _change(self, connection: sqlite3.Connection, image_id: int, **values: int | bytes) -> None:
-        """Changes a row if it matches its checksum: a damaged one would match it afterwards."""
-        new = ", ".join(f"{column} = :{column}" for column in values)
-        changed = connection.execute(
-            f"UPDATE images SET {new} WHERE id = :id AND {sound('images')}",
-            {**values, "id": image_id},
-        )
-        if changed.rowcount:
-            _seal(connection, "images", [image_id])
-        elif connection.execute("SELECT 1 FROM images WHERE id = ?", (image_id,)).fetchone():
-            raise damaged(self.file, "rows of photos differ from their checksums")
 
     def remove(self, ids: Sequence[int]) -> None:
         """Removes photos and their vectors."""

@@ -1,6 +1,7 @@
 """Checksums of rows and files: SQLite does not notice a flipped bit inside a row.
 
 Rows that answers depend on have a checksum of their other columns, which :func:`sound` compares.
+It notices damage, not forgery: who can write to the catalogue can also write its checksums.
 """
 
 import hashlib

@@ -26,7 +26,7 @@ class ExampleRecord(NamedTuple):
     concept: str
     """The concept's name as it was typed."""
     content: bytes
-    """XXH3-128 of the file's bytes, 16 bytes."""
+    """BLAKE3 of the file's bytes, 32 bytes; or XXH3-128, 16 bytes, by an earlier version."""
     encoder: str
     """The image encoder's digest."""
     taught: datetime

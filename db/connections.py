@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
+from threading import RLock, local
 
 from pixquery.db.checksums import prepare
 from pixquery.db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
@@ -31,6 +31,8 @@ class Connections:
         """Whether SQLite may rely on nobody writing."""
         self._alone: RLock | None = None
         """Guards the one connection, if there can be no more than one."""
+        self._own = local()
+        """The connection of this thread's writing transaction, which further ones join."""
         try:
             self._try()
         except StorageFailed:
@@ -58,13 +60,16 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that sees one state of the catalogue.
+        """A transaction that sees one state of the catalogue; inside a writing one, a part of it.
 
         Raises:
             LibraryDamaged: The catalogue's content is impossible.
             LibraryLocked: Another process wrote meanwhile, and what was read may be a mixture.
             StorageFailed: The disk fails.
         """
+        if (outer := self._outer) is not None:
+            yield outer
+            return
         before = self._settled() if self._frozen else None
         with self._transaction("BEGIN") as connection:
             yield connection
@@ -75,14 +80,28 @@ class Connections:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction whose changes are all kept, or none of them if its body fails.
 
+        A transaction that begins inside it, in the same thread, is a part of it.
+
         Raises:
             LibraryDamaged: The catalogue's content is impossible.
             LibraryLocked: Another process writes.
             StorageFailed: The disk is full or fails.
         """
+        if (outer := self._outer) is not None:
+            yield outer
+            return
         with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
+            self._own.connection = connection
+            try:
+                yield connection
+            finally:
+                self._own.connection = None
             connection.execute("COMMIT")
+
+    @property
+    def _outer(self) -> sqlite3.Connection | None:
+        connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        return connection
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:

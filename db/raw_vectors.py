@@ -87,6 +87,20 @@ class VectorReading(Reading):
                     vectors[image_id] = np.frombuffer(raw, np.float16)
         return vectors
 
+    def first_vectors(
+        self, ids: Sequence[int], encoders: Sequence[str]
+    ) -> dict[int, tuple[str, RawVectors]]:
+        """The sound vectors of those photos, by id, each with its encoder, which must be listed.
+
+        Returns:
+            float16[d]; d may differ between encoders.
+        """
+        vectors: dict[int, tuple[str, RawVectors]] = {}
+        for encoder in encoders if ids else ():
+            found = self.vectors_of(ids, encoder)
+            vectors |= {image_id: (encoder, vector) for image_id, vector in found.items()}
+        return vectors
+
     def encoders(self) -> dict[str, int]:
         """How many vectors queries are answered with, by the encoder that they are from."""
         rows = self._rows("SELECT encoder, count(*) FROM vectors GROUP BY encoder")

@@ -77,6 +77,10 @@ class Reading:
         )
         return tuple(RootSummary(Path(os.fsdecode(path)), count) for path, count in rows)
 
+    def root_paths(self) -> list[Path]:
+        """The same without counting their photos, which takes time."""
+        return [Path(os.fsdecode(row[0])) for row in self._rows("SELECT path FROM roots")]
+
     # -- files ----------------------------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -150,9 +154,36 @@ class Reading:
                         raise damaged(self.file, "rows of photos differ from their checksums")
         return records
 
-    def twins(self, content: bytes) -> list[ImageRecord]:
-        """The photos whose files had exactly this content when they were indexed."""
-        return [_record(row) for row in self._rows(f"{_SOUND_IMAGES} AND content = ?", content)]
+    def twins(self, contents: Sequence[bytes]) -> dict[bytes, list[ImageRecord]]:
+        """The photos whose files had each of these contents when they were indexed, by id."""
+        twins: dict[bytes, list[ImageRecord]] = {}
+        with self._read() as connection:
+            for part in parts(contents):
+                matching = f"{_SOUND_IMAGES} AND content IN {marks(part)} ORDER BY id"
+                for record in map(_record, connection.execute(matching, part)):
+                    twins.setdefault(record.content, []).append(record)
+        return twins
+
+    def under(self, folder: Path) -> list[ImageRecord]:
+        """The photos at or under a folder, by id, except damaged rows."""
+        rows = self._rows(f"{_SOUND_IMAGES} AND {UNDER} ORDER BY id", *bounds(folder))
+        return [_record(row) for row in rows]
+
+    def shared(self, folder: Path, root_id: int) -> set[int]:
+        """The photos at or under a folder whose content a photo of another root has, too."""
+        rows = self._rows(
+            f"SELECT id FROM images WHERE {UNDER} AND root_id != ? AND EXISTS (SELECT 1 "
+            "FROM images AS other WHERE other.content = images.content AND other.root_id = ?)",
+            *bounds(folder),
+            root_id,
+            root_id,
+        )
+        return {row[0] for row in rows}
+
+    def hints(self) -> set[bytes]:
+        """The hints that an earlier version noted instead of fingerprints."""
+        rows = self._rows("SELECT DISTINCT content FROM images WHERE length(content) = 16")
+        return {row[0] for row in rows}
 
     def contents(self, *encoders: str) -> set[bytes]:
         """The contents of all photos that have all details and a vector of one of the encoders."""

@@ -85,7 +85,11 @@ class ImageRecord:
     path: Path
     state: FileState
     content: bytes
-    """XXH3-128 of the file's bytes, 16 bytes: the same for every copy of a photo."""
+    """BLAKE3 of the file's bytes, 32 bytes: the same for every copy of a photo, and for no other.
+
+    16 bytes are XXH3-128, which an earlier version noted: also the same for every copy, but
+    different files can be made to have the same.
+    """
     width: int
     """In pixels, as seen upright."""
     height: int

@@ -33,6 +33,9 @@ MOST_CONCEPTS = 1000
 LONGEST_NAME = 60
 """In characters."""
 
+_SAME = 0.9
+"""The least likeness of two encodings of a photo, at another quality or by another processor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -40,7 +43,9 @@ class Example:
 
     path: Path
     content: bytes
-    """XXH3-128 of the file's bytes, 16 bytes."""
+    """The fingerprint of the file's bytes, 32 bytes."""
+    hint: bytes
+    """What an earlier version noted instead, 16 bytes."""
     scales: Scales = field(compare=False)
     """The photo at the profile's sizes, as the indexer decodes it."""
 
@@ -190,6 +195,17 @@ def records(
 def encoded_by(row: ExampleRecord, encoder: str, vector: Floats) -> ExampleRecord:
     """A row with the vector float32[d] of another image encoder."""
     return row._replace(encoder=encoder, raw=vector.astype(np.float16))
+
+
+def is_photo_of(row: ExampleRecord, vector: Floats) -> bool:
+    """Whether a vector float32[d] can be of the photo that a row is of.
+
+    Needed where the row has only a hint of the file's bytes: two files can be made to have the same
+    hint, but what they show is then compared.
+    """
+    length = min(len(row.raw), len(vector))
+    pair = np.stack([row.raw[:length].astype(np.float32), vector[:length]])
+    return likeness(pair) >= _SAME
 
 
 def likeness(photos: Floats) -> float:

@@ -1,5 +1,8 @@
 """The one way to open a photo's file, and what its bytes are recognised by.
 
+A fingerprint is BLAKE3: equal ones prove equal bytes. Earlier versions stored XXH3-128, of which
+anybody can make two files; of those rows it remains as a hint, which proves nothing.
+
 Only regular files are read. Whatever a name ends in, behind it may be a pipe that nobody writes to,
 a device that never ends, or a link that was put there after the folder was scanned.
 """
@@ -11,12 +14,15 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import xxhash
+from blake3 import blake3
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import FileState
 
 MAX_BYTES = 512 * 2**20
 """Larger files are not read."""
+
+HINT_BYTES = 16
 
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)
 """Opening a pipe does not wait for a writer."""
@@ -75,16 +81,42 @@ def read(path: Path, *, follow_link: bool = True) -> PhotoFile:
 
 
 def fingerprint(content: bytes) -> bytes:
-    """The digest by which the catalogue recognises a photo's content, wherever its file lies."""
-    return xxhash.xxh3_128_digest(content)
+    """BLAKE3 of a photo's bytes, 32 bytes, by which the catalogue recognises it wherever it lies.
+
+    https://github.com/BLAKE3-team/BLAKE3-specs/blob/master/blake3.pdf
+    """
+    return blake3(content).digest()
 
 
 def fingerprint_of(file: BinaryIO) -> bytes:
     """The same of an open file, from its current position to its end."""
-    digest = xxhash.xxh3_128()
+    digest = blake3()
     while block := file.read(1 << 20):
         digest.update(block)
     return digest.digest()
+
+
+def hint(content: bytes) -> bytes:
+    """XXH3-128 of a photo's bytes, 16 bytes: what earlier versions stored.
+
+    Equal bytes have equal hints; the reverse need not be true.
+    """
+    return xxhash.xxh3_128_digest(content)
+
+
+def is_hint(noted: bytes) -> bool:
+    """Whether what the catalogue notes of a content is a hint rather than a fingerprint."""
+    return len(noted) == HINT_BYTES
+
+
+def resembles(file: BinaryIO, noted: bytes) -> bool:
+    """Whether an open file, from its current position, has a noted fingerprint, or its hint."""
+    if not is_hint(noted):
+        return fingerprint_of(file) == noted
+    digest = xxhash.xxh3_128()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.digest() == noted
 
 
 def _state(file: BinaryIO) -> FileState:

@@ -19,6 +19,7 @@ from pixquery.engine.concepts import (
     Example,
     concepts_of,
     folded,
+    is_photo_of,
     likeness,
     named,
     raw_of,
@@ -106,6 +107,7 @@ class Teachable:
             kept = mine if add else []
             if kept:
                 name = known
+            kept = self._proven(kept, photos)
             had = {row.content for row in kept if row.encoder in base.readable}
             new = [p for p in _different(photos) if p.content not in had]
             count = len(had) + len(new)
@@ -166,6 +168,23 @@ class Teachable:
         """The name as it was typed when it was taught; empty if it was not."""
         wanted = folded(" ".join(name.split()))
         return next((row.concept for row in rows if folded(row.concept) == wanted), "")
+
+    def _proven(
+        self, rows: Sequence[ExampleRecord], photos: Sequence[Example]
+    ) -> list[ExampleRecord]:
+        """Rows with the fingerprints of those photos among some of which they have only hints."""
+        base = self._index_file.base
+        hints = {row.content: row for row in rows if row.encoder == base.encoder}
+        noted = [photo for photo in photos if photo.hint in hints]
+        if not noted:
+            return list(rows)
+        vectors = base.photos.encode([photo.scales for photo in noted])
+        proven = {
+            photo.hint: photo.content
+            for photo, vector in zip(noted, vectors, strict=True)
+            if is_photo_of(hints[photo.hint], vector)
+        }
+        return [row._replace(content=proven.get(row.content, row.content)) for row in rows]
 
     def _lesson(
         self, name: str, raw: Floats, without: Profile, *, added: int, replaced: bool

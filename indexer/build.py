@@ -7,11 +7,13 @@ stops a run, the next one resumes after the last batch that was written.
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from pixquery.db.errors import BadRoot
 from pixquery.engine.library import Library
+from pixquery.engine.roots import known_folder
 from pixquery.indexer.examples import encode_again
 from pixquery.indexer.interrupt import deferred_ctrl_c
 from pixquery.indexer.options import Options
@@ -29,7 +31,9 @@ def index(
     """Adds the photos under ``paths`` and brings the library up to date with them.
 
     Photos of a folder that looks unplugged rather than emptied are kept and reported, unless
-    ``options.prune`` is set. Ctrl-C ends the run early; the report then says ``interrupted``.
+    ``options.prune`` is set. If each of them is among the new files of a run, the folder was moved:
+    they keep their ids, and it is dropped. Ctrl-C ends the run early; the report then says
+    ``interrupted``.
 
     Args:
         library: To bring up to date.
@@ -38,7 +42,8 @@ def index(
 
     Raises:
         BadRoot: A path does not exist or is not a folder, or none of them contains a photo, and the
-            library has no photos of them either; or no path is given and the library has no roots.
+            library has no photos of them either; or no path is given and the library has no roots;
+            or the library has no photos of one of ``options.moved_from``.
         LibraryLocked: Another process is writing to the library.
         StorageFailed: The disk is full or failing; what was written before is kept.
     """
@@ -52,6 +57,8 @@ def index(
             f"the library {library.folder} has no folders yet: "
             "name one with `pixquery index FOLDER`"
         )
+    moved_from = tuple(known_folder(catalog, path) for path in options.moved_from)
+    options = replace(options, moved_from=moved_from)
     tally = Tally()
     interrupted = False
     with library.writing():  # before the scan: photos added by others meanwhile would look deleted
@@ -90,6 +97,7 @@ def index(
         roots=len(in_reach),
         lacking=lacking,
         quality=library.profile.quality,
+        away=tuple(tally.away),
     )
 
 

@@ -1,21 +1,25 @@
 """Example photos of concepts: read from files when they are given, and when an encoder changes."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from pixquery.db.concepts import ExampleRecord
 from pixquery.db.errors import BadConcept, UnreadableImage
 from pixquery.db.quoting import quoted
-from pixquery.db.records import Skipped
+from pixquery.db.records import Floats, Skipped
 from pixquery.engine.answers import Lesson
-from pixquery.engine.concepts import LEAST_EXAMPLES, MOST_EXAMPLES, Example, encoded_by
+from pixquery.engine.concepts import LEAST_EXAMPLES, MOST_EXAMPLES, Example, encoded_by, is_photo_of
 from pixquery.engine.library import Library
-from pixquery.engine.photos import fingerprint, read
+from pixquery.engine.photos import fingerprint, hint, is_hint, read
 from pixquery.engine.profile import Profile
 from pixquery.indexer.scan import roots_of, scan
 
 _AT_ONCE = 32
+_LATER = 1
+"""Seconds: the time of teaching is noted in whole ones."""
 
 
 def teach(
@@ -63,33 +67,58 @@ def teach(
 def encode_again(library: Library) -> None:
     """Encodes the examples that the library's image encoder has not encoded yet; for the writer.
 
-    Examples whose files are gone or have changed are left as they are: the next indexing tries
-    again, and until then the library does not know what they show.
+    Those that an earlier version noted with a hint of their bytes get a fingerprint, too. Examples
+    whose files are gone or have changed are left as they are: the next indexing tries again, and
+    until then the library does not know what those that are not encoded show.
     """
     profile = library.profile
-    rows = library.catalog.examples()
-    done = {(row.concept, row.content) for row in rows if row.encoder == profile.encoder}
-    lacking = {
-        (row.concept, row.content): row for row in rows if (row.concept, row.content) not in done
-    }
-    pending = iter(lacking.values())
+    photos: dict[tuple[str, bytes], list[ExampleRecord]] = {}
+    for row in library.catalog.examples():
+        photos.setdefault((row.concept, row.content), []).append(row)
+    pending = iter([rows for rows in photos.values() if _lacks(rows, profile)])
     while batch := list(islice(pending, _AT_ONCE)):
-        found = []
-        for row in batch:
-            try:
-                example = _example(row.path, profile)
-            except UnreadableImage:
-                continue
-            if example.content == row.content:
-                found.append((row, example))
-        if found:
-            raw = profile.photos.encode([example.scales for _, example in found])
-            library.catalog.add_examples(
-                [
-                    encoded_by(row, profile.encoder, vector)
-                    for (row, _), vector in zip(found, raw, strict=True)
-                ]
-            )
+        found: list[tuple[list[ExampleRecord], Example]] = []
+        for rows in batch:
+            with suppress(UnreadableImage):
+                example = _example(rows[0].path, profile)
+                if rows[0].content in (example.content, example.hint):
+                    found.append((rows, example))
+        if not found:
+            continue
+        raw = profile.photos.encode([example.scales for _, example in found])
+        new = []
+        for (rows, example), vector in zip(found, raw, strict=True):
+            if is_hint(rows[0].content):
+                if not _is_proven(rows, example, vector, profile):
+                    continue
+                library.catalog.prove_examples(example.content, rows)
+            if all(row.encoder != profile.encoder for row in rows):
+                row = rows[0]._replace(content=example.content)
+                new.append(encoded_by(row, profile.encoder, vector))
+        library.catalog.add_examples(new)
+
+
+def _lacks(rows: Sequence[ExampleRecord], profile: Profile) -> bool:
+    """Whether an example was not encoded by this encoder, or has only a hint of its bytes."""
+    return is_hint(rows[0].content) or all(row.encoder != profile.encoder for row in rows)
+
+
+def _is_proven(
+    rows: Sequence[ExampleRecord], example: Example, vector: Floats, profile: Profile
+) -> bool:
+    """Whether a file with an example's hint is the example, and not made to look like it.
+
+    Its vector tells, if the example has one that can be compared; else that the file was not
+    written since it was given as an example.
+    """
+    comparable = [row for row in rows if row.encoder in profile.readable]
+    if comparable:
+        return is_photo_of(comparable[0], vector)
+    try:
+        status = example.path.stat()
+    except OSError:
+        return False
+    return max(status.st_mtime, status.st_ctime) <= rows[0].taught.timestamp() + _LATER
 
 
 def _files(paths: Iterable[str | Path]) -> list[Path]:
@@ -114,4 +143,4 @@ def _example(file: Path, profile: Profile) -> Example:
     except OSError as error:
         raise UnreadableImage(f"cannot be read ({error.strerror})") from None
     photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
-    return Example(file, fingerprint(content), photo.scales)
+    return Example(file, fingerprint(content), hint(content), photo.scales)

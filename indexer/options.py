@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 BATCH = 32
 
@@ -27,3 +28,5 @@ class Options:
     """Follow symbolic links."""
     prune: bool = False
     """Also remove the photos of folders that are out of reach."""
+    moved_from: tuple[Path, ...] = ()
+    """Folders that were moved to those that are indexed: their photos keep their ids."""

@@ -17,6 +17,25 @@ class Vanished:
     """What is odd about the folder, as words that follow its path."""
 
 
+@dataclass(frozen=True, slots=True)
+class AwayRoot:
+    """A root that is out of reach, and whose photos are in folders that were indexed."""
+
+    path: Path
+    reason: str
+    """What is odd about it, as words that follow its path."""
+    images: int
+    """How many of its photos the library contained before."""
+    found: int
+    """How many of them are in the other folders, by content."""
+    found_in: tuple[Path, ...]
+    """The other folders."""
+    moved: int = 0
+    """How many of them have their new paths now, with their ids."""
+    dropped: bool = False
+    """All have, so it is no root any more."""
+
+
 @dataclass(slots=True)
 class Tally:
     """The counts of a run that is still going on; fields as in :class:`IndexReport`."""
@@ -29,6 +48,15 @@ class Tally:
     skipped: list[Skipped] = field(default_factory=list)
     vanished: list[Vanished] = field(default_factory=list)
     linked: int = 0
+    away: list[AwayRoot] = field(default_factory=list)
+
+    def add(self, batch: "Tally") -> None:
+        """Adds what a batch did with its files."""
+        self.added += batch.added
+        self.updated += batch.updated
+        self.moved += batch.moved
+        self.unchanged += batch.unchanged
+        self.skipped += batch.skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +84,7 @@ class IndexReport:
     """Photos without a vector of this profile yet; until then the library uses its former one."""
     quality: str = "normal"
     """How photos are encoded, "normal" or "high"."""
+    away: tuple[AwayRoot, ...] = ()
 
     @property
     def changes(self) -> int:

@@ -179,7 +179,7 @@ def compare(scanned: Scan, known: Mapping[str, KnownFile]) -> Changes:
     closed = {skipped.path for skipped in scanned.closed}
     for name in known.keys() - scanned.states.keys():
         lost = Path(name)
-        if closed.isdisjoint((lost, *lost.parents)):
+        if not closed or closed.isdisjoint((lost, *lost.parents)):
             changes.gone[lost] = known[name]
     return changes
 

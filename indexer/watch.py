@@ -17,7 +17,7 @@ from pixquery.engine.library import Library
 from pixquery.indexer.build import Options, index
 from pixquery.indexer.ignore import IGNORE_FILE
 from pixquery.indexer.report import IndexReport
-from pixquery.indexer.scan import SUFFIXES, is_hidden, roots_of, scan
+from pixquery.indexer.scan import SUFFIXES, is_hidden, is_there, roots_of, scan
 
 QUIET = 500
 """Milliseconds without a change before a run begins: a photo is written in many steps."""
@@ -62,7 +62,8 @@ def keep_in_step(
     waiting: set[Path] = set()
     for changed in _changed(roots, library.folder, options):
         waiting |= changed
-        if not waiting:
+        waiting = {root for root in waiting if is_there(root) or library.catalog.holds(root)}
+        if not waiting:  # one that was moved whole is no root any more
             continue
         try:
             report = index(library, sorted(waiting), options)

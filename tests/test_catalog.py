@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pixquery.db.catalog import Catalog
+from pixquery.db.changes import Move
 from pixquery.db.errors import LibraryDamaged, StorageFailed
 from pixquery.db.records import FileState, Generation, ImageRecord, Place, Skipped
 
@@ -100,7 +101,7 @@ class Machine(RuleBasedStateMachine):
         source = data.draw(st.sampled_from(sorted(self.photos)))
         if onto in self.photos:
             return
-        self.catalog.move(self.photos[source][0], self.root, onto, FileState(8, 9))
+        self.catalog.move([Move(self.photos[source][0], self.root, onto, FileState(8, 9))])
         self.photos[onto] = self.photos.pop(source)
         self.skipped.pop(onto, None)
 

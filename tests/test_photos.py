@@ -136,3 +136,21 @@ def test_fingerprints_of_bytes_and_files_are_the_same() -> None:
     file = io.BytesIO(content)
     file.seek(5)
     assert photos.fingerprint_of(file) == photos.fingerprint(content[5:])
+
+
+def test_hints_are_recognised_and_prove_nothing() -> None:
+    content = os.urandom(3 << 20)
+    assert len(photos.fingerprint(content)) == 32
+    assert not photos.is_hint(photos.fingerprint(content))
+    assert photos.is_hint(photos.hint(content))
+    for noted in (photos.fingerprint(content), photos.hint(content)):
+        assert photos.resembles(io.BytesIO(content), noted)
+        assert not photos.resembles(io.BytesIO(content[:-1]), noted)
+
+
+def test_fingerprints_and_hints_are_those_of_their_authors() -> None:
+    # The first test vectors of BLAKE3 and of xxHash.
+    assert photos.fingerprint(b"").hex() == (
+        "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+    )
+    assert photos.hint(b"").hex() == "99aa06d3014798d86001c324468d497f"

@@ -247,3 +247,24 @@ def test_a_folder_must_be_known_to_be_watched(tmp_path: Path, invoke: Invoke) ->
     done = invoke("index", "--watch", "--library", tmp_path / "l")
     assert done.exit_code == 2
     assert "name a folder" in done.stderr
+
+
+def test_a_root_that_was_moved_whole_ends_nothing(
+    root: Path, tmp_path: Path, new_library: NewLibrary
+) -> None:
+    library = new_library()
+    other = square(tmp_path / "other" / "green.png", "green").parent
+    index(library, [root, other])
+    passes = keep_in_step(library, [])
+    following(passes)
+    root.rename(other / "photos")
+    while following(passes).moved != 2:
+        pass
+    assert [folder.path for folder in library.catalog.roots()] == [other]
+    square(other / "cyan.png", "cyan")
+    while following(passes).added != 1:
+        pass
+    square(root / "white.png", "white")  # it is back
+    while following(passes).added != 1:
+        pass
+    assert {folder.path for folder in library.catalog.roots()} == {root, other}

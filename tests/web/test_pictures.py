@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from pixquery.indexer.build import index
 from pixquery.web.pictures import Kept
 from pixquery.web.reader import Reader
+from tests.aged import aged
 from tests.conftest import NewLibrary, square
 from tests.photos import UPRIGHT, corners
 from tests.web.conftest import client_of, error, number_of, picture
@@ -177,7 +178,10 @@ def test_a_folder_replaced_by_a_link(own: Any, tmp_path: Path) -> None:
     error(client.get(f"/api/images/{number}/file"), 404)
 
 
-def test_photos_indexed_through_links_are_shown(new_library: NewLibrary, tmp_path: Path) -> None:
+@pytest.mark.parametrize("earlier", [False, True], ids=["now", "earlier version"])
+def test_photos_indexed_through_links_are_shown(
+    earlier: bool, new_library: NewLibrary, tmp_path: Path
+) -> None:
     from pixquery.indexer.build import Options
 
     square(tmp_path / "elsewhere" / "red.png", "red")
@@ -185,6 +189,8 @@ def test_photos_indexed_through_links_are_shown(new_library: NewLibrary, tmp_pat
     (tmp_path / "mine" / "link").symlink_to(tmp_path / "elsewhere")
     library = new_library()
     index(library, [tmp_path / "mine"], Options(follow_links=True))
+    if earlier:
+        aged(library.folder)
     with client_of(Reader(library.folder)) as client:
         number = number_of(library, "red")
         content = (tmp_path / "elsewhere" / "red.png").read_bytes()
