@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.loading import extra
-from pixquery.commands.printing import figure, iso, near, rounded, say, shown
+from pixquery.commands.printing import day, figure, iso, near, rounded, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
 from pixquery.engine.legible import counted, legible
@@ -203,7 +203,7 @@ def _known(hit: Hit) -> Any:
         return Text(f"{hit.relevance:.2f} ") + _bar(row.level, 4, _COLOURS[row.level], row.words)
     if hit.similarity is not None:
         return Text(f"{hit.similarity:4.2f} ") + _bar(round(10 * max(0.0, hit.similarity)), 10)
-    return Text(f"{hit.taken or hit.modified.astimezone():%Y-%m-%d}")
+    return Text(day(hit.taken or hit.modified))
 
 
 def _bar(full: int, cells: int, colour: str = "", words: str = "") -> Any:

@@ -88,5 +88,4 @@ def fingerprint_of(file: BinaryIO) -> bytes:
 
 
 def _state(file: BinaryIO) -> FileState:
-    status = os.fstat(file.fileno())
-    return FileState(status.st_size, status.st_mtime_ns)
+    return FileState.of(os.fstat(file.fileno()))

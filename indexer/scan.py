@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from pixquery.db.errors import BadRoot
-from pixquery.db.records import FileState, KnownFile, Skipped
+from pixquery.db.records import EARLIEST_NS, LATEST_NS, FileState, KnownFile, Skipped
 from pixquery.indexer.ignore import IGNORE_FILE, Rules
 
 SUFFIXES = frozenset(
@@ -269,8 +269,11 @@ class _Walk:
             self._close(entry.path, f"cannot be read ({error.strerror})")
             return
         if status.st_nlink == 1 and not self._follow_links:
-            # Twice as fast as FileState(...), which matters for a hundred thousand files.
-            self.states[entry.path] = tuple.__new__(FileState, (status.st_size, status.st_mtime_ns))
+            # FileState.of, twice as fast, which matters for a hundred thousand files.
+            modified = status.st_mtime_ns
+            if not EARLIEST_NS <= modified <= LATEST_NS:
+                modified = FileState.of(status).mtime_ns
+            self.states[entry.path] = tuple.__new__(FileState, (status.st_size, modified))
         else:
             self._take(entry.path, status)
 
@@ -293,7 +296,7 @@ class _Walk:
         if self._is_known(status):
             self.linked += 1
         else:
-            self.states[path] = FileState(status.st_size, status.st_mtime_ns)
+            self.states[path] = FileState.of(status)
 
     def _is_known(self, status: os.stat_result) -> bool:
         """Whether this file or folder was seen before, under any name."""

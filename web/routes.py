@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -148,8 +147,7 @@ async def details(request: Request, image_id: int) -> answers.Details:
 
     def work() -> answers.Details:
         record = site.reader.photo(_number(image_id))
-        modified = datetime.fromtimestamp(record.state.mtime_ns / 1e9, UTC)
-        return answers.details(record, site.reader.roots(), modified, local=local)
+        return answers.details(record, site.reader.roots(), record.state.modified, local=local)
 
     return await site.glances.run(work)
 
