@@ -27,6 +27,7 @@
     │   └── SourceUnusable      the source of a profile is no model, or is damaged
     ├── QueryRefused        the stop-word policy refuses the query
     └── UnreadableImage     one photo cannot be used; the run continues
+        └── DecodingFailed      it may be sound: memory, the system or pixquery failed
 
 Each message is one sentence that names what went wrong, which value, and what to do next.
 The command line maps each class to an exit code, in one place.
@@ -131,3 +132,7 @@ class QueryRefused(PixqueryError):
 
 class UnreadableImage(PixqueryError):
     """One photo cannot be used; the message is the reason alone, without the path."""
+
+
+class DecodingFailed(UnreadableImage):
+    """Decoding failed for a reason that is not the file: it may be sound, and another try work."""

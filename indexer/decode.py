@@ -14,6 +14,7 @@ from PIL.Image import Resampling, Transpose
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import Pixels, Place, Scales
 from pixquery.indexer.exif import exif_of, of_raw
+from pixquery.indexer.failures import failures_reported, is_damage
 from pixquery.indexer.formats import kind_of, open_photo, unopened
 from pixquery.indexer.limits import MAX_PIXELS, needed, room, stored
 from pixquery.indexer.pillow import DECODER_ERRORS, set_for_decoding
@@ -92,11 +93,13 @@ def decode(
 
     Raises:
         UnreadableImage: With the reason in words.
+        DecodingFailed: It may be sound; another try may succeed.
     """
     squares = [(side, side) for side in (size, *further)]
     upright = _upright(content, lambda _: squares, most, Resampling[interpolation.upper()])
     width, height = upright.size
-    scales = tuple(np.asarray(image, np.uint8) for image in upright.images)
+    with failures_reported():
+        scales = tuple(np.asarray(image, np.uint8) for image in upright.images)
     return Photo(scales, width, height, upright.details)
 
 
@@ -110,9 +113,11 @@ def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
 
     Raises:
         UnreadableImage: With the reason in words.
+        DecodingFailed: It may be sound; another try may succeed.
     """
     out = io.BytesIO()
-    picture(content, side).save(out, "JPEG", quality=quality)
+    with failures_reported():
+        picture(content, side).save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 
@@ -125,6 +130,7 @@ def picture(content: bytes, side: int) -> Image.Image:
 
     Raises:
         UnreadableImage: With the reason in words.
+        DecodingFailed: It may be sound; another try may succeed.
     """
     (image,) = _upright(content, lambda size: [_within(size, side)], MAX_PIXELS).images
     return image
@@ -152,7 +158,7 @@ def _upright(
     """Decodes a photo; ``wanted`` gives the new sizes for the size in the file, before turning."""
     if not content:
         raise UnreadableImage("the file is empty")
-    with set_for_decoding():
+    with failures_reported(), set_for_decoding():
         return _decoded(content, wanted, most, resampling)
 
 
@@ -174,6 +180,8 @@ def _decoded(
     except UnidentifiedImageError:
         raise UnreadableImage(unopened(content, kind)) from None
     except DECODER_ERRORS as error:
+        if not is_damage(error):
+            raise
         raise UnreadableImage(
             f"damaged or cut off ({str(error) or type(error).__name__})"
         ) from None

@@ -83,7 +83,10 @@ def encode_again(library: Library) -> None:
             if example.content == row.content:
                 found.append((row, example))
         if found:
-            raw = profile.photos.encode([example.scales for _, example in found])
+            try:
+                raw = profile.photos.encode([example.scales for _, example in found])
+            except (RuntimeError, MemoryError):  # as if their files were out of reach
+                continue
             library.catalog.add_examples(
                 [
                     encoded_by(row, profile.encoder, vector)

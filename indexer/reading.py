@@ -6,16 +6,22 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from pixquery.db.errors import UnreadableImage
+from pixquery.db.errors import DecodingFailed, UnreadableImage
 from pixquery.db.records import FileState, KnownFile
+from pixquery.engine.legible import named
 from pixquery.engine.photos import fingerprint, read
 from pixquery.engine.profile import Profile
 from pixquery.indexer.options import Options
 
 if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
     from pixquery.indexer.decode import Photo
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+TRIED_AGAIN = ": it is tried again at the next index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class Reader:
             for file in files:
                 if len(pending) >= ahead:
                     yield self._next(pending)
-                pending.append(pool.submit(self.read, *file))
+                pending.append(submitted(pool, self.read, *file))
             while pending:
                 yield self._next(pending)
         finally:
@@ -87,15 +93,32 @@ class Reader:
             profile = self._profile
             photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
             return Read(path, state, before, digest, photo)
+        except DecodingFailed as error:
+            return Read(path, state, before, reason=f"{error}{TRIED_AGAIN}", passing=True)
         except UnreadableImage as error:
             return Read(path, state, before, reason=str(error))
         except (FileNotFoundError, NotADirectoryError):
             return Read(path, state, before, gone=True)
         except OSError as error:
-            reason = f"cannot be read ({error.strerror}): it is tried again at the next index"
+            reason = f"cannot be read ({error.strerror or error}){TRIED_AGAIN}"
+            return Read(path, state, before, reason=reason, passing=True)
+        except Exception as error:  # noqa: BLE001 - one photo never ends a run
+            reason = f"cannot be read ({named(error)}){TRIED_AGAIN}"
             return Read(path, state, before, reason=reason, passing=True)
 
     def _next(self, pending: deque[Future[Read]]) -> Read:
         if self._stop_requested():
             raise KeyboardInterrupt
         return pending.popleft().result()
+
+
+def submitted(
+    pool: ThreadPoolExecutor, work: Callable[Given, Result], *args: Given.args, **more: Given.kwargs
+) -> Future[Result]:
+    """Hands work to a pool; if the system starts no more threads, this thread does it."""
+    try:
+        return pool.submit(work, *args, **more)
+    except RuntimeError:
+        done: Future[Result] = Future()
+        done.set_result(work(*args, **more))
+        return done

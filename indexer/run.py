@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pixquery.db.errors import PixqueryError
 from pixquery.db.raw_vectors import RawVectors
 from pixquery.db.records import ImageRecord, Skipped
+from pixquery.engine.legible import named
 from pixquery.engine.library import Library
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import Plan, sufficient
-from pixquery.indexer.reading import Read, Reader
+from pixquery.indexer.reading import TRIED_AGAIN, Read, Reader, submitted
 from pixquery.indexer.report import Tally, Vanished
 from pixquery.indexer.scan import holds_anything
 
@@ -75,22 +77,36 @@ class Run:
         self, reads: Iterator[Read]
     ) -> Generator[tuple[list[Read], RawVectors], None, None]:
         """Batches and their photos' raw vectors; one batch is encoded while another is written."""
-        previous: tuple[list[Read], Future[RawVectors]] | None = None
+        previous: Future[tuple[list[Read], RawVectors]] | None = None
         with ThreadPoolExecutor(1, "encode") as encoder:
             while batch := list(islice(reads, self._options.batch_size)):
-                vectors = encoder.submit(self._raw, batch)
+                vectors = submitted(encoder, self._raw, batch)
                 if previous is not None:
-                    yield previous[0], previous[1].result()
-                previous = batch, vectors
+                    yield previous.result()
+                previous = vectors
             if previous is not None:
-                yield previous[0], previous[1].result()
+                yield previous.result()
 
-    def _raw(self, batch: Sequence[Read]) -> RawVectors:
-        """The raw vectors of the decoded photos of a batch."""
+    def _raw(self, batch: list[Read]) -> tuple[list[Read], RawVectors]:
+        """A batch, and the raw vectors of its decoded photos.
+
+        If the encoder fails, each photo is encoded alone, and one that fails again has a reason.
+        """
         photos = [read.photo.scales for read in batch if read.photo is not None]
         if not photos:
-            return np.empty((0, self._profile.dimension), np.float16)
-        return self._encoder.encode(photos).astype(np.float16)
+            return batch, np.empty((0, self._profile.dimension), np.float16)
+        encoder = self._encoder
+        try:
+            return batch, encoder.encode(photos).astype(np.float16)
+        except PixqueryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one photo never ends a run
+            if len(batch) == 1:
+                reason = f"could not be encoded: {named(error)}{TRIED_AGAIN}"
+                failed = replace(batch[0], photo=None, reason=reason, passing=True)
+                return [failed], np.empty((0, self._profile.dimension), np.float16)
+        alone = [self._raw([read]) for read in batch]
+        return [read for (read,), _ in alone], np.concatenate([raw for _, raw in alone])
 
     @cached_property
     def _encoder(self) -> "PhotoEncoder":
@@ -164,7 +180,7 @@ class Run:
         # This run replaced the only photo of this content.
         self._reader.known.discard(read.content)
         again = self._reader.read(read.path, read.state, read.before)
-        self._write(plan, [again], self._raw([again]))
+        self._write(plan, *self._raw([again]))
 
     def _put(
         self,
@@ -174,7 +190,18 @@ class Run:
         encoder: str,
         reads: Sequence[Read],
     ) -> None:
-        self._catalog.put(root_id, records, raw, encoder)
+        try:
+            self._catalog.put(root_id, records, raw, encoder)
+        except PixqueryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing was written, and one may be at fault
+            if len(reads) == 1:
+                reason = f"could not be stored: {named(error)}{TRIED_AGAIN}"
+                self._tally.skipped.append(Skipped(reads[0].path, reason))
+                return
+            for record, vector, read in zip(records, raw, reads, strict=True):
+                self._put(root_id, [record], vector[None], encoder, [read])
+            return
         replaced = sum(read.before is not None and read.before.id > 0 for read in reads)
         self._tally.updated += replaced
         self._tally.added += len(reads) - replaced
