@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from pixquery.db.errors import DecodingFailed, UnreadableImage
 from pixquery.db.records import FileState, KnownFile
 from pixquery.engine.legible import named
-from pixquery.engine.photos import fingerprint, read
+from pixquery.engine.photos import PhotoFile, fingerprint, read, read_below
 from pixquery.engine.profile import Profile
 from pixquery.indexer.options import Options
+from pixquery.indexer.plan import Plan
 
 if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
     from pixquery.indexer.decode import Photo
@@ -60,10 +61,10 @@ class Reader:
         self._options = options
         self._stop_requested = stop_requested
 
-    def read_all(
-        self, files: Sequence[tuple[Path, FileState, KnownFile | None]]
-    ) -> Generator[Read, None, None]:
-        """Reads files in threads, two batches ahead at most, and yields them in their order.
+    def read_all(self, plan: Plan) -> Generator[Read, None, None]:
+        """Reads the new and changed files of a root in threads, and yields them in their order.
+
+        At most two batches are ahead.
 
         Raises:
             KeyboardInterrupt: A stop was requested.
@@ -72,21 +73,21 @@ class Reader:
         pending: deque[Future[Read]] = deque()
         pool = ThreadPoolExecutor(self._options.jobs or os.cpu_count() or 1, "decode")
         try:
-            for file in files:
+            for file in plan.changes.fresh:
                 if len(pending) >= ahead:
                     yield self._next(pending)
-                pending.append(submitted(pool, self.read, *file))
+                pending.append(submitted(pool, self.read, plan, *file))
             while pending:
                 yield self._next(pending)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def read(self, path: Path, state: FileState, before: KnownFile | None) -> Read:
-        """Reads one file; ``state`` and ``before`` are what the scan and the catalogue say."""
+    def read(self, plan: Plan, path: Path, state: FileState, before: KnownFile | None) -> Read:
+        """Reads a file of a root; ``state`` and ``before`` are from the scan and the catalogue."""
         from pixquery.indexer.decode import decode
 
         try:
-            state, content = read(path, follow_link=self._options.follow_links)
+            state, content = self._file(plan, path)
             digest = fingerprint(content)
             if digest in self.known:
                 return Read(path, state, before, digest)
@@ -105,6 +106,15 @@ class Reader:
         except Exception as error:  # noqa: BLE001 - one photo never ends a run
             reason = f"cannot be read ({named(error)}){TRIED_AGAIN}"
             return Read(path, state, before, reason=reason, passing=True)
+
+    def _file(self, plan: Plan, path: Path) -> PhotoFile:
+        """What the scan found at a path: not what a link leads to that was put there since.
+
+        Another regular file may have been: programs replace a file to change it.
+        """
+        if self._options.follow_links:
+            return read(path, plan.scanned.identities.get(str(path)))
+        return read_below(plan.root, path, plan.scanned.identity)
 
     def _next(self, pending: deque[Future[Read]]) -> Read:
         if self._stop_requested():

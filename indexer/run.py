@@ -60,7 +60,7 @@ class Run:
         self._options.progress(done, self._total)
         for plan in self._plans:
             with (
-                closing(self._reader.read_all(plan.changes.fresh)) as reads,
+                closing(self._reader.read_all(plan)) as reads,
                 closing(self._encoded(reads)) as batches,
             ):
                 for batch, raw in batches:
@@ -179,7 +179,7 @@ class Run:
                     return
         # This run replaced the only photo of this content.
         self._reader.known.discard(read.content)
-        again = self._reader.read(read.path, read.state, read.before)
+        again = self._reader.read(plan, read.path, read.state, read.before)
         self._write(plan, *self._raw([again]))
 
     def _put(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pixquery.db.errors import BadRoot
 from pixquery.db.records import EARLIEST_NS, LATEST_NS, FileState, KnownFile, Skipped
+from pixquery.engine.photos import Identity, identity_of
 from pixquery.indexer.ignore import IGNORE_FILE, Rules
 
 SUFFIXES = frozenset(
@@ -48,6 +49,10 @@ class Scan:
     """The root does not exist now."""
     folders: tuple[str, ...] = ()
     """The folders that were opened."""
+    identity: Identity | None = None
+    """The root's."""
+    identities: Mapping[str, Identity | None] = field(default_factory=dict)
+    """Each photo's, by path, if links were followed: they may lead elsewhere by now."""
 
     @property
     def files(self) -> list[Path]:
@@ -119,9 +124,20 @@ def scan(root: Path, exclude: Sequence[str] = (), *, follow_links: bool = False)
         exclude: Globs; a file or folder is left out if its name or its path below the root matches.
         follow_links: Follow symbolic links, except to a folder that contains the root itself.
     """
+    try:
+        identity = identity_of(root.stat())
+    except OSError:  # the walk reports it
+        identity = None
     walk = _Walk(root, exclude, follow_links=follow_links)
     walk.run()
-    return Scan(walk.states, tuple(walk.closed), walk.linked, folders=tuple(walk.folders))
+    return Scan(
+        walk.states,
+        tuple(walk.closed),
+        walk.linked,
+        folders=tuple(walk.folders),
+        identity=identity,
+        identities=walk.identities,
+    )
 
 
 def scan_roots(
@@ -206,6 +222,7 @@ class _Walk:
 
     def __init__(self, root: Path, exclude: Sequence[str], *, follow_links: bool) -> None:
         self.states: dict[str, FileState] = {}
+        self.identities: dict[str, Identity | None] = {}
         self.closed: list[Skipped] = []
         self.linked = 0
         self.folders: list[str] = []
@@ -297,6 +314,8 @@ class _Walk:
             self.linked += 1
         else:
             self.states[path] = FileState.of(status)
+            if self._follow_links:
+                self.identities[path] = identity_of(status)
 
     def _is_known(self, status: os.stat_result) -> bool:
         """Whether this file or folder was seen before, under any name."""

@@ -210,14 +210,12 @@ async def _picture(request: Request, image_id: int, side: int, version: str) -> 
     if picture is None:
         picture = await site.drawings.run(partial(site.pictures.picture, image_id, side))
     headers = _caching(picture, version)
-    if picture.tag and picture.tag in request.headers.get("if-none-match", ""):
+    if picture.tag in request.headers.get("if-none-match", ""):
         return Response(None, 304, headers)
     return Response(picture.content, 200, headers, "image/jpeg")
 
 
 def _caching(picture: Picture, version: str) -> dict[str, str]:
-    if not picture.lasting:
-        return {"Cache-Control": "no-store"}
     # An address without the version stays the same when a photo is edited in place or another
     # library is served here, so browsers must revalidate it.
     lifetime = f"max-age={_YEAR}, immutable" if version == picture.version else "no-cache"
