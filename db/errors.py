@@ -27,7 +27,7 @@
     │   └── SourceUnusable      the source of a profile is no model, or is damaged
     ├── QueryRefused        the stop-word policy refuses the query
     └── UnreadableImage     one photo cannot be used; the run continues
-        └── DecodingFailed      it may be sound: memory, the system or pixquery failed
+        └── PhotoFailed         it may be sound: memory, the system or pixquery failed
 
 Each message is one sentence that names what went wrong, which value, and what to do next.
 The command line maps each class to an exit code, in one place.
@@ -134,5 +134,5 @@ class UnreadableImage(PixqueryError):
     """One photo cannot be used; the message is the reason alone, without the path."""
 
 
-class DecodingFailed(UnreadableImage):
-    """Decoding failed for a reason that is not the file: it may be sound, and another try work."""
+class PhotoFailed(UnreadableImage):
+    """Something other than the photo failed: it may be sound, and another try may succeed."""

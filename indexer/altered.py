@@ -33,9 +33,9 @@ def altered(
 
     Raises:
         UnreadableImage: With the reason in words.
-        DecodingFailed: It may be sound; another try may succeed.
+        PhotoFailed: It may be sound; another try may succeed.
     """
-    with failures_reported():
+    with failures_reported("could not be decoded"):
         return _altered(picture(content, _ENOUGH * size), size, alteration, interpolation)
 
 

@@ -13,8 +13,9 @@ from PIL.Image import Resampling, Transpose
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import Pixels, Place, Scales
+from pixquery.indexer.damage import is_damage
 from pixquery.indexer.exif import exif_of, of_raw
-from pixquery.indexer.failures import failures_reported, is_damage
+from pixquery.indexer.failures import failures_reported
 from pixquery.indexer.formats import kind_of, open_photo, unopened
 from pixquery.indexer.limits import MAX_PIXELS, needed, room, stored
 from pixquery.indexer.pillow import DECODER_ERRORS, set_for_decoding
@@ -93,12 +94,12 @@ def decode(
 
     Raises:
         UnreadableImage: With the reason in words.
-        DecodingFailed: It may be sound; another try may succeed.
+        PhotoFailed: It may be sound; another try may succeed.
     """
     squares = [(side, side) for side in (size, *further)]
     upright = _upright(content, lambda _: squares, most, Resampling[interpolation.upper()])
     width, height = upright.size
-    with failures_reported():
+    with failures_reported("could not be decoded"):
         scales = tuple(np.asarray(image, np.uint8) for image in upright.images)
     return Photo(scales, width, height, upright.details)
 
@@ -113,10 +114,10 @@ def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
 
     Raises:
         UnreadableImage: With the reason in words.
-        DecodingFailed: It may be sound; another try may succeed.
+        PhotoFailed: It may be sound; another try may succeed.
     """
     out = io.BytesIO()
-    with failures_reported():
+    with failures_reported("could not be decoded"):
         picture(content, side).save(out, "JPEG", quality=quality)
     return out.getvalue()
 
@@ -130,7 +131,7 @@ def picture(content: bytes, side: int) -> Image.Image:
 
     Raises:
         UnreadableImage: With the reason in words.
-        DecodingFailed: It may be sound; another try may succeed.
+        PhotoFailed: It may be sound; another try may succeed.
     """
     (image,) = _upright(content, lambda size: [_within(size, side)], MAX_PIXELS).images
     return image
@@ -158,7 +159,7 @@ def _upright(
     """Decodes a photo; ``wanted`` gives the new sizes for the size in the file, before turning."""
     if not content:
         raise UnreadableImage("the file is empty")
-    with failures_reported(), set_for_decoding():
+    with failures_reported("could not be decoded"), set_for_decoding():
         return _decoded(content, wanted, most, resampling)
 
 

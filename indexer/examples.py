@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from pixquery.db.errors import BadConcept, UnreadableImage
+from pixquery.db.errors import BadConcept, PhotoFailed, UnreadableImage
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Skipped
 from pixquery.engine.answers import Lesson
@@ -13,6 +13,7 @@ from pixquery.engine.concepts import LEAST_EXAMPLES, MOST_EXAMPLES, Example, enc
 from pixquery.engine.library import Library
 from pixquery.engine.photos import fingerprint, read
 from pixquery.engine.profile import Profile
+from pixquery.indexer.failures import failures_reported
 from pixquery.indexer.scan import roots_of, scan
 
 _AT_ONCE = 32
@@ -84,8 +85,9 @@ def encode_again(library: Library) -> None:
                 found.append((row, example))
         if found:
             try:
-                raw = profile.photos.encode([example.scales for _, example in found])
-            except (RuntimeError, MemoryError):  # as if their files were out of reach
+                with failures_reported("could not be encoded"):
+                    raw = profile.photos.encode([example.scales for _, example in found])
+            except PhotoFailed:  # as if their files were out of reach
                 continue
             library.catalog.add_examples(
                 [

@@ -35,7 +35,7 @@ DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""What Pillow's decoders raise on damaged files; :mod:`indexer.failures` tells damage apart."""
+"""What Pillow's decoders raise on damaged files; :mod:`indexer.damage` tells damage apart."""
 
 _lock = Lock()
 _decodings = 0

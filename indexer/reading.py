@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from pixquery.db.errors import DecodingFailed, UnreadableImage
+from pixquery.db.errors import PhotoFailed, UnreadableImage
 from pixquery.db.records import FileState, KnownFile
-from pixquery.engine.legible import named
 from pixquery.engine.photos import PhotoFile, fingerprint, read, read_below
 from pixquery.engine.profile import Profile
+from pixquery.indexer.failures import TRIED_AGAIN, failures_reported
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import Plan
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find no
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
-
-TRIED_AGAIN = ": it is tried again at the next index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +82,11 @@ class Reader:
 
     def read(self, plan: Plan, path: Path, state: FileState, before: KnownFile | None) -> Read:
         """Reads a file of a root; ``state`` and ``before`` are from the scan and the catalogue."""
-        from pixquery.indexer.decode import decode
-
         try:
             state, content = self._file(plan, path)
-            digest = fingerprint(content)
-            if digest in self.known:
-                return Read(path, state, before, digest)
-            profile = self._profile
-            photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
-            return Read(path, state, before, digest, photo)
-        except DecodingFailed as error:
+            with failures_reported("cannot be read"):
+                return self._content(path, state, before, content)
+        except PhotoFailed as error:
             return Read(path, state, before, reason=f"{error}{TRIED_AGAIN}", passing=True)
         except UnreadableImage as error:
             return Read(path, state, before, reason=str(error))
@@ -103,9 +95,18 @@ class Reader:
         except OSError as error:
             reason = f"cannot be read ({error.strerror or error}){TRIED_AGAIN}"
             return Read(path, state, before, reason=reason, passing=True)
-        except Exception as error:  # noqa: BLE001 - one photo never ends a run
-            reason = f"cannot be read ({named(error)}){TRIED_AGAIN}"
-            return Read(path, state, before, reason=reason, passing=True)
+
+    def _content(
+        self, path: Path, state: FileState, before: KnownFile | None, content: bytes
+    ) -> Read:
+        from pixquery.indexer.decode import decode
+
+        digest = fingerprint(content)
+        if digest in self.known:
+            return Read(path, state, before, digest)
+        profile = self._profile
+        photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
+        return Read(path, state, before, digest, photo)
 
     def _file(self, plan: Plan, path: Path) -> PhotoFile:
         """What the scan found at a path: not what a link leads to that was put there since.

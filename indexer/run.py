@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixquery.db.errors import PixqueryError
+from pixquery.db.errors import PhotoFailed
 from pixquery.db.raw_vectors import RawVectors
 from pixquery.db.records import ImageRecord, Skipped
-from pixquery.engine.legible import named
 from pixquery.engine.library import Library
+from pixquery.indexer.failures import TRIED_AGAIN, failures_reported
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import Plan, sufficient
-from pixquery.indexer.reading import TRIED_AGAIN, Read, Reader, submitted
+from pixquery.indexer.reading import Read, Reader, submitted
 from pixquery.indexer.report import Tally, Vanished
 from pixquery.indexer.scan import holds_anything
 
@@ -97,12 +97,11 @@ class Run:
             return batch, np.empty((0, self._profile.dimension), np.float16)
         encoder = self._encoder
         try:
-            return batch, encoder.encode(photos).astype(np.float16)
-        except PixqueryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - one photo never ends a run
+            with failures_reported("could not be encoded"):
+                return batch, encoder.encode(photos).astype(np.float16)
+        except PhotoFailed as error:
             if len(batch) == 1:
-                reason = f"could not be encoded: {named(error)}{TRIED_AGAIN}"
+                reason = f"{error}{TRIED_AGAIN}"
                 failed = replace(batch[0], photo=None, reason=reason, passing=True)
                 return [failed], np.empty((0, self._profile.dimension), np.float16)
         alone = [self._raw([read]) for read in batch]
@@ -191,13 +190,11 @@ class Run:
         reads: Sequence[Read],
     ) -> None:
         try:
-            self._catalog.put(root_id, records, raw, encoder)
-        except PixqueryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - nothing was written, and one may be at fault
+            with failures_reported("could not be stored"):
+                self._catalog.put(root_id, records, raw, encoder)
+        except PhotoFailed as error:  # nothing was written, and one of them may be at fault
             if len(reads) == 1:
-                reason = f"could not be stored: {named(error)}{TRIED_AGAIN}"
-                self._tally.skipped.append(Skipped(reads[0].path, reason))
+                self._tally.skipped.append(Skipped(reads[0].path, f"{error}{TRIED_AGAIN}"))
                 return
             for record, vector, read in zip(records, raw, reads, strict=True):
                 self._put(root_id, [record], vector[None], encoder, [read])

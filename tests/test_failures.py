@@ -16,18 +16,20 @@ from PIL import Image, ImageFile
 
 from pixquery import Library
 from pixquery.db.catalog import Catalog
-from pixquery.db.errors import DecodingFailed, UnreadableImage
+from pixquery.db.errors import PhotoFailed, UnreadableImage
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.encoders import PhotoEncoder
 from pixquery.engine.legible import named
 from pixquery.engine.profile import Profile
 from pixquery.indexer.build import Options, index
+from pixquery.indexer.damage import is_damage
 from pixquery.indexer.decode import decode, thumbnail
-from pixquery.indexer.failures import is_damage
 from pixquery.indexer.reading import submitted
+from pixquery.web.reader import Reader
 from tests.comparing import counts, stems
 from tests.conftest import REPOSITORY, Invoke, NewLibrary, parsed, square
 from tests.photos import encoded, quarters
+from tests.web.conftest import client_of
 
 AGAIN = "it is tried again at the next index"
 
@@ -98,7 +100,7 @@ def test_what_is_not_the_files_fault_is_tried_again(
         assert named(broken_gif) in skip.reason
         assert skip.reason.endswith(AGAIN)
         assert "damaged" not in skip.reason
-    with pytest.raises(DecodingFailed) as failed:
+    with pytest.raises(PhotoFailed) as failed:
         decode(gif.read_bytes(), 8)
     assert failed.value.__cause__ is broken_gif
     Image.preinit()
@@ -165,9 +167,9 @@ def test_errors_of_decoders_are_damage_and_ours_are_not() -> None:
 
 def test_a_defect_of_ours_is_not_damage() -> None:
     content = encoded(quarters())
-    with pytest.raises(DecodingFailed, match=r"^could not be decoded: TypeError: "):
+    with pytest.raises(PhotoFailed, match=r"^could not be decoded: TypeError: "):
         decode(content, "8")  # type: ignore[arg-type]
-    with pytest.raises(DecodingFailed, match="TypeError"):
+    with pytest.raises(PhotoFailed, match="TypeError"):
         thumbnail(content, None)  # type: ignore[arg-type]
     with pytest.raises(UnreadableImage, match="damaged"):
         decode(content[:-40], 8)
@@ -324,3 +326,48 @@ def test_a_photo_that_cannot_be_stored_costs_no_other(
         assert report.added == added
         assert [skip.path.stem for skip in report.skipped] == ["red"]
         assert "could not be stored: OverflowError: Python int" in report.skipped[0].reason
+
+
+@pytest.mark.parametrize("broken_gif", [MemoryError(), NameError("gone")], indirect=True, ids=repr)
+def test_no_command_takes_a_failure_for_damage(
+    broken_gif: BaseException, tmp_path: Path, squares: Path, colours: Path, invoke: Invoke
+) -> None:
+    (gif,) = squares.rglob("*.gif")
+    library = tmp_path / "library"
+    assert invoke("index", squares, "--library", library, "--profile", colours).exit_code == 0
+    table = tmp_path / "pairs.csv"
+    table.write_text(f"image,text\n{gif},red\n")
+    for command in (["score", table], ["query", "--like", gif]):
+        done = invoke(*command, "--library", library)
+        assert done.exit_code == 1
+        assert f"{gif} could not be decoded: {named(broken_gif)}: try again" in done.output
+    red = next(squares.rglob("red.*"))
+    taught = invoke("models", "teach", "thing", red, gif, "--library", library)
+    assert taught.exit_code == 1
+    assert named(broken_gif) in taught.output
+    with client_of(Reader(library)) as client:
+        for content, status in ((gif.read_bytes(), 500), (b"\xff\xd8\xff", 422), (b"no", 422)):
+            response = client.post("/api/search?k=1", files={"photo": ("a.gif", content)})
+            assert response.status_code == status, response.text
+
+
+def test_a_library_is_drawn_without_the_photo_that_fails(
+    tmp_path: Path, squares: Path, colours: Path, invoke: Invoke
+) -> None:
+    library, page = tmp_path / "library", tmp_path / "hits.html"
+    assert invoke("index", squares, "--library", library, "--profile", colours).exit_code == 0
+    Image.preinit()
+    before = Image.OPEN["GIF"]
+    Image.register_open("GIF", plugin(MemoryError()), lambda start: start.startswith(b"GIF8"))
+    try:
+        drawn = invoke("query", "red", "--library", library, "--sheet", page)
+        assert drawn.exit_code == 0, drawn.output
+        assert page.read_text("utf-8").count("<img") == 7
+        assert "could not be decoded: there was not enough memory" in page.read_text("utf-8")
+        with client_of(Reader(library)) as client:
+            hits = client.get("/api/search?k=8").json()["hits"]
+            (gif,) = (hit["id"] for hit in hits if hit["name"].endswith(".gif"))
+            assert client.get(f"/api/images/{gif}/thumbnail").status_code == 500
+            assert client.get(f"/api/images/{gif}/file").status_code == 200
+    finally:
+        Image.OPEN["GIF"] = before

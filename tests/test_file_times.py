@@ -23,8 +23,10 @@ from pixquery.db.records import (
 from pixquery.engine import frames, wording
 from pixquery.indexer.build import index
 from pixquery.indexer.scan import compare, scan
+from pixquery.web.reader import Reader
 from tests.comparing import counts
 from tests.conftest import Invoke, parsed, square
+from tests.web.conftest import client_of
 
 EPOCH = datetime(1970, 1, 1)
 YEARS = (1, 1601, 1677, 1969, 1970, 2023, 2262, 2263, 2445, 9999)
@@ -187,6 +189,18 @@ def test_what_is_no_time_is_refused_in_one_sentence(
     done = invoke("query", f"{option}={text}", "--library", place)
     assert done.exit_code == 2
     assert f"{text!r} is not a time: write 2023" in done.output
+
+
+@pytest.mark.parametrize("name", ["taken", "modified"])
+def test_the_api_answers_or_says_why(name: str, place: Path) -> None:
+    with client_of(Reader(place)) as client:
+        for text in ("0001..9999", "..9999", "2263", "..1600", "9999", "0001"):
+            answer = client.get("/api/search", params={name: text})
+            assert answer.status_code == 200, answer.text
+        for text in ("nan", "inf", "-5", "10000", "2263-13-01", "9" * 200):
+            answer = client.get("/api/search", params={name: text})
+            assert answer.status_code == 422
+            assert "is not a time" in answer.json()["error"]
 
 
 def test_dates_are_written_for_every_year() -> None:

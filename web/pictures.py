@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from pixquery.db.errors import DecodingFailed, UnreadableImage
+from pixquery.db.errors import PhotoFailed, UnreadableImage
 from pixquery.db.records import ImageRecord
 from pixquery.engine.photos import open_indexed, read_indexed
 from pixquery.engine.runtime import cache_folder
@@ -114,7 +114,7 @@ class Pictures:
         Raises:
             NothingFound: There is no photo with this id.
             Refusal: Its file is missing, or has not the content that was indexed.
-            DecodingFailed: It cannot be drawn now.
+            PhotoFailed: It cannot be drawn now.
         """
         kept = self.kept(image_id, side)
         if kept is not None:
@@ -141,7 +141,7 @@ def _refused(record: ImageRecord) -> Iterator[None]:
     """Says in a refusal why a photo's file cannot be used, and no path."""
     try:
         yield
-    except DecodingFailed:
+    except PhotoFailed:
         raise
     except UnreadableImage as error:
         raise Refusal(

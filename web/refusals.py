@@ -5,10 +5,10 @@ from typing import Any
 
 from pixquery.db.errors import (
     BadQuery,
-    DecodingFailed,
     LibraryLocked,
     LibraryNotFound,
     NothingFound,
+    PhotoFailed,
     PixqueryError,
     QueryRefused,
     UnreadableImage,
@@ -21,7 +21,7 @@ _ANSWERS: tuple[tuple[type[PixqueryError], int, str], ...] = (
     (BadQuery, 422, ""),
     (QueryRefused, 403, "the library's stop-word policy refuses this query: use other words"),
     (NothingFound, 404, ""),
-    (DecodingFailed, 500, "the photo could not be decoded: try again, or send another"),
+    (PhotoFailed, 500, "the photo could not be decoded: try again, or send another"),
     (UnreadableImage, 422, ""),
     (
         LibraryNotFound,
