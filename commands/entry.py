@@ -93,6 +93,9 @@ class _Commands(click.Group):
             file = f" {error.filename}" if error.filename else ""
             say(f"pixquery: cannot access{file}: {error.strerror or error}")
             ctx.exit(1)
+        except MemoryError:
+            say("pixquery: there is not enough memory: close other programs, then try again")
+            ctx.exit(1)
         except Exception as error:  # noqa: BLE001 - users never see a traceback
             say(
                 f"pixquery: unexpected {type(error).__name__}: {error}. This is a bug: run the "

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.loading import extra
-from pixquery.commands.printing import figure, iso, near, rounded, say, shown
+from pixquery.commands.printing import day, figure, iso, near, rounded, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
 from pixquery.engine.legible import counted, legible
 from pixquery.engine.standing import NOTHING_FITS, standing
 
 if TYPE_CHECKING:
+    from pixquery.db.records import ImageRecord
     from pixquery.engine.answers import Answer, Hit
 
 
@@ -109,8 +111,13 @@ def show_hits(answer: Answer) -> None:
     console.print(summary, style="dim", highlight=False)
 
 
-def show_pictures(answer: Answer) -> None:
-    """Shows pictures by kitty's graphics, sixels or half blocks, whichever the terminal knows."""
+def show_pictures(answer: Answer, photos: Mapping[int, ImageRecord]) -> None:
+    """Shows pictures by kitty's graphics, sixels or half blocks, whichever the terminal knows.
+
+    Args:
+        answer: With the hits to show.
+        photos: What the catalogue has of them, by id.
+    """
     import logging
 
     # Many terminals do not report their size, and for each it logs a warning with a traceback.
@@ -129,7 +136,7 @@ def show_pictures(answer: Answer) -> None:
         caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
         console.print("  ".join(filter(None, caption)), markup=False, highlight=False)
         try:
-            small = thumbnail_of(hit.path, _PICTURE)
+            small = thumbnail_of(photos.get(hit.id), _PICTURE)
         except UnreadableImage as error:
             console.print(f"cannot be read: {legible(str(error))}", style="dim", highlight=False)
         else:
@@ -141,12 +148,12 @@ _PICTURE, _ROWS = 640, 12
 """The longer side of a picture in pixels, and its height in lines."""
 
 
-def write_sheet(answer: Answer, file: Path) -> None:
-    """Writes the hits to ``file``, as an HTML page of pictures."""
+def write_sheet(answer: Answer, photos: Mapping[int, ImageRecord], file: Path) -> None:
+    """Writes the hits to ``file``, as an HTML page of pictures; ``photos`` are theirs, by id."""
     from pixquery.web.sheet import contact_sheet
 
     with progress_bar("Drawing", "photos") as progress:
-        page = contact_sheet(answer, progress)
+        page = contact_sheet(answer, photos, progress)
     file.write_bytes(page)
     say(f"wrote {counted(len(answer.hits), 'picture')} to {file}")
 
@@ -157,11 +164,15 @@ def open_hit(answer: Answer, rank: int) -> None:
     Raises:
         NothingFound: No hit of this rank was shown.
         NoViewer: There is no viewer, or it could not open the photo.
+        OSError: The photo is gone, or no regular file any more.
     """
+    from pixquery.engine.photos import open_file
+
     hit = next((hit for hit in answer.hits if hit.rank == rank), None)
     if hit is None:
         first, last = answer.hits[0].rank, answer.hits[-1].rank
         raise NothingFound(f"cannot open hit {rank}: the hits shown are {first} to {last}")
+    open_file(hit.path).close()  # a viewer would wait for a pipe
     if sys.platform == "win32":
         os.startfile(hit.path)
         return
@@ -203,7 +214,7 @@ def _known(hit: Hit) -> Any:
         return Text(f"{hit.relevance:.2f} ") + _bar(row.level, 4, _COLOURS[row.level], row.words)
     if hit.similarity is not None:
         return Text(f"{hit.similarity:4.2f} ") + _bar(round(10 * max(0.0, hit.similarity)), 10)
-    return Text(f"{hit.taken or hit.modified.astimezone():%Y-%m-%d}")
+    return Text(day(hit.taken or hit.modified))
 
 
 def _bar(full: int, cells: int, colour: str = "", words: str = "") -> Any:

@@ -92,11 +92,13 @@ def _decoded(path: Path, decode: Callable[[bytes], T]) -> T:
     Raises:
         UnreadableImage: The file or its content cannot be read.
     """
-    from pixquery.db.errors import UnreadableImage
+    from pixquery.db.errors import PhotoFailed, UnreadableImage
     from pixquery.engine.photos import read
 
     try:
         return decode(read(path).content)
+    except PhotoFailed as error:
+        raise PhotoFailed(f"{shown(path)} {error}: try again") from error
     except UnreadableImage as error:
         raise UnreadableImage(f"{shown(path)}: {error}: name another photo") from None
     except OSError as error:

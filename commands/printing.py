@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,13 @@ def figure(value: float | None) -> float | None:
 def iso(moment: datetime | None) -> str | None:
     """A time in ISO 8601, to the second."""
     return moment.isoformat(timespec="seconds") if moment else None
+
+
+def day(moment: datetime) -> str:
+    """The day of a time, on this computer's clock if the time has a zone."""
+    with suppress(OSError):  # Windows has no clock for the years before 1970
+        moment = moment.astimezone() if moment.tzinfo else moment
+    return moment.date().isoformat()
 
 
 def megabytes(count: int) -> str:

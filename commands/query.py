@@ -99,6 +99,8 @@ def query(
         question = Query(where=filter_of(opened, options), parts=_parts(opened, options), **options)
         answer = opened.search(question)
         photo_count = len(opened)
+        drawn = answer.hits if pictures or sheet is not None else ()
+        photos = opened.catalog.records([hit.id for hit in drawn])
     if not as_json:
         say_what_was_searched(answer)
     if not (as_json or ndjson or paths):
@@ -111,13 +113,13 @@ def query(
     elif paths:
         print_paths((hit.path for hit in answer.hits), nul)
     elif pictures:
-        show_pictures(answer)
+        show_pictures(answer, photos)
     elif answer.hits:
         show_hits(answer)
     if not answer.hits:
         raise NothingFound(_why_nothing(question, answer, photo_count, library))
     if sheet is not None:
-        write_sheet(answer, sheet)
+        write_sheet(answer, photos, sheet)
     if opened_hit is not None:
         open_hit(answer, opened_hit)
 

@@ -27,6 +27,7 @@
     │   └── SourceUnusable      the source of a profile is no model, or is damaged
     ├── QueryRefused        the stop-word policy refuses the query
     └── UnreadableImage     one photo cannot be used; the run continues
+        └── PhotoFailed         it may be sound: memory, the system or pixquery failed
 
 Each message is one sentence that names what went wrong, which value, and what to do next.
 The command line maps each class to an exit code, in one place.
@@ -131,3 +132,7 @@ class QueryRefused(PixqueryError):
 
 class UnreadableImage(PixqueryError):
     """One photo cannot be used; the message is the reason alone, without the path."""
+
+
+class PhotoFailed(UnreadableImage):
+    """Something other than the photo failed: it may be sound, and another try may succeed."""

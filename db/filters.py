@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from pixquery.db.records import Filter, Period
+from pixquery.db.records import EARLIEST_NS, LATEST_NS, Filter, Period
 from pixquery.db.schema import images
 from pixquery.db.values import bounds, written
 
@@ -92,16 +92,35 @@ def _fits(glob: str) -> sa.ColumnElement[bool]:
 def _within(column: sa.Column[object], period: Period) -> list[sa.ColumnElement[bool]]:
     """For a column of times without a zone, or of nanoseconds since the epoch."""
     begin, end = period
-    stored = _nanoseconds if column is images.c.mtime_ns else written
+    if column is images.c.mtime_ns:
+        return _modified(begin, end)
     return [
-        *([] if begin is None else [column >= stored(begin)]),
-        *([] if end is None else [column < stored(end)]),
+        *([] if begin is None else [column >= written(begin)]),
+        *([] if end is None else [column < written(end)]),
     ]
 
 
+def _modified(begin: datetime | None, end: datetime | None) -> list[sa.ColumnElement[bool]]:
+    """A file's time beyond those that can be stored is only known to be beyond them.
+
+    So such a file matches every period that reaches as far.
+    """
+    column, conditions = images.c.mtime_ns, []
+    if begin is not None and (first := _nanoseconds(begin)) > EARLIEST_NS:
+        conditions.append(column >= min(first, LATEST_NS))
+    if end is not None and (after := _nanoseconds(end)) <= LATEST_NS:
+        conditions.append(column < max(after, EARLIEST_NS + 1))
+    return conditions
+
+
 def _nanoseconds(moment: datetime) -> int:
-    """Nanoseconds since the epoch of a time on this computer's clock."""
-    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    """Nanoseconds since the epoch of a time on this computer's clock, of any year."""
+    try:
+        there = moment.astimezone(UTC)
+    except (OverflowError, OSError, ValueError):
+        # The zone leads out of the years 1 to 9999, or Windows knows no zone before 1970.
+        there = moment.replace(tzinfo=UTC)
+    since = there - datetime(1970, 1, 1, tzinfo=UTC)
     return since // timedelta(microseconds=1) * 1000
 
 

@@ -1,7 +1,8 @@
 """The catalogue's value types: photos, files, filters and summaries."""
 
+import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -16,13 +17,32 @@ Scales: TypeAlias = tuple[Pixels, ...]
 Orientation: TypeAlias = Literal["landscape", "portrait", "square"]
 
 
+EARLIEST_NS, LATEST_NS = -(2**63 // 1000) * 1000, 2**63 - 1
+"""The times that the catalogue can store, from the year 1677 to 2262, in nanoseconds since the
+epoch. File systems have others: 1601 is the zero of NTFS, ext4 counts to 2446, XFS to 2486. The
+first is a whole microsecond, so that it is the same time for Python and for pandas."""
+
+
 class FileState(NamedTuple):
     """What the file system reports of a file; if it is equal, the file is unchanged."""
 
     size: int
     """In bytes."""
     mtime_ns: int
-    """Nanoseconds since the epoch."""
+    """Nanoseconds since the epoch; a time that cannot be stored counts as the nearest that can."""
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "FileState":
+        """The state of a file that was looked at; nothing else turns a status into one."""
+        return cls(status.st_size, min(max(status.st_mtime_ns, EARLIEST_NS), LATEST_NS))
+
+    @property
+    def modified(self) -> datetime:
+        """The file's time, UTC. Unlike ``fromtimestamp``, it knows years before 1970 everywhere."""
+        return _EPOCH + timedelta(microseconds=self.mtime_ns // 1000)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Place(NamedTuple):

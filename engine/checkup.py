@@ -6,6 +6,7 @@ import numpy as np
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import LibraryDamaged, ProfileError
+from pixquery.db.records import FileState
 from pixquery.engine.index_file import IndexFile
 from pixquery.engine.profile import Profile
 
@@ -96,10 +97,10 @@ def _file_findings(catalog: Catalog) -> list[Finding]:
     findings = []
     for record in catalog.everything():
         try:
-            state = record.path.stat()
+            state = FileState.of(record.path.stat())
         except OSError:
             findings.append(Finding(f"file: {record.path} is gone or cannot be read"))
             continue
-        if (state.st_size, state.st_mtime_ns) != record.state:
+        if state != record.state:
             findings.append(Finding(f"file: {record.path} has changed since it was indexed"))
     return findings

@@ -46,7 +46,7 @@ def table(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> "DataFrame":
             f"tables need the package {error.name}: pip install 'pixquery[pandas]'"
         ) from error
     frame = DataFrame(list(rows), columns=list(columns))
-    frame["taken"] = to_datetime(frame["taken"])
+    frame["taken"] = frame["taken"].astype("datetime64[us]")  # cameras note any year
     frame["modified"] = to_datetime(frame["modified"], utc=True)
     for name in ("relevance", "similarity", "latitude", "longitude"):
         if name in frame:

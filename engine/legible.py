@@ -24,3 +24,16 @@ def _harmless(character: str) -> bool:
 def counted(count: int, noun: str) -> str:
     """``1 photo``, ``2,000 photos``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def named(error: BaseException) -> str:
+    """The type and the message of an error that nobody expected, in one short line."""
+    if isinstance(error, MemoryError):
+        return "there was not enough memory (MemoryError)"
+    kind = type(error).__name__
+    lines = [line for line in map(str.strip, str(error).splitlines()) if line]
+    return legible(f"{kind}: {lines[0]}"[:_LONGEST]) if lines else kind
+
+
+_LONGEST = 200
+"""Characters of an error's message."""

@@ -5,7 +5,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -387,6 +386,6 @@ def _described(
         similarity=similarity,
         width=record.width,
         height=record.height,
-        modified=datetime.fromtimestamp(record.state.mtime_ns / 1e9, UTC),
+        modified=record.state.modified,
         taken=record.taken,
     )

@@ -278,7 +278,7 @@ def _opened(record: ImageRecord) -> Iterator[BinaryIO]:
     with file:
         with _reading(record):
             status = os.fstat(file.fileno())
-        if FileState(status.st_size, status.st_mtime_ns) != record.state:
+        if FileState.of(status) != record.state:
             raise _Lost(record, "changed", "changed since it was indexed")
         yield file
 
@@ -296,7 +296,7 @@ def _unchanged(sightings: Iterable[Sighting], files: Iterable[BinaryIO]) -> None
         record = sighting.record
         with _reading(record):
             status = os.fstat(file.fileno())
-        state = FileState(status.st_size, status.st_mtime_ns)
+        state = FileState.of(status)
         identity = _identity(record.path, status)
         if state != record.state or not _kept_its_place(sighting, identity, status.st_ctime_ns):
             raise _Lost(record, "changed", "changed while it was compared")

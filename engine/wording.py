@@ -34,7 +34,7 @@ def period(text: str) -> Period:
         last = first
     begin = _day(first, text)[0] if first else None
     end = _day(last, text)[1] if last else None
-    if begin is None and end is None:
+    if not (first or last):
         raise _no_period(text)
     if begin is not None and end is not None and begin >= end:
         raise BadQuery(f"the time {text!r} ends before it begins: write {last}..{first}")

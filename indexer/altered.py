@@ -9,6 +9,7 @@ from PIL.Image import Resampling, Transpose
 from pixquery.db.records import Pixels
 from pixquery.engine.alteration import Alteration
 from pixquery.indexer.decode import picture
+from pixquery.indexer.failures import failures_reported
 
 _LEAST = 8
 """No side becomes shorter, in pixels."""
@@ -32,8 +33,14 @@ def altered(
 
     Raises:
         UnreadableImage: With the reason in words.
+        PhotoFailed: It may be sound; another try may succeed.
     """
-    image = _cropped(picture(content, _ENOUGH * size), alteration)
+    with failures_reported("could not be decoded"):
+        return _altered(picture(content, _ENOUGH * size), size, alteration, interpolation)
+
+
+def _altered(image: Image.Image, size: int, alteration: Alteration, interpolation: str) -> Pixels:
+    image = _cropped(image, alteration)
     if alteration.mirrored:
         image = image.transpose(Transpose.FLIP_LEFT_RIGHT)
     if alteration.scale < 1:

@@ -13,11 +13,12 @@ from pathlib import Path
 from pixquery.db.catalog import Catalog
 from pixquery.db.changes import Move
 from pixquery.db.errors import UnreadableImage
-from pixquery.db.records import FileState, ImageRecord, KnownFile
+from pixquery.db.records import ImageRecord
 from pixquery.engine.photos import fingerprint, hint, is_hint, read
 from pixquery.indexer.plan import Plan
 from pixquery.indexer.reading import Reader
 from pixquery.indexer.report import AwayRoot, Tally, Vanished
+from pixquery.indexer.scan import FreshFile
 
 _MERGED_AT_ONCE = 500
 """Photos per transaction."""
@@ -92,9 +93,7 @@ class Away:
 
     # -- before the run -------------------------------------------------------------------------
 
-    def look_for(
-        self, fresh: Sequence[tuple[Path, FileState, KnownFile | None]], reader: Reader
-    ) -> None:
+    def look_for(self, fresh: Sequence[tuple[Plan, FreshFile]], reader: Reader) -> None:
         """Finds the roots that were moved: each of their photos is among the new files.
 
         Files are only read if there may be one for each photo, by their sizes.
@@ -102,7 +101,7 @@ class Away:
         Raises:
             KeyboardInterrupt: A stop was requested.
         """
-        sizes = Counter(state.size for _, state, _ in fresh)
+        sizes = Counter(state.size for _, (_, state, _) in fresh)
         wanted: dict[Path, list[ImageRecord]] = {}
         for path, root in self._roots.items():
             if not root.images or path in self.moved or absence(path).startswith("cannot"):
@@ -115,7 +114,7 @@ class Away:
             return
         some = {photo.state.size for photos in wanted.values() for photo in photos}
         supply = _Supply()
-        for found in reader.recognise([file for file in fresh if file[1].size in some]):
+        for found in reader.recognise([file for file in fresh if file[1][1].size in some]):
             supply.add(found.content, found.hint)
         self.moved.update(path for path, photos in wanted.items() if supply.take(photos))
 

@@ -13,7 +13,9 @@ from PIL.Image import Resampling, Transpose
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import Pixels, Place, Scales
+from pixquery.indexer.damage import is_damage
 from pixquery.indexer.exif import exif_of, of_raw
+from pixquery.indexer.failures import failures_reported
 from pixquery.indexer.formats import kind_of, open_photo, unopened
 from pixquery.indexer.limits import MAX_PIXELS, needed, room, stored
 from pixquery.indexer.mending import Mended, mended
@@ -93,11 +95,13 @@ def decode(
 
     Raises:
         UnreadableImage: With the reason in words.
+        PhotoFailed: It may be sound; another try may succeed.
     """
     squares = [(side, side) for side in (size, *further)]
     upright = _upright(content, lambda _: squares, most, Resampling[interpolation.upper()])
     width, height = upright.size
-    scales = tuple(np.asarray(image, np.uint8) for image in upright.images)
+    with failures_reported("could not be decoded"):
+        scales = tuple(np.asarray(image, np.uint8) for image in upright.images)
     return Photo(scales, width, height, upright.details)
 
 
@@ -111,9 +115,11 @@ def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
 
     Raises:
         UnreadableImage: With the reason in words.
+        PhotoFailed: It may be sound; another try may succeed.
     """
     out = io.BytesIO()
-    picture(content, side).save(out, "JPEG", quality=quality)
+    with failures_reported("could not be decoded"):
+        picture(content, side).save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 
@@ -126,6 +132,7 @@ def picture(content: bytes, side: int) -> Image.Image:
 
     Raises:
         UnreadableImage: With the reason in words.
+        PhotoFailed: It may be sound; another try may succeed.
     """
     (image,) = _upright(content, lambda size: [_within(size, side)], MAX_PIXELS).images
     return image
@@ -153,7 +160,7 @@ def _upright(
     """Decodes a photo; ``wanted`` gives the new sizes for the size in the file, before turning."""
     if not content:
         raise UnreadableImage("the file is empty")
-    with set_for_decoding():
+    with failures_reported("could not be decoded"), set_for_decoding():
         try:
             return _decoded(content, wanted, most, resampling)
         except _Damaged:
@@ -169,7 +176,9 @@ class _Damaged(UnreadableImage):
 def _mended(content: bytes, most: int) -> Mended | None:
     try:
         return mended(content, kind_of(content), most)
-    except DECODER_ERRORS:
+    except DECODER_ERRORS as error:
+        if not is_damage(error):
+            raise
         return None
 
 
@@ -198,6 +207,8 @@ def _decoded(
     except UnidentifiedImageError:
         raise _Damaged(unopened(content, kind)) from None
     except DECODER_ERRORS as error:
+        if not is_damage(error):
+            raise
         raise _Damaged(f"damaged or cut off ({str(error) or type(error).__name__})") from None
     orientation = exif.orientation
     if kind == "JPEG XL":

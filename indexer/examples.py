@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from pixquery.db.concepts import ExampleRecord
-from pixquery.db.errors import BadConcept, UnreadableImage
+from pixquery.db.errors import BadConcept, PhotoFailed, UnreadableImage
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Floats, Skipped
 from pixquery.engine.answers import Lesson
@@ -15,6 +15,7 @@ from pixquery.engine.concepts import LEAST_EXAMPLES, MOST_EXAMPLES, Example, enc
 from pixquery.engine.library import Library
 from pixquery.engine.photos import fingerprint, hint, is_hint, read
 from pixquery.engine.profile import Profile
+from pixquery.indexer.failures import failures_reported
 from pixquery.indexer.scan import roots_of, scan
 
 _AT_ONCE = 32
@@ -85,7 +86,11 @@ def encode_again(library: Library) -> None:
                     found.append((rows, example))
         if not found:
             continue
-        raw = profile.photos.encode([example.scales for _, example in found])
+        try:
+            with failures_reported("could not be encoded"):
+                raw = profile.photos.encode([example.scales for _, example in found])
+        except PhotoFailed:  # as if their files were out of reach
+            continue
         new = []
         for (rows, example), vector in zip(found, raw, strict=True):
             if is_hint(rows[0].content):

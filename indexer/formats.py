@@ -169,9 +169,15 @@ def _check_items(content: bytes) -> None:
     """Refuses item names that are not text: pi_heif 1.4 crashes on them.
 
     Raises:
-        UnicodeDecodeError: There is such a name.
-        SyntaxError: There is no list of items.
+        SyntaxError: There is such a name, or no list of items.
     """
+    try:
+        _read_items(content)
+    except (UnicodeDecodeError, IndexError):
+        raise SyntaxError("broken names of its items") from None
+
+
+def _read_items(content: bytes) -> None:
     for name, start, end in boxes(content, 0, len(content)):
         if name == b"meta":
             for inner, first, last in boxes(content, start + 4, end):
@@ -190,6 +196,8 @@ def _preview(content: bytes) -> Image.Image:
     try:
         with rawpy.imread(io.BytesIO(content)) as raw:
             thumb, flip = raw.extract_thumb(), raw.sizes.flip
+    except rawpy.LibRawUnsufficientMemoryError:
+        raise MemoryError from None
     except rawpy.LibRawError as error:
         raise UnreadableImage(f"camera RAW without a readable preview ({error})") from None
     if isinstance(thumb.data, bytes):

@@ -32,11 +32,10 @@ DECODER_ERRORS = (
     AttributeError,
     NotImplementedError,
     RuntimeError,
-    MemoryError,
     struct.error,
     zlib.error,
 )
-"""What Pillow's decoders raise on damaged files."""
+"""What Pillow's decoders raise on damaged files; :mod:`indexer.damage` tells damage apart."""
 
 _lock = Lock()
 _decodings = 0

@@ -21,6 +21,8 @@ class Plan:
     changes: Changes
     missing: bool
     """The root does not exist any more."""
+    scanned: Scan
+    """What was in it."""
 
 
 def sufficient(profile: Profile, options: Options) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ def plan(
     tally.skipped += [*scanned.closed, *changes.skipped]
     tally.unchanged += changes.unchanged
     tally.linked += scanned.linked
-    return Plan(root, catalog.add_root(root), changes, scanned.missing)
+    return Plan(root, catalog.add_root(root), changes, scanned.missing, scanned)
 
 
 def _readable_now(known: Mapping[str, KnownFile]) -> set[str]:

@@ -7,17 +7,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from pixquery.db.catalog import Catalog
-from pixquery.db.errors import UnreadableImage
+from pixquery.db.errors import PhotoFailed, UnreadableImage
 from pixquery.db.records import FileState, KnownFile
-from pixquery.engine.photos import fingerprint, hint, read
+from pixquery.engine.photos import PhotoFile, fingerprint, hint, read, read_below
 from pixquery.engine.profile import Profile
+from pixquery.indexer.failures import TRIED_AGAIN, failures_reported
 from pixquery.indexer.options import Options
+from pixquery.indexer.plan import Plan
+from pixquery.indexer.scan import FreshFile
 
 if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
     from pixquery.indexer.decode import Photo
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +78,35 @@ class Reader:
         self.known = self._catalog.contents(*self.encoders)
         self._hints = self._catalog.hints()
 
-    def read_all(
-        self, files: Sequence[tuple[Path, FileState, KnownFile | None]]
-    ) -> Generator[Read, None, None]:
-        """Reads files in threads, two batches ahead at most, and yields them in their order.
+    def read_all(self, plan: Plan) -> Generator[Read, None, None]:
+        """Reads the new and changed files of a root in threads, and yields them in their order.
+
+        At most two batches are ahead.
 
         Raises:
             KeyboardInterrupt: A stop was requested.
         """
-        return self._in_threads(self.read, files)
+        return self._in_threads(self.read, [(plan, file) for file in plan.changes.fresh])
 
     def _in_threads(
         self,
-        read_one: Callable[[Path, FileState, KnownFile | None], Read],
-        files: Sequence[tuple[Path, FileState, KnownFile | None]],
+        read_one: Callable[[Plan, Path, FileState, KnownFile | None], Read],
+        files: Sequence[tuple[Plan, FreshFile]],
     ) -> Generator[Read, None, None]:
         ahead = 2 * self._options.batch_size
         pending: deque[Future[Read]] = deque()
         pool = ThreadPoolExecutor(self._options.jobs or os.cpu_count() or 1, "decode")
         try:
-            for file in files:
+            for plan, file in files:
                 if len(pending) >= ahead:
                     yield self._next(pending)
-                pending.append(pool.submit(read_one, *file))
+                pending.append(submitted(pool, read_one, plan, *file))
             while pending:
                 yield self._next(pending)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def recognise(
-        self, files: Sequence[tuple[Path, FileState, KnownFile | None]]
-    ) -> Generator[Read, None, None]:
+    def recognise(self, files: Sequence[tuple[Plan, FreshFile]]) -> Generator[Read, None, None]:
         """Reads files in threads without decoding any; :meth:`read` need not read them again.
 
         Yields:
@@ -116,46 +120,69 @@ class Reader:
                 self._recognised[found.path] = found
                 yield found
 
-    def _recognise(self, path: Path, state: FileState, before: KnownFile | None) -> Read:
+    def _recognise(
+        self, plan: Plan, path: Path, state: FileState, before: KnownFile | None
+    ) -> Read:
         try:
-            state, content = read(path, follow_link=self._options.follow_links)
+            state, content = self._file(plan, path)
         except (OSError, UnreadableImage):  # the run itself counts it
             return Read(path, state, before)
         return Read(path, state, before, fingerprint(content), self._hint(content))
 
     def read(
-        self, path: Path, state: FileState, before: KnownFile | None, *, decoding: bool = False
+        self,
+        plan: Plan,
+        path: Path,
+        state: FileState,
+        before: KnownFile | None,
+        *,
+        decoding: bool = False,
     ) -> Read:
-        """Reads one file; ``state`` and ``before`` are what the scan and the catalogue say.
+        """Reads one file of a root.
 
         Args:
+            plan: Of the root.
             path: Of the file.
             state: As the scan found it.
             before: What the catalogue knows.
             decoding: Decode it even if its content is known.
         """
-        from pixquery.indexer.decode import decode
-
         seen = None if decoding else self._recognised.pop(path, None)
         if seen and seen.state == state and seen.content in self.known and not seen.hint:
             return seen
         try:
-            state, content = read(path, follow_link=self._options.follow_links)
-            digest, noted = fingerprint(content), self._hint(content)
-            proven = self._proven(noted, path)
-            known = digest in self.known or (noted in self.known and digest in proven.values())
-            if known and not decoding:
-                return Read(path, state, before, digest, noted, proven)
-            profile = self._profile
-            photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
-            return Read(path, state, before, digest, noted, proven, photo)
+            state, content = self._file(plan, path)
+            with failures_reported("cannot be read"):
+                return self._content(path, state, before, content, decoding=decoding)
+        except PhotoFailed as error:
+            return Read(path, state, before, reason=f"{error}{TRIED_AGAIN}", passing=True)
         except UnreadableImage as error:
             return Read(path, state, before, reason=str(error))
         except (FileNotFoundError, NotADirectoryError):
             return Read(path, state, before, gone=True)
         except OSError as error:
-            reason = f"cannot be read ({error.strerror}): it is tried again at the next index"
+            reason = f"cannot be read ({error.strerror or error}){TRIED_AGAIN}"
             return Read(path, state, before, reason=reason, passing=True)
+
+    def _content(
+        self,
+        path: Path,
+        state: FileState,
+        before: KnownFile | None,
+        content: bytes,
+        *,
+        decoding: bool,
+    ) -> Read:
+        from pixquery.indexer.decode import decode
+
+        digest, noted = fingerprint(content), self._hint(content)
+        proven = self._proven(noted, path)
+        known = digest in self.known or (noted in self.known and digest in proven.values())
+        if known and not decoding:
+            return Read(path, state, before, digest, noted, proven)
+        profile = self._profile
+        photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
+        return Read(path, state, before, digest, noted, proven, photo)
 
     def _hint(self, content: bytes) -> bytes:
         """The content's hint, if the catalogue holds it."""
@@ -172,12 +199,33 @@ class Reader:
             if twin.path == path:
                 continue
             with suppress(OSError, UnreadableImage):
-                state, content = read(twin.path, follow_link=self._options.follow_links)
+                state, content = read(twin.path)
                 if state == twin.state and hint(content) == noted:
                     proven[twin.id] = fingerprint(content)
         return proven
+
+    def _file(self, plan: Plan, path: Path) -> PhotoFile:
+        """What the scan found at a path: not what a link leads to that was put there since.
+
+        Another regular file may have been: programs replace a file to change it.
+        """
+        if self._options.follow_links:
+            return read(path, plan.scanned.identities.get(str(path)))
+        return read_below(plan.root, path, plan.scanned.identity)
 
     def _next(self, pending: deque[Future[Read]]) -> Read:
         if self._stop_requested():
             raise KeyboardInterrupt
         return pending.popleft().result()
+
+
+def submitted(
+    pool: ThreadPoolExecutor, work: Callable[Given, Result], *args: Given.args, **more: Given.kwargs
+) -> Future[Result]:
+    """Hands work to a pool; if the system starts no more threads, this thread does it."""
+    try:
+        return pool.submit(work, *args, **more)
+    except RuntimeError:
+        done: Future[Result] = Future()
+        done.set_result(work(*args, **more))
+        return done

@@ -3,17 +3,20 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pixquery.db.errors import PhotoFailed
 from pixquery.db.raw_vectors import RawVectors
 from pixquery.engine.library import Library
 from pixquery.indexer.away import Away
+from pixquery.indexer.failures import TRIED_AGAIN, failures_reported
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import Plan, sufficient
-from pixquery.indexer.reading import Read, Reader
+from pixquery.indexer.reading import Read, Reader, submitted
 from pixquery.indexer.report import Tally, Vanished
 from pixquery.indexer.scan import holds_anything
 from pixquery.indexer.writing import Writer
@@ -61,12 +64,16 @@ class Run:
         self._options.progress(done, self._total)
         if self._total:
             self._reader.learn()
-            fresh = [file for plan in self._plans for file in plan.changes.fresh]
-            new = [file for file in fresh if file[2] is None or not file[2].id]
+            new = [
+                (plan, file)
+                for plan in self._plans
+                for file in plan.changes.fresh
+                if file[2] is None or not file[2].id
+            ]
             self._away.look_for(new, self._reader)
         for plan in self._plans:
             with (
-                closing(self._reader.read_all(plan.changes.fresh)) as reads,
+                closing(self._reader.read_all(plan)) as reads,
                 closing(self._encoded(reads)) as batches,
             ):
                 for batch, raw in batches:
@@ -84,15 +91,15 @@ class Run:
         self, reads: Iterator[Read]
     ) -> Generator[tuple[list[Read], RawVectors], None, None]:
         """Batches and their photos' raw vectors; one batch is encoded while another is written."""
-        previous: tuple[list[Read], Future[RawVectors]] | None = None
+        previous: Future[tuple[list[Read], RawVectors]] | None = None
         with ThreadPoolExecutor(1, "encode") as encoder:
             while batch := self._batch(reads):
-                vectors = encoder.submit(self._raw, batch)
+                vectors = submitted(encoder, self._raw, batch)
                 if previous is not None:
-                    yield previous[0], previous[1].result()
-                previous = batch, vectors
+                    yield previous.result()
+                previous = vectors
             if previous is not None:
-                yield previous[0], previous[1].result()
+                yield previous.result()
 
     def _batch(self, reads: Iterator[Read]) -> list[Read]:
         """The next files: as many as are encoded together, or more that need not be encoded."""
@@ -105,12 +112,25 @@ class Run:
                 break
         return batch
 
-    def _raw(self, batch: Sequence[Read]) -> RawVectors:
-        """The raw vectors of the decoded photos of a batch."""
+    def _raw(self, batch: list[Read]) -> tuple[list[Read], RawVectors]:
+        """A batch, and the raw vectors of its decoded photos.
+
+        If the encoder fails, each photo is encoded alone, and one that fails again has a reason.
+        """
         photos = [read.photo.scales for read in batch if read.photo is not None]
         if not photos:
-            return np.empty((0, self._profile.dimension), np.float16)
-        return self._encoder.encode(photos).astype(np.float16)
+            return batch, np.empty((0, self._profile.dimension), np.float16)
+        encoder = self._encoder
+        try:
+            with failures_reported("could not be encoded"):
+                return batch, encoder.encode(photos).astype(np.float16)
+        except PhotoFailed as error:
+            if len(batch) == 1:
+                reason = f"{error}{TRIED_AGAIN}"
+                failed = replace(batch[0], photo=None, reason=reason, passing=True)
+                return [failed], np.empty((0, self._profile.dimension), np.float16)
+        alone = [self._raw([read]) for read in batch]
+        return [read for (read,), _ in alone], np.concatenate([raw for _, raw in alone])
 
     @cached_property
     def _encoder(self) -> "PhotoEncoder":

@@ -8,13 +8,15 @@ import numpy as np
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.changes import Move
+from pixquery.db.errors import PhotoFailed
 from pixquery.db.raw_vectors import RawVectors
 from pixquery.db.records import FileState, ImageRecord, KnownFile, Skipped
 from pixquery.indexer.away import Away
+from pixquery.indexer.failures import TRIED_AGAIN, failures_reported
 from pixquery.indexer.plan import Plan
 from pixquery.indexer.reading import Read, Reader
 from pixquery.indexer.report import Tally
-from pixquery.indexer.scan import Changes
+from pixquery.indexer.scan import Changes, Scan
 
 _Twins = Mapping[bytes, list[ImageRecord]]
 
@@ -32,7 +34,7 @@ class Writer:
         reader: Reader,
         away: Away,
         tally: Tally,
-        encode: Callable[[Sequence[Read]], RawVectors],
+        encode: Callable[[list[Read]], tuple[list[Read], RawVectors]],
     ) -> None:
         """Writes to a catalogue.
 
@@ -41,7 +43,8 @@ class Writer:
             reader: Reads a file again if its content is not known any more.
             away: The roots that are out of reach.
             tally: Counts what was written.
-            encode: Computes the raw vectors of the decoded ones among some files.
+            encode: Computes the raw vectors of the decoded ones among some files, and gives those
+                for which it fails a reason.
         """
         self.gone: dict[int, Path] = {}
         self._catalog = catalog
@@ -53,14 +56,21 @@ class Writer:
     def write(self, plan: Plan, reads: Sequence[Read], raw: RawVectors) -> None:
         """Writes a batch: all of it, or nothing.
 
+        If nothing could be written, each file is written alone, and one that fails again is
+        counted.
+
         Args:
             plan: Of the root.
             reads: The files.
             raw: float16[n, d], the vectors of the decoded ones among them.
         """
         batch = _Batch(self._catalog, self._away, self.gone, plan, self._reader.encoders)
-        with self._catalog.transaction():
-            batch.write(reads, raw)
+        try:
+            with failures_reported("could not be stored"), self._catalog.transaction():
+                batch.write(reads, raw)
+        except PhotoFailed as error:
+            self._write_alone(plan, reads, raw, error)
+            return
         self._tally.add(batch.tally)
         for photo in batch.claimed.values():
             self.gone.pop(photo.id, None)
@@ -73,20 +83,33 @@ class Writer:
                 self._reader.known.update(read.proven.values())
         if batch.unknown:
             again = [
-                self._reader.read(read.path, read.state, read.before, decoding=True)
+                self._reader.read(plan, read.path, read.state, read.before, decoding=True)
                 for read in batch.unknown
             ]
-            self.write(plan, again, self._encode(again))
+            self.write(plan, *self._encode(again))
         for photo in batch.doubtful:
             self._encode_again(photo)
+
+    def _write_alone(
+        self, plan: Plan, reads: Sequence[Read], raw: RawVectors, error: PhotoFailed
+    ) -> None:
+        if len(reads) == 1:
+            self._tally.skipped.append(Skipped(reads[0].path, f"{error}{TRIED_AGAIN}"))
+            return
+        vectors = iter(raw)
+        for read in reads:
+            own = raw[:0] if read.photo is None else next(vectors)[None]
+            self.write(plan, [read], own)
 
     def _encode_again(self, photo: ImageRecord) -> None:
         """Encodes a photo whose vector may be that of another file with the same hint."""
         folder = photo.path.parent
-        plan = Plan(folder, self._catalog.add_root(folder), Changes(), missing=False)
+        plan = Plan(
+            folder, self._catalog.add_root(folder), Changes(), missing=False, scanned=Scan({})
+        )
         before = KnownFile(photo.id, FileState(-1, -1), b"")
-        reads = [self._reader.read(photo.path, photo.state, before, decoding=True)]
-        self.write(plan, reads, self._encode(reads))
+        read = self._reader.read(plan, photo.path, photo.state, before, decoding=True)
+        self.write(plan, *self._encode([read]))
 
 
 class _Batch:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixquery.db.records import Pixels
+from pixquery.db.records import FileState, ImageRecord, Pixels
+from pixquery.engine.photos import fingerprint
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -280,3 +281,9 @@ def from_lab(light: float, a: float, b: float) -> np.ndarray:
     roots = np.array([y + a / 500, y, y - b / 200])
     parts = np.where(roots > 6 / 29, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29))
     return from_xyz(parts * D50)
+
+
+def recorded(file: Path) -> ImageRecord:
+    """What a catalogue would have of a photo, with its file's content of now; of none, nothing."""
+    content = file.read_bytes() if file.is_file() else b""
+    return ImageRecord(file, FileState(len(content), 0), fingerprint(content), 24, 16, "PNG")

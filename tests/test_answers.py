@@ -105,8 +105,8 @@ def test_forms_for_programs_say_it_in_their_fields(place: Path, invoke: Invoke, 
 
 def test_a_sheet_says_that_nothing_fits(library: Library) -> None:
     sentence = f"{NOTHING_FITS.capitalize()}. 2 photos of 8, best first"
-    assert sentence in contact_sheet(library.search(NONSENSE, k=2)).decode()
-    assert NOTHING_FITS.capitalize() not in contact_sheet(library.search("red", k=2)).decode()
+    assert sentence in contact_sheet(library.search(NONSENSE, k=2), {}).decode()
+    assert NOTHING_FITS.capitalize() not in contact_sheet(library.search("red", k=2), {}).decode()
 
 
 def test_assistants_read_that_nothing_fits(library: Library) -> None:

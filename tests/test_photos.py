@@ -2,8 +2,11 @@
 
 import io
 import os
+import shutil
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,11 @@ from PIL import Image
 
 from pixquery.commands.loading import photo_loader
 from pixquery.db.errors import UnreadableImage
+from pixquery.db.records import FileState
 from pixquery.engine import photos
 from pixquery.indexer.thumbnails import thumbnail_of
 from tests.conftest import Invoke, square
+from tests.photos import recorded
 
 
 def make_pipe(file: Path) -> None:
@@ -69,7 +74,7 @@ def test_only_regular_files_are_opened(odd: Path) -> None:
         with pytest.raises(OSError, match=r"not a regular file|No such device|directory|denied"):
             open_(odd)
     with pytest.raises(UnreadableImage):
-        thumbnail_of(odd, 160)
+        thumbnail_of(recorded(odd), 160)
     with pytest.raises(UnreadableImage, match=r"x\.jpg cannot be read \(.+\): name another photo"):
         photo_loader(8, "bicubic")(odd)
 
@@ -99,20 +104,165 @@ def test_large_files_are_not_read(tmp_path: Path) -> None:
         photos.read(file)
 
 
-@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links can be refused on POSIX only")
-def test_links_can_be_refused(tmp_path: Path) -> None:
-    file = square(tmp_path / "red.png", "red")
+# -- below a folder ---------------------------------------------------------------------------
+
+below = pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="POSIX has folders as descriptors")
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Path:
+    """A photo at ``root/a/b/red.png``, and a private one beside the root."""
+    square(tmp_path / "private" / "b" / "red.png", "blue")
+    return square(tmp_path / "root" / "a" / "b" / "red.png", "red")
+
+
+@below
+def test_below_a_folder_no_link_is_followed(deep: Path, tmp_path: Path) -> None:
+    root, content = tmp_path / "root", deep.read_bytes()
+    assert photos.read_below(root, deep).content == content
+    link = tmp_path / "link"  # the folder itself may be one
+    link.symlink_to(root)
+    assert photos.read_below(link, link / "a" / "b" / "red.png").content == content
+    deep.rename(deep.with_name("other.png"))
+    deep.symlink_to(deep.with_name("other.png"))
+    assert photos.read(deep).content == content
+    with pytest.raises(OSError, match="symbolic links are not followed"):
+        photos.read_below(root, deep)
+
+
+@below
+@pytest.mark.parametrize("place", ["a", "a/b"])
+@pytest.mark.parametrize("relative", [True, False])
+def test_no_folder_on_the_way_is_a_link(
+    place: str, relative: bool, deep: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    (root / place).rename(tmp_path / "away")
+    target = tmp_path / "private" / ("" if place == "a" else "b")
+    (root / place).symlink_to(
+        os.path.relpath(target, (root / place).parent) if relative else target
+    )
+    assert photos.read(deep).content == (tmp_path / "private" / "b" / "red.png").read_bytes()
+    with pytest.raises(OSError, match="symbolic links are not followed") as refused:
+        photos.read_below(root, deep)
+    assert refused.value.filename == str(deep)
+
+
+@below
+def test_a_folder_that_was_replaced_is_noticed(deep: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    identity = photos.identity_of(root.stat())
+    assert photos.read_below(root, deep, identity).content == deep.read_bytes()
+    root.rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):
+        photos.read_below(root, deep, identity)
+    shutil.copytree(tmp_path / "away", root)
+    with pytest.raises(OSError, match="another folder has taken the place"):
+        photos.read_below(root, deep, identity)
+    (root / "a").rename(root / "c")
+    (root / "a").touch()
+    with pytest.raises(NotADirectoryError):
+        photos.read_below(root, deep)
+
+
+def test_a_file_found_through_a_link_is_still_that_file(deep: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.png"
-    link.symlink_to(file)
-    assert photos.read(link).content == file.read_bytes()
-    with pytest.raises(OSError, match="symbolic links"):
-        photos.read(link, follow_link=False)
-    assert photos.read(file, follow_link=False).content == file.read_bytes()
+    link.symlink_to(deep)
+    identity = photos.identity_of(link.stat())
+    assert photos.read(link, identity).content == deep.read_bytes()
+    link.unlink()
+    link.symlink_to(tmp_path / "private" / "b" / "red.png")
+    with pytest.raises(OSError, match="another file has taken its place"):
+        photos.read(link, identity)
+
+
+def test_open_files_are_closed_again(deep: Path, tmp_path: Path) -> None:
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs Linux's /proc")
+    before = os.listdir("/proc/self/fd")
+    (tmp_path / "root" / "a" / "link").symlink_to("b")
+    record = recorded(deep)
+    photos.open_indexed(record).close()
+    for act in (
+        lambda: photos.read_below(tmp_path / "root", deep),
+        lambda: photos.read_below(tmp_path / "root", deep, (0, 1)),
+        lambda: photos.read_below(tmp_path / "root", deep.parent.with_name("link") / "red.png"),
+        lambda: photos.read_below(tmp_path / "root", deep.with_name("none.png")),
+        lambda: photos.read_indexed(replace(record, content=b"other")),
+        lambda: photos.open_indexed(replace(record, content=b"other")),
+        lambda: photos.open_indexed(replace(record, state=FileState(1, 0))),
+    ):
+        with suppress(OSError, UnreadableImage):
+            act()
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_name_with_nul_is_no_files() -> None:
+    for read in (photos.read, photos.open_file):
+        with pytest.raises(OSError, match="null"):
+            read(Path("a\0b"))
+
+
+# -- what was indexed -------------------------------------------------------------------------
+
+
+def test_only_what_was_indexed_is_shown(deep: Path, tmp_path: Path) -> None:
+    record, content = recorded(deep), deep.read_bytes()
+    os.utime(deep, (1, 1))  # touched, and the same
+    assert photos.read_indexed(record) == content
+    with photos.open_indexed(record) as file:
+        assert file.read() == content
+    changed = bytes([content[0] ^ 1]) + content[1:]
+    for other in (changed, content + b"!", content[:-1], b""):
+        deep.write_bytes(other)
+        for read in (photos.read_indexed, photos.open_indexed):
+            with pytest.raises(UnreadableImage, match=r"^it has changed since it was indexed$"):
+                read(record)
+        with pytest.raises(UnreadableImage, match="changed since it was indexed"):
+            thumbnail_of(record, 160)
+    (tmp_path / "kept.png").write_bytes(content)
+    deep.unlink()
+    deep.symlink_to(tmp_path / "kept.png")  # a link, to the very photo
+    assert photos.read_indexed(record) == content
+    with pytest.raises(UnreadableImage, match="not in the library any more"):
+        thumbnail_of(None, 160)
+
+
+PRIVATE = ("replaced by a link", "replaced by a pipe", "in a folder replaced by a link", "grown")
+
+
+@pytest.mark.parametrize("harm", PRIVATE)
+def test_no_command_shows_what_was_put_there_later(
+    harm: str, tmp_path: Path, squares: Path, colours: Path, invoke: Invoke
+) -> None:
+    library, page = tmp_path / "library", tmp_path / "hits.html"
+    photo = square(squares / "sub" / "scarlet.png", (255, 1, 1))
+    assert invoke("index", squares, "--library", library, "--profile", colours).exit_code == 0
+    private = square(tmp_path / "private" / "scarlet.png", (255, 2, 2))
+    private.write_bytes(private.read_bytes().ljust(photo.stat().st_size, b"\0"))
+    if harm == "in a folder replaced by a link":
+        photo.parent.rename(tmp_path / "away")
+        photo.parent.symlink_to(private.parent, target_is_directory=True)
+    else:
+        photo.unlink()
+        if harm == "grown":
+            photo.touch()
+            os.truncate(photo, 20 << 30)
+        else:
+            make_pipe(photo) if "pipe" in harm else photo.symlink_to(private)
+    words = ("query", "red", "--library", library, "--path", "*scarlet*")
+    sheet = invoke(*words, "--sheet", page)
+    assert sheet.exit_code == 0, sheet.output
+    assert "<img" not in page.read_text("utf-8")
+    reason = "not a regular file" if "pipe" in harm else "it has changed since it was indexed"
+    assert f"cannot be read: {reason}" in page.read_text("utf-8")
+    opened = invoke(*words, "--open", "1")
+    assert ("not a regular file" in opened.output) == ("pipe" in harm)
 
 
 def test_thumbnails_have_the_longer_side(tmp_path: Path) -> None:
     file = square(tmp_path / "red.png", "red", size=(640, 320))
-    with Image.open(io.BytesIO(thumbnail_of(file, 160))) as image:
+    with Image.open(io.BytesIO(thumbnail_of(recorded(file), 160))) as image:
         assert (image.format, image.size) == ("JPEG", (160, 80))
 
 
@@ -127,7 +277,7 @@ def test_a_thumbnail_fails_with_the_reason_alone(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(UnreadableImage, match=f"^{reason}"):
-        thumbnail_of(file, 160)
+        thumbnail_of(recorded(file), 160)
 
 
 def test_fingerprints_of_bytes_and_files_are_the_same() -> None:

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from pixquery.engine.answers import Answer, Hit, Milliseconds
-from pixquery.web.sheet import SIDE, contact_sheet
+from pixquery.web.sheet import SIDE, Progress, contact_sheet
 from tests.conftest import Invoke, square
+from tests.photos import recorded
 
 
 def answer(*paths: Path, query: str = "a red square", first: int = 1, among: int = 9) -> Answer:
@@ -22,6 +23,12 @@ def answer(*paths: Path, query: str = "a red square", first: int = 1, among: int
         for rank, path in enumerate(paths, first)
     )
     return Answer(query, "colours", 9, hits, Milliseconds(1, 1, 1, 3), among)
+
+
+def sheet(answer: Answer, progress: Progress = lambda done, total: None) -> bytes:
+    """A sheet of photos as they are now."""
+    photos = {hit.id: recorded(hit.path) for hit in answer.hits}
+    return contact_sheet(answer, photos, progress)
 
 
 class Elements(HTMLParser):
@@ -41,7 +48,7 @@ class Elements(HTMLParser):
 
 def test_a_sheet_has_pictures_words_and_links(tmp_path: Path) -> None:
     paths = [square(tmp_path / f"{n} #%.png", (200, n, 0), (2000, 1000)) for n in range(3)]
-    page = contact_sheet(answer(*paths, among=2000))
+    page = sheet(answer(*paths, among=2000))
     elements = Elements(page)
     assert [Path(unquote(urlsplit(link).path)) for link in elements.values("a", "href")] == paths
     for source in elements.values("img", "src"):
@@ -57,7 +64,7 @@ def test_a_sheet_has_pictures_words_and_links(tmp_path: Path) -> None:
 
 
 def test_a_sheet_needs_nothing_else(tmp_path: Path) -> None:
-    page = contact_sheet(answer(square(tmp_path / "red.png", "red"))).decode()
+    page = sheet(answer(square(tmp_path / "red.png", "red"))).decode()
     elements = Elements(page.encode())
     assert not {"script", "link", "iframe"} & {tag for tag, _ in elements.tags}
     assert "url(" not in page
@@ -70,7 +77,7 @@ def test_a_sheet_needs_nothing_else(tmp_path: Path) -> None:
 def test_names_and_queries_are_text(name: str, tmp_path: Path) -> None:
     path = tmp_path / name.replace("/", "")
     hostile = answer(path, query=f"{name} \u202e\x1b[31m <img src=x onerror=y>")
-    page = contact_sheet(hostile)
+    page = sheet(hostile)
     elements = Elements(page)
     assert "script" not in {tag for tag, _ in elements.tags}
     assert not any("onerror" in attrs for _, attrs in elements.tags)
@@ -80,7 +87,7 @@ def test_names_and_queries_are_text(name: str, tmp_path: Path) -> None:
 
 def test_a_photo_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no photo")
-    page = contact_sheet(answer(tmp_path / "gone.jpg", tmp_path / "broken.jpg")).decode()
+    page = sheet(answer(tmp_path / "gone.jpg", tmp_path / "broken.jpg")).decode()
     assert "cannot be read: No such file or directory" in page
     assert "cannot be read: not a JPEG" in page
     assert "<img" not in page
@@ -90,9 +97,9 @@ def test_later_pages_and_newest_photos_say_so(tmp_path: Path) -> None:
     red = square(tmp_path / "red.png", "red")
     assert (
         "1 photo of 30, starting at the 22nd, best first"
-        in contact_sheet(answer(red, first=22, among=30)).decode()
+        in sheet(answer(red, first=22, among=30)).decode()
     )
-    newest = contact_sheet(answer(red, query="")).decode()
+    newest = sheet(answer(red, query="")).decode()
     assert "<h1>The newest photos</h1>" in newest
     assert "newest first" in newest
 
@@ -100,7 +107,7 @@ def test_later_pages_and_newest_photos_say_so(tmp_path: Path) -> None:
 def test_progress_is_reported(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     red = square(tmp_path / "red.png", "red")
-    contact_sheet(answer(red, red), lambda done, total: calls.append((done, total)))
+    sheet(answer(red, red), lambda done, total: calls.append((done, total)))
     assert calls == [(1, 2), (2, 2)]
 
 

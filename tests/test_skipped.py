@@ -1,5 +1,6 @@
 """Files that cannot be used, odd ones, and those that change during a run."""
 
+import dataclasses
 import os
 import shutil
 import struct
@@ -231,6 +232,47 @@ def test_a_link_that_replaces_a_file_is_not_followed(library: Library, squares: 
     assert [(skip.path, "symbolic links" in skip.reason) for skip in report.skipped] == [
         (new, True)
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links can be refused on POSIX only")
+@pytest.mark.parametrize("replaced", ["new", "new/deep", "."])
+def test_a_link_that_replaces_a_folder_is_not_followed(
+    replaced: str, library: Library, squares: Path
+) -> None:
+    elsewhere = squares.parent / "elsewhere"
+    for folder in (elsewhere, squares):
+        square(folder / "new" / "deep" / "new.png", (1, 2, 3) if folder == squares else (4, 5, 6))
+    place = squares / replaced
+
+    def replace() -> None:
+        place.rename(squares.parent / "away")
+        place.symlink_to(elsewhere / replaced, target_is_directory=True)
+
+    report = index(library, [squares], meanwhile(replace))
+    assert counts(report) == {"unchanged": 8}
+    (skip,) = report.skipped
+    assert skip.path == squares / "new" / "deep" / "new.png"
+    reason = "another folder" if replaced == "." else "symbolic links are not followed"
+    assert reason in skip.reason
+    assert "tried again" in skip.reason
+    assert len(library) == 8
+
+
+def test_a_link_that_leads_elsewhere_since_the_scan(library: Library, squares: Path) -> None:
+    linked = square(squares.parent / "linked" / "new.png", (1, 2, 3))
+    secret = square(squares.parent / "secret" / "new.png", (4, 5, 6))
+    link = squares / "link"
+    link.symlink_to(linked.parent, target_is_directory=True)
+
+    def replace() -> None:
+        link.unlink()
+        link.symlink_to(secret.parent, target_is_directory=True)
+
+    options = Options(follow_links=True)
+    report = index(library, [squares], dataclasses.replace(meanwhile(replace), follow_links=True))
+    assert counts(report) == {"unchanged": 8}
+    assert "another file has taken its place" in report.skipped[0].reason
+    assert counts(index(library, [squares], options)) == {"added": 1, "unchanged": 8}
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")

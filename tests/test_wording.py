@@ -23,6 +23,7 @@ from pixquery.db.records import Near, Period, Place, RootSummary
         ("2023..", (2023, 1, 1), None),
         ("..2020-06-30", None, (2020, 7, 1)),
         ("9999", (9999, 1, 1), None),
+        ("..9999", None, None),
     ],
 )
 def test_times(text: str, begin: tuple[int, ...] | None, end: tuple[int, ...] | None) -> None:

@@ -5,7 +5,6 @@ The protocol is described at https://modelcontextprotocol.io. Only its messages 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Lock
 from typing import Annotated, Literal
 
@@ -142,11 +141,12 @@ class _Tools:
                 )
             )  # fmt: skip
             total = len(library)
+            photos = library.catalog.records([hit.id for hit in answer.hits if thumbnails])
         content: list[ContentBlock] = [_words(_summary(answer, total))]
         for hit in answer.hits:
             content.append(_words(_hit(hit)))
             if thumbnails:
-                content.append(_picture(hit.path, SMALL))
+                content.append(_picture(photos.get(hit.id), SMALL))
         return CallToolResult(content=content)
 
     def photo_details(
@@ -155,7 +155,7 @@ class _Tools:
     ) -> CallToolResult:
         with self._answering() as library:
             record = library.photo(id)
-        return CallToolResult(content=[_words(_details(record)), _picture(record.path, LARGE)])
+        return CallToolResult(content=[_words(_details(record)), _picture(record, LARGE)])
 
     def library_info(self) -> CallToolResult:
         with self._answering() as library:
@@ -233,9 +233,9 @@ def _details(record: ImageRecord) -> str:
     return "\n".join(f"{name}: {value}" for name, value in facts.items())
 
 
-def _picture(path: Path, side: int) -> ContentBlock:
+def _picture(photo: ImageRecord | None, side: int) -> ContentBlock:
     try:
-        small = thumbnail_of(path, side)
+        small = thumbnail_of(photo, side)
     except UnreadableImage as error:
         return _words(f"(the picture cannot be shown: {legible(str(error))})")
     return ImageContent(type="image", data=as_data(small), mime_type="image/jpeg")

@@ -1,22 +1,21 @@
 """Photos for the browser: their own files, and smaller pictures made from them.
 
-Clients name a photo by its id, never by a path. Its file is opened only if it really lies in a
-folder of the library and has the size that the catalogue recorded.
+Clients name a photo by its id, never by a path. Its file is sent or drawn only if it has the
+content that was indexed, wherever its path leads by now.
 """
 
-import io
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from pixquery.db.errors import UnreadableImage
-from pixquery.db.records import ImageRecord, RootSummary
-from pixquery.engine.photos import open_file, resembles
+from pixquery.db.errors import PhotoFailed, UnreadableImage
+from pixquery.db.records import ImageRecord
+from pixquery.engine.photos import open_indexed, read_indexed
 from pixquery.engine.runtime import cache_folder
 from pixquery.indexer.decode import thumbnail
 from pixquery.web.reader import Reader
@@ -65,11 +64,9 @@ class Picture:
     content: bytes
     """A JPEG."""
     tag: str
-    """ETag, which changes with the photo's content and differs between sizes; may be empty."""
+    """ETag, which changes with the photo's content and differs between sizes."""
     version: str
     """Version of the photo in the catalogue."""
-    lasting: bool
-    """Whether it shows the content in the catalogue, so that it may be cached."""
 
 
 class Pictures:
@@ -85,10 +82,11 @@ class Pictures:
 
         Raises:
             NothingFound: There is no photo with this id.
-            Refusal: Its file is missing, changed, or outside of the library's folders.
+            Refusal: Its file is missing, or has not the content that was indexed.
         """
         record = self._reader.photo(image_id)
-        file = _opened(record, self._reader.roots())
+        with _refused(record):
+            file = open_indexed(record)
         return Original(
             file,
             record.state.size,
@@ -108,30 +106,25 @@ class Pictures:
         content = self._kept.get(name)
         if content is None:
             return None
-        return Picture(content, f'"{name}"', version_of(record), lasting=True)
+        return Picture(content, f'"{name}"', version_of(record))
 
     def picture(self, image_id: int, side: int) -> Picture:
         """The picture with this longer side in pixels, from the cache or made now.
 
         Raises:
             NothingFound: There is no photo with this id.
-            Refusal: Its file is missing, changed, damaged, or outside of the library's folders.
+            Refusal: Its file is missing, or has not the content that was indexed.
+            PhotoFailed: It cannot be drawn now.
         """
         kept = self.kept(image_id, side)
         if kept is not None:
             return kept
         record = self._reader.photo(image_id)
-        with _opened(record, self._reader.roots()) as file:
-            content = file.read(record.state.size)
-        same = resembles(io.BytesIO(content), record.content)
-        try:
-            small = thumbnail(content, side)
-        except UnreadableImage as error:
-            raise Refusal(410, f"photo {image_id} cannot be shown: {error}") from None
+        with _refused(record):
+            small = thumbnail(read_indexed(record), side)
         name = _name(record, side)
-        if same:
-            self._kept.put(name, small)
-        return Picture(small, f'"{name}"' if same else "", version_of(record), lasting=same)
+        self._kept.put(name, small)
+        return Picture(small, f'"{name}"', version_of(record))
 
 
 def version_of(record: ImageRecord) -> str:
@@ -143,32 +136,21 @@ def _name(record: ImageRecord, side: int) -> str:
     return f"{record.content.hex()}-{side}"
 
 
-def _opened(record: ImageRecord, roots: Sequence[RootSummary]) -> BinaryIO:
-    """A photo's file, if it really lies in a root and has the size in the catalogue."""
-    gone = Refusal(
-        410, f"the file of photo {record.id} is missing or unreachable: index its folder again"
-    )
+@contextmanager
+def _refused(record: ImageRecord) -> Iterator[None]:
+    """Says in a refusal why a photo's file cannot be used, and no path."""
     try:
-        real = record.path.resolve(strict=True)
-        inside = any(real.is_relative_to(root.path.resolve()) for root in roots)
-        file = open_file(real, follow_link=False)
-    except (OSError, RuntimeError, ValueError):  # a link to itself, a name with NUL
-        raise gone from None
-    try:
-        if os.fstat(file.fileno()).st_size != record.state.size:
-            raise Refusal(410, f"the file of photo {record.id} has changed: index its folder again")
-        if not inside:  # reached through a link: allowed if the content is what was indexed
-            # Of a private file whose bytes are not known, nobody can make a photo with its hint.
-            if not resembles(file, record.content):
-                raise Refusal(404, f"photo {record.id} is outside of the library's folders")
-            file.seek(0)
-    except OSError:
-        file.close()
-        raise gone from None
-    except Refusal:
-        file.close()
+        yield
+    except PhotoFailed:
         raise
-    return file
+    except UnreadableImage as error:
+        raise Refusal(
+            410, f"photo {record.id} cannot be shown: {error}: index its folder again"
+        ) from None
+    except OSError:
+        raise Refusal(
+            410, f"the file of photo {record.id} is missing or unreachable: index its folder again"
+        ) from None
 
 
 class Kept:

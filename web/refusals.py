@@ -8,6 +8,7 @@ from pixquery.db.errors import (
     LibraryLocked,
     LibraryNotFound,
     NothingFound,
+    PhotoFailed,
     PixqueryError,
     QueryRefused,
     UnreadableImage,
@@ -20,6 +21,7 @@ _ANSWERS: tuple[tuple[type[PixqueryError], int, str], ...] = (
     (BadQuery, 422, ""),
     (QueryRefused, 403, "the library's stop-word policy refuses this query: use other words"),
     (NothingFound, 404, ""),
+    (PhotoFailed, 500, "the photo could not be decoded: try again, or send another"),
     (UnreadableImage, 422, ""),
     (
         LibraryNotFound,

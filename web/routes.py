@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -153,8 +152,7 @@ async def details(request: Request, image_id: int) -> answers.Details:
 
     def work() -> answers.Details:
         record = site.reader.photo(_number(image_id))
-        modified = datetime.fromtimestamp(record.state.mtime_ns / 1e9, UTC)
-        return answers.details(record, site.reader.roots(), modified, local=local)
+        return answers.details(record, site.reader.roots(), record.state.modified, local=local)
 
     return await site.glances.run(work)
 
@@ -217,14 +215,12 @@ async def _picture(request: Request, image_id: int, side: int, version: str) -> 
     if picture is None:
         picture = await site.drawings.run(partial(site.pictures.picture, image_id, side))
     headers = _caching(picture, version)
-    if picture.tag and picture.tag in request.headers.get("if-none-match", ""):
+    if picture.tag in request.headers.get("if-none-match", ""):
         return Response(None, 304, headers)
     return Response(picture.content, 200, headers, "image/jpeg")
 
 
 def _caching(picture: Picture, version: str) -> dict[str, str]:
-    if not picture.lasting:
-        return {"Cache-Control": "no-store"}
     # An address without the version stays the same when a photo is edited in place or another
     # library is served here, so browsers must revalidate it.
     lifetime = f"max-age={_YEAR}, immutable" if version == picture.version else "no-cache"

@@ -5,12 +5,13 @@ this computer and do not work elsewhere.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from string import Template
 
 from pixquery.db.errors import UnreadableImage
+from pixquery.db.records import ImageRecord
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
 from pixquery.engine.standing import NOTHING_FITS, in_words, standing
@@ -31,11 +32,16 @@ _FIGURE = Template(
 Progress = Callable[[int, int], None]
 
 
-def contact_sheet(answer: Answer, progress: Progress = lambda done, total: None) -> bytes:
+def contact_sheet(
+    answer: Answer,
+    photos: Mapping[int, ImageRecord],
+    progress: Progress = lambda done, total: None,
+) -> bytes:
     """Draws the hits of an answer.
 
     Args:
         answer: An answer with at least one hit.
+        photos: What the catalogue has of the hits, by id: only what was indexed is drawn.
         progress: Called after each thumbnail with the number done and the total.
 
     Returns:
@@ -43,7 +49,7 @@ def contact_sheet(answer: Answer, progress: Progress = lambda done, total: None)
     """
     figures = []
     for done, hit in enumerate(answer.hits, 1):
-        figures.append(_figure(hit))
+        figures.append(_figure(hit, photos.get(hit.id)))
         progress(done, len(answer.hits))
     summary = f"{NOTHING_FITS.capitalize()}. " if answer.nothing_fits else ""
     summary += f"{counted(len(figures), 'photo')} of {answer.among:,}"
@@ -59,11 +65,11 @@ def contact_sheet(answer: Answer, progress: Progress = lambda done, total: None)
     return page.encode("utf-8", "backslashreplace")
 
 
-def _figure(hit: Hit) -> str:
+def _figure(hit: Hit, photo: ImageRecord | None) -> str:
     return _FIGURE.substitute(
         shape=f"{min(4.0, max(0.4, hit.width / max(1, hit.height))):.4f}",
         link=escape(hit.path.absolute().as_uri()),
-        picture=_picture(hit),
+        picture=_picture(photo),
         rank=f"{hit.rank:,}",
         name=_text(hit.path.name),
         folder=_text(str(hit.path.parent)),
@@ -73,9 +79,9 @@ def _figure(hit: Hit) -> str:
     )
 
 
-def _picture(hit: Hit) -> str:
+def _picture(photo: ImageRecord | None) -> str:
     try:
-        small = thumbnail_of(hit.path, SIDE)
+        small = thumbnail_of(photo, SIDE)
     except UnreadableImage as error:
         return f'<span class="gone">{_text(f"cannot be read: {error}")}</span>'
     return f'<img alt="" src="data:image/jpeg;base64,{as_data(small)}">'

@@ -231,7 +231,7 @@ def _correct_checksums(content: bytearray) -> None:
 
 def work(format_: str, begin: int, end: int, seed: int) -> None:
     """Decodes damaged photos, and prints a line before and after each."""
-    from pixquery.db.errors import UnreadableImage
+    from pixquery.db.errors import PhotoFailed, UnreadableImage
     from pixquery.indexer.decode import decode
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -248,6 +248,8 @@ def work(format_: str, begin: int, end: int, seed: int) -> None:
         try:
             decode(content, SIZE)
             outcome: dict[str, Any] = {"decoded": True}
+        except PhotoFailed as error:  # of a file that was damaged on purpose
+            outcome = {"escaped": str(error)}
         except UnreadableImage as error:
             outcome = {"skipped": str(error)}
         except BaseException as error:  # noqa: BLE001  (whatever escapes is what this looks for)
