@@ -61,6 +61,8 @@ class Writer:
         batch = _Batch(self._catalog, self._away, self.gone, plan, self._reader.encoders)
         with self._catalog.transaction():
             batch.write(reads, raw)
+            if batch.claimed:
+                self._away.drop_moved()
         self._tally.add(batch.tally)
         for photo in batch.claimed.values():
             self.gone.pop(photo.id, None)
