@@ -104,6 +104,10 @@ def index(
     if not (library / CATALOGUE).is_file():
         if not paths:
             raise click.UsageError(f"name a folder: the library {shown(library)} has none yet")
+        if moved_from:
+            raise click.UsageError(
+                f"nothing can have moved: the library {shown(library)} has no photos yet"
+            )
         # Fails on a wrong path before a library is created for it.
         scan_roots(paths, exclude, follow_links=follow_links)
     with Library.open(
@@ -224,7 +228,7 @@ def _told_of(root: AwayRoot, library: Path) -> str:
     return (
         f"{root.path} {root.reason}, and {root.found:,} of its {photos} are in {folders}: {forget} "
         f"drops it, and `pixquery index {into} --moved-from {quoted(root.path)}{own}` keeps their "
-        "ids; if its disk is only unplugged, nothing needs to be done"
+        "ids; if its disk is only unplugged, do nothing: its photos are kept"
     )
 
 

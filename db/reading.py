@@ -95,6 +95,10 @@ class Reading:
                 for table in ("roots", "images", "skipped")
             )  # fmt: skip
 
+    def has_photos(self, folder: Path) -> bool:
+        """Whether a photo is at or under a folder."""
+        return bool(self._rows(f"SELECT 1 FROM images WHERE {UNDER} LIMIT 1", *bounds(folder)))
+
     def known(self, root: Path, *encoders: str) -> dict[str, KnownFile]:
         """Every photo and every skipped file at or under ``root``, by path.
 

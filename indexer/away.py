@@ -74,6 +74,7 @@ class Away:
         self._folders = {*odd, *(root for root, reason in reasons.items() if reason)}
         roots = catalog.roots() if self._reasons else ()  # counting their photos takes time
         self._roots = {root.path: root for root in roots if root.path in self._reasons}
+        self._dropped: set[Path] = set()
         self._resembling: dict[int, Path] = {}
 
     def is_gone(self, path: Path) -> bool:
@@ -131,10 +132,17 @@ class Away:
         if not self._reasons.keys().isdisjoint(photo.path.parents):
             self._resembling[photo.id] = root
 
+    def drop_moved(self) -> None:
+        """Drops the roots all of whose photos have moved; in the transaction of the last move."""
+        for path in self.moved & self._roots.keys() - self._dropped:
+            if absence(path) and not self._catalog.has_photos(path):
+                self._catalog.drop_roots(path)
+                self._dropped.add(path)
+
     # -- after the run --------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Drops the roots that were moved whole, and counts whose photos are elsewhere, too."""
+        """Merges what the user says was moved, and counts whose photos are elsewhere, too."""
         for folder in self._said:
             self._merge(folder)
         for path, root in self._roots.items():
@@ -144,9 +152,7 @@ class Away:
             for image_id in kept & self._resembling.keys():
                 shared.setdefault(self._resembling[image_id], set()).add(image_id)
             found = set().union(*shared.values())
-            dropped = not kept and path in self.moved and bool(absence(path))
-            if dropped:
-                self._catalog.drop_roots(path)
+            dropped = path in self._dropped
             if found or moved or dropped:
                 places = tuple(folder for folder, ids in shared.items() if ids)
                 self._tally.away.append(
@@ -170,6 +176,7 @@ class Away:
             some = pairs[start : start + _MERGED_AT_ONCE]
             with self._catalog.transaction():
                 done = self._put_in_place(some)
+                self.drop_moved()
             self._tally.moved += done
             self._tally.unchanged -= done
 

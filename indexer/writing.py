@@ -68,6 +68,8 @@ class Writer:
         try:
             with failures_reported("could not be stored"), self._catalog.transaction():
                 batch.write(reads, raw)
+                if batch.claimed:
+                    self._away.drop_moved()
         except PhotoFailed as error:
             self._write_alone(plan, reads, raw, error)
             return

@@ -12,6 +12,8 @@ from pixquery.indexer.build import Options, index
 from tests.aged import aged, lengths
 from tests.comparing import assert_equals_fresh, counts
 from tests.conftest import Invoke, NewLibrary, parsed, square
+from tests.proofs.kills import HALF_A_WRITE, KILL, Kills
+from tests.proofs.material import Children
 
 Ids = dict[str, int]
 
@@ -208,6 +210,29 @@ def test_an_interrupted_move_goes_on(library: Library, old: Path, new: Path) -> 
     assert (ids(library), roots(library)) == (before, {new: 8})
 
 
+@pytest.mark.parametrize("way", [KILL, HALF_A_WRITE])
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_move_that_is_killed_at_any_call_goes_on(
+    way: int, step: int, place: Path, old: Path, new: Path, children: Children
+) -> None:
+    with Library.open(place) as library:
+        before = ids(library)
+    copied(old, new)
+    shutil.rmtree(old)
+    kills = Kills(children, place, ["index", str(new), "--batch-size", "2"])
+    assert kills.run(0) == 0
+    assert kills.calls > 10
+    for at in range(1, kills.calls + 1, step):
+        if kills.run(at, way) == 0:
+            continue  # this call cannot be cut in half
+        with Library.open(place) as library:
+            assert ids(library) == before, at
+            report = index(library, [new])
+            assert report.moved + report.unchanged == 8, at
+            assert (ids(library), roots(library)) == (before, {new: 8}), at
+            assert library.verify() == [], at
+
+
 def test_a_folder_that_cannot_be_looked_into_is_not_moved(
     library: Library, old: Path, new: Path
 ) -> None:
@@ -263,3 +288,38 @@ def test_a_folder_that_was_moved_whole_is_told_in_one_line(
     (line,) = run.stderr.splitlines()
     assert line.startswith(f"pixquery: {old} is not there, and its 8 photos are all in {new}: ")
     assert "no longer a folder of the library" in line
+
+
+def test_a_new_library_has_nothing_that_can_have_moved(
+    tmp_path: Path, squares: Path, invoke: Invoke
+) -> None:
+    run = invoke("index", squares, "--library", tmp_path / "none", "--moved-from", squares / "x")
+    assert (run.exit_code, (tmp_path / "none").exists()) == (2, False)
+    assert "has no photos yet" in run.stderr
+
+
+def test_moved_folders_are_named_with_folders_of_all_kinds(
+    place: Path, old: Path, new: Path, invoke: Invoke
+) -> None:
+    # One that is there: photos that are still in it are copies, and those that are not have moved.
+    copied(old, new)
+    next(old.rglob("red.*")).unlink()
+    run = invoke("index", new, "--library", place, "--moved-from", old, "--json")
+    told = parsed(run)
+    assert (told["moved"], told["added"], told["away"]) == (1, 7, [])
+    # The folder itself, and a part of it.
+    for folder in (new, new / "deep"):
+        told = parsed(invoke("index", new, "--library", place, "--moved-from", folder, "--json"))
+        assert (told["unchanged"], told["moved"], told["away"]) == (8, 0, [])
+
+
+def test_a_part_of_a_missing_folder_may_have_moved(
+    place: Path, old: Path, new: Path, invoke: Invoke
+) -> None:
+    copied(old / "deep", new)
+    count = len(list(new.rglob("*.*")))
+    shutil.rmtree(old)
+    words = ("index", new, "--library", place, "--moved-from", old / "deep", "--json")
+    told = parsed(invoke(*words))
+    assert (told["moved"], told["images"]) == (count, 8)
+    assert [root["moved"] for root in told["away"]] == [count]

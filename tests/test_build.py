@@ -165,6 +165,17 @@ def test_rebuild_encodes_every_photo_again(library: Library, squares: Path) -> N
     assert stems(library, "red") == ["red"]
 
 
+def test_a_photo_that_moves_while_all_are_encoded_again_keeps_its_id(
+    library: Library, squares: Path
+) -> None:
+    (before,) = (record for record in library if record.path.stem == "red")
+    before.path.rename(squares / "renamed.png")
+    assert counts(index(library, [squares], Options(rebuild=True))) == {"moved": 1, "updated": 7}
+    (after,) = (record for record in library if record.path.stem == "renamed")
+    assert after.id == before.id
+    assert stems(library, "red") == ["renamed"]
+
+
 def test_rebuilding_one_folder_leaves_the_others_answering(library: Library, squares: Path) -> None:
     other = squares.parent / "other"
     square(other / "grey.png", (90, 20, 20))

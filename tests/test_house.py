@@ -257,7 +257,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "contenders": "study", "tuning": "study", "recipe": "align", "captioned": "align",
         "towers": "align", "plots": "report", "drawing": "report", "sections": "report",
         "cells": "report", "results": "report", "queries": "tables", "score": "evaluate",
-        "changes": "catalog", "writing": "content", "roots": "forget",
+        "changes": "rows_changed", "writing": "content", "roots": "forget",
         "classes": "additions", "encoder_files": "additions", "joint_space": "additions",
         "manifest": "additions", "networks": "image_network", "resnet": "image_network",
         "wordpieces": "text_network",
