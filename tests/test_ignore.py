@@ -202,6 +202,7 @@ def assert_matches_as_git(patterns: _Lines, git: Git) -> None:
 
 @given(patterns=_WILD)
 @example(patterns=["[a-", "[]", "a\\", "\\!", "a\\  ", "!", "/", "//", "[!", "[[:", "**", "/**"])
+@example(patterns=["a**/a", "/a**", "a**b/a", "[a]**/a", "?**/b", "a/**/**/b", "*a*a*b/*", "***/a"])
 @hypothesis_settings(max_examples=8)
 def test_patterns_match_what_they_match_in_git(patterns: _Lines, git: Git) -> None:
     assert_matches_as_git(patterns, git)
