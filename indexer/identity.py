@@ -67,9 +67,9 @@ def drop_other_names(plans: Sequence[Plan], catalog: Catalog) -> int:
     roots: dict[str, Path] = {}
     present: dict[str, FileState] = {}
     for plan in plans:
-        for path, state, before in plan.changes.fresh:
-            (new if before is None else present)[str(path)] = state
-            roots[str(path)] = plan.root
+        for file, state, before in plan.changes.fresh:
+            (new if before is None else present)[str(file)] = state
+            roots[str(file)] = plan.root
     if not new:
         return 0
     wanted = set(new.values())

@@ -62,13 +62,14 @@ def settled(catalog: Catalog, paths: Sequence[str | Path]) -> tuple[list[Path], 
         The folders in their order, and which names are not used (any more).
     """
     others = _merge_known(catalog)
+    merged = {other.path for other in others}
     places: list[_Place] = []
     for path in dict.fromkeys(Path(os.path.abspath(Path(path).expanduser())) for path in paths):
         known = [_Place.of(root.path) for root in catalog.roots()]
         place = _Place.of(path)
         home = next(filter(None, map(place.name_in, [*known, *places])), None)
         if home is not None:
-            if home != path:
+            if home != path and path not in merged:
                 others.append(OtherName(path, home))
             places.append(_Place(home, place.inside))
             continue
