@@ -18,7 +18,7 @@ from pixquery.indexer.interrupt import deferred_ctrl_c
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import plan
 from pixquery.indexer.report import IndexReport, Tally
-from pixquery.indexer.roots import settled
+from pixquery.indexer.root_names import settled
 from pixquery.indexer.run import Run
 from pixquery.indexer.scan import scan_roots
 

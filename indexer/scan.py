@@ -16,8 +16,8 @@ from pixquery.db.records import FileState, KnownFile, Skipped
 from pixquery.indexer.exclusion import Exclusion
 from pixquery.indexer.ignore import IGNORE_FILE, Rules
 from pixquery.indexer.programs import SYSTEM_FOLDERS, is_derived
-from pixquery.indexer.roots import is_there, never
-from pixquery.indexer.roots import roots_of as roots_of
+from pixquery.indexer.root_names import is_there, never
+from pixquery.indexer.root_names import roots_of as roots_of
 from pixquery.indexer.signatures import is_photo
 from pixquery.indexer.suffixes import SUFFIXES as SUFFIXES
 from pixquery.indexer.suffixes import is_other

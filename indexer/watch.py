@@ -18,7 +18,7 @@ from pixquery.indexer.build import Options, index
 from pixquery.indexer.ignore import IGNORE_FILE
 from pixquery.indexer.programs import is_hidden
 from pixquery.indexer.report import IndexReport
-from pixquery.indexer.roots import roots_of
+from pixquery.indexer.root_names import roots_of
 from pixquery.indexer.scan import scan
 from pixquery.indexer.suffixes import is_other
 

@@ -83,7 +83,8 @@ def test_stars_do_not_multiply(tmp_path: Path) -> None:
     plant(tmp_path, name, "/".join(["a"] * 300) + "/a.png")
     lines = ["*a*a*a*a*a*a*a*a*a*a*a*b", "**/a/**/a/**/a/**/a/**/a/**/a/**/a/**/*b",
              "**/*a*a*a*a*b/**/*a*a*a*a*b/**/c", "*a" * 8000 + "b", "**/" * 8000 + "b",
-             "[a]" * 100 + "*" * 1000 + "b", "/**/**/**/*a*/**/*a*/**/b", "?*" * 4000 + "b"]  # fmt: skip
+             "[a]" * 100 + "*" * 1000 + "b", "/**/**/**/*a*/**/*a*/**/b",
+             "?*" * 4000 + "b"]  # fmt: skip
     (tmp_path / IGNORE_FILE).write_text("\n".join(lines))
     begin = time.perf_counter()
     assert len(scan(tmp_path).files) == 2
