@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 \b
 pixquery index ~/Pictures
-pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg'
+pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg' --exclude private/
 pixquery index ~/Pictures --quality high
 pixquery index /media/new/photos --moved-from /media/old/photos
 pixquery index --watch"""
@@ -42,7 +42,7 @@ pixquery index --watch"""
     "--exclude",
     metavar="GLOB",
     multiple=True,
-    help="Skip files or folders; repeatable.",
+    help="Skip files or folders: a name, a path, or a line of .gitignore; repeatable.",
 )
 @click.option("--follow-links", is_flag=True, help="Follow symbolic links.")
 @click.option("--prune", is_flag=True,
@@ -89,9 +89,10 @@ def index(
     files of PATH, the folder was moved to PATH: its photos keep their ids. If only some are,
     --moved-from says that it was moved, and `pixquery forget` drops it.
 
-    Hidden and system folders are skipped. So is everything that matches --exclude or a
-    .pixqueryignore file (the syntax of .gitignore, in any folder). A file with several names counts
-    once.
+    Hidden and system folders are skipped, and so are the previews and thumbnails of Apple Photos,
+    Lightroom and other programs. So is everything that matches --exclude or a .pixqueryignore file
+    (the syntax of .gitignore, in any folder). Photos are recognised by their content if their names
+    are unusual. A file with several names counts once, and so does a folder.
     """
     from pixquery.engine.library import CATALOGUE, Library
     from pixquery.indexer.build import Options
@@ -127,6 +128,7 @@ def index(
         )
         with progress_bar("Indexing", "photos") as progress:
             report = build(opened, paths, replace(options, progress=progress))
+        _show_names(report)
         _show_report(report, as_json=as_json)
         if watch and not report.interrupted:
             report = _watch(
@@ -187,6 +189,13 @@ def _index_json(report: IndexReport) -> dict[str, Any]:
         "interrupted": report.interrupted,
         "linked": report.linked,
         "lacking": report.lacking,
+        "passed_over": report.passed_over,
+        "unmatched": list(report.unmatched),
+        "other_names": [
+            {"path": str(other.path), "name": str(other.name), "twice": other.twice}
+            for other in report.other_names
+        ],
+        "mended": report.mended,
         "vanished": [
             {"path": str(lost.path), "images": lost.images, "reason": lost.reason}
             for lost in report.vanished
@@ -238,6 +247,23 @@ def _is_default() -> bool:
     return source is not click.core.ParameterSource.COMMANDLINE
 
 
+def _show_names(report: IndexReport) -> None:
+    """Reports what was not as the user named it; once, also if the folders are watched."""
+    for other in report.other_names:
+        twice = f"; {counted(other.twice, 'photo')} that it had twice it has once now"
+        say(
+            f"pixquery: {shown(other.path)} is {shown(other.name)}, the name that the library uses"
+            + (twice if other.twice else "")
+        )
+    if report.mended:
+        say(
+            f"pixquery: {counted(report.mended, 'photo')} of the library had a second name: "
+            "each is in it once now"
+        )
+    for pattern in report.unmatched:
+        say(f"pixquery: --exclude {quoted(pattern)} matched nothing")
+
+
 _SKIPS_SHOWN = 10
 
 
@@ -268,6 +294,7 @@ def _show_report(report: IndexReport, *, as_json: bool, told: Sequence[AwayRoot]
         "unchanged": report.unchanged,
         "skipped": len(report.skipped),
         "linked": report.linked,
+        f"other file{'' if report.passed_over == 1 else 's'} passed over": report.passed_over,
     }
     summary = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
     rate = f", {report.images_per_second:.0f} photos/s" if report.added + report.updated else ""

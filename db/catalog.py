@@ -11,6 +11,7 @@ from pixquery.db.changes import ChangeWriting
 from pixquery.db.checksums import SEALED, computed, digest
 from pixquery.db.concepts import PUT_EXAMPLE, PUT_NAME, ExampleRecord, example_row, name_row
 from pixquery.db.errors import PixqueryError
+from pixquery.db.merging import merge
 from pixquery.db.migrations import is_current, migrate
 from pixquery.db.raw_vectors import RawVectors
 from pixquery.db.reading import get, marks, parts
@@ -91,6 +92,20 @@ class Catalog(ChangeWriting):
             connection.execute(f"DELETE FROM roots WHERE {UNDER}", bounds(path))
             if before != connection.execute("SELECT count(*) FROM images").fetchone():
                 _touch(connection, self.file)
+
+    def merge_roots(self, path: Path, new: Path) -> int:
+        """Makes a root part of another one, of which it is ``new``; ids stay.
+
+        Returns:
+            How many photos were in the catalogue under both names; each is kept under the new one.
+        """
+        root_id = self.add_root(new)
+        with self._write() as connection:
+            renamed, twice = merge(connection, path, new, root_id, self.file)
+            _seal(connection, "images", renamed)
+            if twice:
+                _touch(connection, self.file)
+            return twice
 
     # -- photos ---------------------------------------------------------------------------------
 

@@ -128,6 +128,39 @@ class Reading:
                 files[decode(path)] = KnownFile(0, FileState(size, mtime_ns), b"", reason)
         return files
 
+    def noted(self, paths: Sequence[str]) -> dict[str, KnownFile]:
+        """Those of some files that are in the catalogue, as photos or as skipped."""
+        files: dict[str, KnownFile] = {}
+        with self._read() as connection:
+            for part in parts([os.fsencode(path) for path in paths]):
+                here = f"FROM {{}} WHERE path IN {marks(part)}"
+                for path, *state, reason, checksum in connection.execute(
+                    "SELECT path, size, mtime_ns, reason, checksum " + here.format("skipped"), part
+                ):
+                    if digest(path, *state, reason) == checksum:
+                        files[os.fsdecode(path)] = KnownFile(0, FileState(*state), b"", reason)
+                for path, *state, image_id, content in connection.execute(
+                    "SELECT path, size, mtime_ns, id, content " + here.format("images"), part
+                ):
+                    files[os.fsdecode(path)] = KnownFile(image_id, FileState(*state), content)
+        return files
+
+    def states(self) -> dict[str, FileState]:
+        """The size and time of every photo's file, by path."""
+        rows = self._rows("SELECT path, size, mtime_ns FROM images")
+        return {os.fsdecode(path): FileState(*state) for path, *state in rows}
+
+    def repeated(self) -> list[tuple[str, KnownFile]]:
+        """The photos whose content is also another's, by id."""
+        rows = self._rows(
+            "SELECT path, id, size, mtime_ns, content FROM images WHERE content IN "
+            "(SELECT content FROM images GROUP BY content HAVING count(*) > 1) ORDER BY id"
+        )
+        return [
+            (os.fsdecode(path), KnownFile(image_id, FileState(size, mtime_ns), content))
+            for path, image_id, size, mtime_ns, content in rows
+        ]
+
     def _without(self, connection: sqlite3.Connection, encoders: Sequence[str]) -> set[int]:
         """The photos that have no vector of one of the encoders."""
         source = f"FROM {self._vectors} WHERE encoder IN {marks(encoders)}"

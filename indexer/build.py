@@ -15,10 +15,12 @@ from pixquery.db.errors import BadRoot
 from pixquery.engine.library import Library
 from pixquery.engine.roots import known_folder
 from pixquery.indexer.examples import encode_again
+from pixquery.indexer.identity import drop_other_names, drop_repeated, note_checked
 from pixquery.indexer.interrupt import deferred_ctrl_c
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import plan
 from pixquery.indexer.report import IndexReport, Tally
+from pixquery.indexer.root_names import settled
 from pixquery.indexer.run import Run
 from pixquery.indexer.scan import scan_roots
 
@@ -65,14 +67,21 @@ def index(
         if options.rebuild:
             library.encode_anew()
         with _paused_collector():
+            roots, other_names = settled(catalog, paths)
+            mended = drop_repeated(catalog)
             scans = scan_roots(
-                paths, options.exclude, follow_links=options.follow_links, held=catalog.holds
+                roots,
+                options.exclude,
+                follow_links=options.follow_links,
+                held=catalog.holds,
+                noted=catalog.noted,
             )
             in_reach = [
                 planned
                 for root, scanned in scans.items()
                 if (planned := plan(library, root, scanned, options, tally))
             ]
+            tally.linked += drop_other_names(in_reach, catalog)
         with deferred_ctrl_c() as stop_requested:
             try:
                 Run(library, options, tally, in_reach, stop_requested).run()
@@ -80,6 +89,9 @@ def index(
                 interrupted = True
             lacking = _publish(library, options, interrupted=interrupted)
             interrupted = interrupted or stop_requested()
+        if not interrupted:
+            note_checked(catalog)
+    met = {pattern for scanned in scans.values() for pattern in scanned.met}
     return IndexReport(
         library=library.folder,
         profile=library.profile.name,
@@ -98,6 +110,10 @@ def index(
         lacking=lacking,
         quality=library.profile.quality,
         away=tuple(tally.away),
+        passed_over=tally.passed_over,
+        unmatched=tuple(pattern for pattern in options.exclude if pattern not in met),
+        other_names=tuple(other_names),
+        mended=mended,
     )
 
 

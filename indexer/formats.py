@@ -11,6 +11,15 @@ from pixquery.db.errors import UnreadableImage
 from pixquery.indexer import deep_tiff, jpeg, jpegxl, tiff
 from pixquery.indexer.boxes import boxes
 from pixquery.indexer.limits import fits
+from pixquery.indexer.signatures import (
+    AVIF,
+    CANON,
+    HEVC,
+    JPEG_XL_CODE,
+    JPEG_XL_CONTAINER,
+    RAW_STARTS,
+    brands,
+)
 
 _NOT_A_PHOTO = (
     "not a JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF, JPEG XL or camera RAW image, "
@@ -59,9 +68,6 @@ def readable_now(reason: str) -> bool:
 
 # -- which format -----------------------------------------------------------------------------
 
-_HEVC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-_RAW_STARTS = (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
-"""Olympus, Panasonic, Fujifilm, Sigma, Minolta."""
 _SUBFILE, _COMPRESSION, _PHOTOMETRIC, _SUB_IFDS, _DNG = 254, 259, 262, 330, 50706
 _RAW_COMPRESSIONS = {32767, 32770, 34713, 65535}
 """Sony, Samsung, Nikon, Pentax."""
@@ -70,17 +76,15 @@ _MOSAIC, _LINEAR_RAW = 32803, 34892
 
 def kind_of(content: bytes) -> str:
     """The name of a format that needs more than Pillow's own readers; empty for any other."""
-    if content[4:8] == b"ftyp":
-        end = min(int.from_bytes(content[:4], "big"), 256)
-        brands = {content[8:12], *(content[at : at + 4] for at in range(16, end, 4))}
-        if brands & {b"avif", b"avis"}:
+    if named := brands(content):
+        if named & AVIF:
             return "AVIF"
-        if content[8:12] == b"crx ":
+        if content[8:12] == CANON:
             return "camera RAW"
-        return "HEIC" if brands & _HEVC else ""
-    if content.startswith((jpegxl.CODE, jpegxl.CONTAINER)):
+        return "HEIC" if named & HEVC else ""
+    if content.startswith((JPEG_XL_CODE, JPEG_XL_CONTAINER)):
         return "JPEG XL"
-    if content.startswith(_RAW_STARTS) or _is_raw_tiff(content):
+    if content.startswith(RAW_STARTS) or _is_raw_tiff(content):
         return "camera RAW"
     return ""
 

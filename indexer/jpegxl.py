@@ -13,9 +13,7 @@ from PIL import Image, ImageFile
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.indexer.boxes import boxes
-
-CODE, CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"
-"""How a file begins: with the bare code, or with boxes around it."""
+from pixquery.indexer.signatures import JPEG_XL_CODE
 
 _MAX_CHANNELS = 4
 """Besides the colours: alpha, depth, spot colours. Each takes memory and next to no bytes."""
@@ -76,7 +74,7 @@ class _JpegXlFile(ImageFile.ImageFile):
 
 def _code_and_exif(content: bytes) -> tuple[bytes, bytes]:
     """A file's code, and its EXIF if it has any."""
-    if content.startswith(CODE):
+    if content.startswith(JPEG_XL_CODE):
         return content, b""
     code, exif = [], b""
     for name, start, end in boxes(content, 0, len(content)):
@@ -92,7 +90,7 @@ def _header(code: bytes) -> tuple[int, int, int]:
 
     As ISO/IEC 18181-1, annex D defines it.
     """
-    if not code.startswith(CODE):
+    if not code.startswith(JPEG_XL_CODE):
         raise SyntaxError("no JPEG XL code")
     bits = _Bits(code[2:66])
     width, height = _dimensions(bits)

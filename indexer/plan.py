@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixquery.db.records import KnownFile
+from pixquery.db.records import KnownFile, Skipped
 from pixquery.engine.library import Library
 from pixquery.engine.profile import Profile
 from pixquery.indexer.options import Options
 from pixquery.indexer.report import Tally, Vanished
-from pixquery.indexer.scan import Changes, Scan, compare, out_of_reach
+from pixquery.indexer.scan import NO_PHOTO, Changes, Scan, compare, out_of_reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,28 @@ def plan(
         return None
     if options.rebuild:  # files that could not be used are tried again
         catalog.forget_skipped([Path(path) for path, file in known.items() if not file.id])
-        changes = compare(scanned, catalog.known(root, *encoders))
+        known = catalog.known(root, *encoders)
+        changes = compare(scanned, known)
     tally.skipped += [*scanned.closed, *changes.skipped]
     tally.unchanged += changes.unchanged
     tally.linked += scanned.linked
-    return Plan(root, catalog.add_root(root), changes, scanned.missing, scanned)
+    tally.passed_over += scanned.passed_over
+    root_id = catalog.add_root(root)
+    new = {
+        path: state
+        for path, state in scanned.no_photos.items()
+        if path not in known or known[path].state != state
+    }
+    if new:
+        catalog.skip(root_id, [(Skipped(Path(path), NO_PHOTO), new[path]) for path in new])
+    return Plan(root, root_id, changes, scanned.missing, scanned)
 
 
 def _readable_now(known: Mapping[str, KnownFile]) -> set[str]:
     """The skipped files for whose format a plugin has been installed since."""
-    unusable = {path: file.reason for path, file in known.items() if file.reason}
+    unusable = {
+        path: file.reason for path, file in known.items() if file.reason not in ("", NO_PHOTO)
+    }
     if not unusable:
         return set()
     from pixquery.indexer.formats import readable_now  # loads Pillow

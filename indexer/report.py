@@ -36,6 +36,18 @@ class AwayRoot:
     """All have, so it is no root any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class OtherName:
+    """A folder that was named, or was in the library, under a name that is not used."""
+
+    path: Path
+    """The other name."""
+    name: Path
+    """The name that the library has for it."""
+    twice: int = 0
+    """How many photos were in the library under both names, and are now under one."""
+
+
 @dataclass(slots=True)
 class Tally:
     """The counts of a run that is still going on; fields as in :class:`IndexReport`."""
@@ -48,6 +60,7 @@ class Tally:
     skipped: list[Skipped] = field(default_factory=list)
     vanished: list[Vanished] = field(default_factory=list)
     linked: int = 0
+    passed_over: int = 0
     away: list[AwayRoot] = field(default_factory=list)
 
     def add(self, batch: "Tally") -> None:
@@ -77,7 +90,8 @@ class IndexReport:
     """Stopped by the user; everything counted here was written."""
     vanished: tuple[Vanished, ...] = ()
     linked: int = 0
-    """Additional names of photos that count once: hard links, and symbolic links followed."""
+    """Additional names of photos that count once: hard links, links followed, folders mounted
+    twice."""
     roots: int = 0
     """Folders brought up to date, without the vanished ones."""
     lacking: int = 0
@@ -85,6 +99,14 @@ class IndexReport:
     quality: str = "normal"
     """How photos are encoded, "normal" or "high"."""
     away: tuple[AwayRoot, ...] = ()
+    passed_over: int = 0
+    """Other files in the folders, such as films and texts, by name or by their first bytes."""
+    unmatched: tuple[str, ...] = ()
+    """The patterns of ``options.exclude`` that matched nothing."""
+    other_names: tuple[OtherName, ...] = ()
+    """Folders with two names, one of which is not used."""
+    mended: int = 0
+    """Photos that were in the library under two names of one file, and are now there once."""
 
     @property
     def changes(self) -> int:

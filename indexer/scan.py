@@ -4,12 +4,11 @@ Paths are strings here: a root may contain a hundred thousand files of which thr
 """
 
 import os
-import re
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from fnmatch import translate
 from operator import attrgetter
 from pathlib import Path
 from typing import TypeAlias
@@ -17,23 +16,20 @@ from typing import TypeAlias
 from pixquery.db.errors import BadRoot
 from pixquery.db.records import EARLIEST_NS, LATEST_NS, FileState, KnownFile, Skipped
 from pixquery.engine.photos import Identity, identity_of
+from pixquery.indexer.exclusion import Exclusion
 from pixquery.indexer.ignore import IGNORE_FILE, Rules
+from pixquery.indexer.programs import SYSTEM_FOLDERS, is_derived
+from pixquery.indexer.root_names import is_there, never
+from pixquery.indexer.root_names import roots_of as roots_of
+from pixquery.indexer.signatures import is_photo
+from pixquery.indexer.suffixes import SUFFIXES as SUFFIXES
+from pixquery.indexer.suffixes import is_other
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff",
-     ".heic", ".heif", ".hif", ".avif", ".jxl",
-     ".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf",
-     ".pef", ".srw", ".x3f", ".mrw"}
-)  # fmt: skip
-"""Names worth opening; the content decides what a file really is."""
+NO_PHOTO = "no photo by its first bytes"
+"""The reason that the catalogue notes of files that are passed over until they change."""
 
 MANY = 20
 """If this many photos are gone at once and only others are there, the disk is another one."""
-
-_SYSTEM_FOLDERS = frozenset(
-    {"@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "lost+found", "recycler",
-     "__macosx", "$recycle.bin", "system volume information"}
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +50,12 @@ class Scan:
     """The root's."""
     identities: Mapping[str, Identity | None] = field(default_factory=dict)
     """Each photo's, by path, if links were followed: they may lead elsewhere by now."""
+    passed_over: int = 0
+    """Other files, by their names or their first bytes; without hidden and excluded ones."""
+    no_photos: Mapping[str, FileState] = field(default_factory=dict)
+    """Those of them whose names say nothing, so that they were looked into."""
+    met: frozenset[str] = frozenset()
+    """The patterns of ``exclude`` that matched something."""
 
     @property
     def files(self) -> list[Path]:
@@ -76,34 +78,8 @@ class Changes:
     """Files known to be unusable, and unchanged since."""
 
 
-def _never(_path: Path) -> bool:
-    return False
-
-
-def roots_of(paths: Iterable[str | Path], held: Callable[[Path], bool] = _never) -> list[Path]:
-    """The folders to scan: absolute, none inside another.
-
-    Args:
-        paths: As the user typed them.
-        held: Whether the library has photos of a folder, which then need not exist now.
-
-    Raises:
-        BadRoot: One does not exist or is not a folder; the message names it.
-    """
-    roots: list[Path] = []
-    for path in sorted({Path(os.path.abspath(Path(path).expanduser())) for path in paths}):
-        if not (is_there(path) or held(path)):
-            raise BadRoot(f"the folder {path} does not exist: check its name, then index it again")
-        if os.path.isfile(path):  # noqa: PTH113
-            raise BadRoot(f"{path} is a file: index its folder, {path.parent}")
-        if not any(root in path.parents for root in roots):
-            roots.append(path)
-    return roots
-
-
-def is_there(root: Path) -> bool:
-    """Whether a path can be reached; on a disk that fails or hangs it cannot."""
-    return os.path.isdir(root) or os.path.isfile(root)  # noqa: PTH112, PTH113 - Path's may raise
+def _nothing(_paths: Sequence[str]) -> Mapping[str, KnownFile]:
+    return {}
 
 
 def holds_anything(folder: Path) -> bool:
@@ -115,33 +91,29 @@ def holds_anything(folder: Path) -> bool:
         return False
 
 
-def scan(root: Path, exclude: Sequence[str] = (), *, follow_links: bool = False) -> Scan:
-    """Walks a root without opening any photo.
+def scan(
+    root: Path,
+    exclude: Sequence[str] = (),
+    *,
+    follow_links: bool = False,
+    noted: Callable[[Sequence[str]], Mapping[str, KnownFile]] = _nothing,
+) -> Scan:
+    """Walks a root without reading any photo.
 
-    Left out are hidden and system folders, names without the suffix of a photo, everything but
-    regular files, and whatever an ignore file lists. A photo with several names counts once, under
-    the first: the files of a folder come before its folders, links after everything else, each
-    sorted by name.
+    Left out are hidden and system folders, what photo programs derive from photos, everything but
+    regular files, and whatever an ignore file lists. Names that say nothing are decided by the
+    first bytes of the file. A photo with several names counts once, under the first: the files of a
+    folder come before its folders, links after everything else, each sorted by name.
 
     Args:
         root: A folder.
-        exclude: Globs; a file or folder is left out if its name or its path below the root matches.
+        exclude: Patterns; see :class:`pixquery.indexer.exclusion.Exclusion`.
         follow_links: Follow symbolic links, except to a folder that contains the root itself.
+        noted: What the catalogue notes of some paths, so that no file is looked into twice.
     """
-    try:
-        identity = identity_of(root.stat())
-    except OSError:  # the walk reports it
-        identity = None
-    walk = _Walk(root, exclude, follow_links=follow_links)
+    walk = _Walk(root, exclude, follow_links=follow_links, noted=noted)
     walk.run()
-    return Scan(
-        walk.states,
-        tuple(walk.closed),
-        walk.linked,
-        folders=tuple(walk.folders),
-        identity=identity,
-        identities=walk.identities,
-    )
+    return walk.scan()
 
 
 def scan_roots(
@@ -149,7 +121,8 @@ def scan_roots(
     exclude: Sequence[str] = (),
     *,
     follow_links: bool = False,
-    held: Callable[[Path], bool] = _never,
+    held: Callable[[Path], bool] = never,
+    noted: Callable[[Sequence[str]], Mapping[str, KnownFile]] = _nothing,
 ) -> dict[Path, Scan]:
     """Walks several folders; see :func:`roots_of` and :func:`scan`.
 
@@ -158,7 +131,7 @@ def scan_roots(
             and the library has no photos of them either.
     """
     scans = {
-        root: scan(root, exclude, follow_links=follow_links)
+        root: scan(root, exclude, follow_links=follow_links, noted=noted)
         if is_there(root)
         else Scan({}, missing=True)
         for root in roots_of(paths, held)
@@ -167,9 +140,11 @@ def scan_roots(
         return scans
     for scanned in scans.values():
         for closed in scanned.closed:
+            remedy = (
+                f"mend {IGNORE_FILE}" if IGNORE_FILE in closed.reason else "fix its permissions"
+            )
             raise BadRoot(
-                f"no photo was found: {closed.path}: {closed.reason}: "
-                "fix its permissions, then index again"
+                f"no photo was found: {closed.path}: {closed.reason}: {remedy}, then index again"
             )
     if any(map(held, scans)):
         return scans
@@ -178,11 +153,6 @@ def scan_roots(
         "(JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF, JPEG XL and camera RAW count): "
         "name the folder that contains your photos"
     )
-
-
-def is_hidden(name: str) -> bool:
-    """Whether files and folders of this name are left out."""
-    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
 def compare(scanned: Scan, known: Mapping[str, KnownFile]) -> Changes:
@@ -197,7 +167,7 @@ def compare(scanned: Scan, known: Mapping[str, KnownFile]) -> Changes:
         else:
             changes.unchanged += 1
     closed = {skipped.path for skipped in scanned.closed}
-    for name in known.keys() - scanned.states.keys():
+    for name in known.keys() - scanned.states.keys() - scanned.no_photos.keys():
         lost = Path(name)
         if not closed or closed.isdisjoint((lost, *lost.parents)):
             changes.gone[lost] = known[name]
@@ -207,14 +177,17 @@ def compare(scanned: Scan, known: Mapping[str, KnownFile]) -> Changes:
 def out_of_reach(scanned: Scan, known: Mapping[str, KnownFile], changes: Changes) -> str:
     """The reason why a root's photos look unplugged rather than deleted; empty if they do not.
 
-    They do if none of them is there, neither under its name nor under another with the same size
-    and time, and if either the root contains no photo at all or :data:`MANY` are gone at once.
+    They do if none of them is there, neither under its name, if only to be left out now, nor under
+    another with the same size and time, and if either the root contains no photo at all or
+    :data:`MANY` are gone at once.
     """
     gone = sum(file.id > 0 for file in changes.gone.values())
     if not gone or not known.keys().isdisjoint(scanned.states):
         return ""
     if scanned.missing:
         return "is not there (an unplugged disk?)"
+    if any(os.path.lexists(path) for path, file in changes.gone.items() if file.id):
+        return ""
     if not scanned.states:
         return "contains no photo now (an unplugged disk?)"
     moved = not {file.state for file in known.values()}.isdisjoint(scanned.states.values())
@@ -224,19 +197,30 @@ def out_of_reach(scanned: Scan, known: Mapping[str, KnownFile], changes: Changes
 class _Walk:
     """One walk through a root: what was found, and what is still to be opened."""
 
-    def __init__(self, root: Path, exclude: Sequence[str], *, follow_links: bool) -> None:
-        self.states: dict[str, FileState] = {}
-        self.identities: dict[str, Identity | None] = {}
-        self.closed: list[Skipped] = []
-        self.linked = 0
-        self.folders: list[str] = []
-        self._root = os.path.join(root, "")
-        globs = "|".join(translate(os.path.normcase(glob)) for glob in exclude)
-        self._exclude = re.compile(globs) if globs else None
+    def __init__(
+        self,
+        root: Path,
+        exclude: Sequence[str],
+        *,
+        follow_links: bool,
+        noted: Callable[[Sequence[str]], Mapping[str, KnownFile]],
+    ) -> None:
+        self._states: dict[str, FileState] = {}
+        self._identity: Identity | None = None
+        self._identities: dict[str, Identity | None] = {}
+        self._closed: list[Skipped] = []
+        self._linked = 0
+        self._opened: list[str] = []
+        self._passed_over = 0
+        self._no_photos: dict[str, FileState] = {}
+        self._exclude = Exclusion(exclude, root) if exclude else None
         self._follow_links = follow_links
+        self._noted = noted
         self._seen: set[tuple[int, int]] = set()
         self._folders: list[tuple[str, Rules | None]] = [(str(root), None)]
         self._links: deque[tuple[str, Rules | None]] = deque()
+        with suppress(OSError):  # looking into it reports it
+            self._identity = identity_of(root.stat())
         if follow_links:
             for parent in root.parents:
                 self._is_known(parent.stat())
@@ -252,6 +236,19 @@ class _Walk:
             else:
                 self._follow(*self._links.popleft())
 
+    def scan(self) -> Scan:
+        return Scan(
+            self._states,
+            tuple(self._closed),
+            self._linked,
+            folders=tuple(self._opened),
+            passed_over=self._passed_over,
+            no_photos=self._no_photos,
+            met=frozenset(self._exclude.met if self._exclude else ()),
+            identity=self._identity,
+            identities=self._identities,
+        )
+
     def _look_into(self, folder: str, rules: Rules | None) -> None:
         if self._follow_links and self._is_known(Path(folder).stat()):
             return
@@ -264,12 +261,14 @@ class _Walk:
                 except OSError as error:  # which of its files to leave out is unknown
                     self._close(folder, f"its {IGNORE_FILE} cannot be read ({error.strerror})")
                     return
-        self.folders.append(folder)
+        self._opened.append(folder)
         inner: list[tuple[str, Rules | None]] = []
+        unclear: list[os.DirEntry[str]] = []
         every = rules is None and self._exclude is None
         for entry in entries:
             name = entry.name
             if name[0] == ".":
+                self._is_excluded(entry.path)
                 continue
             if name[name.rfind(".") :].lower() in SUFFIXES and entry.is_file(follow_symlinks=False):
                 if every or self._wants(entry.path, rules):
@@ -277,9 +276,19 @@ class _Walk:
             elif entry.is_symlink():
                 if self._follow_links:
                     self._links.append((entry.path, rules))
-            elif entry.is_dir(follow_symlinks=False) and self._wants_folder(entry.path, rules):
-                inner.append((entry.path, rules))
+                else:
+                    self._is_excluded(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                if self._wants_folder(entry.path, rules):
+                    inner.append((entry.path, rules))
+            elif entry.is_file(follow_symlinks=False) and self._wants(entry.path, rules):
+                if is_other(name):
+                    self._passed_over += 1
+                else:
+                    unclear.append(entry)
         self._folders += reversed(inner)
+        if unclear:
+            self._look_into_files(unclear)
 
     def _look_at(self, entry: os.DirEntry[str]) -> None:
         try:
@@ -294,9 +303,33 @@ class _Walk:
             modified = status.st_mtime_ns
             if not EARLIEST_NS <= modified <= LATEST_NS:
                 modified = FileState.of(status).mtime_ns
-            self.states[entry.path] = tuple.__new__(FileState, (status.st_size, modified))
+            self._states[entry.path] = tuple.__new__(FileState, (status.st_size, modified))
         else:
             self._take(entry.path, status)
+
+    def _look_into_files(self, entries: Sequence[os.DirEntry[str]]) -> None:
+        """Adds those files of a folder that are photos, though their names do not say so."""
+        noted = self._noted([entry.path for entry in entries])
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                status = None  # deleted meanwhile, or as unreadable as its content
+            if status is None or not self._is_photo(entry.path, status, noted):
+                self._passed_over += 1
+            else:
+                self._look_at(entry)
+
+    def _is_photo(self, path: str, status: os.stat_result, noted: Mapping[str, KnownFile]) -> bool:
+        """Whether a file was a photo when the catalogue saw it, or begins as one."""
+        before = noted.get(path)
+        state = FileState.of(status)
+        if before is not None and before.reason != NO_PHOTO:
+            return True
+        if (before is None or before.state != state) and is_photo(path):
+            return True
+        self._no_photos[path] = state
+        return False
 
     def _follow(self, path: str, rules: Rules | None) -> None:
         if not self._wants(path, rules):
@@ -309,17 +342,23 @@ class _Walk:
         if stat.S_ISDIR(status.st_mode):
             if self._wants_folder(path, rules):
                 self._folders.append((path, rules))
-        elif stat.S_ISREG(status.st_mode) and os.path.splitext(path)[1].lower() in SUFFIXES:
-            self._take(path, status)
+        elif stat.S_ISREG(status.st_mode):
+            suffix = os.path.splitext(path)[1].lower()
+            if suffix in SUFFIXES or (
+                not is_other(_name(path)) and self._is_photo(path, status, self._noted([path]))
+            ):
+                self._take(path, status)
+            else:
+                self._passed_over += 1
 
     def _take(self, path: str, status: os.stat_result) -> None:
         """Adds a photo that may have other names, unless one of them was added before."""
         if self._is_known(status):
-            self.linked += 1
+            self._linked += 1
         else:
-            self.states[path] = FileState.of(status)
+            self._states[path] = FileState.of(status)
             if self._follow_links:
-                self.identities[path] = identity_of(status)
+                self._identities[path] = identity_of(status)
 
     def _is_known(self, status: os.stat_result) -> bool:
         """Whether this file or folder was seen before, under any name."""
@@ -331,18 +370,21 @@ class _Walk:
         return False
 
     def _wants(self, path: str, rules: Rules | None, *, folder: bool = False) -> bool:
-        if self._exclude:
-            below = os.path.normcase(path[len(self._root) :])
-            if self._exclude.match(below) or self._exclude.match(_name(below)):
-                return False
+        if self._is_excluded(path, folder=folder):
+            return False
         return rules is None or not rules.ignore(path, folder=folder)
 
+    def _is_excluded(self, path: str, *, folder: bool = False) -> bool:
+        """Also notes that the pattern met something, for files that are left out anyway."""
+        return self._exclude is not None and self._exclude.leaves_out(path, folder=folder)
+
     def _wants_folder(self, path: str, rules: Rules | None) -> bool:
-        system = _name(path).lower() in _SYSTEM_FOLDERS
-        return not system and self._wants(path, rules, folder=True)
+        folder, _, name = path.rpartition(os.sep)
+        left_out = name.lower() in SYSTEM_FOLDERS or is_derived(folder, name)
+        return not left_out and self._wants(path, rules, folder=True)
 
     def _close(self, path: str, reason: str) -> None:
-        self.closed.append(Skipped(Path(path), reason))
+        self._closed.append(Skipped(Path(path), reason))
 
 
 def _name(path: str) -> str:

@@ -16,8 +16,11 @@ from pixquery.db.errors import BadRoot, LibraryLocked, StorageFailed
 from pixquery.engine.library import Library
 from pixquery.indexer.build import Options, index
 from pixquery.indexer.ignore import IGNORE_FILE
+from pixquery.indexer.programs import is_hidden
 from pixquery.indexer.report import IndexReport
-from pixquery.indexer.scan import SUFFIXES, is_hidden, is_there, roots_of, scan
+from pixquery.indexer.root_names import is_there, roots_of
+from pixquery.indexer.scan import scan
+from pixquery.indexer.suffixes import is_other
 
 QUIET = 500
 """Milliseconds without a change before a run begins: a photo is written in many steps."""
@@ -152,7 +155,7 @@ def _matters(path: Path, roots: Sequence[Path], library: Path) -> bool:
     for root in roots:
         if root in path.parents and any(map(is_hidden, path.relative_to(root).parts)):
             return False
-    return path.suffix.lower() in SUFFIXES or not path.is_file()
+    return not is_other(path.name) or not path.is_file()
 
 
 def _is_text(path: Path) -> bool:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,9 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from pixquery.db.errors import BadRoot
 from pixquery.indexer.ignore import IGNORE_FILE, Rules
-from pixquery.indexer.scan import scan
+from pixquery.indexer.scan import scan, scan_roots
 from tests.conftest import names, plant
 
 
@@ -73,6 +75,71 @@ def test_a_pipe_in_the_place_of_an_ignore_file_says_nothing(tmp_path: Path) -> N
     plant(tmp_path, "b.png")
     os.mkfifo(tmp_path / IGNORE_FILE)  # and nobody waits for it
     assert names(scan(tmp_path), tmp_path) == {"b.png"}
+
+
+def test_stars_do_not_multiply(tmp_path: Path) -> None:
+    # Each of these took longer than anybody waits, with a matcher that tries a star again.
+    name = "a" * 240 + ".png"
+    plant(tmp_path, name, "/".join(["a"] * 300) + "/a.png")
+    lines = ["*a*a*a*a*a*a*a*a*a*a*a*b", "**/a/**/a/**/a/**/a/**/a/**/a/**/a/**/*b",
+             "**/*a*a*a*a*b/**/*a*a*a*a*b/**/c", "*a" * 8000 + "b", "**/" * 8000 + "b",
+             "[a]" * 100 + "*" * 1000 + "b", "/**/**/**/*a*/**/*a*/**/b",
+             "?*" * 4000 + "b"]  # fmt: skip
+    (tmp_path / IGNORE_FILE).write_text("\n".join(lines))
+    begin = time.perf_counter()
+    assert len(scan(tmp_path).files) == 2
+    assert time.perf_counter() - begin < 20
+
+
+@pytest.mark.parametrize("line", ["{}.png", "*_{}.png", "img_{}*", "/sub/{}.png", "**/{}", "{}/"])
+def test_very_many_lines_are_looked_up(line: str, tmp_path: Path) -> None:
+    plant(tmp_path, "a.png", "7.png", "x_7.png", "img_7.png", "sub/7.png", "7/7.png")
+    lines = [line.format(number) for number in range(200_000)]
+    (tmp_path / IGNORE_FILE).write_text("\n".join(lines))
+    begin = time.perf_counter()
+    rules = Rules.read(str(tmp_path))
+    assert time.perf_counter() - begin < 10  # a regular expression for each takes a minute
+    begin = time.perf_counter()
+    for number in range(20_000):
+        rules.ignore(str(tmp_path / "sub" / f"z{number}.jpg"), folder=False)
+    assert time.perf_counter() - begin < 5
+    (tmp_path / IGNORE_FILE).write_text(line.format(7))
+    few = names(scan(tmp_path), tmp_path)
+    (tmp_path / IGNORE_FILE).write_text("\n".join(lines))
+    assert names(scan(tmp_path), tmp_path) == few
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"private/\n" + b"a" * (16 * 2**20), "larger than 16 MB"),
+        (b"*a" * 20_000, "a line is longer than 32,768 characters"),
+        (
+            b"".join(b"i*%d*j\n" % number for number in range(20_000)),
+            "too many lines with wildcards",
+        ),
+        ("private/\n".encode("utf-16"), "not a text in UTF-8"),
+    ],
+)
+def test_a_folder_with_an_unusable_ignore_file_stays_out(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
+    plant(tmp_path, "a.png", "sub/private/b.png", "sub/c.png")
+    (tmp_path / "sub" / IGNORE_FILE).write_bytes(content)
+    found = scan(tmp_path)
+    assert names(found, tmp_path) == {"a.png"}
+    assert [(skip.path, skip.reason) for skip in found.closed] == [
+        (tmp_path / "sub", f"its {IGNORE_FILE} cannot be read ({reason})")
+    ]
+    with pytest.raises(BadRoot, match=f"mend {IGNORE_FILE}"):
+        scan_roots([tmp_path / "sub"])
+
+
+def test_other_things_in_the_place_of_an_ignore_file(tmp_path: Path) -> None:
+    plant(tmp_path, "a.png", f"folder/{IGNORE_FILE}/x", "folder/b.png", "linked/b.png", "lines")
+    (tmp_path / "lines").write_text("b.png")
+    (tmp_path / "linked" / IGNORE_FILE).symlink_to(tmp_path / "lines")
+    assert names(scan(tmp_path), tmp_path) == {"a.png", "folder/b.png"}
 
 
 # -- as git has it ----------------------------------------------------------------------------
@@ -202,6 +269,7 @@ def assert_matches_as_git(patterns: _Lines, git: Git) -> None:
 
 @given(patterns=_WILD)
 @example(patterns=["[a-", "[]", "a\\", "\\!", "a\\  ", "!", "/", "//", "[!", "[[:", "**", "/**"])
+@example(patterns=["a**/a", "/a**", "a**b/a", "[a]**/a", "?**/b", "a/**/**/b", "*a*a*b/*", "***/a"])
 @hypothesis_settings(max_examples=8)
 def test_patterns_match_what_they_match_in_git(patterns: _Lines, git: Git) -> None:
     assert_matches_as_git(patterns, git)
