@@ -3,53 +3,25 @@
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pixquery.db.checksums import SEALED, computed, digest, sound
-from pixquery.db.concepts import (
-    PUT_EXAMPLE,
-    PUT_NAME,
-    ConceptReading,
-    ExampleRecord,
-    example_row,
-    name_row,
-)
+from pixquery.db.concepts import PUT_EXAMPLE, PUT_NAME, ExampleRecord, example_row, name_row
 from pixquery.db.connections import damaged
-from pixquery.db.errors import PixqueryError
-from pixquery.db.migrations import is_current, migrate
+from pixquery.db.losses import LossKeeping, forget
 from pixquery.db.raw_vectors import RawVectors
 from pixquery.db.reading import get, marks, parts
 from pixquery.db.records import FileState, Floats, Generation, ImageRecord, Skipped
 from pixquery.db.values import UNDER, bounds, written
 
 
-class Catalog(ConceptReading):
+class Catalog(LossKeeping):
     """One library's SQLite file: roots, photos, raw encoder vectors and index generations.
 
     Every method is one transaction. A writer must hold the library's lock; readers need no lock.
     """
-
-    def __init__(self, file: Path) -> None:
-        """Opens the catalogue, and creates the tables in a new file.
-
-        Raises:
-            LibraryDamaged: The file is not a catalogue.
-            LibraryTooNew: A newer pixquery made it.
-            StorageFailed: The folder cannot be read or written.
-        """
-        super().__init__(file)
-        self._write = self._connections.writing
-        try:
-            with self._read() as connection:
-                current = is_current(connection)
-            if not current:
-                with self._write() as connection:
-                    migrate(connection, str(file.parent))
-        except PixqueryError:
-            self.close()
-            raise
 
     def keep(self, name: str, value: str) -> None:
         """Stores a setting."""
@@ -95,6 +67,7 @@ class Catalog(ConceptReading):
         """Removes the roots at or under ``path``, and all photos in them."""
         with self._write() as connection:
             connection.execute(f"DELETE FROM roots WHERE {UNDER}", bounds(path))
+            forget(connection, path)
 
     # -- photos ---------------------------------------------------------------------------------
 
@@ -353,11 +326,12 @@ def _set(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def _publish(connection: sqlite3.Connection, generation: Generation) -> None:
+    row = astuple(generation)
     connection.execute("DELETE FROM generations")
     connection.execute(
-        "INSERT INTO generations (file, size, sha256, revision, space) "
-        "VALUES (:file, :size, :sha256, :revision, :space)",
-        asdict(generation),
+        f"INSERT INTO generations ({', '.join(SEALED['generations'])}, checksum) "
+        f"VALUES {marks((*row, 'checksum'))}",
+        (*row, digest(*row)),
     )
 
 

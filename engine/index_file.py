@@ -142,7 +142,11 @@ class IndexFile:
             return Loaded(index, profile, revision)
         self._check_profile()
         self._check_encoded()
-        with suppress(LibraryLocked, StorageFailed), writers_lock(self._folder):
+        with (
+            suppress(LibraryLocked, StorageFailed),
+            writers_lock(self._folder, brief=True, patience=0),
+        ):
+            self._catalog.bring_up_to_date()
             before = self._loaded
             self.publish()
             if self._loaded is not None and self._loaded is not before:

@@ -5,7 +5,8 @@ stops a run, the next one resumes after the last batch that was written.
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -15,10 +16,10 @@ from pixquery.engine.library import Library
 from pixquery.indexer.examples import encode_again
 from pixquery.indexer.interrupt import deferred_ctrl_c
 from pixquery.indexer.options import Options
-from pixquery.indexer.plan import plan
+from pixquery.indexer.plan import Plan, plan
 from pixquery.indexer.report import IndexReport, Tally
 from pixquery.indexer.run import Run
-from pixquery.indexer.scan import scan_roots
+from pixquery.indexer.scan import Scan, scan_roots
 
 __all__ = ["Options", "index"]
 
@@ -45,6 +46,7 @@ def index(
     begin = perf_counter()
     options = options or Options()
     catalog = library.catalog
+    named = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]
     if options.rebuild or not paths:  # a rebuild must leave no photo without a vector
         paths = [*paths, *(root.path for root in catalog.roots())]
     if not paths:
@@ -54,7 +56,8 @@ def index(
         )
     tally = Tally()
     interrupted = False
-    with library.writing():  # before the scan: photos added by others meanwhile would look deleted
+    # Before the scan: photos added by others meanwhile would look deleted.
+    with library.writing(waiting=options.waiting):
         if options.rebuild:
             library.encode_anew()
         with _paused_collector():
@@ -73,6 +76,8 @@ def index(
                 interrupted = True
             lacking = _publish(library, options, interrupted=interrupted)
             interrupted = interrupted or stop_requested()
+        if not interrupted:
+            catalog.settle(_looked_at(scans, in_reach, options), named)
     return IndexReport(
         library=library.folder,
         profile=library.profile.name,
@@ -91,6 +96,20 @@ def index(
         lacking=lacking,
         quality=library.profile.quality,
     )
+
+
+def _looked_at(
+    scans: Mapping[Path, Scan], in_reach: Sequence[Plan], options: Options
+) -> list[Path]:
+    """The roots in which every photo was found that is there.
+
+    A disk may leave an empty folder when it is unplugged, and a folder may be closed to us.
+    """
+    return [
+        plan.root
+        for plan in in_reach
+        if options.prune or (scans[plan.root].states and not scans[plan.root].closed)
+    ]
 
 
 def _publish(library: Library, options: Options, *, interrupted: bool) -> int:

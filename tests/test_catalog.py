@@ -296,7 +296,7 @@ def test_settings_and_generation(catalog: Catalog) -> None:
     assert catalog.setting("name") == "two"
     assert catalog.generation() is None
     for number in (1, 2):
-        made = Generation(f"v{number}", 5, "sha", number, "space")
+        made = Generation(f"vectors-{number:08d}-1.faiss", 5, "sha", number, "space")
         catalog.publish(made)
         assert catalog.generation() == made
 

@@ -37,7 +37,7 @@ def version(file: Path) -> int:
 def test_a_new_file_gets_all_tables_and_the_newest_version(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     with connected(file) as connection:
-        migrate(connection, "here")
+        migrate(connection, file)
     assert version(file) == NEWEST
     with connected(file) as connection:
         made = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
@@ -58,7 +58,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     for _ in range(2):
         with connected(file) as connection:
-            migrate(connection, "here")
+            migrate(connection, file)
     assert version(file) == NEWEST
 
 
@@ -69,7 +69,7 @@ def test_a_newer_catalogue_is_left_alone(tmp_path: Path) -> None:
     raw.close()
     before = file.read_bytes()
     with connected(file) as connection, pytest.raises(LibraryTooNew, match=str(NEWEST + 1)):
-        migrate(connection, "here")
+        migrate(connection, file)
     assert file.read_bytes() == before
 
 
