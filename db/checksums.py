@@ -3,8 +3,10 @@
 Rows that answers depend on have a checksum of their other columns, which :func:`sound` compares.
 """
 
+import errno
 import hashlib
 import sqlite3
+import stat
 from pathlib import Path
 
 import xxhash
@@ -61,7 +63,9 @@ def sha256_of(file: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: It cannot be read, or is a pipe or a device, which may have no end.
     """
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(file))
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
