@@ -33,7 +33,8 @@ _FORMS = {
         "width": _NATURAL,
         "height": _NATURAL,
         "format": _TEXT,
-        "taken": f"({{0}} IS NULL OR {_TEXT} AND {{0}} GLOB '{_TAKEN}' AND substr({{0}}, 1, 4) > '0000' "
+        "taken": f"({{0}} IS NULL OR {_TEXT} AND {{0}} GLOB '{_TAKEN}' "
+        "AND substr({0}, 1, 4) > '0000' "
         "AND strftime('%Y-%m-%d %H:%M:%S', {0}, '+0 days') IS substr({0}, 1, 19))",
         "camera": _TEXT,
         "latitude": "({0} IS NULL OR typeof({0}) IN ('real', 'integer') AND abs({0}) <= 90)",

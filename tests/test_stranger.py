@@ -162,9 +162,7 @@ NAMES = ["../victim", "/etc/hostname", "victim", "vectors-1.faiss/../../victim",
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_file_but_an_index_file_is_taken_for_one(
-    name: str, place: Path, invoke: Invoke
-) -> None:
+def test_no_file_but_an_index_file_is_taken_for_one(name: str, place: Path, invoke: Invoke) -> None:
     victim = place.parent / "victim"
     victim.write_bytes(b"precious")
     inside = place / "victim"
@@ -199,7 +197,7 @@ VALUES = {
     "a path that is a number": "UPDATE images SET path = 7 WHERE id = 3",
     "a path that is text": "UPDATE images SET path = '/a.png' WHERE id = 3",
     "a relative path": "UPDATE images SET path = CAST('a.png' AS BLOB) WHERE id = 3",
-    "a path that leads up": "UPDATE images SET path = CAST('/p/../etc/shadow' AS BLOB) WHERE id = 3",
+    "a path that leads up": "UPDATE images SET path = CAST('/p/../shadow' AS BLOB) WHERE id = 3",
     "a path with NUL": "UPDATE images SET path = x'2f610062' WHERE id = 3",
     "a time that is none": "UPDATE images SET taken = '2020-02-31 10:00:00.000000' WHERE id = 3",
     "a time in the year 0": "UPDATE images SET taken = '0000-01-01 10:00:00.000000' WHERE id = 3",
