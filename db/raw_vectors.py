@@ -101,9 +101,11 @@ class VectorReading(Reading):
 
         The file is in the library's folder: its name is one that pixquery makes, and no path.
         """
-        for *row, checksum in self._rows(f"SELECT {_GENERATION} FROM generations"):
-            if checksum == digest(*row):
-                return _generation(row)
+        width = len(SEALED["generations"])
+        for row in self._rows("SELECT * FROM generations"):
+            # Version 5 had no checksums here.
+            if len(row) == width or row[width] == digest(*row[:width]):
+                return _generation(row[:width])
         return None
 
     def lacking(self, encoder: str) -> int:
@@ -140,7 +142,6 @@ def _generation(row: Sequence[object]) -> Generation | None:
     return None
 
 
-_GENERATION = ", ".join((*SEALED["generations"], "checksum"))
 _ALL_VECTORS = (
     # The sign keeps SQLite from using its index, which may be damaged and disagree with the rows.
     "SELECT image_id, encoder, raw, revision, checksum FROM {0} "
