@@ -123,6 +123,10 @@ def index(
             rebuild,
             device=device,
             follow_links=follow_links,
+            waiting=lambda: say(
+                "pixquery: another pixquery is bringing the library up to date for a moment; "
+                "waiting for it"
+            ),
             prune=prune,
             moved_from=moved_from,
         )

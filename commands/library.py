@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from pixquery.engine.legible import counted, legible
 
 if TYPE_CHECKING:
     from pixquery.engine.answers import LibraryInfo
+    from pixquery.engine.library import Library
 
 
 @click.command(epilog="Example:  pixquery info --json")
@@ -126,16 +128,13 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
     with opened:
         findings = [*repaired, *opened.verify(repair=repair)]
         if repair and findings:
-            from pixquery.indexer.build import index as build
-
-            roots = [root.path for root in opened.catalog.roots() if root.path.is_dir()]
-            if roots:
+            if opened.catalog.roots():
                 with progress_bar("Encoding", "photos") as progress:
-                    _reindex(opened, roots, progress, build)
-            remaining = {finding.what for finding in opened.verify(repair=False)}
+                    _reindex(opened, progress)
+            remaining = dict.fromkeys(finding.what for finding in opened.verify(repair=False))
+            found = dict.fromkeys(finding.what for finding in findings)
             findings = [
-                type(finding)(finding.what, repaired=finding.what not in remaining)
-                for finding in findings
+                Finding(what, repaired=what not in remaining) for what in (found | remaining)
             ]
     broken = [finding for finding in findings if not finding.repaired]
     if as_json:
@@ -151,11 +150,18 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _reindex(opened: Any, roots: list[Path], progress: Any, build: Any) -> None:
+def _reindex(opened: Library, progress: Callable[[int, int], object]) -> None:
+    """Indexes all folders within reach; the photos of others are kept."""
     from pixquery.db.errors import BadRoot
-    from pixquery.indexer.build import Options
+    from pixquery.indexer.build import Options, index
 
     try:
-        build(opened, roots, Options(progress=progress))
+        report = index(opened, [], Options(progress=progress))
     except BadRoot as error:
         say(f"pixquery: {error}")
+        return
+    for lost in report.vanished:
+        say(
+            f"pixquery: {lost.path} {lost.reason}: its {counted(lost.images, 'photo')} are kept; "
+            "index again when it is back"
+        )

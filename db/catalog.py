@@ -3,16 +3,15 @@
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pixquery.db.changes import ChangeWriting
 from pixquery.db.checksums import SEALED, computed, digest
 from pixquery.db.concepts import PUT_EXAMPLE, PUT_NAME, ExampleRecord, example_row, name_row
-from pixquery.db.errors import PixqueryError
+from pixquery.db.losses import forget, put
 from pixquery.db.merging import merge
-from pixquery.db.migrations import is_current, migrate
 from pixquery.db.raw_vectors import RawVectors
 from pixquery.db.reading import get, marks, parts
 from pixquery.db.records import FileState, Floats, Generation, ImageRecord, Skipped
@@ -25,25 +24,6 @@ class Catalog(ChangeWriting):
     Every method is one transaction; inside :meth:`transaction`, all calls together are one. A
     writer must hold the library's lock; readers need no lock.
     """
-
-    def __init__(self, file: Path) -> None:
-        """Opens the catalogue, and creates the tables in a new file.
-
-        Raises:
-            LibraryDamaged: The file is not a catalogue.
-            LibraryTooNew: A newer pixquery made it.
-            StorageFailed: The folder cannot be read or written.
-        """
-        super().__init__(file)
-        try:
-            with self._read() as connection:
-                current = is_current(connection)
-            if not current:
-                with self._write() as connection:
-                    migrate(connection, str(file.parent))
-        except PixqueryError:
-            self.close()
-            raise
 
     def keep(self, name: str, value: str) -> None:
         """Stores a setting."""
@@ -90,6 +70,7 @@ class Catalog(ChangeWriting):
         with self._write() as connection:
             before = connection.execute("SELECT count(*) FROM images").fetchone()
             connection.execute(f"DELETE FROM roots WHERE {UNDER}", bounds(path))
+            forget(connection, path)
             if before != connection.execute("SELECT count(*) FROM images").fetchone():
                 _touch(connection, self.file)
 
@@ -100,7 +81,14 @@ class Catalog(ChangeWriting):
             How many photos were in the catalogue under both names; each is kept under the new one.
         """
         root_id = self.add_root(new)
+        lost = [
+            loss._replace(root=new / loss.root.relative_to(path))
+            for loss in self.losses()
+            if loss.root and loss.root.is_relative_to(path)
+        ]
         with self._write() as connection:
+            forget(connection, path)
+            put(connection, lost)
             renamed, twice = merge(connection, path, new, root_id, self.file)
             _seal(connection, "images", renamed)
             if twice:
@@ -333,11 +321,12 @@ def _set(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def _publish(connection: sqlite3.Connection, generation: Generation) -> None:
+    row = astuple(generation)
     connection.execute("DELETE FROM generations")
     connection.execute(
-        "INSERT INTO generations (file, size, sha256, revision, space) "
-        "VALUES (:file, :size, :sha256, :revision, :space)",
-        asdict(generation),
+        f"INSERT INTO generations ({', '.join(SEALED['generations'])}, checksum) "
+        f"VALUES {marks((*row, 'checksum'))}",
+        (*row, digest(*row)),
     )
 
 

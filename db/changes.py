@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pixquery.db.checksums import SEALED, sound
-from pixquery.db.concepts import ConceptReading, ExampleRecord, example_row
+from pixquery.db.concepts import ExampleRecord, example_row
 from pixquery.db.connections import damaged
+from pixquery.db.losses import LossKeeping
 from pixquery.db.reading import marks, parts
 from pixquery.db.records import FileState
 
@@ -24,13 +25,8 @@ class Move(NamedTuple):
     state: FileState
 
 
-class ChangeWriting(ConceptReading):
+class ChangeWriting(LossKeeping):
     """Changes of rows that keep their vectors."""
-
-    def __init__(self, file: Path) -> None:
-        """Opens the file; users open a :class:`pixquery.db.catalog.Catalog`."""
-        super().__init__(file)
-        self._write = self._connections.writing
 
     def transaction(self) -> AbstractContextManager[object]:
         """Makes everything that this thread does inside one transaction: all or nothing."""

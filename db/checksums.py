@@ -4,11 +4,15 @@ Rows that answers depend on have a checksum of their other columns, which :func:
 It notices damage, not forgery: who can write to the catalogue can also write its checksums.
 """
 
+import errno
 import hashlib
 import sqlite3
+import stat
 from pathlib import Path
 
 import xxhash
+
+from pixquery.db.forms import formed
 
 _VECTORS = ("image_id", "encoder", "revision", "raw")
 
@@ -22,6 +26,8 @@ SEALED = {
     "skipped": ("path", "size", "mtime_ns", "reason"),
     "concept_examples": ("concept", "content", "encoder", "taught", "path", "raw"),
     "concept_names": ("concept", "encoder", "raw"),
+    "generations": ("file", "size", "sha256", "revision", "space"),
+    "losses": ("root", "photos", "guessed"),
 }  # fmt: skip
 """The tables with checksums, and their columns: all but the root, which no answer shows."""
 
@@ -42,8 +48,11 @@ def computed(table: str) -> str:
 
 
 def sound(table: str) -> str:
-    """SQL that is true of the rows that match their checksums."""
-    return f"{table}.checksum = {computed(table)}"
+    """SQL that is true of the rows that match their checksums, and hold what they may hold.
+
+    Anybody can compute a checksum: it reveals an accident, and no intention.
+    """
+    return f"({formed(table)} AND {table}.checksum = {computed(table)})"
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -55,7 +64,9 @@ def sha256_of(file: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: It cannot be read, or is a pipe or a device, which may have no end.
     """
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(file))
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -18,6 +18,7 @@ from pixquery.db.connections import damaged
 from pixquery.db.raw_vectors import VectorReading
 from pixquery.db.reading import marks
 from pixquery.db.records import Floats
+from pixquery.db.values import is_moment
 
 
 class ExampleRecord(NamedTuple):
@@ -50,7 +51,7 @@ class ConceptReading(VectorReading):
         rows = self._rows(_EXAMPLES)
         lengths: dict[str, int] = {}
         for *values, checksum in rows:
-            if digest(*values) != checksum:
+            if digest(*values) != checksum or not _is_example(values):
                 raise damaged(self.file, "examples of concepts differ from their checksums")
             _, _, encoder, _, _, raw = values
             if lengths.setdefault(encoder, len(raw)) != len(raw) or len(raw) % 2:
@@ -74,9 +75,17 @@ class ConceptReading(VectorReading):
         """
         rows = self._rows(f"{_NAMES} WHERE encoder = ?", encoder)
         for *values, checksum in rows:
-            if digest(*values) != checksum:
+            sound = digest(*values) == checksum and isinstance(values[0], str)
+            if not sound or not isinstance(values[2], bytes) or len(values[2]) % 4:
                 raise damaged(self.file, "names of concepts differ from their checksums")
         return {concept: np.frombuffer(raw, np.float32) for concept, _, raw, _ in rows}
+
+
+def _is_example(values: Sequence[object]) -> bool:
+    match values:
+        case (str(), bytes(), str(), str(taught), bytes(path), bytes(raw)):
+            return is_moment(taught) and b"\0" not in path and len(raw) > 0
+    return False
 
 
 def example_row(example: ExampleRecord) -> tuple[object, ...]:

@@ -1,6 +1,7 @@
 """Connections to a catalogue's file, their transactions, and SQLite's errors as pixquery's."""
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,9 @@ from threading import RLock, local
 from pixquery.db.checksums import prepare
 from pixquery.db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
 from pixquery.db.quoting import quoted
+
+LONGEST_VALUE = 64 * 2**20
+"""Bytes of the longest value that SQLite reads or makes: a photo's row has a few thousand."""
 
 
 class Connections:
@@ -23,8 +27,9 @@ class Connections:
 
         Raises:
             LibraryDamaged: The file is no database.
-            StorageFailed: The folder cannot be read or written.
+            StorageFailed: The folder cannot be read or written, or one of the files is a link.
         """
+        refuse_odd_files(file)
         self.file = file
         self._idle: list[sqlite3.Connection] = []
         self._frozen = False
@@ -143,6 +148,7 @@ class Connections:
         )
         try:
             prepare(connection)
+            distrust(connection)
             for pragma in self._pragmas():
                 connection.execute(f"PRAGMA {pragma}")
         except BaseException:
@@ -200,7 +206,62 @@ class Connections:
         )
 
 
-_DAMAGE = ("malformed", "no such", "decode", "user-defined function", "has no column")
+def distrust(connection: sqlite3.Connection) -> None:
+    """Keeps a file that somebody else made from running functions, or filling the memory."""
+    connection.execute("PRAGMA trusted_schema=OFF")
+    connection.execute("PRAGMA cell_size_check=ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+
+
+def mended(file: Path) -> Path:
+    """The repaired catalogue while it waits to be put in the place of a file that is no database.
+
+    Such a file cannot be replaced in a transaction. While this one exists, it is the truth.
+    """
+    return file.with_name(f"{file.name}.mended")
+
+
+def is_half_mended(file: Path) -> bool:
+    """Whether a repair was stopped before the repaired catalogue was in place."""
+    return mended(file).exists()
+
+
+def refuse_odd_files(file: Path) -> None:
+    """Refuses a catalogue whose files are none: SQLite would write through a link, or wait.
+
+    Raises:
+        StorageFailed: One is a link, a folder, a pipe or a device.
+    """
+    for ending in ("", "-wal", "-shm", "-journal"):
+        refuse_odd_file(file.with_name(f"{file.name}{ending}"))
+
+
+def refuse_odd_file(file: Path) -> None:
+    """Refuses a file of a library that is a link, a folder, a pipe or a device.
+
+    Raises:
+        StorageFailed: It is one of these.
+    """
+    try:
+        mode = file.lstat().st_mode
+    except OSError:
+        return  # there is none, or opening it says why it cannot be used
+    if not stat.S_ISREG(mode):
+        kind = "a link" if stat.S_ISLNK(mode) else "no file"
+        raise StorageFailed(
+            f"{file} is {kind}, and a library consists of files of its own: move it away, then "
+            "run the same command again"
+        )
+
+
+_DAMAGE = (
+    "malformed",
+    "no such",
+    "decode",
+    "user-defined function",
+    "has no column",
+    "duplicate column",
+)
 """Words in SQLite's messages about a file whose content is impossible."""
 
 

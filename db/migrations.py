@@ -2,9 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 from pixquery.db.checksums import prepare
+from pixquery.db.connections import damaged
 from pixquery.db.errors import LibraryTooNew
+from pixquery.db.structure import objection
 
 
 def _add_checksums(connection: sqlite3.Connection) -> None:
@@ -69,35 +72,72 @@ def _add_concepts(connection: sqlite3.Connection) -> None:
     )
 
 
+def _add_losses(connection: sqlite3.Connection) -> None:
+    """Version 6: the name of the index file has a checksum, and there is a table of losses.
+
+    Files that were skipped are tried again: more of them can be read.
+    """
+    prepare(connection)
+    connection.execute("ALTER TABLE generations ADD COLUMN checksum BLOB NOT NULL DEFAULT (x'')")
+    connection.execute(
+        "UPDATE generations SET checksum = pixquery_digest(file, size, sha256, revision, space)"
+    )
+    connection.execute("DELETE FROM skipped")
+    connection.execute(
+        "CREATE TABLE losses (root BLOB NOT NULL, photos INTEGER NOT NULL, "
+        "guessed BOOLEAN NOT NULL, checksum BLOB DEFAULT (x'') NOT NULL, PRIMARY KEY (root))"
+    )
+
+
 _Step = Callable[[sqlite3.Connection], None]
-MIGRATIONS: tuple[_Step, ...] = (_add_checksums, _add_details, _add_coming, _add_concepts)
+MIGRATIONS: tuple[_Step, ...] = (
+    _add_checksums,
+    _add_details,
+    _add_coming,
+    _add_concepts,
+    _add_losses,
+)
 """Step i brings a catalogue from version i + 1 to i + 2. Released steps never change."""
 
 NEWEST = len(MIGRATIONS) + 1
 
-
-def is_current(connection: sqlite3.Connection) -> bool:
-    """Whether the catalogue has the newest version."""
-    return _version(connection) == NEWEST
+READABLE = 5
+"""Catalogues from this version on are read as they are; only writers bring them up to date."""
 
 
-def migrate(connection: sqlite3.Connection, folder: str) -> None:
-    """Creates the tables of a new catalogue, or brings an older one up to date.
-
-    Args:
-        connection: Inside a transaction that the caller commits: all steps or none.
-        folder: The library's folder, for the error message.
+def version_of(connection: sqlite3.Connection, file: Path) -> int:
+    """The catalogue's version; 0 if it has no tables yet.
 
     Raises:
-        LibraryTooNew: This pixquery does not know the catalogue's version.
+        LibraryDamaged: It has tables, triggers or views that are not pixquery's.
+        LibraryTooNew: This pixquery does not know the version.
     """
     version = _version(connection)
     if version > NEWEST:
         raise LibraryTooNew(
-            f"the library {folder} has catalogue version {version}, and this pixquery knows "
+            f"the library {file.parent} has catalogue version {version}, and this pixquery knows "
             f"versions up to {NEWEST}: update pixquery, or choose another library with "
             "--library DIR"
         )
+    if version:
+        _refuse_foreign(connection, version, file)
+    return version
+
+
+def migrate(connection: sqlite3.Connection, file: Path) -> None:
+    """Creates the tables of a new catalogue, or brings an older one up to date.
+
+    Args:
+        connection: Inside a transaction that the caller commits: all steps or none.
+        file: The catalogue, for the error message.
+
+    Raises:
+        LibraryDamaged: It has tables, triggers or views that are not pixquery's.
+        LibraryTooNew: This pixquery does not know the catalogue's version.
+    """
+    version = version_of(connection, file)
+    if version == NEWEST:
+        return
     if version == 0:
         from pixquery.db.schema import create  # SQLAlchemy: most catalogues have their tables
 
@@ -105,8 +145,13 @@ def migrate(connection: sqlite3.Connection, folder: str) -> None:
     else:
         for step in MIGRATIONS[version - 1 :]:
             step(connection)
-    if version < NEWEST:
-        connection.execute(f"PRAGMA user_version = {NEWEST}")
+    _refuse_foreign(connection, NEWEST, file)
+    connection.execute(f"PRAGMA user_version = {NEWEST}")
+
+
+def _refuse_foreign(connection: sqlite3.Connection, version: int, file: Path) -> None:
+    if reason := objection(connection, version):
+        raise damaged(file, reason)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -1,13 +1,15 @@
 """Raw vectors in the catalogue, as the image encoder computed them, and the file made of them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixquery.db.checksums import digest, sound
+from pixquery.db.checksums import SEALED, digest, sound
 from pixquery.db.connections import damaged
+from pixquery.db.forms import MOST_IDS
 from pixquery.db.reading import Reading, marks, parts
 from pixquery.db.records import Generation, Ids
 
@@ -53,6 +55,8 @@ class VectorReading(Reading):
     ) -> tuple[Ids, RawVectors]:
         ids = np.array([row[0] for row in rows], np.int64)
         blobs = [row[1] for row in rows]
+        if set(map(type, blobs)) != {bytes} or not 0 < ids[0] <= ids[-1] < MOST_IDS:
+            raise damaged(self.file, "vectors that are none")
         if len(set(map(len, blobs))) > 1 or len(blobs[0]) % 2:
             raise damaged(self.file, "vectors of different lengths")
         for image_id, blob, revision, checksum in rows:
@@ -107,9 +111,16 @@ class VectorReading(Reading):
         return dict(rows)
 
     def generation(self) -> Generation | None:
-        """The published vector file; none before the first."""
-        rows = self._rows("SELECT file, size, sha256, revision, space FROM generations")
-        return Generation(*rows[0]) if rows else None
+        """The published vector file; none before the first, or if its row is damaged.
+
+        The file is in the library's folder: its name is one that pixquery makes, and no path.
+        """
+        width = len(SEALED["generations"])
+        for row in self._rows("SELECT * FROM generations"):
+            # Version 5 had no checksums here.
+            if len(row) == width or row[width] == digest(*row[:width]):
+                return _generation(row[:width])
+        return None
 
     def lacking(self, encoder: str) -> int:
         """How many photos have no vector of this encoder, in the table that this object reads."""
@@ -130,6 +141,19 @@ class VectorReading(Reading):
             *(value for name, length in lengths.items() for value in (name, length * size)),
         )
         return [row[0] for row in rows]
+
+
+_FILE = re.compile(r"vectors-[0-9]{8,20}-[0-9a-f]{1,16}\.faiss", re.ASCII)
+
+
+def _generation(row: Sequence[object]) -> Generation | None:
+    """A row as a generation, if it is what pixquery writes."""
+    match row:
+        case (str(file), int(size), str(sha256), int(revision), str(space)):
+            return (
+                Generation(file, size, sha256, revision, space) if _FILE.fullmatch(file) else None
+            )
+    return None
 
 
 _ALL_VECTORS = (

@@ -26,11 +26,13 @@ from pixquery.db.records import (
     RootSummary,
     Tally,
 )
-from pixquery.db.values import UNDER, bounds
+from pixquery.db.values import UNDER, bounds, is_moment
 
 _Value = TypeVar("_Value")
 _Row = tuple[Any, ...]
 
+_LONGEST_SETTING = 16_384
+"""Characters; the longest is the path of a profile."""
 _IN_LIMIT = 500
 """Values in one statement: SQLite takes up to 32,766, and is no faster with more than this."""
 
@@ -322,11 +324,13 @@ class Reading:
             with self._read() as connection:
                 checks = [row[0] for row in connection.execute("PRAGMA integrity_check")]
                 dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
+                tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
                 altered: Mapping[str, int] = {
                     table: connection.execute(
                         f"SELECT count(*) FROM {table} WHERE NOT {sound(table)}"
                     ).fetchone()[0]
-                    for table in SEALED
+                    # An index file can be made anew without repairing the catalogue.
+                    for table in SEALED.keys() & tables - {"generations"}
                 }
         except LibraryDamaged as error:
             return [str(error)]
@@ -376,7 +380,18 @@ def get(connection: sqlite3.Connection, name: str, file: Path) -> str | None:
         return None
     if digest(name, row[0]) != row[1]:
         raise damaged(file, f"the setting {name} differs from its checksum")
+    if not _is_setting(name, row[0]):
+        raise damaged(file, f"the setting {name} is none")
     return str(row[0])
+
+
+def _is_setting(name: str, value: object) -> bool:
+    """Whether a value can be that of a setting; whoever made the library chose its checksum too."""
+    if not isinstance(value, str) or len(value) > _LONGEST_SETTING:
+        return False
+    if name == "updated":
+        return is_moment(value)
+    return name != "revision" or (value.isascii() and value.isdigit() and len(value) < 19)
 
 
 def parts(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:

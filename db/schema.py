@@ -114,7 +114,19 @@ generations = sa.Table(
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("space", sa.Text, nullable=False),
+    _checksum(),
 )
+
+losses = sa.Table(
+    "losses",
+    metadata,
+    # Empty if no folder is known that the photos may have been in.
+    sa.Column("root", sa.LargeBinary, primary_key=True),
+    sa.Column("photos", sa.Integer, nullable=False),  # known to be lost; there may be others
+    sa.Column("guessed", sa.Boolean, nullable=False),  # the folder's own name is lost
+    _checksum(),
+)
+"""Photos that a repair could not save, until an indexing has looked for them."""
 
 
 def create(connection: sqlite3.Connection) -> None:

@@ -25,3 +25,12 @@ def bounds(folder: PurePath) -> tuple[bytes, bytes, bytes]:
 def written(moment: datetime) -> str:
     """A time without a zone, as text that sorts in order of time."""
     return moment.isoformat(" ", "microseconds")
+
+
+def is_moment(text: str) -> bool:
+    """Whether a text is a time in ISO 8601."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -1,13 +1,17 @@
 """Checks a library: catalogue, vectors, profile and files against each other."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import LibraryDamaged, ProfileError
+from pixquery.db.losses import Loss
+from pixquery.db.quoting import quoted
 from pixquery.db.records import FileState
 from pixquery.engine.index_file import IndexFile
+from pixquery.engine.legible import counted
 from pixquery.engine.profile import Profile
 
 
@@ -40,10 +44,42 @@ def check(catalog: Catalog, index_file: IndexFile, *, repair: bool) -> list[Find
             *findings,
             *_profile_findings(profile),
             *_vector_findings(catalog, profile, index_file, repair=repair),
+            *_loss_findings(catalog),
             *_file_findings(catalog),
         ]
     except LibraryDamaged as error:  # what cannot be read cannot be compared
         return findings or [Finding(f"catalogue: {error}")]
+
+
+def _loss_findings(catalog: Catalog) -> list[Finding]:
+    """What a repair could not save, and no indexing has looked for since."""
+    return [Finding(f"catalogue: {_lost(loss, catalog.file.parent)}") for loss in catalog.losses()]
+
+
+def _lost(loss: Loss, library: Path) -> str:
+    where = f" of {loss.root}" if loss.root and not loss.guessed else ""
+    photos = f"photos{where} may be lost to damage"
+    if loss.photos:
+        verb = "was" if loss.photos == 1 else "were"
+        photos = f"{counted(loss.photos, 'photo')}{where} {verb} lost to damage"
+    own = f"--library {quoted(library)}"
+    if loss.guessed:
+        known = f", of which {loss.root} is a part" if loss.root else ""
+        return f"{photos}, with the name of their folder{known}: run `pixquery index FOLDER {own}`"
+    again = f"{photos} and {'is' if loss.photos == 1 else 'are'} not back yet"
+    if loss.root and not _holds_anything(loss.root):
+        return (
+            f"{again}: run `pixquery index {own}` when the folder is there again, or "
+            f"`pixquery index --prune {own}` to do without it"
+        )
+    return f"{again}: run `pixquery index {own}`"
+
+
+def _holds_anything(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _profile_findings(profile: Profile) -> list[Finding]:

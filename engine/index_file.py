@@ -121,12 +121,18 @@ class IndexFile:
 
         Yields:
             int64[n] ids and unit rows float32[n, a].
+
+        Raises:
+            LibraryDamaged: A vector is damaged, of another length than the encoder's, or no number.
         """
         profile = profile or self._taught()
         encoders, alignment = profile.readable, profile.alignment
+        lengths = set(encoders.values())
         last = 0
         while batches := self._catalog.raw_vectors(*encoders, since=since, after=last):
             for ids, raw in batches:
+                if raw.shape[1] not in lengths or not np.isfinite(raw).all():
+                    raise damaged(self._catalog.file, "vectors that no encoder computes")
                 yield ids, alignment.images(raw.astype(np.float32))
             last = max(int(ids[-1]) for ids, _ in batches)
 
@@ -142,7 +148,11 @@ class IndexFile:
             return Loaded(index, profile, revision)
         self._check_profile()
         self._check_encoded()
-        with suppress(LibraryLocked, StorageFailed), writers_lock(self._folder):
+        with (
+            suppress(LibraryLocked, StorageFailed),
+            writers_lock(self._folder, brief=True, patience=0),
+        ):
+            self._catalog.bring_up_to_date()
             before = self._loaded
             self.publish()
             if self._loaded is not None and self._loaded is not before:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from pixquery.db.catalog import Catalog
-from pixquery.db.connections import damaged
+from pixquery.db.connections import damaged, is_half_mended, refuse_odd_file
 from pixquery.db.errors import (
     LibraryNotFound,
     NothingFound,
@@ -78,13 +78,16 @@ class Library(Teachable):
         library = Path(folder).expanduser().absolute()
         file = library / CATALOGUE
         if not file.is_file():
+            refuse_odd_file(file)
+            if is_half_mended(file):
+                raise damaged(file, "its repair was interrupted")
             if not create:
                 raise LibraryNotFound(
                     f"there is no library in {library}: make one with "
                     f"`pixquery index FOLDER --library {quoted(library)}`"
                 )
             return cls._create(library, profile, quality)
-        catalog = Catalog(file)
+        catalog = Catalog(file, lock=lambda: writers_lock(library, brief=True))
         try:
             own = catalog.setting("profile")
             if not own and catalog.roots():
@@ -298,7 +301,7 @@ class Library(Teachable):
         """
         from pixquery.engine.policy import add_list
 
-        with self.writing():
+        with self.writing(brief=True):
             if on:
                 add_list(self.folder)
                 self.policy()

@@ -1,7 +1,7 @@
 """A library that can be taught concepts, by example photos and without training."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -61,16 +61,26 @@ class Teachable:
         """What the library was taught, by name."""
         return concepts_of(self.catalog, self._index_file.base)
 
-    def writing(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def writing(
+        self, *, brief: bool = False, waiting: Callable[[], object] = lambda: None
+    ) -> Iterator[None]:
         """Holds the lock that lets one process at a time write to the library.
 
-        The system releases it if the process dies.
+        The system releases it if the process dies. A catalogue of an earlier version is brought up
+        to date first.
+
+        Args:
+            brief: Whether it is held for moments, so that others wait; see :mod:`engine.lock`.
+            waiting: Called once if another process holds it for moments.
 
         Raises:
             LibraryLocked: Another process holds it.
             StorageFailed: The lock file cannot be created.
         """
-        return writers_lock(self.folder)
+        with writers_lock(self.folder, brief=brief, waiting=waiting):
+            self.catalog.bring_up_to_date()
+            yield
 
     def teach(self, name: str, photos: Sequence[Example], *, add: bool = False) -> Lesson:
         """Teaches a concept by example photos; :func:`pixquery.teach` reads them from files.
@@ -93,7 +103,7 @@ class Teachable:
         name = named(name)
         self._refuse_stop_words([name])
         base = self._index_file.base
-        with self.writing():
+        with self.writing(brief=True):
             rows = self.catalog.examples()
             known = self._stored_name(rows, name)
             mine = [row for row in rows if row.concept == known]
@@ -144,7 +154,7 @@ class Teachable:
             ProfileMismatch: The library has another profile by now.
             StorageFailed: The vectors cannot be written; nothing was forgotten.
         """
-        with self.writing():
+        with self.writing(brief=True):
             rows = self.catalog.examples()
             known = self._stored_name(rows, name)
             if not known:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import LibraryDamaged, StorageFailed
 from pixquery.db.records import Floats, Ids
+from pixquery.engine.index_layout import NoIndex, check
 
 EXACT_LIMIT = 20_000
 """Search is exact up to this many vectors: about 1 ms for 256 dimensions on two cores."""
@@ -253,7 +254,7 @@ class VectorIndex:
                 on the disk, mapped into memory, until a search reads their list.
 
         Raises:
-            LibraryDamaged: The file is missing or differs from its checksum.
+            LibraryDamaged: The file is missing, differs from its checksum, or is no such index.
         """
         try:
             digest = sha256_of(file)
@@ -261,6 +262,10 @@ class VectorIndex:
             raise LibraryDamaged(f"the vectors {file} cannot be read: {error.strerror}") from error
         if digest != sha256:
             raise LibraryDamaged(f"the vectors {file} are damaged: their checksum differs")
+        try:
+            check(file)
+        except (NoIndex, OSError) as error:
+            raise LibraryDamaged(f"the vectors {file} cannot be read: {error}") from error
         loaded = cls(1)
         try:
             loaded._index = faiss.read_index(str(file), 0 if writable else faiss.IO_FLAG_MMAP)

@@ -5,7 +5,8 @@ stops a run, the next one resumes after the last batch that was written.
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +19,11 @@ from pixquery.indexer.examples import encode_again
 from pixquery.indexer.identity import drop_other_names, drop_repeated, note_checked
 from pixquery.indexer.interrupt import deferred_ctrl_c
 from pixquery.indexer.options import Options
-from pixquery.indexer.plan import plan
+from pixquery.indexer.plan import Plan, plan
 from pixquery.indexer.report import IndexReport, Tally
 from pixquery.indexer.root_names import settled
 from pixquery.indexer.run import Run
-from pixquery.indexer.scan import scan_roots
+from pixquery.indexer.scan import Scan, scan_roots
 
 __all__ = ["Options", "index"]
 
@@ -52,6 +53,7 @@ def index(
     begin = perf_counter()
     options = options or Options()
     catalog = library.catalog
+    named = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]
     if options.rebuild or not paths:  # a rebuild must leave no photo without a vector
         paths = [*paths, *(root.path for root in catalog.roots())]
     if not paths:
@@ -63,7 +65,8 @@ def index(
     options = replace(options, moved_from=moved_from)
     tally = Tally()
     interrupted = False
-    with library.writing():  # before the scan: photos added by others meanwhile would look deleted
+    # Before the scan: photos added by others meanwhile would look deleted.
+    with library.writing(waiting=options.waiting):
         if options.rebuild:
             library.encode_anew()
         with _paused_collector():
@@ -91,6 +94,8 @@ def index(
             interrupted = interrupted or stop_requested()
         if not interrupted:
             note_checked(catalog)
+            named += [other.name for other in other_names if other.path in named]
+            catalog.settle(_looked_at(scans, in_reach, options), named)
     met = {pattern for scanned in scans.values() for pattern in scanned.met}
     return IndexReport(
         library=library.folder,
@@ -115,6 +120,20 @@ def index(
         other_names=tuple(other_names),
         mended=mended,
     )
+
+
+def _looked_at(
+    scans: Mapping[Path, Scan], in_reach: Sequence[Plan], options: Options
+) -> list[Path]:
+    """The roots in which every photo was found that is there.
+
+    A disk may leave an empty folder when it is unplugged, and a folder may be closed to us.
+    """
+    return [
+        plan.root
+        for plan in in_reach
+        if options.prune or (scans[plan.root].states and not scans[plan.root].closed)
+    ]
 
 
 def _publish(library: Library, options: Options, *, interrupted: bool) -> int:

@@ -26,6 +26,8 @@ class Options:
     """Where photos are encoded, one of ``engine.devices.DEVICES``."""
     follow_links: bool = False
     """Follow symbolic links."""
+    waiting: Callable[[], object] = lambda: None
+    """Called once if the run waits for another process that writes for moments."""
     prune: bool = False
     """Also remove the photos of folders that are out of reach."""
     moved_from: tuple[Path, ...] = ()

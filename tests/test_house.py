@@ -247,8 +247,10 @@ def test_every_room_has_its_test(file: Path) -> None:
     neighbours = {
         "__init__": "house", "errors": "cli", "records": "catalog", "encoders": "profile",
         "connections": "catalog", "reading": "catalog", "values": "filters",
-        "raw_vectors": "catalog", "checkup": "library", "index_file": "library", "lock": "library",
-        "checksums": "schema", "migrations": "schema", "switch": "switching",
+        "raw_vectors": "catalog", "checkup": "library", "index_file": "library",
+        "checksums": "schema", "migrations": "schema", "opening": "schema",
+        "structure": "stranger", "forms": "stranger", "remains": "salvage",
+        "survivors": "losses", "switch": "switching",
         "features": "relevance", "runtime": "profile", "unit": "alignment",
         "examples": "concepts", "teaching": "concepts", "alteration": "altered",
         "image_model": "export", "text_model": "export", "onnx_files": "export",

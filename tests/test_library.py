@@ -110,7 +110,7 @@ def test_a_stale_generation_is_caught_up(place: Path, squares: Path) -> None:
     ):
         row = past.execute("SELECT * FROM generations").fetchone()
         catalogue.execute("DELETE FROM generations")
-        catalogue.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?)", row)
+        catalogue.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?)", row)
     catalogue.close()
     past.close()
     vectors_of(place).unlink()

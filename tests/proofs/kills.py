@@ -47,4 +47,8 @@ class Kills:
     @property
     def calls(self) -> int:
         """How many calls the run with ``at`` = 0 made."""
-        return len(self._journal.read_text().splitlines())
+        return len(self.journal())
+
+    def journal(self) -> list[str]:
+        """The kinds of calls that it made, such as "write"."""
+        return [line.split()[0] for line in self._journal.read_text().splitlines()]
