@@ -286,3 +286,19 @@ def test_fingerprints_of_bytes_and_files_are_the_same() -> None:
     file = io.BytesIO(content)
     file.seek(5)
     assert photos.fingerprint_of(file) == photos.fingerprint(content[5:])
+
+
+def test_no_file_beside_the_photos_is_waited_for(
+    tmp_path: Path, place: Path, invoke: Invoke
+) -> None:
+    pipe = tmp_path / "pipe.pth"
+    make_pipe(pipe)
+    added = invoke("models", "add", "x", "--image", pipe, "--text", pipe, "--library", place)
+    assert added.exit_code == 1
+    assert "not a regular file" in added.output
+    assert invoke("policy", "on", "--library", place).exit_code == 0
+    (place / "stop-words.txt").unlink()
+    make_pipe(place / "stop-words.txt")
+    asked = invoke("query", "red", "--library", place)
+    assert asked.exit_code == 1
+    assert "stop-words.txt cannot be read (not a regular file)" in asked.output
