@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from pixquery.db.checksums import SEALED, digest, sound
 from pixquery.db.connections import damaged
+from pixquery.db.files import FileReading
 from pixquery.db.forms import MOST_IDS
-from pixquery.db.reading import Reading, marks, parts
+from pixquery.db.reading import marks, parts
 from pixquery.db.records import Generation, Ids
 
 RawVectors = NDArray[np.float16]
 
 
-class VectorReading(Reading):
+class VectorReading(FileReading):
     """Queries for vectors; every method is one transaction."""
 
     def raw_vectors(

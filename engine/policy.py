@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pixquery.db.errors import BadData, QueryRefused, StorageFailed
 from pixquery.db.quoting import quoted
+from pixquery.engine.photos import open_file
 
 STOP_WORDS = "stop-words.txt"
 """The name of the list in a library's folder."""
@@ -232,7 +233,8 @@ def _stem(word: str) -> str:
 
 def _text(file: Path) -> str:
     try:
-        content = file.read_bytes()
+        with open_file(file) as opened:  # a pipe would be waited for
+            content = opened.read()
     except OSError as error:
         raise BadData(f"the stop-word list {file} cannot be read ({error.strerror})") from error
     try:

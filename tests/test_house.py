@@ -247,7 +247,7 @@ def test_every_room_has_its_test(file: Path) -> None:
     neighbours = {
         "__init__": "house", "errors": "cli", "records": "catalog", "encoders": "profile",
         "connections": "catalog", "reading": "catalog", "values": "filters",
-        "raw_vectors": "catalog", "checkup": "library", "index_file": "library",
+        "raw_vectors": "catalog", "files": "catalog", "checkup": "library", "index_file": "library",
         "checksums": "schema", "migrations": "schema", "opening": "schema",
         "structure": "stranger", "forms": "stranger", "remains": "salvage",
         "survivors": "losses", "switch": "switching",

@@ -304,3 +304,19 @@ def test_fingerprints_and_hints_are_those_of_their_authors() -> None:
         "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
     )
     assert photos.hint(b"").hex() == "99aa06d3014798d86001c324468d497f"
+
+
+def test_no_file_beside_the_photos_is_waited_for(
+    tmp_path: Path, place: Path, invoke: Invoke
+) -> None:
+    pipe = tmp_path / "pipe.pth"
+    make_pipe(pipe)
+    added = invoke("models", "add", "x", "--image", pipe, "--text", pipe, "--library", place)
+    assert added.exit_code == 1
+    assert "not a regular file" in added.output
+    assert invoke("policy", "on", "--library", place).exit_code == 0
+    (place / "stop-words.txt").unlink()
+    make_pipe(place / "stop-words.txt")
+    asked = invoke("query", "red", "--library", place)
+    assert asked.exit_code == 1
+    assert "stop-words.txt cannot be read (not a regular file)" in asked.output

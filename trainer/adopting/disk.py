@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import SourceUnusable
+from pixquery.engine.photos import open_file
 from pixquery.trainer.adopting.sources import (
     ABOUT,
     COMMAND,
@@ -28,7 +29,7 @@ def of_disk(named: str, path: Path) -> Source:
     """
     with readable(path):
         if not path.is_dir():
-            with path.open("rb"):  # raises if it is missing
+            with open_file(path):  # raises if it is missing, or a pipe
                 return _source(named, path.parent, path.name)
         names = [file.name for file in path.iterdir() if file.is_file()]
     return _source(named, path, _weights_of(path, names))
