@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from pixquery.db.checksums import sha256_of
@@ -37,6 +39,8 @@ Options = Mapping[str, str | int]
 
 _CONVERTER = "openvino.tools.ovc"
 _importing = Lock()
+_in_use: list[NDArray[np.uint8]] = []
+"""The memory of loaded models: OpenVINO reads weights from there, and never says when it is done."""
 _ABANDONED = 24 * 3600
 """Seconds after which nobody can still be writing an unfinished file."""
 _VAST = 1 << 29
@@ -165,18 +169,16 @@ def _loaded(
     core: "ov.Core", place: Path, device: str, options: Options
 ) -> "ov.CompiledModel | None":
     """The compiled model in a file; none if there is none that can be used."""
-    tensors = []  # OpenVINO owns the memory, which a model uses for as long as it lives
-
-    def room(length: int) -> memoryview:
-        tensors.append(openvino().Tensor(openvino().Type.u8, [length]))
-        return memoryview(tensors[0].data)
-
     try:
-        if not blobs.read(place, room):
+        content = blobs.read(place)
+        if content is None:
             return None
-        ready: ov.CompiledModel = core.import_model(tensors[0], device, options)
+        array = np.frombuffer(content, np.uint8)
+        tensor = openvino().Tensor(array, shared_memory=True)
+        ready: ov.CompiledModel = core.import_model(tensor, device, options)
     except (OSError, RuntimeError, MemoryError):  # another processor's, or there is no such file
         return None
+    _in_use.append(array)
     return ready
 
 

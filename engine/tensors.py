@@ -44,9 +44,15 @@ def read_tensors(file: Path, sha256: str = "") -> TensorFile:
     except (SafetensorError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is no safetensors file that can be used: {error}") from error
     for name, tensor in tensors.items():
-        if np.issubdtype(tensor.dtype, np.floating) and not np.isfinite(tensor).all():
+        if not _is_finite(tensor):
             raise ValueError(f"the tensor {name} contains numbers that are not finite")
     return TensorFile(tensors, digest)
+
+
+def _is_finite(tensor: NDArray[Any]) -> bool:
+    if tensor.dtype == np.float16:  # NumPy computes with these one by one
+        return not (tensor.view(np.uint16) & 0x7C00 == 0x7C00).any()  # all bits of the exponent
+    return not np.issubdtype(tensor.dtype, np.floating) or bool(np.isfinite(tensor).all())
 
 
 def agreed_lengths(tensors: Tensors, shapes: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
