@@ -62,7 +62,7 @@ def _notes() -> dict[str, Any]:
 def _note(notes: dict[str, Any], file: Path, state: _State, digest: str) -> None:
     """Writes what a file has now; programs that write at the same time lose each other's notes."""
     path = str(file.absolute())
-    kept = {name: note for name, note in notes.items() if name != path and os.path.exists(name)}
+    kept = {name: note for name, note in notes.items() if name != path and Path(name).exists()}
     while len(kept) >= _MOST_FILES:
         del kept[next(iter(kept))]
     target = cache_folder() / _NAME

@@ -91,6 +91,20 @@ class PhotoEncoder:
         ]
         return vectors[0] if len(vectors) == 1 else np.mean(vectors, 0, np.float32)
 
+    def encode_all(self, photos: Sequence[Scales]) -> Floats:
+        """The same for photos of which none can be left out.
+
+        Raises:
+            ProfileDamaged: The network gives one of them numbers that are not finite.
+        """
+        vectors = self.encode(photos)
+        if not np.isfinite(vectors).all():
+            raise ProfileDamaged(
+                "the image model gives a photo numbers that are not finite: choose another photo, "
+                "and if it happens again, install the profile again"
+            )
+        return vectors
+
 
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX)."""

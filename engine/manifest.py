@@ -198,7 +198,7 @@ def _whole(
 
 def _number(table: Mapping[str, Any], name: str, within: str = "") -> None:
     value = table.get(name)
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not math.isfinite(value):
         raise _wrong(within + name, value, "a number")
 
 
@@ -214,7 +214,8 @@ def _wrong(name: str, value: Any, wanted: str) -> ValueError:
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"it has two entries {legible(repr(twice))[:_SHOWN]}")
     return table
 

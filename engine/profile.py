@@ -276,7 +276,9 @@ class Profile:
         if not self.predicts_relevance:
             return None
         name = self.manifest["relevance"]
-        regressor = Logistic.load(self._files.path(name, read=True), sha256=self._files.sha256(name))
+        regressor = Logistic.load(
+            self._files.path(name, read=True), sha256=self._files.sha256(name)
+        )
         length = regressor.landmarks.texts.shape[1]
         if length != self.alignment.dimension:
             raise ProfileDamaged(

@@ -31,7 +31,9 @@ _KNOWN = frozenset(
         r"|\s*[\r\n]+|\s+(?!\S)|\s+",  # Qwen 2
     }
 )
-_ATOM = re.compile(r"\\[pP]\{\^?\w+\}|\\[bBdDfhHnrsStvwW\W]|\[(?:\\.|[^\[\]\\])+\]|[^\\\[\](){}*+?|^$]")
+_ATOM = re.compile(
+    r"\\[pP]\{\^?\w+\}|\\[bBdDfhHnrsStvwW\W]|\[(?:\\.|[^\[\]\\])+\]|[^\\\[\](){}*+?|^$]"
+)
 """A single character of a pattern, or a class of characters."""
 _AFTER = re.compile(r"\{\d{1,3}(?:,\d{1,3})?\}|[?*+]|\{\d{1,3},\}")
 _LOOK = re.compile(r"\(\?[!=]")

@@ -5,6 +5,8 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from pixquery.db.errors import BadConcept, UnreadableImage
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Skipped
@@ -88,6 +90,7 @@ def encode_again(library: Library) -> None:
                 [
                     encoded_by(row, profile.encoder, vector)
                     for (row, _), vector in zip(found, raw, strict=True)
+                    if np.isfinite(vector.astype(np.float16)).all()
                 ]
             )
 

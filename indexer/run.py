@@ -23,6 +23,10 @@ from pixquery.indexer.scan import holds_anything
 if TYPE_CHECKING:  # loaded with the first photo: most runs find nothing new
     from pixquery.engine.encoders import PhotoEncoder
 
+_NO_VECTOR = (
+    "the image model gives it numbers that are not finite: it is tried again at the next index"
+)
+
 
 class Run:
     """One run over the new and changed files of all roots."""
@@ -100,6 +104,7 @@ class Run:
     # -- writing ------------------------------------------------------------------------------
 
     def _write(self, plan: Plan, batch: Sequence[Read], raw: RawVectors) -> None:
+        batch, raw = _finite(batch, raw)
         self._skip(plan.root_id, [read for read in batch if read.reason])
         self._put_photos(plan.root_id, [read for read in batch if read.photo is not None], raw)
         for read in batch:
@@ -210,3 +215,18 @@ class Run:
         """The folders whose photos are out of reach."""
         unplugged = {root.path for root in self._catalog.roots() if not holds_anything(root.path)}
         return unplugged | {lost.path for lost in self._tally.vanished}
+
+
+def _finite(batch: Sequence[Read], raw: RawVectors) -> tuple[Sequence[Read], RawVectors]:
+    """A batch in which photos that got no finite vector are skipped, and the others' vectors."""
+    finite = np.isfinite(raw).all(1)
+    if finite.all():
+        return batch, raw
+    usable = iter(finite.tolist())
+    reads = [
+        read
+        if read.photo is None or next(usable)
+        else replace(read, photo=None, reason=_NO_VECTOR, passing=True)
+        for read in batch
+    ]
+    return reads, raw[finite]
