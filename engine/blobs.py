@@ -11,8 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import xxhash
-
+from pixquery.db.checksums import checksum_of
 from pixquery.engine.photos import open_file
 
 UNFINISHED = ".new-"
@@ -44,7 +43,7 @@ def read(file: Path) -> memoryview | None:
             content = memoryview(mapped)[_HEADER.size :]
         else:
             content = memoryview(bytearray(opened.read(length)))
-    return content if xxhash.xxh3_128_digest(content) == digest else None
+    return content if checksum_of(content) == digest else None
 
 
 def write(file: Path, make: Callable[[], bytes]) -> None:
@@ -62,8 +61,7 @@ def write(file: Path, make: Callable[[], bytes]) -> None:
     try:
         with beside.open("xb") as opened:
             content = make()
-            digest = xxhash.xxh3_128_digest(content)
-            opened.write(_HEADER.pack(_MAGIC, len(content), digest))
+            opened.write(_HEADER.pack(_MAGIC, len(content), checksum_of(content)))
             opened.write(content)
         beside.chmod(beside.stat().st_mode & ~0o222)  # to be replaced, never written into
         beside.replace(file)

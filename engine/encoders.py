@@ -12,12 +12,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from tokenizers.models import WordPiece
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats, Pixels, Scales
 from pixquery.engine.runtime import compiled, openvino
-from pixquery.engine.tokenizer import read_tokenizer
+from pixquery.engine.tokenizer import is_ordered, read_tokenizer
 
 if TYPE_CHECKING:
     from pixquery.engine.runtime import CompiledModel, InferRequest
@@ -207,8 +206,7 @@ class OpenVinoTextEncoder:
 
     def rank(self, word: str) -> int | None:
         """The number of a whole word; none in vocabularies that are not BERT's kind."""
-        ordered = isinstance(self._tokenizer.model, WordPiece)
-        number = self._tokenizer.token_to_id(word) if ordered else None
+        number = self._tokenizer.token_to_id(word) if is_ordered(self._tokenizer) else None
         return None if number is None else int(number)
 
     def pieces(self, texts: Sequence[str]) -> list[list[int]]:

@@ -77,11 +77,11 @@ def parsed(text: str, *, vouched: bool = False) -> dict[str, Any]:
     files = _table(manifest, "files")
     for name in files:
         _check_file(files, name)
-    _check_image(_table(manifest, "image"), files)
-    _check_words(_table(manifest, "text"), files)
+    _check_image(_table(manifest, "image"))
+    _check_words(_table(manifest, "text"))
     for part in ("alignment", "relevance"):
         if manifest.get(part) is not None:
-            _named_file(manifest, part, files)
+            _file_name(manifest, part)
     joint = _table(manifest, "joint", {})
     for name in joint:
         _number(joint, name, "joint.")
@@ -95,12 +95,12 @@ def checksum(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check_image(image: Mapping[str, Any], files: Mapping[str, Any]) -> None:
+def _check_image(image: Mapping[str, Any]) -> None:
     models = _table(image, "models", within="image.")
     if "float" not in models:
         raise ValueError("image.models has no entry float")
     for precision in models:
-        _named_file(models, precision, files, "image.models.")
+        _file_name(models, precision, "image.models.")
     _whole(image, "size", LARGEST_SIZE, "image.")
     _whole(image, "dimension", LONGEST_VECTOR, "image.")
     _encoder(image, "source_sha256", "image.")
@@ -118,15 +118,15 @@ def _check_image(image: Mapping[str, Any], files: Mapping[str, Any]) -> None:
         raise _wrong("image.interpolation", image["interpolation"], " or ".join(_INTERPOLATIONS))
     classes = _table(image, "classes", {}, "image.")
     if classes:
-        _named_file(classes, "file", files, "image.classes.")
+        _file_name(classes, "file", "image.classes.")
         names = classes.get("names")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise _wrong("image.classes.names", names, "a list of texts")
 
 
-def _check_words(text: Mapping[str, Any], files: Mapping[str, Any]) -> None:
+def _check_words(text: Mapping[str, Any]) -> None:
     for entry in ("model", "tokenizer"):
-        _named_file(text, entry, files, "text.")
+        _file_name(text, entry, "text.")
     _whole(text, "dimension", LONGEST_VECTOR, "text.")
     _whole(text, "max_tokens", MOST_TOKENS, "text.")
     if "source_sha256" in text:
@@ -138,7 +138,7 @@ def _check_words(text: Mapping[str, Any], files: Mapping[str, Any]) -> None:
 
 def _check_file(files: Mapping[str, Any], name: str) -> None:
     """Raises unless a name is that of a file in the profile's folder, with size and digest."""
-    if not name or name in (".", "..", MANIFEST) or re.search(r'[/\\:*?"<>|]', name):
+    if not _is_file_name(name):
         raise _wrong("files", name, "names of files in the folder of the profile")
     entry = _table(files, name, within="files.")
     _whole(entry, "bytes", LARGEST_FILE, f"files.{name}.", least=0)
@@ -181,11 +181,14 @@ def _table(
     return entry
 
 
-def _named_file(
-    table: Mapping[str, Any], name: str, files: Mapping[str, Any], within: str = ""
-) -> None:
-    if _text(table, name, within) not in files:
-        raise _wrong(within + name, table[name], "one of the names in files")
+def _file_name(table: Mapping[str, Any], name: str, within: str = "") -> None:
+    if not _is_file_name(_text(table, name, within)):
+        raise _wrong(within + name, table[name], "the name of a file in the folder of the profile")
+
+
+def _is_file_name(name: str) -> bool:
+    """Whether a name leads to a file in the same folder, on any system."""
+    return name not in ("", ".", "..", MANIFEST) and not re.search(r'[/\\:*?"<>|]', name)
 
 
 def _whole(

@@ -40,7 +40,7 @@ Options = Mapping[str, str | int]
 _CONVERTER = "openvino.tools.ovc"
 _importing = Lock()
 _in_use: list[NDArray[np.uint8]] = []
-"""The memory of loaded models: OpenVINO reads weights from there, and never says when it is done."""
+"""The memory of loaded models: OpenVINO reads weights from it, and never says until when."""
 _ABANDONED = 24 * 3600
 """Seconds after which nobody can still be writing an unfinished file."""
 _VAST = 1 << 29
@@ -150,7 +150,7 @@ def _hardware(core: "ov.Core", device: str) -> list[str]:
     """What a compiled model depends on: home folders are shared by computers that differ."""
     about = [platform.machine(), str(core.get_property(device, "FULL_DEVICE_NAME"))]
     about += sorted(map(str, core.get_property(device, "OPTIMIZATION_CAPABILITIES")))
-    with suppress(OSError), open("/proc/cpuinfo", "rb") as opened:  # Linux only
+    with suppress(OSError), Path("/proc/cpuinfo").open("rb") as opened:  # Linux only
         flags = re.search(rb"^flags\s*:(.*)$", opened.read(8192), re.MULTILINE)
         if flags:
             about += sorted(

@@ -8,9 +8,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.engine.legible import legible
@@ -62,14 +64,36 @@ def read_tokenizer(file: Path, max_tokens: int) -> Tokenizer:
     except (OSError, ValueError, RecursionError) as error:
         cause = getattr(error, "strerror", None) or str(error)
         raise _unusable(file, cause) from error
-    try:
+    with _Reported(file):
         tokenizer = Tokenizer.from_str(text)
         tokenizer.enable_truncation(max_tokens)
         tokenizer.enable_padding()
         tokenizer.encode("a photo")
-    except Exception as error:  # noqa: BLE001 - tokenizers raises nothing more exact
-        raise _unusable(file, str(error)) from error
     return tokenizer
+
+
+def is_ordered(tokenizer: Tokenizer) -> bool:
+    """Whether the vocabulary is of BERT's kind, which begins with the most usual words."""
+    return isinstance(tokenizer.model, WordPiece)
+
+
+class _Reported:
+    """Raises what `tokenizers` raises as one sentence: plain ``Exception``, and panics of Rust."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None and (kind is Exception or kind.__name__ == "PanicException"):
+            raise _unusable(self._file, str(error)) from error
 
 
 def _unusable(file: Path, cause: str) -> ProfileDamaged:

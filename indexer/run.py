@@ -219,10 +219,10 @@ class Run:
 
 def _finite(batch: Sequence[Read], raw: RawVectors) -> tuple[Sequence[Read], RawVectors]:
     """A batch in which photos that got no finite vector are skipped, and the others' vectors."""
-    finite = np.isfinite(raw).all(1)
-    if finite.all():
+    finite = np.flatnonzero(np.isfinite(raw).all(1))
+    if len(finite) == len(raw):
         return batch, raw
-    usable = iter(finite.tolist())
+    usable = (row in finite for row in range(len(raw)))
     reads = [
         read
         if read.photo is None or next(usable)

@@ -74,12 +74,17 @@ def compare_vectors(
         if encoder is None or not records:
             break
         stored = catalog.vectors_of([record.id for record in records], profile.encoder)
-        kept = [row for row, record in enumerate(records) if record.id in stored]
+        kept = [  # those of other lengths are found by other checks
+            row
+            for row, record in enumerate(records)
+            if len(stored.get(record.id, ())) == profile.dimension
+        ]
         if not kept:
             continue
         again = unit(encoder.encode([scales[row] for row in kept]))
         before = unit(np.stack([stored[records[row].id] for row in kept]).astype(np.float32))
         cosines = np.nan_to_num(np.einsum("nd,nd->n", again, before), nan=0.0)
+        cosines[(again == before).all(1)] = 1  # zeros, too
         differing += [
             (records[row], float(cosine))
             for row, cosine in zip(kept, cosines, strict=True)
