@@ -1,7 +1,8 @@
 """Compiled models as files: they appear complete, and what was altered since is not used.
 
-A file begins with the length and the XXH3-128 of what follows. That tells damage from what was
-written; it is no signature: whoever may write to the cache can change what models compute.
+A file begins with its name's XXH3-128, so that none is taken for another, and with the length and
+the XXH3-128 of what follows. That tells damage from what was written; it is no signature: whoever
+may write to the cache can change what models compute.
 """
 
 import mmap
@@ -18,7 +19,7 @@ UNFINISHED = ".new-"
 """What the names of unfinished files begin with."""
 
 _MAGIC = b"pixquery model 1"
-_HEADER = struct.Struct("<16sQ16s24x")
+_HEADER = struct.Struct("<16s16sQ16s8x")
 _COPIED = 16 * 2**20
 """Bytes up to which a model is copied into memory, where nothing can alter it. Copying a larger one
 takes longer than everything else about it, so it is mapped, as OpenVINO does by itself."""
@@ -35,8 +36,8 @@ def read(file: Path) -> memoryview | None:
         size = os.fstat(opened.fileno()).st_size
         if len(header) != _HEADER.size:
             return None
-        magic, length, digest = _HEADER.unpack(header)
-        if magic != _MAGIC or not length or size != _HEADER.size + length:
+        magic, name, length, digest = _HEADER.unpack(header)
+        if (magic, name) != (_MAGIC, _name(file)) or not length or size != _HEADER.size + length:
             return None
         if length > _COPIED:
             mapped = mmap.mmap(opened.fileno(), size, access=mmap.ACCESS_COPY)
@@ -61,10 +62,15 @@ def write(file: Path, make: Callable[[], bytes]) -> None:
     try:
         with beside.open("xb") as opened:
             content = make()
-            opened.write(_HEADER.pack(_MAGIC, len(content), checksum_of(content)))
+            header = _HEADER.pack(_MAGIC, _name(file), len(content), checksum_of(content))
+            opened.write(header)
             opened.write(content)
         beside.chmod(beside.stat().st_mode & ~0o222)  # to be replaced, never written into
         beside.replace(file)
     finally:
         with suppress(OSError):  # gone, if all went well
             beside.unlink()
+
+
+def _name(file: Path) -> bytes:
+    return checksum_of(os.fsencode(file.name))

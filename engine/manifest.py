@@ -79,9 +79,10 @@ def parsed(text: str, *, vouched: bool = False) -> dict[str, Any]:
         _check_file(files, name)
     _check_image(_table(manifest, "image"))
     _check_words(_table(manifest, "text"))
-    for part in ("alignment", "relevance"):
-        if manifest.get(part) is not None:
-            _file_name(manifest, part)
+    if "alignment" in manifest:
+        _file_name(manifest, "alignment")
+    if manifest.get("relevance") is not None:
+        _file_name(manifest, "relevance")
     joint = _table(manifest, "joint", {})
     for name in joint:
         _number(joint, name, "joint.")

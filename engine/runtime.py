@@ -190,6 +190,8 @@ def _keep(place: Path, model: "ov.CompiledModel") -> None:
         model.export_model(exported)
         return exported.getvalue()
 
+    if place.is_dir():
+        _remove(place)
     try:
         blobs.write(place, content)
     except (OSError, RuntimeError):  # no room, no permission, or a device that exports nothing

@@ -12,6 +12,9 @@ from safetensors.numpy import load
 
 from pixquery.engine.photos import open_file
 
+_LARGEST = 1e6
+"""The largest number that a map or a regressor contains; what is larger soon overflows."""
+
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -45,14 +48,16 @@ def read_tensors(file: Path, sha256: str = "") -> TensorFile:
         raise ValueError(f"it is no safetensors file that can be used: {error}") from error
     for name, tensor in tensors.items():
         if not _is_finite(tensor):
-            raise ValueError(f"the tensor {name} contains numbers that are not finite")
+            raise ValueError(f"the tensor {name} contains numbers that are not finite, or vast")
     return TensorFile(tensors, digest)
 
 
 def _is_finite(tensor: NDArray[Any]) -> bool:
     if tensor.dtype == np.float16:  # NumPy computes with these one by one
         return not (tensor.view(np.uint16) & 0x7C00 == 0x7C00).any()  # all bits of the exponent
-    return not np.issubdtype(tensor.dtype, np.floating) or bool(np.isfinite(tensor).all())
+    if not np.issubdtype(tensor.dtype, np.floating):
+        return True
+    return bool((np.abs(tensor) <= _LARGEST).all())  # false for what is not a number
 
 
 def agreed_lengths(tensors: Tensors, shapes: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
