@@ -38,7 +38,7 @@ from pixquery.engine.library import CATALOGUE
 from pixquery.engine.profile import DEFAULT, SHIPPED
 from tests.proofs.material import refusal
 
-WORDS = ("a red square", "blue", "something dark")
+WORDS = ("a red square", "something dark")
 CLOSE = 1e-6
 """By how much relevance and similarity may differ: not at all, but for how they are printed."""
 PHOTOS = 4
