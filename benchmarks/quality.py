@@ -38,7 +38,8 @@ from benchmarks.setting import (
     versions,
 )
 from pixquery import Library
-from pixquery.engine.profile import MANIFEST, QUALITIES, load_profile
+from pixquery.engine.manifest import CHECKSUM, MANIFEST, checksum
+from pixquery.engine.profile import QUALITIES, load_profile
 from pixquery.indexer.build import index
 
 
@@ -104,7 +105,8 @@ def _by_precision(name: str, place: Path) -> dict[str, Path]:
         for file in profile.manifest["files"]:
             (copy / file).symlink_to(profile.folder / file)
         image = {**profile.manifest["image"], "models": {"float": model}}
-        (copy / MANIFEST).write_text(json.dumps({**profile.manifest, "image": image}))
+        entries = {**profile.manifest, "image": image}
+        (copy / MANIFEST).write_text(json.dumps({**entries, CHECKSUM: checksum(entries)}))
         copies[precision] = copy
     return copies
 

@@ -16,8 +16,12 @@ from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted, legible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pixquery.engine.answers import LibraryInfo
+    from pixquery.engine.checkup import Finding
     from pixquery.engine.library import Library
+    from pixquery.indexer.sample import Comparison
 
 
 @click.command(epilog="Example:  pixquery info --json")
@@ -108,8 +112,9 @@ def _info_json(found: LibraryInfo) -> dict[str, Any]:
 def verify(repair: bool, library: Path, as_json: bool) -> None:
     """Check the library for damage, and repair it.
 
-    Catalogue, vectors, profile and photo files are checked against each other. The exit code is 1
-    if anything is wrong and was not repaired.
+    Catalogue, vectors, profile and photo files are checked against each other, and some photos are
+    encoded again and compared with their vectors. The exit code is 1 if anything is wrong and was
+    not repaired.
     """
     from pixquery.db.errors import LibraryDamaged
     from pixquery.engine.checkup import Finding
@@ -127,18 +132,31 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
         opened = Library.open(library)
     with opened:
         findings = [*repaired, *opened.verify(repair=repair)]
+        comparison = _compared(opened, repair=repair)
+        findings += _disagreeing(comparison)
         if repair and findings:
             if opened.catalog.roots():
                 with progress_bar("Encoding", "photos") as progress:
                     _reindex(opened, progress)
             remaining = dict.fromkeys(finding.what for finding in opened.verify(repair=False))
+            if comparison is not None and comparison.differing:
+                ids = [record.id for record, _ in comparison.differing]
+                lasting = _compared(opened, ids=ids)
+                remaining |= dict.fromkeys(finding.what for finding in _disagreeing(lasting))
             found = dict.fromkeys(finding.what for finding in findings)
             findings = [
                 Finding(what, repaired=what not in remaining) for what in (found | remaining)
             ]
     broken = [finding for finding in findings if not finding.repaired]
     if as_json:
-        print_json({"library": str(library), "findings": [asdict(f) for f in findings]})
+        compared = 0 if comparison is None else comparison.compared
+        print_json(
+            {
+                "library": str(library),
+                "findings": [asdict(f) for f in findings],
+                "compared": compared,
+            }
+        )
     else:
         for finding in findings:
             click.echo(f"{'repaired' if finding.repaired else 'wrong'}: {legible(finding.what)}")
@@ -148,6 +166,42 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
             click.echo("repair it with `pixquery verify --repair`")
     if broken:
         click.get_current_context().exit(1)
+
+
+def _compared(
+    opened: Library, *, repair: bool = False, ids: Sequence[int] | None = None
+) -> Comparison | None:
+    """Photos encoded again; none if catalogue or profile are too damaged for that.
+
+    Args:
+        opened: The library.
+        repair: If some vectors disagree, compare all, and forget those that do.
+        ids: Only these photos.
+    """
+    from pixquery.db.errors import LibraryDamaged, ProfileError
+    from pixquery.indexer.sample import compare_vectors, forget_differing
+
+    try:
+        if ids is not None:
+            return compare_vectors(opened, ids=ids)
+        comparison = compare_vectors(opened)
+        if repair and comparison.differing:
+            with progress_bar("Comparing", "photos") as progress:
+                comparison = compare_vectors(opened, most=None, progress=progress)
+            forget_differing(opened, comparison)
+    except (LibraryDamaged, ProfileError):  # which is among the findings
+        return None
+    return comparison
+
+
+def _disagreeing(comparison: Comparison | None) -> list[Finding]:
+    from pixquery.engine.checkup import Finding
+
+    differing = () if comparison is None else comparison.differing
+    return [
+        Finding(f"vectors: the vector of {record.path} is not what its photo gives")
+        for record, _ in differing
+    ]
 
 
 def _reindex(opened: Library, progress: Callable[[int, int], object]) -> None:

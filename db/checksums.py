@@ -60,6 +60,11 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.create_function("pixquery_digest", -1, digest, deterministic=True)
 
 
+def checksum_of(content: bytes | memoryview) -> bytes:
+    """XXH3-128 of some bytes, 16 bytes; it tells damage, and is no protection from forgery."""
+    return xxhash.xxh3_128_digest(content)
+
+
 def sha256_of(file: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal.
 

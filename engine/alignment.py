@@ -7,25 +7,22 @@ takes raw vectors of an earlier image encoder. ``trainer/learning/align.py`` fit
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats
 from pixquery.engine.completion import Completion
 from pixquery.engine.memory import Memory
 from pixquery.engine.names import FACTOR, TEMPERATURE, Names, around
+from pixquery.engine.tensors import Tensors, agreed_lengths, read_tensors
 from pixquery.engine.unit import in_bytes, unit
 
 __all__ = ["Alignment", "unit"]
-
-_Tensors = Mapping[str, NDArray[Any]]
 
 
 class Alignment:
@@ -33,11 +30,12 @@ class Alignment:
 
     Attributes:
         digest: Identifies the space.
+        lengths: Of the raw vectors that are aligned: d of photos, e of texts.
         dimension: Length of an aligned vector, a.
         probes: float32[p, a]: aligned texts like those that people type, to tune an index with.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, sha256: str = "") -> None:
         """Reads the maps.
 
         Args:
@@ -52,20 +50,23 @@ class Alignment:
                 ``names.centre`` [e], ``names.temperature`` [1] and ``names.factor`` [1].
                 ``completion.weight`` int8[m, d - m], ``completion.scale`` [d - m] and
                 ``completion.bias`` [d - m] are optional, as are ``probes`` [p, a].
+            sha256: What the file must have, in hexadecimal; it may be any if this is empty.
 
         Raises:
-            ProfileDamaged: The file is missing, is no safetensors file, or lacks a tensor.
+            ProfileDamaged: The file is missing, is another one or no safetensors file, lacks a
+                tensor, or has tensors that contradict each other or are not finite.
         """
         try:
-            content = file.read_bytes()
-            self._read(load(content), hashlib.sha256(content).hexdigest()[:16])
-        except (OSError, SafetensorError, KeyError, IndexError, ValueError) as error:
+            tensors, digest = read_tensors(file, sha256)
+            self._read(tensors, digest[:16])
+        except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
             raise ProfileDamaged(
                 f"the alignment {file} cannot be read ({error}): install the profile again"
             ) from error
 
-    def _read(self, tensors: _Tensors, digest: str) -> None:
+    def _read(self, tensors: Tensors, digest: str) -> None:
         self._tensors = tensors
+        self.lengths = _lengths(tensors)
         self._image = tuple(
             tensors[f"image.{part}"].astype(np.float32) for part in ("weight", "bias")
         )
@@ -161,6 +162,54 @@ class Alignment:
         for weight, bias in layers:
             hidden = _gelu(hidden) @ weight + bias
         return unit(hidden)
+
+
+def _lengths(tensors: Tensors) -> tuple[int, int]:
+    """The lengths of the raw vectors of photos and of texts that tensors agree on.
+
+    Raises:
+        KeyError: A tensor is missing.
+        ValueError: Two tensors contradict each other.
+    """
+    last = max(int(name.split(".")[1]) for name in tensors if name.startswith("text."))
+    near = ["e", *(f"layer {i}" for i in range(last)), "b"]
+    named = "e" if "memory.keys" in tensors else "b"
+    lengths = agreed_lengths(
+        tensors,
+        {
+            "image.weight": ("d", "b"),
+            "image.bias": ("b",),
+            **{f"text.{i}.weight": (near[i], near[i + 1]) for i in range(last + 1)},
+            **{f"text.{i}.bias": (near[i + 1],) for i in range(last + 1)},
+            "memory.keys": ("r", "b"),
+            "memory.values": ("r", "e"),
+            "basis": ("b + e", "a"),
+            "classes.weight": ("c", "m"),
+            "classes.scale": ("c",),
+            "classes.bias": ("c",),
+            "classes.texts": ("c", "e"),
+            "names.texts": ("t", named),
+            "names.centre": (named,),
+            "names.rows": ("s",),
+            "names.keys": ("t - s", "b"),
+            "completion.weight": ("earlier", "added"),
+            "completion.scale": ("added",),
+            "completion.bias": ("added",),
+            "probes": ("p", "a" if "memory.keys" in tensors else "b"),
+        },
+    )
+    sums = {"b + e": lengths["b"] + lengths["e"], "d": lengths["d"]}
+    if "added" in lengths:
+        sums["d"] = lengths["earlier"] + lengths["added"]
+    for name, length in sums.items():
+        if lengths.get(name, length) != length:
+            raise ValueError(f"its length {name} is {lengths[name]}, and should be {length}")
+    if lengths.get("m", 0) > lengths["d"]:
+        raise ValueError(f"its classes read {lengths['m']} of {lengths['d']} numbers")
+    for part in ("memory", "names"):
+        if f"{part}.temperature" in tensors and not tensors[f"{part}.temperature"][0] > 0:
+            raise ValueError(f"the temperature of its {part} is not above 0")
+    return lengths["d"], lengths["e"]
 
 
 def _digest(before: str, texts: Floats, photos: Sequence[Floats]) -> str:

@@ -94,7 +94,7 @@ def _vector_findings(
     catalog: Catalog, profile: Profile, index_file: IndexFile, *, repair: bool
 ) -> list[Finding]:
     findings = []
-    unsound = catalog.unsound(profile.readable)
+    unsound = sorted({*catalog.unsound(profile.readable), *_not_finite(catalog, profile)})
     if unsound:
         if repair:
             catalog.forget_vectors(unsound)
@@ -105,6 +105,20 @@ def _vector_findings(
             index_file.replace()
         findings.append(Finding(f"vectors: {problem}", repaired=repair))
     return findings
+
+
+def _not_finite(catalog: Catalog, profile: Profile) -> list[int]:
+    """Photos whose vector contains numbers that are not finite."""
+    ids: list[int] = []
+    last = 0
+    try:
+        while batches := catalog.raw_vectors(*profile.readable, after=last):
+            for found, raw in batches:
+                ids += found[~np.isfinite(raw).all(1)].tolist()
+            last = max(int(found[-1]) for found, _ in batches)
+    except LibraryDamaged:  # rows that differ from their checksums are found by others
+        return ids
+    return ids
 
 
 def _index_problem(

@@ -125,7 +125,7 @@ def usable(
 ) -> dict[str, list[ExampleRecord]]:
     """The examples of each concept, each as the first of the readable encoders sees it."""
     rank = {encoder: place for place, encoder in enumerate(readable)}
-    known = [row for row in examples if row.encoder in rank]
+    known = [row for row in examples if row.encoder in rank and np.isfinite(row.raw).all()]
     first: dict[tuple[str, bytes], str] = {}
     for row in sorted(known, key=lambda row: rank[row.encoder]):
         first.setdefault((row.concept, row.content), row.encoder)
@@ -151,7 +151,11 @@ def _told(row: ExampleRecord) -> tuple[str, bytes]:
 
 def names_of(base: Profile, catalog: ConceptReading, concepts: Sequence[str]) -> dict[str, Floats]:
     """The raw text vectors float32[e] of concepts' names; only those not noted are encoded."""
-    noted = catalog.concept_names(base.text_encoder)
+    noted = {
+        concept: vector
+        for concept, vector in catalog.concept_names(base.text_encoder).items()
+        if np.isfinite(vector).all()
+    }
     missing = [concept for concept in concepts if concept not in noted]
     if missing:
         noted |= dict(zip(missing, base.texts.encode(missing), strict=True))

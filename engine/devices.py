@@ -16,8 +16,8 @@ import numpy as np
 from pixquery.db.errors import DeviceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.alignment import unit
-from pixquery.engine.encoders import ImageEncoder, OpenVinoImageEncoder
-from pixquery.engine.runtime import compiled, openvino
+from pixquery.engine.encoders import ImageEncoder, OpenVinoImageEncoder, expect
+from pixquery.engine.runtime import checked, compiled, openvino
 
 AUTO, CPU, CUDA, GPU, NPU = "auto", "cpu", "cuda", "gpu", "npu"
 
@@ -27,7 +27,9 @@ _BATCH = 16
 _PROVIDER = "CUDAExecutionProvider"
 
 
-def image_encoder_on(device: str, model: Path, *, size: int, dimension: int) -> ImageEncoder | None:
+def image_encoder_on(
+    device: str, model: Path, *, size: int, dimension: int, sha256: str = ""
+) -> ImageEncoder | None:
     """An encoder that runs on a device and agrees with the processor.
 
     Args:
@@ -37,6 +39,7 @@ def image_encoder_on(device: str, model: Path, *, size: int, dimension: int) -> 
         model: ONNX, uint8[n, size, size, 3] -> float32[n, dimension], in full precision.
         size: Side of the square input, in pixels.
         dimension: Length of a vector.
+        sha256: What the model's file must have; by default it may be any.
 
     Returns:
         None if the processor should be used.
@@ -47,10 +50,11 @@ def image_encoder_on(device: str, model: Path, *, size: int, dimension: int) -> 
     """
     if device == CPU:
         return None
+    about: dict[str, Any] = {"size": size, "dimension": dimension, "sha256": sha256}
     ways: dict[str, Callable[[], ImageEncoder]] = {
-        CUDA: lambda: OnnxRuntimeImageEncoder(model, size=size, dimension=dimension),
-        GPU: lambda: BatchImageEncoder(model, "GPU", size=size, dimension=dimension),
-        NPU: lambda: BatchImageEncoder(model, "NPU", size=size, dimension=dimension),
+        CUDA: lambda: OnnxRuntimeImageEncoder(model, **about),
+        GPU: lambda: BatchImageEncoder(model, "GPU", **about),
+        NPU: lambda: BatchImageEncoder(model, "NPU", **about),
     }
     available = present()
     if device == AUTO:
@@ -104,7 +108,7 @@ def _trusted(device: str, make: Callable[[], ImageEncoder], model: Path) -> Imag
     try:
         encoder = make()
         agreement = agreement_of(encoder, model)
-    except RuntimeError as error:  # from a driver, several lines long
+    except (RuntimeError, ValueError, OSError) as error:  # a driver's have several lines
         cause = (str(error).strip().splitlines() or ["no reason given"])[-1]
         raise DeviceUnusable(
             f"the device {device} cannot run the image model ({cause}): use --device cpu"
@@ -132,13 +136,20 @@ def agreement_of(encoder: ImageEncoder, model: Path) -> float:
 class BatchImageEncoder:
     """Runs an ONNX image model with OpenVINO in batches of one size, as GPUs and NPUs need."""
 
-    def __init__(self, model: Path, device: str, *, size: int, dimension: int) -> None:
-        """Compiles the model for a device, which has OpenVINO's name."""
+    def __init__(
+        self, model: Path, device: str, *, size: int, dimension: int, sha256: str = ""
+    ) -> None:
+        """Compiles the model for a device, which has OpenVINO's name.
+
+        Raises:
+            RuntimeError: From OpenVINO: the device cannot use the model.
+            OSError: The file cannot be read.
+            ValueError: It is not the one with this SHA-256, or is no such model.
+        """
         self.size = size
         self.dimension = dimension
-        network = openvino().Core().read_model(model)
-        network.reshape([_BATCH, size, size, 3])
-        self._model = compiled(model, device, {}, network)
+        self._model = compiled(model, device, {}, sha256=sha256, shape=(_BATCH, size, size, 3))
+        expect(self._model, ["u8"], dimension)
 
     def encode(self, pixels: Pixels) -> Floats:
         """Encodes uint8[n, size, size, 3] into float32[n, dimension]."""
@@ -155,11 +166,19 @@ class OnnxRuntimeImageEncoder:
     """Runs an ONNX image model with ONNX Runtime, on NVIDIA's GPUs."""
 
     def __init__(
-        self, model: Path, *, size: int, dimension: int, provider: str = _PROVIDER
+        self,
+        model: Path,
+        *,
+        size: int,
+        dimension: int,
+        sha256: str = "",
+        provider: str = _PROVIDER,
     ) -> None:
         """Loads the model.
 
         Raises:
+            OSError: The file cannot be read.
+            ValueError: It is not the one with this SHA-256, or contains what no encoder needs.
             DeviceUnusable: The provider does not start, and ONNX Runtime would use another one; or
                 the model was exported for photos of another size.
         """
@@ -169,7 +188,8 @@ class OnnxRuntimeImageEncoder:
         self.dimension = dimension
         if provider == _PROVIDER:
             onnxruntime.preload_dlls()  # CUDA's libraries, from the folders of PyTorch's wheels
-        self._session: Any = onnxruntime.InferenceSession(model, providers=[provider])
+        content = checked(model, sha256)
+        self._session: Any = onnxruntime.InferenceSession(content, providers=[provider])
         if provider not in self._session.get_providers():
             raise DeviceUnusable(
                 "ONNX Runtime found a GPU but not the CUDA libraries for it: install them with "

@@ -225,6 +225,7 @@ class _Near:
         for row, image_id in enumerate(ids):
             if len(vector := vectors.get(image_id, ())) >= self._common:
                 raw[row] = vector[: self._common]
+        raw[~np.isfinite(raw).all(1)] = 0
         return unit(raw)
 
 

@@ -12,15 +12,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats, Pixels, Scales
 from pixquery.engine.runtime import compiled, openvino
+from pixquery.engine.tokenizer import is_ordered, read_tokenizer
 
 if TYPE_CHECKING:
-    from pixquery.engine.runtime import InferRequest
+    from pixquery.engine.runtime import CompiledModel, InferRequest
 
 
 class ImageEncoder(Protocol):
@@ -37,7 +36,8 @@ class ImageEncoder(Protocol):
             pixels: uint8[n, size, size, 3], upright sRGB.
 
         Returns:
-            float32[n, dimension], raw: neither centred nor normalised.
+            float32[n, dimension], raw: neither centred nor normalised. A damaged network may give
+            some photos numbers that are not finite.
         """
         ...
 
@@ -90,6 +90,20 @@ class PhotoEncoder:
         ]
         return vectors[0] if len(vectors) == 1 else np.mean(vectors, 0, np.float32)
 
+    def encode_all(self, photos: Sequence[Scales]) -> Floats:
+        """The same for photos of which none can be left out.
+
+        Raises:
+            ProfileDamaged: The network gives one of them numbers that are not finite.
+        """
+        vectors = self.encode(photos)
+        if not np.isfinite(vectors).all():
+            raise ProfileDamaged(
+                "the image model gives a photo numbers that are not finite: choose another photo, "
+                "and if it happens again, install the profile again"
+            )
+        return vectors
+
 
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX)."""
@@ -104,7 +118,15 @@ class OpenVinoImageEncoder:
     """
 
     def __init__(
-        self, model: Path, *, size: int, dimension: int, threads: int = 0, exact: bool = False
+        self,
+        model: Path,
+        *,
+        size: int,
+        dimension: int,
+        threads: int = 0,
+        exact: bool = False,
+        sha256: str = "",
+        cached: bool = True,
     ) -> None:
         """Compiles the model.
 
@@ -114,17 +136,21 @@ class OpenVinoImageEncoder:
             dimension: Length of a vector.
             threads: Cores to use; 0 = all that this process may use.
             exact: Compute in float32 even if the processor is faster with less precision.
+            sha256: What the file must have; by default it may be any.
+            cached: Use the cache of compiled models.
+
+        Raises:
+            ProfileDamaged: The file is missing, is another one, or is no such model.
         """
         self.size = size
         self.dimension = dimension
         cores = threads or _usable_cores()
         options = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, **_options(exact=exact)}
-        with _damage_reported(model):
-            network = openvino().Core().read_model(model)
-            own = network.input(0).partial_shape[1]
-            network.reshape([1, size, size, 3])
-            variant = "" if own == size else str(size)
-            self._model = compiled(model, "CPU", options, network, variant=variant)
+        with damage_reported(model):
+            self._model = compiled(
+                model, "CPU", options, sha256=sha256, shape=(1, size, size, 3), cached=cached
+            )
+            expect(self._model, ["u8"], dimension)
         self._queue = openvino().AsyncInferQueue(self._model, cores)
         self._one_at_a_time = Lock()
 
@@ -154,6 +180,7 @@ class OpenVinoTextEncoder:
         dimension: int,
         max_tokens: int,
         exact: bool = False,
+        sha256: str = "",
     ) -> None:
         """Compiles the model.
 
@@ -163,20 +190,23 @@ class OpenVinoTextEncoder:
             dimension: Length of a vector.
             max_tokens: Longer texts are cut.
             exact: Compute in float32 even if the processor is faster with less precision.
+            sha256: What the model's file must have; by default it may be any.
+
+        Raises:
+            ProfileDamaged: A file is missing, is another one, or is no such model.
         """
         self.dimension = dimension
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.enable_truncation(max_tokens)
-        self._tokenizer.enable_padding()
+        self._file = model
+        self._tokenizer = read_tokenizer(tokenizer, max_tokens)
         options = {"PERFORMANCE_HINT": "LATENCY", **_options(exact=exact)}
-        with _damage_reported(model):
-            self._model = compiled(model, "CPU", options)
+        with damage_reported(model):
+            self._model = compiled(model, "CPU", options, sha256=sha256)
+            expect(self._model, ["i64", "i64"], dimension)
         self._one_at_a_time = Lock()
 
     def rank(self, word: str) -> int | None:
         """The number of a whole word; none in vocabularies that are not BERT's kind."""
-        ordered = isinstance(self._tokenizer.model, WordPiece)
-        number = self._tokenizer.token_to_id(word) if ordered else None
+        number = self._tokenizer.token_to_id(word) if is_ordered(self._tokenizer) else None
         return None if number is None else int(number)
 
     def pieces(self, texts: Sequence[str]) -> list[list[int]]:
@@ -187,7 +217,11 @@ class OpenVinoTextEncoder:
         ]
 
     def encode(self, texts: list[str]) -> Floats:
-        """Encodes texts, those of similar length together, into float32[n, dimension]."""
+        """Encodes texts, those of similar length together, into float32[n, dimension].
+
+        Raises:
+            ProfileDamaged: The network gives other than finite numbers, or fails.
+        """
         vectors = np.empty((len(texts), self.dimension), np.float32)
         tokens = self._tokenizer.encode_batch(texts)
         order = sorted(range(len(texts)), key=lambda row: sum(tokens[row].attention_mask))
@@ -196,20 +230,55 @@ class OpenVinoTextEncoder:
             longest = max(sum(tokens[row].attention_mask) for row in rows)
             ids = np.array([tokens[row].ids[:longest] for row in rows], np.int64)
             mask = np.array([tokens[row].attention_mask[:longest] for row in rows], np.int64)
-            with self._one_at_a_time:
-                vectors[rows] = self._model([ids, mask])[0]
+            with self._one_at_a_time, damage_reported(self._file):
+                found = self._model([ids, mask])[0]
+                if found.shape != (len(rows), self.dimension) or not np.isfinite(found).all():
+                    raise ValueError("it does not give every text a vector of finite numbers")
+                vectors[rows] = found
         return vectors
 
 
 @contextmanager
-def _damage_reported(model: Path) -> Iterator[None]:
+def damage_reported(model: Path) -> Iterator[None]:
+    """Raises what is wrong with a model's file as one sentence.
+
+    Raises:
+        ProfileDamaged: OpenVINO cannot use the model, or it is not what it should be.
+    """
     try:
         yield
-    except RuntimeError as error:  # from OpenVINO, several lines long
-        cause = (str(error).strip().splitlines() or ["no reason given"])[-1]
+    except (RuntimeError, ValueError, OSError) as error:  # OpenVINO's have several lines
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        cause = getattr(error, "strerror", None) or (lines or ["no reason given"])[-1]
         raise ProfileDamaged(
             f"the model file {model} cannot be used ({cause}): install the profile again"
         ) from error
+
+
+def expect(model: "CompiledModel", inputs: Sequence[str], dimension: int) -> None:
+    """Raises if a model does not take and give what an encoder does.
+
+    Args:
+        model: Compiled.
+        inputs: The types of what it takes, by OpenVINO's names.
+        dimension: Length of the vectors that it should give.
+
+    Raises:
+        ValueError: In words that follow the file's name.
+    """
+    taken = [each.get_element_type().get_type_name() for each in model.inputs]
+    if taken != [*inputs]:
+        raise ValueError(f"it takes {' and '.join(taken) or 'nothing'}, not {' and '.join(inputs)}")
+    given = model.outputs[0].get_partial_shape() if model.outputs else None
+    if given is None or given.rank.is_dynamic or len(given) != 2:
+        raise ValueError("it does not give a vector for each row")
+    if not given[1].is_dynamic and given[1].get_length() != dimension:
+        raise ValueError(
+            f"it gives {given[1].get_length():,} numbers, and the manifest says {dimension:,}"
+        )
+    kind = model.outputs[0].get_element_type().get_type_name()
+    if kind != "f32":
+        raise ValueError(f"it gives {kind}, not f32")
 
 
 def _options(*, exact: bool) -> dict[str, str | int]:

@@ -131,9 +131,11 @@ class IndexFile:
         last = 0
         while batches := self._catalog.raw_vectors(*encoders, since=since, after=last):
             for ids, raw in batches:
-                if raw.shape[1] not in lengths or not np.isfinite(raw).all():
+                if raw.shape[1] not in lengths:
                     raise damaged(self._catalog.file, "vectors that no encoder computes")
-                yield ids, alignment.images(raw.astype(np.float32))
+                vectors = raw.astype(np.float32)
+                vectors[~np.isfinite(vectors).all(1)] = 0  # like nothing, until `verify` is run
+                yield ids, alignment.images(vectors)
             last = max(int(ids[-1]) for ids, _ in batches)
 
     def _open(self, revision: int) -> Loaded:

@@ -1,6 +1,5 @@
 """Profiles: named sets of models that a library is made with."""
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
-from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import (
     ProfileDamaged,
     ProfileError,
@@ -20,19 +18,21 @@ from pixquery.db.errors import (
     ProfileUntrained,
 )
 from pixquery.engine.alignment import Alignment
+from pixquery.engine.manifest import MANIFEST as MANIFEST
+from pixquery.engine.manifest import parsed, read_text
+from pixquery.engine.profile_files import SHIPPED as SHIPPED
+from pixquery.engine.profile_files import ProfileFiles, is_shipped
 from pixquery.engine.relevance import Logistic, Relevance
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands need none
     from pixquery.engine.encoders import ImageEncoder, PhotoEncoder, TextEncoder
 
 DEFAULT = "lite2-minilm"
-MANIFEST = "manifest.json"
 NORMAL, HIGH = "normal", "high"
 QUALITIES = (NORMAL, HIGH)
 """How photos are encoded: at one size, or slower and better, at several."""
 _MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """The shipped text encoder, from before manifests listed the languages."""
-SHIPPED = Path(__file__).parent / "profiles"
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,10 @@ class Profile:
         from pixquery.engine.devices import image_encoder_on
         from pixquery.engine.encoders import PhotoEncoder
 
-        model = self._file(self.manifest["image"]["models"]["float"])
+        name = self.manifest["image"]["models"]["float"]
+        model, sha256 = self._files.path(name), self._files.sha256(name)
         encoders = [
-            image_encoder_on(device, model, size=size, dimension=self.dimension)
+            image_encoder_on(device, model, size=size, dimension=self.dimension, sha256=sha256)
             for size in self.sizes
         ]
         if None in encoders:
@@ -158,10 +159,38 @@ class Profile:
             precision: ``float`` or ``int8``.
             size: Side of the square that photos are squashed to, in pixels; None: the profile's.
         """
+        return self._image_encoder(precision, size or self.size)
+
+    def photos_anew(self, precision: str | None = None, *, exact: bool = False) -> "PhotoEncoder":
+        """The image encoder at this quality, compiled from its file whatever the cache holds.
+
+        Args:
+            precision: ``float`` or ``int8``; by default what is fastest on this processor.
+            exact: Compute in float32 even if the processor is faster with less precision.
+        """
+        from pixquery.engine.encoders import PhotoEncoder
+
+        return PhotoEncoder(
+            [
+                self._image_encoder(precision or self._fastest, size, exact=exact, cached=False)
+                for size in self.sizes
+            ]
+        )
+
+    def _image_encoder(
+        self, precision: str, size: int, *, exact: bool = False, cached: bool = True
+    ) -> "ImageEncoder":
         from pixquery.engine.encoders import OpenVinoImageEncoder
 
-        model = self._file(self.manifest["image"]["models"][precision])
-        return OpenVinoImageEncoder(model, size=size or self.size, dimension=self.dimension)
+        name = self.manifest["image"]["models"][precision]
+        return OpenVinoImageEncoder(
+            self._files.path(name),
+            size=size,
+            dimension=self.dimension,
+            exact=exact,
+            sha256=self._files.sha256(name),
+            cached=cached,
+        )
 
     def _at(self, size: int) -> "ImageEncoder":
         return self.images if size == self.size else self.image_encoder(self._fastest, size)
@@ -194,10 +223,11 @@ class Profile:
 
         text = self.manifest["text"]
         return OpenVinoTextEncoder(
-            self._file(text["model"]),
-            self._file(text["tokenizer"], exact=True),  # its reader crashes without a message
+            self._files.path(text["model"]),
+            self._files.path(text["tokenizer"]),
             dimension=int(text["dimension"]),
             max_tokens=int(text["max_tokens"]),
+            sha256=self._files.sha256(text["model"]),
         )
 
     def refuse_untrained(self) -> None:
@@ -215,9 +245,21 @@ class Profile:
 
     @cached_property
     def alignment(self) -> Alignment:
-        """The maps into the shared space."""
+        """The maps into the shared space.
+
+        Raises:
+            ProfileDamaged: The file is missing or altered, or is for vectors of other lengths.
+        """
         self.refuse_untrained()
-        return Alignment(self._file(self.manifest["alignment"]))
+        name = self.manifest["alignment"]
+        alignment = Alignment(self._files.path(name, read=True), sha256=self._files.sha256(name))
+        wanted = self.dimension, int(self.manifest["text"]["dimension"])
+        if alignment.lengths != wanted:
+            raise ProfileDamaged(
+                f"the alignment {self.folder / name} maps vectors of {alignment.lengths} numbers, "
+                f"and the profile's encoders give {wanted}: install the profile again"
+            )
+        return alignment
 
     @property
     def predicts_relevance(self) -> bool:
@@ -226,10 +268,24 @@ class Profile:
 
     @cached_property
     def relevance(self) -> Relevance | None:
-        """The trained regressor; None if it has none, so that hits are ordered by similarity."""
+        """The trained regressor; None if it has none, so that hits are ordered by similarity.
+
+        Raises:
+            ProfileDamaged: The file is missing or altered, or is for another alignment.
+        """
         if not self.predicts_relevance:
             return None
-        return Logistic.load(self._file(self.manifest["relevance"]))
+        name = self.manifest["relevance"]
+        regressor = Logistic.load(
+            self._files.path(name, read=True), sha256=self._files.sha256(name)
+        )
+        length = regressor.landmarks.texts.shape[1]
+        if length != self.alignment.dimension:
+            raise ProfileDamaged(
+                f"the relevance regressor {self.folder / name} is for vectors of {length} numbers, "
+                f"and the alignment gives {self.alignment.dimension}: install the profile again"
+            )
+        return regressor
 
     def warm(self) -> None:
         """Starts to load what the first query needs, in another thread.
@@ -250,28 +306,16 @@ class Profile:
         Thread(target=load, name="warm").start()
 
     def check(self) -> None:
-        """Compares every file with the manifest.
+        """Compares every file with the manifest, reading all of it.
 
         Raises:
             ProfileDamaged: A file is missing or differs; the message names the first.
         """
-        for name in self.manifest["files"]:
-            self._file(name, exact=True)
+        self._files.check()
 
-    def _file(self, name: str, *, exact: bool = False) -> Path:
-        """A file of the profile, whose size matches the manifest; ``exact``: and its checksum."""
-        file = self.folder / name
-        expected = self.manifest["files"].get(name, {})
-        size = file.stat().st_size if file.is_file() else None
-        intact = size is not None and size == expected.get("bytes", size)
-        if intact and exact and "sha256" in expected:
-            intact = sha256_of(file) == expected["sha256"]
-        if not intact:
-            state = "is missing" if size is None else "is not the one the profile was made with"
-            raise ProfileDamaged(
-                f"the file {file} of the profile {self.name} {state}: install the profile again"
-            )
-        return file
+    @cached_property
+    def _files(self) -> ProfileFiles:
+        return ProfileFiles(self.folder, self.manifest)
 
 
 def profiles_folder() -> Path:
@@ -309,11 +353,11 @@ def load_profile(name: str = DEFAULT, quality: str = NORMAL) -> Profile:
         )
     file = folder / MANIFEST
     try:
-        profile = _profile(folder.resolve(), file.read_text("utf-8"), quality)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        profile = _profile(folder.resolve(), read_text(file), quality)
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or error
         raise ProfileDamaged(
-            f"the manifest {file} cannot be read or lacks an entry "
-            f"({type(error).__name__}: {error}): install the profile again"
+            f"the manifest {file} cannot be used ({cause}): install the profile again"
         ) from error
     if quality not in profile.qualities:
         raise ProfileError(
@@ -327,15 +371,7 @@ def load_profile(name: str = DEFAULT, quality: str = NORMAL) -> Profile:
 @cache
 def _profile(folder: Path, manifest: str, quality: str) -> Profile:
     normal = None if quality == NORMAL else _profile(folder, manifest, NORMAL)
-    profile = Profile(folder, json.loads(manifest), quality, normal)
-    for entry in ("description", "licence"):
-        profile.manifest[entry]
-    for entry in ("model", "tokenizer", "dimension", "max_tokens"):
-        profile.manifest["text"][entry]
-    if not profile.manifest["image"]["models"]["float"] or not profile.manifest["files"].keys():
-        raise KeyError("files")
-    _ = profile.name, profile.readable, profile.sizes, profile.qualities
-    return profile
+    return Profile(folder, parsed(manifest, vouched=is_shipped(folder)), quality, normal)
 
 
 def _encoder(source: str, quality: str) -> str:

@@ -1,16 +1,17 @@
 """Relevance at query time: what people would judge, in [0, 1], from the features of a pair."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats
 from pixquery.engine.features import NAMES, Landmarks, pair_features
+from pixquery.engine.tensors import agreed_lengths, read_tensors
 from pixquery.engine.unit import in_bytes, unit
 
 
@@ -47,6 +48,18 @@ _LEAST_SPREAD = 1e-3
 _FEWEST = 5
 """How many weights the first files had."""
 
+_SHAPES = {
+    "weights": ("f",),
+    "bias": ("1",),
+    "landmarks.texts": ("m", "a"),
+    "landmarks.photos": ("p", "a"),
+    "landmarks.things": ("c", "a"),
+    "landmarks.names": ("t", "a"),
+    "calibration.predicted": ("k",),
+    "calibration.judged": ("k",),
+}
+"""What the lengths of the tensors are called; equal names are equal lengths."""
+
 _AS_IT_IS = np.array([0, 1], np.float32), np.array([0, 1], np.float32)
 
 
@@ -75,19 +88,26 @@ class Logistic:
         self._calibration = calibration
 
     @classmethod
-    def load(cls, file: Path) -> "Logistic":
+    def load(cls, file: Path, *, sha256: str = "") -> "Logistic":
         """Reads ``weights`` [f], ``bias`` [1], ``landmarks.texts`` and ``landmarks.photos``.
 
         Also ``landmarks.things`` and ``landmarks.names``, ``calibration.predicted`` [m] and
         ``calibration.judged`` [m] if the file has them. Files written before the last columns of
         ``features.NAMES`` existed have fewer weights, and lack what those columns need.
 
+        Args:
+            file: safetensors.
+            sha256: What the file must have, in hexadecimal; it may be any if this is empty.
+
         Raises:
-            ProfileDamaged: The file is missing, is no safetensors file, lacks a tensor, or was
-                trained on other features than this version computes.
+            ProfileDamaged: The file is missing, is another one or no safetensors file, lacks a
+                tensor, has tensors that contradict each other or are not finite, or was trained on
+                other features than this version computes.
         """
         try:
-            tensors = {n: t.astype(np.float32) for n, t in load(file.read_bytes()).items()}
+            stored = read_tensors(file, sha256).tensors
+            _check_lengths(agreed_lengths(stored, _SHAPES))
+            tensors = {n: t.astype(np.float32) for n, t in stored.items()}
             texts = tensors["landmarks.texts"]
             landmarks = Landmarks(
                 texts,
@@ -99,7 +119,7 @@ class Logistic:
             calibration = _AS_IT_IS
             if "calibration.judged" in tensors:
                 calibration = tensors["calibration.predicted"], tensors["calibration.judged"]
-        except (OSError, SafetensorError, KeyError) as error:
+        except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
             raise ProfileDamaged(
                 f"the relevance regressor {file} cannot be read ({error}): "
                 "install the profile again"
@@ -142,6 +162,17 @@ class Logistic:
                 "calibration.judged": self._calibration[1],
             }
         )
+
+
+def _check_lengths(lengths: Mapping[str, int]) -> None:
+    """Raises if a regressor has nothing to compare with.
+
+    Raises:
+        ValueError: It has no landmarks, or an empty calibration.
+    """
+    for name in ("m", "p", "k"):
+        if lengths.get(name) == 0:
+            raise ValueError("it has no landmarks, or its calibration is empty")
 
 
 def logistic(x: NDArray[Any]) -> NDArray[Any]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pixquery.db.errors import BadRoot
+from pixquery.db.files import FileReading
 from pixquery.db.quoting import quoted
-from pixquery.db.reading import Reading
 from pixquery.db.records import RootSummary
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Forgotten(NamedTuple):
     """How many photos were removed with it."""
 
 
-def known_folder(catalog: Reading, path: str | Path) -> Path:
+def known_folder(catalog: FileReading, path: str | Path) -> Path:
     """The absolute path of a folder that the library has photos of, which need not exist now.
 
     Args:
@@ -42,7 +42,7 @@ def known_folder(catalog: Reading, path: str | Path) -> Path:
     raise BadRoot(f"the library has no photos of {typed}: {_its_folders(catalog)}")
 
 
-def root_named(catalog: Reading, path: str | Path) -> RootSummary:
+def root_named(catalog: FileReading, path: str | Path) -> RootSummary:
     """The root with a path, which need not exist now.
 
     Args:
@@ -97,6 +97,6 @@ def _spellings(path: str | Path) -> tuple[Path, Path]:
     return Path(typed), Path(os.path.realpath(typed))
 
 
-def _its_folders(catalog: Reading) -> str:
+def _its_folders(catalog: FileReading) -> str:
     paths = ", ".join(str(root.path) for root in catalog.roots())
     return f"its folders are {paths}" if paths else "it has no folders yet"

@@ -7,14 +7,27 @@ its import takes half the time.
 
 import hashlib
 import os
+import platform
+import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from io import BytesIO
+from math import prod
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
+
+from pixquery.db.checksums import sha256_of
+from pixquery.engine import blobs
+from pixquery.engine.legible import legible
+from pixquery.engine.onnx_graph import refuse_unusual
+from pixquery.engine.photos import open_file
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -26,6 +39,12 @@ Options = Mapping[str, str | int]
 
 _CONVERTER = "openvino.tools.ovc"
 _importing = Lock()
+_in_use: list[NDArray[np.uint8]] = []
+"""The memory of loaded models: OpenVINO reads weights from it, and never says until when."""
+_ABANDONED = 24 * 3600
+"""Seconds after which nobody can still be writing an unfinished file."""
+_VAST = 1 << 29
+"""Numbers that a tensor may have."""
 
 
 def openvino() -> Any:
@@ -52,80 +71,161 @@ def compiled(
     model: Path,
     device: str,
     options: Options,
-    network: "ov.Model | None" = None,
     *,
-    variant: str = "",
+    sha256: str = "",
+    shape: Sequence[int] = (),
+    cached: bool = True,
 ) -> "ov.CompiledModel":
     """Compiles a model, or loads it compiled from the cache.
 
-    Each model has its own folder in the cache, which appears there complete: OpenVINO writes
-    its files where they are read, and programs that filled a folder at the same time would read
-    each other's incomplete files, and crash.
+    A compiled model in the cache was made from a file of this SHA-256, whatever the file contains
+    by now, and is used only if it is as it was written. If it cannot be used, the model is compiled
+    anew; if the cache cannot be written, it is compiled each time.
 
     Args:
-        model: The file.
+        model: An ONNX file.
         device: By OpenVINO's name.
         options: OpenVINO's, without a cache.
-        network: The model as read from the file, if its shapes were changed since.
-        variant: Tells apart networks of one file that are used at the same time.
+        sha256: Of the file, in hexadecimal; by default what it has now.
+        shape: Of the first input; by default the model's own.
+        cached: Use the cache.
 
     Raises:
         RuntimeError: From OpenVINO: the model cannot be used.
+        OSError: The file cannot be read.
+        ValueError: It is not the one with this SHA-256, or contains what no encoder needs.
     """
-    core, subject = openvino().Core(), model if network is None else network
-    folder = _folder_of(model, device, options, variant)
-    try:
-        if folder is not None and folder.is_dir():
-            return core.compile_model(subject, device, {**options, "CACHE_DIR": str(folder)})
-        if folder is not None:
-            return _kept(folder, core, subject, device, options)
-    except (OSError, RuntimeError):  # the cache is damaged or cannot be written
-        with suppress(OSError):
-            _forget(folder)
-    return core.compile_model(subject, device, options)
+    core, sha256 = openvino().Core(), sha256 or sha256_of(model)
+    place = _place(core, model, device, options, sha256, shape) if cached else None
+    if place is not None:
+        ready = _loaded(core, place, device, options)
+        if ready is not None:
+            return ready
+    network = core.read_model(checked(model, sha256))
+    if shape:
+        network.reshape(list(shape))
+    _refuse_vast(network)
+    made: ov.CompiledModel = core.compile_model(network, device, options)
+    if place is not None:
+        _keep(place, made)
+    return made
 
 
-def _folder_of(model: Path, device: str, options: Options, variant: str) -> Path | None:
-    """The folder of the compiled model; none if the file cannot be read."""
-    try:
-        file = model.resolve()
-        state = file.stat()
-    except OSError:
-        return None
+def checked(model: Path, sha256: str) -> bytes:
+    """The content of a model's file, to be used instead of the file, which may change meanwhile.
+
+    Args:
+        model: An ONNX file.
+        sha256: What it must have, in hexadecimal; it may be any if this is empty.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not the one with this SHA-256, or contains what no encoder needs.
+    """
+    with open_file(model) as opened:
+        content = opened.read()
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError("it is not the one the profile was made with")
+    refuse_unusual(content)
+    return content
+
+
+def _place(
+    core: "ov.Core",
+    model: Path,
+    device: str,
+    options: Options,
+    sha256: str,
+    shape: Sequence[int],
+) -> Path:
+    """The file of the compiled model: for this file and use, this processor, and these contents."""
     settings = sorted((name, str(value)) for name, value in options.items())
-    which = _short(str(file), device, repr(settings), *([variant] if variant else []))
-    version = _short(str((state.st_size, state.st_mtime_ns)), openvino().__version__)
-    return cache_folder() / f"{which}-{version}"
+    which = _short(
+        str(model.absolute()), device, repr(settings), repr([*shape]), *_hardware(core, device)
+    )
+    return cache_folder() / f"{which}-{_short(sha256, openvino().__version__)}.blob"
+
+
+def _hardware(core: "ov.Core", device: str) -> list[str]:
+    """What a compiled model depends on: home folders are shared by computers that differ."""
+    about = [platform.machine(), str(core.get_property(device, "FULL_DEVICE_NAME"))]
+    about += sorted(map(str, core.get_property(device, "OPTIMIZATION_CAPABILITIES")))
+    with suppress(OSError), Path("/proc/cpuinfo").open("rb") as opened:  # Linux only
+        flags = re.search(rb"^flags\s*:(.*)$", opened.read(8192), re.MULTILINE)
+        if flags:
+            about += sorted(
+                flag
+                for flag in flags[1].decode("ascii", "replace").split()
+                if flag.startswith(("sse", "ssse", "avx", "amx", "fma", "f16c"))
+            )
+    return about
 
 
 def _short(*words: str) -> str:
     return hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _kept(
-    folder: Path, core: "ov.Core", subject: "Path | ov.Model", device: str, options: Options
-) -> "ov.CompiledModel":
-    """Compiles into the cache, and removes what other versions of the model left there."""
-    import shutil
-    import tempfile
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+def _loaded(
+    core: "ov.Core", place: Path, device: str, options: Options
+) -> "ov.CompiledModel | None":
+    """The compiled model in a file; none if there is none that can be used."""
     try:
-        model = core.compile_model(subject, device, {**options, "CACHE_DIR": str(beside)})
-        with suppress(OSError):  # another program may have been quicker
-            beside.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    which = folder.name.partition("-")[0]
-    for other in folder.parent.glob(f"{which}-*"):
-        if other != folder:
-            shutil.rmtree(other, ignore_errors=True)
-    return model
+        content = blobs.read(place)
+        if content is None:
+            return None
+        array = np.frombuffer(content, np.uint8)
+        tensor = openvino().Tensor(array, shared_memory=True)
+        ready: ov.CompiledModel = core.import_model(tensor, device, options)
+    except (OSError, RuntimeError, MemoryError):  # another processor's, or there is no such file
+        return None
+    _in_use.append(array)
+    return ready
 
 
-def _forget(folder: Path | None) -> None:
-    if folder is not None and folder.is_dir():
+def _keep(place: Path, model: "ov.CompiledModel") -> None:
+    """Writes a compiled model, and removes what other versions of it and of pixquery left."""
+
+    def content() -> bytes:
+        exported = BytesIO()
+        model.export_model(exported)
+        return exported.getvalue()
+
+    if place.is_dir():
+        _remove(place)
+    try:
+        blobs.write(place, content)
+    except (OSError, RuntimeError):  # no room, no permission, or a device that exports nothing
+        return
+    which = place.name.partition("-")[0]
+    for other in place.parent.glob(f"{which}-*"):
+        if other != place:
+            _remove(other)
+    for folder in place.parent.glob("*-*/"):  # of versions that had a folder for each model
+        if re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]{16}", folder.name):
+            _remove(folder)
+    for unfinished in place.parent.glob(f"{blobs.UNFINISHED}*"):
+        with suppress(OSError):
+            if time.time() - unfinished.lstat().st_mtime > _ABANDONED:
+                _remove(unfinished)
+
+
+def _remove(file: Path) -> None:
+    if file.is_dir() and not file.is_symlink():
         import shutil
 
-        shutil.rmtree(folder)
+        shutil.rmtree(file, ignore_errors=True)
+        return
+    with suppress(OSError):
+        file.unlink()
+
+
+def _refuse_vast(network: "ov.Model") -> None:
+    """Raises if a tensor whose size is known is larger than any encoder's."""
+    for operation in network.get_ops():
+        for output in operation.outputs():
+            shape = output.get_partial_shape()
+            if shape.is_static and prod(map(int, shape.to_shape())) > _VAST:
+                raise ValueError(
+                    f"its step {legible(operation.get_friendly_name())[:60]!r} gives "
+                    f"{prod(map(int, shape.to_shape())):,} numbers, and {_VAST:,} are the most"
+                )

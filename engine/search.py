@@ -282,7 +282,7 @@ def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
             ) from None
     if part.pixels is not None:
         scales = part.pixels if isinstance(part.pixels, tuple) else (part.pixels,)
-        return profile.alignment.images(profile.photos.encode([scales]))
+        return profile.alignment.images(profile.photos.encode_all([scales]))
     forms = [part.text, part.also] if part.also else [part.text]
     vectors = profile.alignment.texts(profile.texts.encode(forms))
     return unit(vectors.sum(0, keepdims=True)) if part.also else vectors

@@ -97,6 +97,7 @@ class Teachable:
             BadConcept: The name is unusable, or there are too few or too many examples or concepts.
             QueryRefused: The library's stop-word policy is on and the name contains a stop word.
             LibraryLocked: Another process writes.
+            ProfileDamaged: A model gives numbers that are not finite.
             ProfileMismatch: The library has another profile by now.
             StorageFailed: The vectors cannot be written; nothing was taught.
         """
@@ -129,7 +130,7 @@ class Teachable:
                 )
             raw = np.empty((0, base.dimension), np.float32)
             if new:
-                raw = base.photos.encode([photo.scales for photo in new])
+                raw = base.photos.encode_all([photo.scales for photo in new])
             kept = [*kept, *records(name, new, raw, base.encoder)]
             self._index_file.note_names(name)
             without = taught(base, self.catalog, others, self._index_file.profile)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from pixquery.db.concepts import ExampleRecord
 from pixquery.db.errors import BadConcept, PhotoFailed, UnreadableImage
 from pixquery.db.quoting import quoted
@@ -93,6 +95,8 @@ def encode_again(library: Library) -> None:
             continue
         new = []
         for (rows, example), vector in zip(found, raw, strict=True):
+            if not np.isfinite(vector.astype(np.float16)).all():
+                continue
             if is_hint(rows[0].content):
                 if not _is_proven(rows, example, vector, profile):
                     continue

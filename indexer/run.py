@@ -24,6 +24,10 @@ from pixquery.indexer.writing import Writer
 if TYPE_CHECKING:  # loaded with the first photo: most runs find nothing new
     from pixquery.engine.encoders import PhotoEncoder
 
+_NO_VECTOR = (
+    "the image model gives it numbers that are not finite: it is tried again at the next index"
+)
+
 
 KNOWN_AT_ONCE = 1000
 """Files per transaction if none of them needs to be encoded."""
@@ -123,7 +127,7 @@ class Run:
         encoder = self._encoder
         try:
             with failures_reported("could not be encoded"):
-                return batch, encoder.encode(photos).astype(np.float16)
+                return _finite(batch, encoder.encode(photos).astype(np.float16))
         except PhotoFailed as error:
             if len(batch) == 1:
                 reason = f"{error}{TRIED_AGAIN}"
@@ -152,3 +156,18 @@ class Run:
         self._catalog.forget_skipped(unusable)
         if plan.missing:
             self._catalog.drop_roots(plan.root)
+
+
+def _finite(batch: list[Read], raw: RawVectors) -> tuple[list[Read], RawVectors]:
+    """A batch in which photos that got no finite vector are skipped, and the others' vectors."""
+    finite = np.flatnonzero(np.isfinite(raw).all(1))
+    if len(finite) == len(raw):
+        return batch, raw
+    usable = (row in finite for row in range(len(raw)))
+    reads = [
+        read
+        if read.photo is None or next(usable)
+        else replace(read, photo=None, reason=_NO_VECTOR, passing=True)
+        for read in batch
+    ]
+    return reads, raw[finite]

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from pixquery.engine.library import CATALOGUE
+from pixquery.engine.profile import DEFAULT, SHIPPED
 from tests.conftest import REPOSITORY
-from tests.proofs import contention_soak, crash_soak, damage_soak, fault_soak
+from tests.proofs import contention_soak, crash_soak, damage_soak, fault_soak, model_soak
 from tests.proofs.material import (
     RUNGS,
     Children,
@@ -62,6 +63,17 @@ def test_nothing_is_lost_when_index_is_killed_200_times(rung: str, tmp_path: Pat
     result = crash_soak.prove(tmp_path, rung, range(200), seed=1)
     assert result["failures"] == []
     assert result["killed at a call"] + result["killed at a moment"] >= 100
+
+
+def test_damaged_models_change_nothing(colours: Path, tmp_path: Path) -> None:
+    result = model_soak.prove(tmp_path, range(4), seed=7, profile=colours)
+    assert result["failures"] == []
+
+
+@pytest.mark.slow
+def test_damaged_models_change_nothing_200_times(tmp_path: Path) -> None:
+    result = model_soak.prove(tmp_path, range(200), seed=1, profile=SHIPPED / DEFAULT)
+    assert result["failures"] == []
 
 
 @pytest.mark.usefixtures("faults")

@@ -42,7 +42,7 @@ ONE_ROOM = {
     "pandas": {"engine/frames.py", "trainer"},
     "openvino": {"engine/runtime.py"},
     "onnxruntime": {"engine/devices.py"},
-    "tokenizers": {"engine/encoders.py", "trainer/adopting/wordpieces.py"},
+    "tokenizers": {"engine/tokenizer.py", "trainer/adopting/wordpieces.py"},
     "PIL": {
         "indexer/altered.py",
         "indexer/decode.py",
@@ -252,6 +252,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "structure": "stranger", "forms": "stranger", "remains": "salvage",
         "survivors": "losses", "switch": "switching",
         "features": "relevance", "runtime": "profile", "unit": "alignment",
+        "profile_files": "profile",
         "examples": "concepts", "teaching": "concepts", "alteration": "altered",
         "image_model": "export", "text_model": "export", "onnx_files": "export",
         "packages": "export",

@@ -1,5 +1,7 @@
 """A library's parts are kept in step, and repaired from the catalogue."""
 
+import hashlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -143,8 +145,13 @@ def test_a_changed_alignment_is_noticed(place: Path, tmp_path: Path, colours: Pa
     tensors = load_file(profile / "alignment.safetensors")
     turned = {n: np.ascontiguousarray(np.roll(t, 1, -1)) for n, t in tensors.items()}
     save_file(turned, profile / "alignment.safetensors")
-    manifest = profile / MANIFEST
-    manifest.write_text(manifest.read_text() + "\n")  # training writes a new one
+    content = (profile / "alignment.safetensors").read_bytes()
+    manifest = json.loads((profile / MANIFEST).read_text())  # training writes a new one
+    manifest["files"]["alignment.safetensors"] = {
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    (profile / MANIFEST).write_text(json.dumps(manifest))
     assert answers(place) == RIGHT
     with Library.open(place) as library:
         assert library.index.vectors(library.index.ids()).shape == (8, 3)

@@ -190,15 +190,14 @@ def test_programs_that_start_together_share_an_empty_cache(colours: Path, tmp_pa
         assert [program.returncode for program in programs] == [0] * 6, said
         assert {out for out, _ in said} == {"[[1.0, 0.0, 0.0]] 1\n"}
         kept = sorted(path.name for path in (tmp_path / "cache").iterdir())
-        assert len(kept) == 2  # one for each model, both complete
+        assert len([name for name in kept if name.endswith(".blob")]) == 2  # one for each model
         assert not any(name.startswith(".") for name in kept)
 
 
 def test_a_damaged_cache_is_rebuilt(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIXQUERY_CACHE", str(copy.parent / "cache"))
     right = load_profile(str(copy)).texts.encode(["red"])
-    (place,) = (copy.parent / "cache").iterdir()
-    for blob in place.iterdir():
-        blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
+    (blob,) = (copy.parent / "cache").glob("*.blob")
+    blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
     profile = Profile(copy, load_profile(str(copy)).manifest)
     np.testing.assert_array_equal(profile.texts.encode(["red"]), right)

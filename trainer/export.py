@@ -15,7 +15,7 @@ from typing import Any
 from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import BadData
 from pixquery.db.records import Pixels
-from pixquery.engine.profile import MANIFEST
+from pixquery.engine.manifest import CHECKSUM, MANIFEST, checksum, parsed
 from pixquery.trainer.image_model import (
     DIMENSION,
     EARLIER,
@@ -55,7 +55,11 @@ def export(out: Path, calibration: Pixels) -> None:
 
 
 def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
-    """Writes a manifest, with the size and SHA-256 of every file that it names."""
+    """Writes a manifest, with the size and SHA-256 of every file that it names, and its own.
+
+    Raises:
+        BadData: An entry has not the type or range that a profile's must have.
+    """
     image, text = manifest["image"], manifest["text"]
     named = [
         *image["models"].values(),
@@ -68,7 +72,12 @@ def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
         name: {"bytes": (out / name).stat().st_size, "sha256": sha256_of(out / name)}
         for name in named
     }
-    text = json.dumps({**manifest, "files": files}, indent=2) + "\n"
+    entries = {**manifest, "files": files}
+    text = json.dumps({**entries, CHECKSUM: checksum(entries)}, indent=2) + "\n"
+    try:
+        parsed(text)
+    except ValueError as error:
+        raise BadData(f"this cannot become a profile, because {error}: choose another") from error
     (out / MANIFEST).write_text(text, "utf-8")
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pixquery.engine.legible import legible
 from pixquery.trainer import export
 from pixquery.trainer.adopting.networks import ImageNetwork, TextNetwork
 from pixquery.trainer.adopting.sources import Source
@@ -22,16 +23,16 @@ def about(
     licences = sorted({source.licence for source in sources})
     return {
         "name": name,
-        "description": " and ".join(source.named for source in sources),
-        "licence": " and ".join(licences),
+        "description": legible(" and ".join(source.named for source in sources)),
+        "licence": legible(" and ".join(licences)),
         "sources": [
             {
                 "what": what,
-                "from": source.named,
+                "from": legible(source.named),
                 "revision": source.revision,
-                "file": _weights_name(source),
+                "file": legible(_weights_name(source)),
                 "sha256": source.checksums[_weights_name(source)],
-                "licence": source.licence,
+                "licence": legible(source.licence),
             }
             for what, source in zip(whats, sources, strict=True)
         ],

@@ -97,7 +97,12 @@ def _relevance_of(fitted: Fitted, calibration: Calibration, landmarks: Landmarks
 
 
 def copy_encoders(profile: Profile, folder: Path) -> None:
-    """Copies all files of a profile except those that training writes."""
+    """Copies all files of a profile except those that training writes.
+
+    Raises:
+        ProfileDamaged: A file is not the one that the manifest names: a copy would be vouched for.
+    """
+    profile.check()
     learned = {profile.manifest.get("alignment"), profile.manifest.get("relevance")}
     for name in set(profile.manifest["files"]) - learned:
         shutil.copyfile(profile.folder / name, folder / name)

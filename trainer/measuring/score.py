@@ -32,13 +32,14 @@ def score(
 
     Raises:
         UnreadableImage: A photo cannot be read.
+        ProfileDamaged: A model gives numbers that are not finite.
     """
     files = sorted({pair.image for pair in pairs})
     texts = sorted({pair.text for pair in pairs})
     encoded = []
     for start in range(0, len(files), 32):
         batch = [load(file) for file in files[start : start + 32]]
-        encoded.append(profile.photos.encode(batch))
+        encoded.append(profile.photos.encode_all(batch))
         progress(min(start + 32, len(files)), len(files))
     aligned = profile.alignment.images(np.concatenate(encoded))
     aligned_texts = profile.alignment.texts(profile.texts.encode(texts))

@@ -1,0 +1,163 @@
+"""Reads a ``tokenizer.json``, which may come from a stranger.
+
+Its patterns are matched by backtracking, so that a few bytes of pattern can take longer than the
+age of the world on a short text. Only patterns that are known, or too simple for that, are run.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+
+from pixquery.db.errors import ProfileDamaged
+from pixquery.engine.legible import legible
+from pixquery.engine.photos import open_file
+
+MOST_BYTES = 128 * 2**20
+"""Larger files are not read: the longest known vocabularies take 35 MB."""
+
+_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_CASELESS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+_KNOWN = frozenset(
+    {
+        _GPT2,
+        "(?:" + _GPT2 + ")",
+        _CASELESS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+",  # Llama 3
+        _CASELESS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+",  # Qwen 2
+    }
+)
+_ATOM = re.compile(
+    r"\\[pP]\{\^?\w+\}|\\[bBdDfhHnrsStvwW\W]|\[(?:\\.|[^\[\]\\])+\]|[^\\\[\](){}*+?|^$]"
+)
+"""A single character of a pattern, or a class of characters."""
+_AFTER = re.compile(r"\{\d{1,3}(?:,\d{1,3})?\}|[?*+]|\{\d{1,3},\}")
+_LOOK = re.compile(r"\(\?[!=]")
+
+
+def read_tokenizer(file: Path, max_tokens: int) -> Tokenizer:
+    """Reads a tokenizer that cuts texts and fills up shorter ones.
+
+    Args:
+        file: A ``tokenizer.json``.
+        max_tokens: Longer texts are cut.
+
+    Raises:
+        ProfileDamaged: The file is missing, too large, no tokenizer, or contains a pattern that may
+            take for ever.
+    """
+    try:
+        with open_file(file) as opened:
+            content = opened.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES // 2**20} MB")
+        if _may_contain_patterns(content):
+            for pattern in _patterns(json.loads(content)):
+                _refuse_slow(pattern)
+        text = content.decode("utf-8")
+    except (OSError, ValueError, RecursionError) as error:
+        cause = getattr(error, "strerror", None) or str(error)
+        raise _unusable(file, cause) from error
+    with _Reported(file):
+        tokenizer = Tokenizer.from_str(text)
+        tokenizer.enable_truncation(max_tokens)
+        tokenizer.enable_padding()
+        tokenizer.encode("a photo")
+    return tokenizer
+
+
+def is_ordered(tokenizer: Tokenizer) -> bool:
+    """Whether the vocabulary is of BERT's kind, which begins with the most usual words."""
+    return isinstance(tokenizer.model, WordPiece)
+
+
+class _Reported:
+    """Raises what `tokenizers` raises as one sentence: plain ``Exception``, and panics of Rust."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None and (kind is Exception or kind.__name__ == "PanicException"):
+            raise _unusable(self._file, str(error)) from error
+
+
+def _unusable(file: Path, cause: str) -> ProfileDamaged:
+    return ProfileDamaged(
+        f"the tokenizer {file} cannot be used ({legible(cause)[:200]}): install the profile again"
+    )
+
+
+def _may_contain_patterns(content: bytes) -> bool:
+    """Whether the key ``Regex`` may be in a JSON text; letters may be written as escapes there.
+
+    Most files contain none, and vocabularies are so long that reading them twice can be felt.
+    """
+    return b"Regex" in content or re.search(rb"\\u00[4-7]", content) is not None
+
+
+def _patterns(tree: Any) -> Iterator[str]:
+    """All regular expressions in a tokenizer."""
+    pending = [tree]
+    while pending:
+        branch = pending.pop()
+        if isinstance(branch, dict):
+            pattern = branch.get("Regex")
+            if isinstance(pattern, str):
+                yield pattern
+            pending += branch.values()
+        elif isinstance(branch, list):
+            pending += (each for each in branch if isinstance(each, dict | list))
+
+
+def _refuse_slow(pattern: str) -> None:
+    """Raises unless a pattern is known, or repeats without end once in each alternative at most."""
+    if pattern not in _KNOWN and not _is_simple(pattern):
+        raise ValueError(f"its pattern {legible(pattern)[:60]!r} may take for ever on some texts")
+
+
+def _is_simple(pattern: str) -> bool:
+    """Whether each alternative has no groups, one endless repeat and two of any kind at most."""
+    at, endless, repeats, looking = 0, 0, 0, False
+    while at < len(pattern):
+        if pattern[at] == "|" and not looking:
+            endless, repeats, at = 0, 0, at + 1
+            continue
+        if pattern[at] in "^$":
+            at += 1
+            continue
+        look = _LOOK.match(pattern, at)
+        if look and not looking:
+            looking, at = True, look.end()
+            continue
+        if pattern[at] == ")" and looking:
+            looking, at = False, at + 1
+            if _AFTER.match(pattern, at):
+                return False
+            continue
+        atom = _ATOM.match(pattern, at)
+        if atom is None:
+            return False
+        at = atom.end()
+        after = _AFTER.match(pattern, at)
+        if after:
+            at = after.end()
+            endless += after[0] in "*+" or after[0].endswith(",}")
+            repeats += 1
+            if endless > 1 or repeats > 2 or _AFTER.match(pattern, at):
+                return False
+    return not looking
