@@ -14,7 +14,7 @@ from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import BadData, ProfileError
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted, legible
-from pixquery.engine.standing import FITS
+from pixquery.engine.standing import fits, in_figures
 
 if TYPE_CHECKING:
     from pixquery.db.records import Pixels
@@ -262,10 +262,10 @@ def _doubts(lesson: Lesson) -> list[str]:
             f"the examples of {name} have little in common (mean likeness {lesson.likeness:.2f}): "
             "if queries for it find other things, teach it again with photos of one kind"
         )
-    if lesson.relevance_before is not None and lesson.relevance_before >= FITS:
+    if lesson.relevance_before is not None and fits(lesson.relevance_before):
         doubts.append(
             f"the profile knows {name} without examples (mean relevance "
-            f"{lesson.relevance_before:.2f}): if queries for it were right before, forget it with "
+            f"{in_figures(lesson.relevance_before)}): if queries for it were right before, forget it with "
             f"`pixquery models forget-concept {quoted(lesson.concept.name)}`"
         )
     return doubts

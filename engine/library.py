@@ -21,6 +21,7 @@ from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.advice import advised
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
 from pixquery.engine.duplicates import THRESHOLD, duplicates
+from pixquery.engine.home import expanded
 from pixquery.engine.lock import writers_lock
 from pixquery.engine.profile import DEFAULT, NORMAL, load_profile
 from pixquery.engine.search import ALL, Query, Ranking, newest, rank, search
@@ -75,7 +76,7 @@ class Library(Teachable):
             ProfileError: The profile cannot be loaded, or encodes no photos at this quality.
             LibraryError: The library's files cannot be used.
         """
-        library = Path(folder).expanduser().absolute()
+        library = expanded(folder).absolute()
         file = library / CATALOGUE
         if not file.is_file():
             if not create:
@@ -123,7 +124,7 @@ class Library(Teachable):
         """
         from pixquery.db.salvage import salvage  # few libraries are ever repaired
 
-        library = Path(folder).expanduser().absolute()
+        library = expanded(folder).absolute()
         with writers_lock(library):
             salvage(library / CATALOGUE)
 

@@ -20,6 +20,7 @@ from pixquery.db.errors import (
     ProfileUntrained,
 )
 from pixquery.engine.alignment import Alignment
+from pixquery.engine.home import expanded, user_folder
 from pixquery.engine.relevance import Logistic, Relevance
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands need none
@@ -278,8 +279,8 @@ def profiles_folder() -> Path:
     """The folder of added profiles: ``$PIXQUERY_PROFILES``, else one beside the user's data."""
     chosen = os.environ.get("PIXQUERY_PROFILES")
     if chosen:
-        return Path(chosen).expanduser().absolute()
-    return user_data_path("pixquery-profiles", appauthor=False)
+        return expanded(chosen).absolute()
+    return user_folder(user_data_path, "pixquery-profiles")
 
 
 def load_profile(name: str = DEFAULT, quality: str = NORMAL) -> Profile:
@@ -296,7 +297,7 @@ def load_profile(name: str = DEFAULT, quality: str = NORMAL) -> Profile:
         ProfileDamaged: The manifest cannot be read.
         ProfileError: It encodes no photos at this quality.
     """
-    folders = [Path(name).expanduser()]
+    folders = [expanded(name)]
     if os.sep not in name:
         folders = [SHIPPED / name, profiles_folder() / name, *folders]
     folder = next((folder for folder in folders if (folder / MANIFEST).is_file()), None)

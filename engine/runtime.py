@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
+from pixquery.engine.home import expanded, user_folder
+
 if TYPE_CHECKING:
     import openvino as ov
 
@@ -45,7 +47,7 @@ def openvino() -> Any:
 def cache_folder() -> Path:
     """The folder of compiled models: ``$PIXQUERY_CACHE``, else the user's cache folder."""
     chosen = os.environ.get("PIXQUERY_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("pixquery", appauthor=False)
+    return expanded(chosen) if chosen else user_folder(user_cache_path, "pixquery")
 
 
 def compiled(

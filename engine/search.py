@@ -18,6 +18,7 @@ from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels, Scales
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
 from pixquery.engine.phrasing import MOST_WORDS, UNWANTED, Phrase, phrase
+from pixquery.engine.standing import DIGITS
 
 if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile
@@ -340,7 +341,9 @@ def _reach(query: Query, aimed: Aimed, searched: int) -> tuple[Ranking, Ids]:
         order = ranking.order(rerank=query.rerank, at_once=query.candidates)
         if ranking.relevances is None or query.min_relevance == 0:
             return ranking, order
-        order = order[ranking.relevances[order] >= query.min_relevance]
+        # As in JSON: float32 has no 0.45, and a photo shown with 0.45 reaches 0.45.
+        relevances = ranking.relevances[order].astype(np.float64).round(DIGITS)
+        order = order[relevances >= query.min_relevance]
         last = len(ranking.ids) - query.candidates
         barren = not (order >= last).any()
         if len(order) >= end or barren or len(ranking.ids) >= searched:

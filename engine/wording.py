@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pixquery.db.errors import BadQuery
 from pixquery.db.records import Near, Period, Place, RootSummary
+from pixquery.engine.home import expanded
 
 NEARBY = 10.0
 """Kilometres around a place given without a distance."""
@@ -113,7 +114,7 @@ def root_among(path: Path, roots: Sequence[RootSummary]) -> Path:
     Raises:
         BadQuery: It is not.
     """
-    folder = Path(path).expanduser().absolute()
+    folder = expanded(path).absolute()
     for root in roots:
         if folder == root.path or root.path in folder.parents or folder in root.path.parents:
             return folder

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pixquery.db.errors import BadRoot
 from pixquery.db.records import FileState, KnownFile, Skipped
+from pixquery.engine.home import expanded
 from pixquery.indexer.ignore import IGNORE_FILE, Rules
 
 SUFFIXES = frozenset(
@@ -82,7 +83,7 @@ def roots_of(paths: Iterable[str | Path], held: Callable[[Path], bool] = _never)
         BadRoot: One does not exist or is not a folder; the message names it.
     """
     roots: list[Path] = []
-    for path in sorted({Path(os.path.abspath(Path(path).expanduser())) for path in paths}):
+    for path in sorted({Path(os.path.abspath(expanded(path))) for path in paths}):
         if not (is_there(path) or held(path)):
             raise BadRoot(f"the folder {path} does not exist: check its name, then index it again")
         if os.path.isfile(path):  # noqa: PTH113

@@ -21,7 +21,7 @@ from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
 from pixquery.engine.library import Library
 from pixquery.engine.search import Part, Query
-from pixquery.engine.standing import NOTHING_FITS, in_words
+from pixquery.engine.standing import FITS, NOTHING_FITS, in_figures, in_words
 from pixquery.indexer.thumbnails import thumbnail_of
 from pixquery.web.sheet import as_data
 
@@ -109,7 +109,7 @@ class _Tools:
         less_of: Annotated[str, Field(description="What to show less of, in words")] = "",
         exact: Annotated[bool, Field(description="Take the description word for word")] = False,
         min_relevance: Annotated[
-            float, Field(ge=0, le=1, description="0.5 leaves out photos that do not fit")
+            float, Field(ge=0, le=1, description=f"{FITS:g} leaves out photos that do not fit")
         ] = 0.0,
         taken: _When = "",
         path: Annotated[
@@ -212,7 +212,7 @@ def _found(answer: Answer, total: int) -> str:
 def _hit(hit: Hit) -> str:
     words = in_words(hit.relevance, hit.similarity)
     if hit.relevance is not None:
-        words += f" (relevance {hit.relevance:.2f})"
+        words += f" (relevance {in_figures(hit.relevance)})"
     facts = [words, f"{hit.width} x {hit.height} pixels"]
     facts += [f"taken {hit.taken:%Y-%m-%d %H:%M}"] if hit.taken else []
     return f"{hit.rank}. id {hit.id}: {'; '.join(filter(None, facts))}; {legible(hit.path)}"

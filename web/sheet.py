@@ -13,7 +13,7 @@ from string import Template
 from pixquery.db.errors import UnreadableImage
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
-from pixquery.engine.standing import NOTHING_FITS, in_words, standing
+from pixquery.engine.standing import NOTHING_FITS, in_figures, in_words, standing
 from pixquery.indexer.thumbnails import thumbnail_of
 
 SIDE = 640
@@ -92,7 +92,7 @@ def _mark(hit: Hit) -> str:
         return f'<span class="fit">{_text(words)}</span>'
     level = standing(hit.relevance).level
     bars = f'<span class="bars" data-level="{level}" aria-hidden="true">{"<i></i>" * 4}</span>'
-    return f'<span class="fit" title="relevance {hit.relevance:.2f} out of 1">{bars}{words}</span>'
+    return f'<span class="fit" title="relevance {in_figures(hit.relevance)} out of 1">{bars}{words}</span>'
 
 
 def _ending(number: int) -> str:
