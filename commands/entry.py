@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import sys
 import threading
@@ -68,14 +69,14 @@ class _Commands(click.Group):
         prepare()
         try:
             # What was typed wrongly, --help and --version end here, before `invoke`.
-            code = super().main(None, *rest, standalone_mode=False, **more)
+            code: object = super().main(standalone_mode=False, **more)
         except SystemExit as done:
             code = done.code
         except (Exception, KeyboardInterrupt) as error:
             if _debugging() and not isinstance(error, click.ClickException | click.Abort):
                 raise
             code = _reported(error)
-        _leave(code)
+        return _leave(code)
 
     def invoke(self, ctx: click.Context) -> Any:
         if _debugging():
@@ -95,9 +96,10 @@ def _debugging() -> bool:
 def _reported(error: BaseException) -> int:
     """Prints an error as one sentence, and returns its exit code."""
     if isinstance(error, click.ClickException):
-        error.message = legible_lines(error.message)  # it quotes what was typed
+        message = io.StringIO()
+        error.show(message)
         with suppress(OSError):
-            error.show()
+            sys.stderr.write(legible_lines(message.getvalue()))  # it quotes what was typed
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         say("pixquery: interrupted")

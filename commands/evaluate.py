@@ -11,7 +11,7 @@ import click
 
 from pixquery.commands.loading import one_thread_for_small_sums
 from pixquery.commands.options import shared
-from pixquery.commands.printing import print_json, rounded, say
+from pixquery.commands.printing import print_json, rounded, say, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.engine.legible import counted
 
@@ -139,7 +139,8 @@ def _bounds_json(
 
 
 def _show_evaluation(result: Evaluation, graded: Graded | None) -> None:
-    click.echo(f"{result.queries:,} queries over {result.images:,} photos ({result.profile})\n")
+    tell(f"{result.queries:,} queries over {result.images:,} photos ({result.profile})")
+    click.echo()
     if not result.relevance:
         click.echo("the profile predicts no relevance: re-ranked is by similarity, too\n")
     _show_stages(result.first_stage, result.reranked, result.ci95)

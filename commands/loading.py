@@ -36,6 +36,8 @@ def extra(name: str) -> Iterator[None]:
     Raises:
         MissingExtra: A package of the extra ``name`` is not installed.
     """
+    if name == "train":
+        Path.cwd()  # raises if it was deleted, where PyTorch would end the process
     try:
         yield
     except ModuleNotFoundError as error:

@@ -37,6 +37,14 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
+def tell_marked(mark: str, colour: str, text: str) -> None:
+    """Prints a line for people that begins with a mark in a colour."""
+    from rich.text import Text
+
+    line = Text(legible(mark), colour) + Text(f"  {legible(text)}")
+    console().print(line, soft_wrap=True)
+
+
 def print_table(text: str) -> None:
     """Prints a table for programs to stdout: exactly, unless that is a terminal."""
     sys.stdout.write(text)  # click would leave escape sequences out

@@ -1,9 +1,9 @@
 """Standard input, output and error: always open, and safe to print anything to.
 
 A terminal acts on what it is sent: a name with an escape sequence could rewrite the screen, or type
-a command. Every value is made legible where it is put into a text, but a value may be forgotten, and
-other packages print, too. So a terminal gets nothing but legible text; colours, progress bars and
-pictures are drawn by `unguarded`.
+a command. Every value is made legible where it is put into a text. But one may be forgotten, and
+other packages print, too, so a terminal gets nothing but legible text. Colours, progress bars and
+pictures are drawn on the stream behind, which :func:`unguarded` returns.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TextIO, cast
 
 from pixquery.engine.legible import legible_lines
@@ -72,7 +73,8 @@ def prepare() -> None:
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             _fill(number)
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+            null = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - as long as we run
+            setattr(sys, name, null)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):

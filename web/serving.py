@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pixquery.db.errors import CannotServe, PixqueryError
+from pixquery.engine.legible import legible
 from pixquery.web.app import application
 from pixquery.web.guard import Rules, is_loopback
 from pixquery.web.reader import Reader
@@ -83,6 +84,7 @@ def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[st
         application(reader, Rules(token)),
         http=Impatient,
         log_level="warning",
+        use_colors=False,  # a terminal gets them escaped
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -101,7 +103,7 @@ def _warm(reader: Reader) -> None:
     try:
         reader.warm()
     except PixqueryError as error:
-        _log.warning("%s", error)
+        _log.warning("%s", legible(str(error)))
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -92,7 +92,8 @@ def _mark(hit: Hit) -> str:
         return f'<span class="fit">{_text(words)}</span>'
     level = standing(hit.relevance).level
     bars = f'<span class="bars" data-level="{level}" aria-hidden="true">{"<i></i>" * 4}</span>'
-    return f'<span class="fit" title="relevance {in_figures(hit.relevance)} out of 1">{bars}{words}</span>'
+    relevance = in_figures(hit.relevance)
+    return f'<span class="fit" title="relevance {relevance} out of 1">{bars}{words}</span>'
 
 
 def _ending(number: int) -> str:
