@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
 from pydantic import Field
 
@@ -23,6 +24,7 @@ from pixquery.engine.library import Library
 from pixquery.engine.search import Part, Query
 from pixquery.engine.standing import FITS, NOTHING_FITS, in_figures, in_words
 from pixquery.indexer.thumbnails import thumbnail_of
+from pixquery.web.messages import Incoming, Outgoing
 from pixquery.web.sheet import as_data
 
 MOST_HITS = 30
@@ -62,13 +64,36 @@ _When = Annotated[
 
 
 def serve(library: Library) -> None:
-    """Answers an assistant until it disconnects."""
-    server(library).run("stdio")
+    """Answers an assistant until it disconnects.
+
+    Raises:
+        BaseException: What ended the first task that failed, such as an OSError.
+    """
+    try:
+        server(library).run("stdio")
+    except BaseExceptionGroup as group:  # of the tasks that read and write
+        failed: BaseException = group
+        while isinstance(failed, BaseExceptionGroup):
+            failed = failed.exceptions[0]
+        raise failed from None
+
+
+class _Server(MCPServer[None]):
+    """The SDK's server, which answers every request."""
+
+    async def run_stdio_async(self) -> None:
+        async with stdio_server() as (read, write):
+            outgoing = Outgoing(write)
+            await self._lowlevel_server.run(
+                Incoming(read, outgoing),
+                outgoing,
+                self._lowlevel_server.create_initialization_options(),
+            )
 
 
 def server(library: Library) -> MCPServer[None]:
     """The tools over a library, which the caller closes."""
-    server = MCPServer[None](
+    server = _Server(
         "pixquery",
         title="Photos by description",
         instructions=_INSTRUCTIONS,
