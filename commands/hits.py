@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixquery.commands.loading import extra
+from pixquery.commands.loading import extra, writing
 from pixquery.commands.printing import console, figure, iso, near, rounded, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
@@ -152,7 +152,8 @@ def write_sheet(answer: Answer, file: Path) -> None:
 
     with progress_bar("Drawing", "photos") as progress:
         page = contact_sheet(answer, progress)
-    file.write_bytes(page)
+    with writing(file, "--sheet FILE.html"):
+        file.write_bytes(page)
     say(f"wrote {counted(len(answer.hits), 'picture')} to {file}")
 
 

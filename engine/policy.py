@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pixquery.db.errors import BadData, QueryRefused, StorageFailed
 from pixquery.db.quoting import quoted
+from pixquery.engine.photos import open_file
 
 STOP_WORDS = "stop-words.txt"
 """The name of the list in a library's folder."""
@@ -45,6 +46,8 @@ _IRREGULAR = (
 _LONGEST_ENDING = 8
 """In letters; no inflection is longer than its word by more than this."""
 _BAD_SHOWN = 10
+_MOST_BYTES = 10**7
+"""Of a list; the rest of a longer one is not read."""
 
 
 class Policy:
@@ -232,7 +235,8 @@ def _stem(word: str) -> str:
 
 def _text(file: Path) -> str:
     try:
-        content = file.read_bytes()
+        with open_file(file) as opened:
+            content = opened.read(_MOST_BYTES)
     except OSError as error:
         raise BadData(f"the stop-word list {file} cannot be read ({error.strerror})") from error
     try:
