@@ -70,11 +70,14 @@ def unguarded(stream: TextIO) -> TextIO:
 
 def prepare() -> None:
     """Opens the standard streams that are closed, and makes all of them safe to print to."""
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:
-            _fill(number)
-            null = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - as long as we run
-            setattr(sys, name, null)
+    standard = ("stdin", "stdout", "stderr")
+    closed = [name for name in standard if getattr(sys, name) is None]
+    for name in closed:
+        _fill(standard.index(name))
+    for name in closed:
+        mode = "r" if name == "stdin" else "w"
+        null = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - as long as we run
+        setattr(sys, name, null)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):

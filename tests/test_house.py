@@ -75,7 +75,7 @@ ONE_ROOM = {
     "matplotlib": {"trainer/learning/plots.py", "trainer/learning/drawing.py"},
     "jinja2": {"trainer/learning/report.py"},
     "snowballstemmer": {"engine/policy.py"},
-    "mcp": {"web/assistants.py"},
+    "mcp": {"web/assistants.py", "web/messages.py"},
     "textual_image": {"commands"},
     "watchfiles": {"indexer/watch.py"},
     "fastapi": {"web"},

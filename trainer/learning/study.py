@@ -105,7 +105,7 @@ def hold_out(
         if (clear & judged.expert).sum() < _LEAST_PAIRS:
             raise BadData(
                 "there are too few ratings to hold pairs out: without the held-out photos and "
-                f"texts fewer than {_LEAST_PAIRS} pairs are left to learn from, so rate more of both"
+                f"texts fewer than {_LEAST_PAIRS} pairs are left to learn from: rate more of both"
             )
         predict = fit_on(contender, judged, columns, clear)
         rows = np.flatnonzero(held_out)

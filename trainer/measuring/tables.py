@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from pixquery.db.errors import BadData
-from pixquery.engine.legible import counted
 
 _Row = TypeVar("_Row")
 _Record = tuple[int, list[str]]
@@ -164,9 +163,7 @@ def convert_rows(
             bad.append(f"line {number}: it repeats line {before}")
     if bad:
         more = f"; and {len(bad) - _BAD_SHOWN} more" if len(bad) > _BAD_SHOWN else ""
-        raise BadData(
-            f"{file} has {counted(len(bad), 'bad line')}: {'; '.join(bad[:_BAD_SHOWN])}{more}"
-        )
+        raise BadData(f"{file} has {len(bad)} bad lines: {'; '.join(bad[:_BAD_SHOWN])}{more}")
     if not good:
         raise BadData(f"{file} has a header and nothing else: add a line for each query or pair")
     return good
