@@ -10,7 +10,15 @@ import click
 from click.core import ParameterSource
 
 from pixquery.commands.options import filter_of, filtered, shared, why_no_photos
-from pixquery.commands.printing import megabytes, near, print_json, print_paths, say, shown
+from pixquery.commands.printing import (
+    megabytes,
+    near,
+    print_json,
+    print_paths,
+    say,
+    shown,
+    tell_marked,
+)
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound
 from pixquery.db.quoting import quoted
@@ -258,9 +266,13 @@ def show_duplicates(found: Duplicates) -> None:
         for kind, likeness, record in rows:
             size = f"{record.width} x {record.height}"
             if terminal:
-                mark = click.style(f"{kind:<5}", fg="green" if kind == "best" else "yellow")
+                colour = "green" if kind == "best" else "yellow"
                 weight = megabytes(record.state.size)
-                click.echo(f"{mark}  {likeness:<5}  {size:>13}  {weight:>9}  {near(record.path)}")
+                tell_marked(
+                    f"{kind:<5}",
+                    colour,
+                    f"{likeness:<5}  {size:>13}  {weight:>9}  {near(record.path)}",
+                )
             else:
                 columns = (number, kind, likeness, size, record.state.size, shown(record.path))
                 click.echo("\t".join(map(str, columns)))

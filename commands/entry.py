@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -15,7 +17,9 @@ import click
 
 from pixquery.commands import INTERRUPTED
 from pixquery.commands.printing import say
+from pixquery.commands.streams import prepare
 from pixquery.db.errors import BadQuery, LibraryLocked, NothingFound, PixqueryError, QueryRefused
+from pixquery.engine.legible import legible_lines
 
 _MODULES = {
     "index": "index",
@@ -63,45 +67,86 @@ class _Commands(click.Group):
         if args is not None:  # called from Python code
             return super().main(args, *rest, **more)
         gc.set_threshold(50_000)  # imports create many objects and no garbage
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-                # A file name may have characters that a pipe on Windows has no bytes for.
-                stream.reconfigure(errors="backslashreplace")
+        prepare()
         try:
-            super().main(None, *rest, **more)
+            # What was typed wrongly, --help and --version end here, before `invoke`.
+            code: object = super().main(standalone_mode=False, **more)
         except SystemExit as done:
-            _leave(done.code)
+            code = done.code
+        except (Exception, KeyboardInterrupt) as error:
+            if _debugging() and not isinstance(error, click.ClickException | click.Abort):
+                raise
+            code = _reported(error)
+        return _leave(code)
 
     def invoke(self, ctx: click.Context) -> Any:
-        if os.environ.get("PIXQUERY_DEBUG") == "1":
+        if _debugging():
             return super().invoke(ctx)
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
-        except PixqueryError as error:
-            say(f"pixquery: {error}")
-            ctx.exit(next(code for kind, code in _EXIT_CODES if isinstance(error, kind)))
-        except KeyboardInterrupt:
-            say("pixquery: interrupted")
-            ctx.exit(INTERRUPTED)
-        except BrokenPipeError:
-            # The program that reads our output has ended (`pixquery query ... | head`).
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
-        except OSError as error:
-            file = f" {error.filename}" if error.filename else ""
-            say(f"pixquery: cannot access{file}: {error.strerror or error}")
-            ctx.exit(1)
-        except MemoryError:
-            say("pixquery: there is not enough memory: close other programs, then try again")
-            ctx.exit(1)
-        except Exception as error:  # noqa: BLE001 - users never see a traceback
-            say(
-                f"pixquery: unexpected {type(error).__name__}: {error}. This is a bug: run the "
-                "command again with PIXQUERY_DEBUG=1 and report what it prints"
-            )
-            ctx.exit(1)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback for users
+            ctx.exit(_reported(error))
+
+
+def _debugging() -> bool:
+    return os.environ.get("PIXQUERY_DEBUG") == "1"
+
+
+def _reported(error: BaseException) -> int:
+    """Prints an error as one sentence, and returns its exit code."""
+    if isinstance(error, click.ClickException):
+        message = io.StringIO()
+        error.show(message)
+        with suppress(OSError):
+            sys.stderr.write(legible_lines(message.getvalue()))  # it quotes what was typed
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        say("pixquery: interrupted")
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # The program that reads our output has ended (`pixquery query ... | head`).
+        _discard_output()
+        return 0
+    if isinstance(error, PixqueryError):
+        say(f"pixquery: {error}")
+        return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+    if isinstance(error, MemoryError):
+        say("pixquery: there is not enough memory: close other programs, or ask for less at once")
+    elif isinstance(error, OSError):
+        say(f"pixquery: {_of_the_system(error)}")
+    else:
+        say(
+            f"pixquery: unexpected {type(error).__name__}: {error}. This is a bug: run the "
+            "command again with PIXQUERY_DEBUG=1 and report what it prints"
+        )
+    return 1
+
+
+def _of_the_system(error: OSError) -> str:
+    """An error of the system as a sentence. Output, and the current folder, have no file name."""
+    why = error.strerror or str(error)
+    if error.filename:
+        return f"cannot access {error.filename}: {why}"
+    if isinstance(error, FileNotFoundError):
+        try:
+            os.getcwd()  # noqa: PTH109 - as what failed did
+        except OSError:
+            return "the current folder was deleted: go to another, such as with `cd`"
+    if error.errno in _OF_OUTPUT:
+        _discard_output()
+        return f"the output cannot be written ({why}): make room, or write it elsewhere"
+    return f"the system reports: {why}"
+
+
+_OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+
+
+def _discard_output() -> None:
+    """Sends what is still to be written to nowhere, because where it should go takes no more."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave(code: object) -> NoReturn:
@@ -109,15 +154,16 @@ def _leave(code: object) -> NoReturn:
 
     This is safe: files are closed where they are written, and output is flushed here.
     """
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
     status = code if isinstance(code, int) else 0 if code is None else 1
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            status = status or 1
+    try:
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
+        sys.stdout.flush()
+    except (OSError, KeyboardInterrupt) as error:
+        status = status or _reported(error)
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
     os._exit(status)
 
 

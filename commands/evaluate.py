@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixquery.commands.loading import one_thread_for_small_sums
+from pixquery.commands.loading import one_thread_for_small_sums, writing
 from pixquery.commands.options import shared
-from pixquery.commands.printing import print_json, rounded, say
+from pixquery.commands.printing import print_json, rounded, say, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.engine.legible import counted
 
@@ -60,6 +60,9 @@ def evaluate(
     from pixquery.trainer.measuring.judgements import read_judgements
     from pixquery.trainer.measuring.queries import read_queries
 
+    if report is not None:
+        with writing(report, "--report DIR"):  # before the work
+            report.mkdir(parents=True, exist_ok=True)
     test_queries = read_queries(queries, sep)
     judged = read_judgements(judgements) if judgements is not None else None
     graded = None
@@ -72,11 +75,11 @@ def evaluate(
             )
     document = _evaluation_json(result, graded)
     if report is not None:
-        report.mkdir(parents=True, exist_ok=True)
-        (report / "evaluation.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-        write_ranks(report / "ranks.csv", test_queries, ranks)
-        if graded is not None:
-            write_measures(report / "measures.csv", graded)
+        with writing(report, "--report DIR"):
+            (report / "evaluation.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+            write_ranks(report / "ranks.csv", test_queries, ranks)
+            if graded is not None:
+                write_measures(report / "measures.csv", graded)
     _warn_of_evaluation(result, graded)
     if as_json:
         print_json(document)
@@ -139,7 +142,8 @@ def _bounds_json(
 
 
 def _show_evaluation(result: Evaluation, graded: Graded | None) -> None:
-    click.echo(f"{result.queries:,} queries over {result.images:,} photos ({result.profile})\n")
+    tell(f"{result.queries:,} queries over {result.images:,} photos ({result.profile})")
+    click.echo()
     if not result.relevance:
         click.echo("the profile predicts no relevance: re-ranked is by similarity, too\n")
     _show_stages(result.first_stage, result.reranked, result.ci95)

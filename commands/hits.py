@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixquery.commands.loading import extra
-from pixquery.commands.printing import day, figure, iso, near, rounded, say, shown
+from pixquery.commands.loading import extra, writing
+from pixquery.commands.printing import console, day, figure, iso, near, rounded, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
 from pixquery.engine.legible import counted, legible
-from pixquery.engine.standing import NOTHING_FITS, standing
+from pixquery.engine.standing import NOTHING_FITS, in_figures, standing
 
 if TYPE_CHECKING:
     from pixquery.db.records import ImageRecord
@@ -81,34 +81,39 @@ def show_hits(answer: Answer) -> None:
     """Prints a table on a terminal, otherwise a tab-separated line per hit."""
     if not sys.stdout.isatty():
         for hit in answer.hits:
-            figures = [
-                "" if value is None else f"{value:.3f}" for value in (hit.relevance, hit.similarity)
-            ]
-            click.echo("\t".join([str(hit.rank), *figures, shown(hit.path)]))
+            relevance = "" if hit.relevance is None else in_figures(hit.relevance, 3)
+            similarity = "" if hit.similarity is None else f"{hit.similarity:.3f}"
+            click.echo("\t".join([str(hit.rank), relevance, similarity, shown(hit.path)]))
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    drawing = console()
+    width = drawing.width
+    table = Table(box=None, pad_edge=False, header_style="dim", show_header=width >= _FOR_BARS)
     table.add_column("#", justify="right", style="dim")
     described = answer.hits[0].similarity is not None
     heading = "relevance" if answer.judged else "likeness" if described else "taken"
     table.add_column(heading, no_wrap=True)
     table.add_column("photo", overflow="fold")
-    table.add_column("size", justify="right", style="dim", no_wrap=True)
+    if width >= _FOR_SIZE:
+        table.add_column("size", justify="right", style="dim", no_wrap=True)
     for hit in answer.hits:
         link = Text(near(hit.path))
         if hit.path.is_absolute() and shown(hit.path) == str(hit.path):
             link.stylize(f"link {hit.path.as_uri()}")
-        table.add_row(str(hit.rank), _known(hit), link, f"{hit.width} x {hit.height}")
-    console = Console()
-    console.print(table)
+        size = [f"{hit.width} x {hit.height}"] if width >= _FOR_SIZE else []
+        table.add_row(str(hit.rank), _known(hit, width), link, *size)
+    drawing.print(table)
     spent = answer.milliseconds.total
     summary = f"{answer.candidates:,} of {answer.among:,} photos compared in {spent:.0f} ms"
     if not answer.candidates:
         summary = f"the newest of {answer.among:,} photos"
-    console.print(summary, style="dim", highlight=False)
+    drawing.print(summary, style="dim", highlight=False)
+
+
+_FOR_SIZE, _FOR_WORDS, _FOR_BARS = 70, 54, 40
+"""Columns of a terminal from which there is room for these; the path needs about 20 of them."""
 
 
 def show_pictures(answer: Answer, photos: Mapping[int, ImageRecord]) -> None:
@@ -124,24 +129,24 @@ def show_pictures(answer: Answer, photos: Mapping[int, ImageRecord]) -> None:
     logging.getLogger("textual_image").addHandler(logging.NullHandler())
     with extra("terminal"):
         from textual_image.renderable import Image  # queries the terminal
-    from rich.console import Console
+    from rich.text import Text
 
     from pixquery.db.errors import UnreadableImage
     from pixquery.engine.standing import in_words
     from pixquery.indexer.thumbnails import thumbnail_of
 
-    console = Console()
+    drawing = console()
     for hit in answer.hits:
         words = in_words(hit.relevance, hit.similarity)
         caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
-        console.print("  ".join(filter(None, caption)), markup=False, highlight=False)
+        drawing.print(Text("  ".join(filter(None, caption))))
         try:
             small = thumbnail_of(photos.get(hit.id), _PICTURE)
         except UnreadableImage as error:
-            console.print(f"cannot be read: {legible(str(error))}", style="dim", highlight=False)
+            drawing.print(Text(f"cannot be read: {legible(str(error))}", "dim"))
         else:
-            console.print(Image(io.BytesIO(small), width="auto", height=_ROWS))
-        console.print()
+            drawing.print(Image(io.BytesIO(small), width="auto", height=_ROWS))
+        drawing.print()
 
 
 _PICTURE, _ROWS = 640, 12
@@ -154,7 +159,8 @@ def write_sheet(answer: Answer, photos: Mapping[int, ImageRecord], file: Path) -
 
     with progress_bar("Drawing", "photos") as progress:
         page = contact_sheet(answer, photos, progress)
-    file.write_bytes(page)
+    with writing(file, "--sheet FILE.html"):
+        file.write_bytes(page)
     say(f"wrote {counted(len(answer.hits), 'picture')} to {file}")
 
 
@@ -205,16 +211,23 @@ _COLOURS = {4: "green", 3: "green", 2: "yellow", 1: "red"}
 """Of the levels of :data:`pixquery.engine.standing.STANDINGS`."""
 
 
-def _known(hit: Hit) -> Any:
-    """How well a hit fits, or else how similar it is, or else when it was taken."""
+def _known(hit: Hit, width: int) -> Any:
+    """How well a hit fits, or else how similar it is, or else when it was taken.
+
+    On a terminal of ``width`` columns.
+    """
     from rich.text import Text
 
     if hit.relevance is not None:
         row = standing(hit.relevance)
-        return Text(f"{hit.relevance:.2f} ") + _bar(row.level, 4, _COLOURS[row.level], row.words)
-    if hit.similarity is not None:
-        return Text(f"{hit.similarity:4.2f} ") + _bar(round(10 * max(0.0, hit.similarity)), 10)
-    return Text(day(hit.taken or hit.modified))
+        words = row.words if width >= _FOR_WORDS else ""
+        written, bar = in_figures(hit.relevance), _bar(row.level, 4, _COLOURS[row.level], words)
+    elif hit.similarity is not None:
+        full = round(10 * max(0.0, hit.similarity))
+        written, bar = f"{hit.similarity:4.2f}", _bar(full, 10)
+    else:
+        return Text(day(hit.taken or hit.modified))
+    return Text(f"{written} ") + bar if width >= _FOR_BARS else Text(written)
 
 
 def _bar(full: int, cells: int, colour: str = "", words: str = "") -> Any:

@@ -12,7 +12,7 @@ import click
 from pixquery.commands import INTERRUPTED
 from pixquery.commands.loading import extra
 from pixquery.commands.options import shared
-from pixquery.commands.printing import print_json, say, shown
+from pixquery.commands.printing import print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted
@@ -308,4 +308,4 @@ def _show_report(report: IndexReport, *, as_json: bool, told: Sequence[AwayRoot]
         if report.quality == "normal"
         else f"{report.profile}, {report.quality} quality"
     )
-    click.echo(f"{report.images:,} photos in {shown(report.library)} ({models})")
+    tell(f"{report.images:,} photos in {report.library} ({models})")

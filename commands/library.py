@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.options import shared
-from pixquery.commands.printing import iso, megabytes, print_json, say, shown
+from pixquery.commands.printing import iso, megabytes, print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted, legible
@@ -37,8 +37,8 @@ def info(library: Path, as_json: bool) -> None:
         return
     click.echo(f"library    {shown(found.library)}")
     unpredicted = "" if found.relevance else ", predicts no relevance"
-    click.echo(f"profile    {found.profile}{unpredicted}")
-    click.echo(f"quality    {found.quality}")
+    tell(f"profile    {found.profile}{unpredicted}")
+    tell(f"quality    {found.quality}")
     click.echo(f"photos     {found.images:,}")
     for root in found.roots:
         click.echo(f"  root     {shown(root.path)} ({root.images:,})")
@@ -52,7 +52,7 @@ def info(library: Path, as_json: bool) -> None:
             f"concept    {legible(concept.name)}, {counted(len(concept.examples), 'example')}"
         )
         if not concept.known:
-            click.echo(
+            tell(
                 "             taught with another encoder: teach it again with "
                 f"`pixquery models teach {quoted(concept.name)} PHOTO...`"
             )
@@ -64,7 +64,7 @@ def info(library: Path, as_json: bool) -> None:
         )
     if found.switching:
         quality = found.switching_quality
-        click.echo(
+        tell(
             f"unfinished {found.encoded:,} of {found.images:,} photos are encoded again; continue "
             f"with `pixquery index --rebuild --profile {quoted(found.switching)}"
             f"{'' if quality == found.quality else f' --quality {quality}'}`"
@@ -159,7 +159,7 @@ def verify(repair: bool, library: Path, as_json: bool) -> None:
         )
     else:
         for finding in findings:
-            click.echo(f"{'repaired' if finding.repaired else 'wrong'}: {legible(finding.what)}")
+            tell(f"{'repaired' if finding.repaired else 'wrong'}: {finding.what}")
         if not findings:
             click.echo("no problems found")
         elif broken and not repair:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pixquery.commands.printing import shown
-from pixquery.db.errors import BadRoot, MissingExtra
+from pixquery.db.errors import BadRoot, MissingExtra, StorageFailed
 
 if TYPE_CHECKING:
     from pixquery.db.records import Pixels, Scales
@@ -36,12 +36,29 @@ def extra(name: str) -> Iterator[None]:
     Raises:
         MissingExtra: A package of the extra ``name`` is not installed.
     """
+    if name == "train":
+        Path.cwd()  # raises if it was deleted, where PyTorch would end the process
     try:
         yield
     except ModuleNotFoundError as error:
         raise MissingExtra(
             f"this command needs the package {error.name}: pip install 'pixquery[{name}]'"
         ) from error
+
+
+@contextmanager
+def writing(path: Path, option: str) -> Iterator[None]:
+    """Says what cannot be written, and the option that names another place.
+
+    Raises:
+        StorageFailed: The block could not write to ``path``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(
+            f"{path} cannot be written ({error.strerror}): name another with {option}"
+        ) from None
 
 
 def some_photos(folder: Path, most: int) -> list[Path]:

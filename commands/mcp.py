@@ -11,6 +11,7 @@ import click
 from pixquery.commands.loading import extra, one_thread_for_small_sums
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json
+from pixquery.commands.streams import unguarded
 
 
 @click.command(
@@ -29,7 +30,7 @@ def mcp(library: Path, as_json: bool) -> None:
     """
     if as_json:
         command, *words = _how_started()
-        words += ["mcp", "--library", str(library.expanduser().absolute())]
+        words += ["mcp", "--library", str(library.absolute())]
         print_json({"mcpServers": {"pixquery": {"command": command, "args": words}}})
         return
     one_thread_for_small_sums()
@@ -37,6 +38,7 @@ def mcp(library: Path, as_json: bool) -> None:
         from pixquery.web.assistants import serve
     from pixquery.engine.library import Library
 
+    sys.stdout = unguarded(sys.stdout)  # the protocol escapes what it sends
     with Library.open(library) as opened:
         opened.profile.warm()
         serve(opened)

@@ -9,12 +9,13 @@ import click
 
 from pixquery.commands.loading import extra, photo_loader, some_photos
 from pixquery.commands.options import shared
-from pixquery.commands.printing import figure, megabytes, near, print_json, say, shown
+from pixquery.commands.printing import figure, megabytes, near, print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import BadData, ProfileError
 from pixquery.db.quoting import quoted
+from pixquery.engine.home import NOWHERE
 from pixquery.engine.legible import counted, legible
-from pixquery.engine.standing import FITS
+from pixquery.engine.standing import fits, in_figures
 
 if TYPE_CHECKING:
     from pixquery.db.records import Pixels
@@ -66,9 +67,9 @@ def models_list(library: Path, as_json: bool) -> None:
     for row in rows:
         mark = " (default)" if row["default"] else ""
         weight = megabytes(row["bytes"])
-        click.echo(f"{row['name']}{mark}: {row['description']}; {weight}, {row['licence']}")
+        tell(f"{row['name']}{mark}: {row['description']}; {weight}, {row['licence']}")
         if not row["aligned"]:
-            click.echo(f"  train it before use: pixquery train DATA --profile {row['name']}")
+            tell(f"  train it before use: pixquery train DATA --profile {row['name']}")
         elif not row["relevance"]:
             click.echo("  predicts no relevance: orders by similarity alone")
 
@@ -116,6 +117,12 @@ def models_add(
     with extra("train"):
         from pixquery.trainer.adopting.additions import Wanted, add
 
+    profiles = profiles_folder()
+    if out is None and profiles == NOWHERE:
+        raise ProfileError(
+            "this user has no home folder to keep profiles in: name a folder with --out DIR, or "
+            "set PIXQUERY_PROFILES"
+        )
     place = photos or _EXAMPLES
     if not place.is_dir() and photos is None:
         raise BadData("the encoders are checked with real photos: name a folder with --photos DIR")
@@ -130,7 +137,7 @@ def models_add(
     with progress_bar("Adding", "") as progress:
         found = add(
             name,
-            out or profiles_folder() / name,
+            out or profiles / name,
             Wanted(image, text, joint),
             load,
             lambda what, done, total: progress(*_counted(done, total), what),
@@ -139,7 +146,7 @@ def models_add(
         print_json(found)
         return
     for line in _summary(name, found):
-        click.echo(line)
+        tell(line)
 
 
 def _counted(done: int, total: int) -> tuple[int, int]:
@@ -189,9 +196,7 @@ def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None
     if as_json:
         print_json({"out": str(out)})
     else:
-        click.echo(
-            f"wrote the encoders to {out}; next: pixquery train DATA --profile {out} --out DIR"
-        )
+        tell(f"wrote the encoders to {out}; next: pixquery train DATA --profile {out} --out DIR")
 
 
 _ALIKE = 0.3
@@ -251,7 +256,7 @@ def models_teach(
         click.echo(f"the most similar of {counted(images, 'photo')}: {best}")
     else:
         click.echo(f"{counted(lesson.fits, 'photo')} of {images:,} fit; the best: {best}")
-    click.echo(f"see them with `pixquery query {quoted(lesson.concept.name)}`")
+    tell(f"see them with `pixquery query {quoted(lesson.concept.name)}`")
 
 
 def _doubts(lesson: Lesson) -> list[str]:
@@ -262,11 +267,11 @@ def _doubts(lesson: Lesson) -> list[str]:
             f"the examples of {name} have little in common (mean likeness {lesson.likeness:.2f}): "
             "if queries for it find other things, teach it again with photos of one kind"
         )
-    if lesson.relevance_before is not None and lesson.relevance_before >= FITS:
+    if lesson.relevance_before is not None and fits(lesson.relevance_before):
         doubts.append(
             f"the profile knows {name} without examples (mean relevance "
-            f"{lesson.relevance_before:.2f}): if queries for it were right before, forget it with "
-            f"`pixquery models forget-concept {quoted(lesson.concept.name)}`"
+            f"{in_figures(lesson.relevance_before)}): if queries for it were right before, forget "
+            f"it with `pixquery models forget-concept {quoted(lesson.concept.name)}`"
         )
     return doubts
 

@@ -10,6 +10,7 @@ import click
 from platformdirs import user_data_path
 
 from pixquery.db.quoting import quoted
+from pixquery.engine.home import expanded, user_folder
 
 if TYPE_CHECKING:
     from pixquery.db.records import Filter
@@ -19,15 +20,22 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class _Folder(click.Path):
+    """A folder, whose ``~`` no shell has expanded if it comes from a variable or after a ``=``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(expanded(value), param, ctx)
+
+
 def shared(command: Command) -> Command:
     """Adds the options that every command takes."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option(
             "--library",
-            type=click.Path(path_type=Path),
+            type=_Folder(path_type=Path),
             envvar="PIXQUERY_LIBRARY",
-            default=lambda: user_data_path("pixquery", appauthor=False),
+            default=lambda: user_folder(user_data_path, "pixquery"),
             show_default="$PIXQUERY_LIBRARY, else the user's data folder",
             help="Folder of the library.",
         ),

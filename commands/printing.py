@@ -9,16 +9,26 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixquery.commands.streams import unguarded
 from pixquery.engine.legible import legible
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def say(text: str) -> None:
     """Prints a line that is not data, to stderr."""
-    click.echo(legible(text), err=True)
+    with suppress(OSError):  # nobody reads it: that must not stop the work
+        click.echo(legible(text), err=True)
+
+
+def tell(text: str) -> None:
+    """Prints a line for people, to stdout."""
+    click.echo(legible(text))
 
 
 def print_json(document: Any) -> None:
@@ -27,11 +37,36 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
+def tell_marked(mark: str, colour: str, text: str) -> None:
+    """Prints a line for people that begins with a mark in a colour."""
+    from rich.text import Text
+
+    line = Text(legible(mark), colour) + Text(f"  {legible(text)}")
+    console().print(line, soft_wrap=True)
+
+
+def print_table(text: str) -> None:
+    """Prints a table for programs to stdout: exactly, unless that is a terminal."""
+    sys.stdout.write(text)  # click would leave escape sequences out
+    sys.stdout.flush()
+
+
 def print_paths(paths: Iterable[Path], nul: bool) -> None:
-    """Prints paths as the bytes that the file system uses."""
+    """Prints paths as the bytes that the file system uses; to a terminal, as legible lines."""
+    if sys.stdout.isatty():
+        for path in paths:
+            tell(str(path))
+        return
     for path in paths:
         sys.stdout.buffer.write(os.fsencode(path) + (b"\0" if nul else b"\n"))
     sys.stdout.buffer.flush()
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where tables, colours and pictures are drawn. Every text in them must be legible."""
+    from rich.console import Console
+
+    return Console(file=unguarded(sys.stderr if stderr else sys.stdout))
 
 
 def shown(path: Path) -> str:
@@ -41,7 +76,10 @@ def shown(path: Path) -> str:
 
 def near(path: Path) -> str:
     """A path for people: relative if it is in the current folder."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # it was deleted
+        return shown(path)
     return shown(path.relative_to(here) if path.is_relative_to(here) else path)
 
 

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from pixquery.commands.printing import console
+from pixquery.commands.streams import guarded
+from pixquery.engine.legible import legible
+
 
 class Show(Protocol):
     """Updates the bar."""
@@ -25,7 +29,6 @@ def progress_bar(what: str, unit: str) -> Iterator[Show]:
     if not sys.stderr.isatty():
         yield _nothing
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -35,15 +38,15 @@ def progress_bar(what: str, unit: str) -> Iterator[Show]:
     )
 
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
         transient=True,
     )
-    with bar:
+    with bar, _guarded():
         task = bar.add_task(what, total=None, rate="")
 
         named = what
@@ -52,7 +55,7 @@ def progress_bar(what: str, unit: str) -> Iterator[Show]:
             nonlocal named
             if what and what != named:  # each task has a rate of its own
                 named = what
-                bar.reset(task, description=what, total=None, rate="")
+                bar.reset(task, description=legible(what), total=None, rate="")
             speed = bar.tasks[0].speed if unit else None
             bar.update(
                 task,
@@ -62,3 +65,14 @@ def progress_bar(what: str, unit: str) -> Iterator[Show]:
             )
 
         yield show
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Guards the streams that rich puts before the terminal's, to print above the bar."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(guarded, before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before

@@ -135,7 +135,9 @@ def _parts(library: Library, options: dict[str, Any]) -> tuple[Part, ...]:
             text, weight = weighted(argument)
             parts.append(Part(text=text, weight=sign * weight))
     for argument in options.pop("like"):
-        name, weight = (argument, 1.0) if Path(argument).exists() else weighted(argument)
+        name, weight = (
+            (argument, 1.0) if Path(argument).exists() else weighted(argument, times=False)
+        )
         profile = library.profile
         pixels = scales_loader(profile.sizes, profile.interpolation)(Path(name))
         parts.append(Part(pixels=pixels, weight=weight, name=legible(Path(name).name)))

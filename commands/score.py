@@ -10,7 +10,7 @@ import click
 
 from pixquery.commands.loading import scales_loader
 from pixquery.commands.options import shared
-from pixquery.commands.printing import figure, print_json
+from pixquery.commands.printing import figure, print_json, print_table
 from pixquery.commands.progress import progress_bar
 
 
@@ -56,4 +56,4 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
     writer = csv.DictWriter(out, ["image", "text", "similarity", "relevance"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    click.echo(out.getvalue(), nl=False)
+    print_table(out.getvalue())

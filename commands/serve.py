@@ -8,7 +8,7 @@ import click
 
 from pixquery.commands.loading import extra, one_thread_for_small_sums
 from pixquery.commands.options import shared
-from pixquery.commands.printing import print_json, say, shown
+from pixquery.commands.printing import print_json, say, tell
 
 
 @click.command(
@@ -47,7 +47,7 @@ def serve(host: str, port: int, token: str, opens: bool, library: Path, as_json:
         if as_json:
             print_json({"url": url, "library": str(library)})
         else:
-            click.echo(f"serving {shown(library)} at {url}  (press Ctrl-C to stop)")
+            tell(f"serving {library} at {url}  (press Ctrl-C to stop)")
         if opens:
             click.launch(entrance(url, token))
 

@@ -10,7 +10,7 @@ import click
 
 from pixquery.commands.loading import extra, view_loader
 from pixquery.commands.options import shared
-from pixquery.commands.printing import print_json
+from pixquery.commands.printing import print_json, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
 
@@ -68,7 +68,7 @@ def train(
         print_json(found)
         return
     for line in _study_lines(found):
-        click.echo(line)
+        tell(line)
 
 
 def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import os
 import re
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fnmatch import translate
 from functools import lru_cache
@@ -12,10 +13,13 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from pixquery.db.errors import BadQuery
 from pixquery.db.records import EARLIEST_NS, LATEST_NS, Filter, Period
 from pixquery.db.schema import images
 from pixquery.db.values import bounds, written
 
+_LARGEST = 2**63 - 1
+"""The largest number that SQLite takes."""
 _EARTH = 6371.0088
 """Mean radius in kilometres."""
 
@@ -51,14 +55,15 @@ def _conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
     if where.orientation is not None:
         conditions.append(_ORIENTATIONS[where.orientation])
     if where.min_width:
-        conditions.append(images.c.width >= where.min_width)
+        conditions.append(images.c.width >= min(where.min_width, _LARGEST))
     if where.min_height:
-        conditions.append(images.c.height >= where.min_height)
+        conditions.append(images.c.height >= min(where.min_height, _LARGEST))
     if where.formats:
         conditions.append(
             sa.func.lower(images.c.format).in_([name.lower() for name in where.formats])
         )
     if where.camera:
+        _refuse_other_bytes("camera", where.camera, str.encode)
         conditions.append(sa.func.pixquery_holds(images.c.camera, where.camera.casefold()))
     if where.near is not None:
         (latitude, longitude), kilometres = where.near
@@ -86,7 +91,18 @@ def _under(root: Path) -> sa.ColumnElement[bool]:
 
 
 def _fits(glob: str) -> sa.ColumnElement[bool]:
+    _refuse_other_bytes("path", glob, os.fsencode)  # not UTF-8 alone: names are bytes
     return sa.func.pixquery_fits(images.c.path, os.fsencode(glob))
+
+
+def _refuse_other_bytes(what: str, text: str, encode: Callable[[str], bytes]) -> None:
+    try:
+        encode(text)
+    except UnicodeEncodeError:
+        raise BadQuery(
+            f"the {what} {text[:80]!r} is not valid UTF-8: set the terminal, or the program that "
+            "wrote it, to UTF-8, and type it again"
+        ) from None
 
 
 def _within(column: sa.Column[object], period: Period) -> list[sa.ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pixquery.db.records import ImageRecord, RootSummary, Skipped
 from pixquery.engine.phrasing import Phrase
 from pixquery.engine.sightings import LeftOut, Sighting
-from pixquery.engine.standing import FITS, standing
+from pixquery.engine.standing import fits, standing
 
 if TYPE_CHECKING:  # pandas is an extra
     from pixquery.engine.frames import DataFrame
@@ -79,7 +79,7 @@ class Answer:
         """How many of the hits fit, or fit very well; none if relevance was not predicted."""
         if not self.judged:
             return None
-        return sum(hit.relevance is not None and hit.relevance >= FITS for hit in self.hits)
+        return sum(hit.relevance is not None and fits(hit.relevance) for hit in self.hits)
 
     @property
     def nothing_fits(self) -> bool:

@@ -13,12 +13,25 @@ def legible(text: str | PurePath) -> str:
     These are control characters, line breaks, marks that turn the writing direction, and the bytes
     of a file's name that are not valid Unicode.
     """
-    valid = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if _harmless(c) else c.encode("unicode_escape").decode() for c in valid)
+    return _escaped(str(text), _KEPT)
+
+
+def legible_lines(text: str) -> str:
+    """The same for text of several lines or columns: line breaks and tabs stay."""
+    return _escaped(text, _KEPT + "\n\t")
+
+
+def _escaped(text: str, kept: str) -> str:
+    if text.isprintable():
+        return text
+    valid = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(
+        c if _harmless(c) or c in kept else c.encode("unicode_escape").decode() for c in valid
+    )
 
 
 def _harmless(character: str) -> bool:
-    return character.isprintable() or character in _KEPT or unicodedata.category(character) == "Zs"
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def counted(count: int, noun: str) -> str:

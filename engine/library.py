@@ -21,6 +21,7 @@ from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.advice import advised
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
 from pixquery.engine.duplicates import THRESHOLD, duplicates
+from pixquery.engine.home import NOWHERE, expanded
 from pixquery.engine.lock import writers_lock
 from pixquery.engine.profile import DEFAULT, NORMAL, load_profile
 from pixquery.engine.search import ALL, Query, Ranking, newest, rank, search
@@ -75,7 +76,12 @@ class Library(Teachable):
             ProfileError: The profile cannot be loaded, or encodes no photos at this quality.
             LibraryError: The library's files cannot be used.
         """
-        library = Path(folder).expanduser().absolute()
+        library = expanded(folder).absolute()
+        if library == NOWHERE:
+            raise LibraryNotFound(
+                "this user has no home folder, and so no library of their own: name one with "
+                "--library DIR, or set PIXQUERY_LIBRARY"
+            )
         file = library / CATALOGUE
         if not file.is_file():
             refuse_odd_file(file)
@@ -126,7 +132,7 @@ class Library(Teachable):
         """
         from pixquery.db.salvage import salvage  # few libraries are ever repaired
 
-        library = Path(folder).expanduser().absolute()
+        library = expanded(folder).absolute()
         with writers_lock(library):
             salvage(library / CATALOGUE)
 
@@ -233,7 +239,7 @@ class Library(Teachable):
         Raises:
             NothingFound: The library contains no photo with this id.
         """
-        record = self.catalog.records([image_id]).get(image_id)
+        record = self.catalog.records([image_id]).get(image_id) if image_id < 2**63 else None
         if record is None:
             raise NothingFound(
                 f"the library contains no photo with the id {image_id}: "

@@ -46,6 +46,8 @@ _IRREGULAR = (
 _LONGEST_ENDING = 8
 """In letters; no inflection is longer than its word by more than this."""
 _BAD_SHOWN = 10
+_MOST_BYTES = 10**7
+"""Of a list; the rest of a longer one is not read."""
 
 
 class Policy:
@@ -233,8 +235,8 @@ def _stem(word: str) -> str:
 
 def _text(file: Path) -> str:
     try:
-        with open_file(file) as opened:  # a pipe would be waited for
-            content = opened.read()
+        with open_file(file) as opened:
+            content = opened.read(_MOST_BYTES)
     except OSError as error:
         raise BadData(f"the stop-word list {file} cannot be read ({error.strerror})") from error
     try:

@@ -18,6 +18,7 @@ from pixquery.db.errors import (
     ProfileUntrained,
 )
 from pixquery.engine.alignment import Alignment
+from pixquery.engine.home import expanded, user_folder
 from pixquery.engine.manifest import MANIFEST as MANIFEST
 from pixquery.engine.manifest import parsed, read_text
 from pixquery.engine.profile_files import SHIPPED as SHIPPED
@@ -322,8 +323,8 @@ def profiles_folder() -> Path:
     """The folder of added profiles: ``$PIXQUERY_PROFILES``, else one beside the user's data."""
     chosen = os.environ.get("PIXQUERY_PROFILES")
     if chosen:
-        return Path(chosen).expanduser().absolute()
-    return user_data_path("pixquery-profiles", appauthor=False)
+        return expanded(chosen).absolute()
+    return user_folder(user_data_path, "pixquery-profiles")
 
 
 def load_profile(name: str = DEFAULT, quality: str = NORMAL) -> Profile:
@@ -340,7 +341,7 @@ def load_profile(name: str = DEFAULT, quality: str = NORMAL) -> Profile:
         ProfileDamaged: The manifest cannot be read.
         ProfileError: It encodes no photos at this quality.
     """
-    folders = [Path(name).expanduser()]
+    folders = [expanded(name)]
     if os.sep not in name:
         folders = [SHIPPED / name, profiles_folder() / name, *folders]
     folder = next((folder for folder in folders if (folder / MANIFEST).is_file()), None)

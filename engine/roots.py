@@ -9,6 +9,7 @@ from pixquery.db.errors import BadRoot
 from pixquery.db.files import FileReading
 from pixquery.db.quoting import quoted
 from pixquery.db.records import RootSummary
+from pixquery.engine.home import expanded
 
 if TYPE_CHECKING:
     from pixquery.engine.library import Library
@@ -93,7 +94,7 @@ def forget(library: "Library", path: str | Path) -> Forgotten:
 
 def _spellings(path: str | Path) -> tuple[Path, Path]:
     """A path as it was typed, and without symbolic links; absolute."""
-    typed = os.path.abspath(os.path.expanduser(path))  # noqa: PTH111 - Path's raises without a home
+    typed = os.path.abspath(expanded(path))
     return Path(typed), Path(os.path.realpath(typed))
 
 

@@ -17,6 +17,8 @@ from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels, Scales
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
 from pixquery.engine.phrasing import MOST_WORDS, UNWANTED, Phrase, phrase
+from pixquery.engine.standing import DIGITS
+from pixquery.engine.wording import refuse_other_bytes
 
 if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile
@@ -26,6 +28,7 @@ LONGEST_QUERY = 1000
 """Characters of each text."""
 MOST_PARTS = 32
 HEAVIEST = 100.0
+_MOST = 10**9
 ALL = Filter()
 
 
@@ -51,6 +54,7 @@ class Part:
             raise BadQuery(
                 "a part of a query is empty: it needs a text, a photo, or the id of a hit"
             )
+        refuse_other_bytes(self.text, "the query")
         if len(self.text) > LONGEST_QUERY:
             raise BadQuery(
                 f"the query has {len(self.text):,} characters and may have {LONGEST_QUERY:,}: "
@@ -94,8 +98,10 @@ class Query:
         if not (self.text.strip() or self.parts or self.where):
             raise BadQuery('the query is empty: describe a photo, for example "man on bicycle"')
         for name, least in (("k", 1), ("offset", 0), ("candidates", 1)):
-            if getattr(self, name) < least:
-                raise BadQuery(f"{name} must be at least {least}, not {getattr(self, name)}")
+            if not least <= (value := getattr(self, name)) <= _MOST:
+                raise BadQuery(f"{name} must be from {least} to {_MOST:,}, not {value}")
+        if not 0 <= self.min_relevance <= 1:
+            raise BadQuery(f"the least relevance must be from 0 to 1, not {self.min_relevance}")
         if len(self.parts) > MOST_PARTS:
             raise BadQuery(f"the query has {len(self.parts)} parts and may have {MOST_PARTS}")
         if self.everything and all(part.weight < 0 for part in self.everything):
@@ -275,7 +281,7 @@ def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
     if part.id:
         try:
             return index.vectors(np.array([part.id], np.int64))
-        except KeyError:
+        except (KeyError, OverflowError):
             raise BadQuery(
                 f"the library contains no photo with the id {part.id}: "
                 "take the id of a hit, as --json prints it"
@@ -339,7 +345,8 @@ def _reach(query: Query, aimed: Aimed, searched: int) -> tuple[Ranking, Ids]:
         order = ranking.order(rerank=query.rerank, at_once=query.candidates)
         if ranking.relevances is None or query.min_relevance == 0:
             return ranking, order
-        order = order[ranking.relevances[order] >= query.min_relevance]
+        relevances = ranking.relevances[order].astype(np.float64)  # float32 has no 0.45
+        order = order[relevances.round(DIGITS) >= query.min_relevance]
         last = len(ranking.ids) - query.candidates
         barren = not (order >= last).any()
         if len(order) >= end or barren or len(ranking.ids) >= searched:

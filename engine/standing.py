@@ -33,9 +33,31 @@ NOTHING_FITS = "nothing fits well"
 """What to say of an answer whose best photo does not reach :data:`FITS`."""
 
 
+DIGITS = 4
+"""Decimal places of a relevance in JSON. It is compared with a least one as it is printed there, so
+that every reader of the same number comes to the same words."""
+
+
 def standing(relevance: float) -> Standing:
     """The range that a relevance in [0, 1] falls into."""
-    return next((row for row in STANDINGS if relevance >= row.least), STANDINGS[-1])
+    return next((row for row in STANDINGS if round(relevance, DIGITS) >= row.least), STANDINGS[-1])
+
+
+def fits(relevance: float) -> bool:
+    """Whether a photo of this relevance fits, or fits very well."""
+    return standing(relevance).least >= FITS
+
+
+def in_figures(relevance: float, digits: int = 2) -> str:
+    """A relevance with few decimal places, never rounded up into a better range.
+
+    0.4499 is 0.44, because a photo shown with 0.45 fits.
+    """
+    text = f"{relevance:.{digits}f}"
+    if standing(float(text)) != standing(relevance):
+        steps = 10**digits
+        text = f"{int(round(relevance, DIGITS) * steps) / steps:.{digits}f}"
+    return text
 
 
 def in_words(relevance: float | None, similarity: float | None) -> str:

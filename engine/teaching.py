@@ -31,7 +31,7 @@ from pixquery.engine.index_file import IndexFile
 from pixquery.engine.lock import writers_lock
 from pixquery.engine.profile import Profile
 from pixquery.engine.search import Query, rank, search
-from pixquery.engine.standing import FITS
+from pixquery.engine.standing import fits
 
 _RANKED = 200
 """Candidates for the name among which those that fit are counted."""
@@ -217,7 +217,7 @@ class Teachable:
             relevance_before=_mean_relevance(without, *before),
             relevance_after=_mean_relevance(profile, *after),
             answer=search(Query(name), profile, index, self.catalog),
-            fits=None if relevances is None else int((relevances >= FITS).sum()),
+            fits=None if relevances is None else sum(fits(float(each)) for each in relevances),
         )
 
 

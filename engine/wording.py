@@ -4,10 +4,12 @@ import re
 from calendar import monthrange
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import isfinite
 from pathlib import Path
 
 from pixquery.db.errors import BadQuery
 from pixquery.db.records import Near, Period, Place, RootSummary
+from pixquery.engine.home import expanded
 
 NEARBY = 10.0
 """Kilometres around a place given without a distance."""
@@ -18,7 +20,14 @@ _ALIASES = {
 }  # fmt: skip
 _FORMATS = ("JPEG", "PNG", "GIF", "WebP", "BMP", "TIFF", "HEIC", "AVIF", "JPEG XL", "camera RAW")
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
-_WEIGHTED = re.compile(r"(.*\S)\s*:\s*([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)\s*", re.DOTALL)
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_WEIGHTED = re.compile(rf"(.*[^\s:])\s*:\s*({_NUMBER})\s*", re.DOTALL)
+_SURELY_WEIGHTED = re.compile(
+    rf"(.*)::\s*({_NUMBER}(?:e[+-]?[0-9]+)?|[+-]?nan|[+-]?inf(?:inity)?|)\s*",
+    re.DOTALL | re.IGNORECASE,
+)
+_LIKELY = 10.0
+"""Larger numbers after a single colon are hardly ever meant as a weight."""
 
 
 def period(text: str) -> Period:
@@ -101,10 +110,51 @@ def format_name(text: str) -> str:
     raise BadQuery(f"there is no format {text!r}: choose one of {', '.join(_FORMATS)}")
 
 
-def weighted(text: str) -> tuple[str, float]:
-    """Splits ``snow:0.5`` into its words and its weight, which is 1 by default."""
+def weighted(text: str, *, times: bool = True) -> tuple[str, float]:
+    """Splits ``snow:0.5`` into its words and its weight, which is 1 by default.
+
+    After a single colon, a number is a weight from -10 to 10, unless it may be part of a time, a
+    ratio or a result, such as ``10:30`` or ``16:9``. After ``::`` it always is one.
+
+    Args:
+        text: What was typed.
+        times: Whether it may contain times. File names do not: ``map.jp2:2`` has a weight.
+
+    Raises:
+        BadQuery: After ``::`` is no finite number.
+    """
+    if match := _SURELY_WEIGHTED.fullmatch(text):
+        weight = float(match[2] or "nan")
+        if not isfinite(weight):
+            raise BadQuery(
+                f"a weight must follow :: in {text!r}: write a number, such as snow::0.5"
+            )
+        return match[1].rstrip(), weight
     match = _WEIGHTED.fullmatch(text)
-    return (match[1], float(match[2])) if match else (text, 1.0)
+    if match is None or abs(float(match[2])) > _LIKELY:
+        return text, 1.0
+    if times and match[1][-1].isdigit() and match[2].isdigit():
+        return text, 1.0
+    return match[1], float(match[2])
+
+
+def refuse_other_bytes(text: str, what: str) -> None:
+    """Refuses a text with characters that are none: bytes typed in another encoding than UTF-8.
+
+    Args:
+        text: What was typed.
+        what: Its name in the error message.
+
+    Raises:
+        BadQuery: It has some.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadQuery(
+            f"{what} {text[:80]!r} is not valid UTF-8: set the terminal, or the program that wrote "
+            "it, to UTF-8, and type it again"
+        ) from None
 
 
 def root_among(path: Path, roots: Sequence[RootSummary]) -> Path:
@@ -113,7 +163,7 @@ def root_among(path: Path, roots: Sequence[RootSummary]) -> Path:
     Raises:
         BadQuery: It is not.
     """
-    folder = Path(path).expanduser().absolute()
+    folder = expanded(path).absolute()
     for root in roots:
         if folder == root.path or root.path in folder.parents or folder in root.path.parents:
             return folder

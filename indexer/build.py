@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 from pixquery.db.errors import BadRoot
+from pixquery.engine.home import expanded
 from pixquery.engine.library import Library
 from pixquery.engine.roots import known_folder
 from pixquery.indexer.examples import encode_again
@@ -53,7 +54,7 @@ def index(
     begin = perf_counter()
     options = options or Options()
     catalog = library.catalog
-    named = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]
+    named = [Path(os.path.abspath(expanded(path))) for path in paths]
     if options.rebuild or not paths:  # a rebuild must leave no photo without a vector
         paths = [*paths, *(root.path for root in catalog.roots())]
     if not paths:

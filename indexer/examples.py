@@ -14,6 +14,7 @@ from pixquery.db.quoting import quoted
 from pixquery.db.records import Floats, Skipped
 from pixquery.engine.answers import Lesson
 from pixquery.engine.concepts import LEAST_EXAMPLES, MOST_EXAMPLES, Example, encoded_by, is_photo_of
+from pixquery.engine.home import expanded
 from pixquery.engine.library import Library
 from pixquery.engine.photos import fingerprint, hint, is_hint, read
 from pixquery.engine.profile import Profile
@@ -134,7 +135,7 @@ def _files(paths: Iterable[str | Path]) -> list[Path]:
     """The files among some paths, and the photos in the folders among them; each once."""
     files: list[Path] = []
     for path in paths:
-        whole = Path(path).expanduser().absolute()
+        whole = expanded(path).absolute()
         files += sorted(scan(roots_of([whole])[0]).files) if whole.is_dir() else [whole]
     return list(dict.fromkeys(files))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unicodedata import normalize
 
+from pixquery.engine.home import expanded
 from pixquery.indexer.ignore import Line, parsed
 
 _FOLDS = sys.platform in ("win32", "darwin")
@@ -81,7 +82,7 @@ def _pattern(text: str, roots: Sequence[str]) -> _Pattern:
     everything = False
     for form in dict.fromkeys([text, normalize("NFC", text), normalize("NFD", text)]):
         written.append(_below_root(form))
-        absolute = os.path.abspath(Path(form).expanduser())
+        absolute = os.path.abspath(expanded(form))
         real = os.path.realpath(absolute)
         slash = "/" if _as_pattern(form).endswith("/") else ""
         is_path = form.startswith("~") or "/" in _as_pattern(form).rstrip("/")

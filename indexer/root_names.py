@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadRoot
+from pixquery.engine.home import expanded
 from pixquery.indexer.programs import is_hidden
 from pixquery.indexer.report import OtherName
 
@@ -33,7 +34,7 @@ def roots_of(paths: Iterable[str | Path], held: Callable[[Path], bool] = never) 
         BadRoot: One does not exist or is not a folder; the message names it.
     """
     roots: list[Path] = []
-    for path in sorted({Path(os.path.abspath(Path(path).expanduser())) for path in paths}):
+    for path in sorted({Path(os.path.abspath(expanded(path))) for path in paths}):
         if not (is_there(path) or held(path)):
             raise BadRoot(f"the folder {path} does not exist: check its name, then index it again")
         if os.path.isfile(path):  # noqa: PTH113
@@ -64,7 +65,7 @@ def settled(catalog: Catalog, paths: Sequence[str | Path]) -> tuple[list[Path], 
     others = _merge_known(catalog)
     merged = {other.path for other in others}
     places: list[_Place] = []
-    for path in dict.fromkeys(Path(os.path.abspath(Path(path).expanduser())) for path in paths):
+    for path in dict.fromkeys(Path(os.path.abspath(expanded(path))) for path in paths):
         known = [_Place.of(root.path) for root in catalog.roots()]
         place = _Place.of(path)
         home = next(filter(None, map(place.name_in, [*known, *places])), None)

@@ -79,7 +79,7 @@ ONE_ROOM = {
     "jinja2": {"trainer/learning/report.py"},
     "send2trash": {"engine/trash.py"},
     "snowballstemmer": {"engine/policy.py"},
-    "mcp": {"web/assistants.py"},
+    "mcp": {"web/assistants.py", "web/messages.py"},
     "textual_image": {"commands"},
     "watchfiles": {"indexer/watch.py"},
     "fastapi": {"web"},

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pixquery.db.errors import PixqueryError
+from pixquery.engine.legible import legible
 from pixquery.web.answers import described
 from pixquery.web.guard import Guard, Rules, refused
 from pixquery.web.meters import Meters
@@ -102,7 +103,7 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, PixqueryError)  # noqa: S101 - registered for these alone
     refusal = refusal_of(error, local=is_local(request))
     if refusal.status >= 500:
-        _log.error("%s", error)
+        _log.error("%s", legible(str(error)))
     return refused(refusal)
 
 

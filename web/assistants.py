@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
 from pydantic import Field
 
@@ -20,8 +21,9 @@ from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
 from pixquery.engine.library import Library
 from pixquery.engine.search import Part, Query
-from pixquery.engine.standing import NOTHING_FITS, in_words
+from pixquery.engine.standing import FITS, NOTHING_FITS, in_figures, in_words
 from pixquery.indexer.thumbnails import thumbnail_of
+from pixquery.web.messages import Incoming, Outgoing
 from pixquery.web.sheet import as_data
 
 MOST_HITS = 30
@@ -61,13 +63,36 @@ _When = Annotated[
 
 
 def serve(library: Library) -> None:
-    """Answers an assistant until it disconnects."""
-    server(library).run("stdio")
+    """Answers an assistant until it disconnects.
+
+    Raises:
+        BaseException: What ended the first task that failed, such as an OSError.
+    """
+    try:
+        server(library).run("stdio")
+    except BaseExceptionGroup as group:  # of the tasks that read and write
+        failed: BaseException = group
+        while isinstance(failed, BaseExceptionGroup):
+            failed = failed.exceptions[0]
+        raise failed from None
+
+
+class _Server(MCPServer[None]):
+    """The SDK's server, which answers every request."""
+
+    async def run_stdio_async(self) -> None:
+        async with stdio_server() as (read, write):
+            outgoing = Outgoing(write)
+            await self._lowlevel_server.run(
+                Incoming(read, outgoing),
+                outgoing,
+                self._lowlevel_server.create_initialization_options(),
+            )
 
 
 def server(library: Library) -> MCPServer[None]:
     """The tools over a library, which the caller closes."""
-    server = MCPServer[None](
+    server = _Server(
         "pixquery",
         title="Photos by description",
         instructions=_INSTRUCTIONS,
@@ -108,7 +133,7 @@ class _Tools:
         less_of: Annotated[str, Field(description="What to show less of, in words")] = "",
         exact: Annotated[bool, Field(description="Take the description word for word")] = False,
         min_relevance: Annotated[
-            float, Field(ge=0, le=1, description="0.5 leaves out photos that do not fit")
+            float, Field(ge=0, le=1, description=f"{FITS:g} leaves out photos that do not fit")
         ] = 0.0,
         taken: _When = "",
         path: Annotated[
@@ -212,7 +237,7 @@ def _found(answer: Answer, total: int) -> str:
 def _hit(hit: Hit) -> str:
     words = in_words(hit.relevance, hit.similarity)
     if hit.relevance is not None:
-        words += f" (relevance {hit.relevance:.2f})"
+        words += f" (relevance {in_figures(hit.relevance)})"
     facts = [words, f"{hit.width} x {hit.height} pixels"]
     facts += [f"taken {hit.taken:%Y-%m-%d %H:%M}"] if hit.taken else []
     return f"{hit.rank}. id {hit.id}: {'; '.join(filter(None, facts))}; {legible(hit.path)}"

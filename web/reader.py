@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pixquery.db.errors import LibraryNotFound
 from pixquery.db.records import Facets, ImageRecord, RootSummary
 from pixquery.engine.answers import Answer
+from pixquery.engine.home import expanded
 from pixquery.engine.library import CATALOGUE, Library
 from pixquery.engine.search import Query
 from pixquery.web.batches import SharedProfile
@@ -49,7 +50,7 @@ class Reader:
             folder: The library's folder, which may be created later.
             look_again: Seconds between checks for changes.
         """
-        self._folder = folder.expanduser().absolute()
+        self._folder = expanded(folder).absolute()
         self._library: Library | None = None
         self._shared: SharedProfile | None = None
         """The library's profile without its concepts, whose models all threads share."""

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import uvicorn
 
 from pixquery.db.errors import CannotServe, PixqueryError
+from pixquery.engine.legible import legible
 from pixquery.web.app import application
 from pixquery.web.connections import CONNECTIONS, Connection
 from pixquery.web.guard import Rules, is_loopback
@@ -50,6 +51,7 @@ def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[st
         application(reader, Rules(token)),
         http=Connection,
         log_level="warning",
+        use_colors=False,  # a terminal gets them escaped
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -68,7 +70,7 @@ def _warm(reader: Reader) -> None:
     try:
         reader.warm()
     except PixqueryError as error:
-        _log.warning("%s", error)
+        _log.warning("%s", legible(str(error)))
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -14,7 +14,7 @@ from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import ImageRecord
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
-from pixquery.engine.standing import NOTHING_FITS, in_words, standing
+from pixquery.engine.standing import NOTHING_FITS, in_figures, in_words, standing
 from pixquery.indexer.thumbnails import thumbnail_of
 
 SIDE = 640
@@ -98,7 +98,8 @@ def _mark(hit: Hit) -> str:
         return f'<span class="fit">{_text(words)}</span>'
     level = standing(hit.relevance).level
     bars = f'<span class="bars" data-level="{level}" aria-hidden="true">{"<i></i>" * 4}</span>'
-    return f'<span class="fit" title="relevance {hit.relevance:.2f} out of 1">{bars}{words}</span>'
+    relevance = in_figures(hit.relevance)
+    return f'<span class="fit" title="relevance {relevance} out of 1">{bars}{words}</span>'
 
 
 def _ending(number: int) -> str:

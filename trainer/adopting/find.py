@@ -6,6 +6,7 @@ Nothing goes over the network unless the user names an id of the hub.
 import re
 from pathlib import Path
 
+from pixquery.engine.home import expanded
 from pixquery.trainer.adopting.disk import of_disk
 from pixquery.trainer.adopting.sources import ENDINGS, Progress, Source, no_model
 from pixquery.trainer.adopting.weights import readable
@@ -30,7 +31,7 @@ def find(
         SourceUnusable: What was named is no model, or its files are damaged.
         DownloadFailed: The hub cannot be reached, or refuses the files.
     """
-    path = Path(named).expanduser() if named.startswith("~/") else Path(named)
+    path = expanded(named) if named.startswith("~/") else Path(named)
     with readable(path):
         if named.startswith((".", "/", "~")) or named.endswith(ENDINGS) or path.exists():
             return of_disk(named, path)

@@ -28,6 +28,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import DownloadFailed, SourceUnusable
+from pixquery.engine.home import expanded
 from pixquery.trainer.adopting.disk import of_disk
 from pixquery.trainer.adopting.hub_errors import MAKE_ROOM, NO_CONNECTION, explained, no_hub
 from pixquery.trainer.adopting.sources import (
@@ -162,7 +163,7 @@ def _from_cache(named: str, revision: str) -> Source | None:
 
 
 def _refuse_to_overfill(model: _Model) -> None:
-    cache = Path(constants.HF_HUB_CACHE).expanduser()
+    cache = expanded(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
     missing = sum(file.size or 0 for file in model.files if not model.cached(file.rfilename))
     free = shutil.disk_usage(cache).free

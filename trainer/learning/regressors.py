@@ -110,7 +110,14 @@ class Trees:
     seed: int = 0
 
     def __call__(self, features: Floats, targets: Values, weights: Values) -> Predict:
-        """Fits; a `Fit`."""
+        """Fits; a `Fit`.
+
+        Where there is nothing to split by, trees predict the mean of the targets. CatBoost raises
+        an error instead.
+        """
+        if (targets == targets[0]).all() or (features == features[0]).all():
+            mean = float(np.average(targets, weights=weights))
+            return lambda unseen: np.full(len(unseen), mean)
         from catboost import CatBoostRegressor
 
         model = CatBoostRegressor(

@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from pixquery.db.errors import BadData
 from pixquery.db.records import Floats
+from pixquery.engine.legible import counted
 from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.contenders import EXPERTS, TWO_WAY, Contender
 from pixquery.trainer.learning.crowd import fused
@@ -27,7 +28,7 @@ from pixquery.trainer.learning.splits import Mask, two_way
 from pixquery.trainer.measuring.metrics import Values, rmse
 
 _PHOTO_SPLITS = 5
-_LEAST_GROUPS = 3
+_LEAST_GROUPS, _LEAST_PAIRS = 3, 2
 _MANY = 50
 """From so many photos on, five groups of them are large enough."""
 
@@ -70,11 +71,11 @@ def check_groups(judged: Judged) -> None:
     Raises:
         BadData: There are fewer than three photos or texts, or all pairs have the same judgement.
     """
-    for what, groups in (("photos", judged.images), ("texts", judged.sources)):
+    for what, groups in (("photo", judged.images), ("text", judged.sources)):
         if len(set(groups)) < _LEAST_GROUPS:
             raise BadData(
-                f"the ratings are of only {len(set(groups))} {what}, and holding pairs out needs "
-                f"{_LEAST_GROUPS} or more: rate more {what}"
+                f"the ratings are of only {counted(len(set(groups)), what)}, and holding pairs out "
+                f"needs {_LEAST_GROUPS} or more: rate more {what}s"
             )
     grades = aggregate(judged.grades[judged.expert], "mean")
     if not len(grades) or np.ptp(grades) == 0:
@@ -95,16 +96,16 @@ def hold_out(
     """Predicts every held-out pair with a regressor fitted to pairs that share nothing with it.
 
     Raises:
-        BadData: A fold has no pairs to learn from.
+        BadData: A fold has too few pairs to learn from.
     """
     begin = perf_counter()
     columns = features[contender.features]
     parts: list[tuple[NDArray[np.int64], Values]] = []
     for clear, held_out in splits(judged, split, seed=seed):
-        if not (clear & judged.expert).any():
+        if (clear & judged.expert).sum() < _LEAST_PAIRS:
             raise BadData(
                 "there are too few ratings to hold pairs out: without the held-out photos and "
-                "texts nothing is left to learn from. Rate more photos and texts"
+                f"texts fewer than {_LEAST_PAIRS} pairs are left to learn from: rate more of both"
             )
         predict = fit_on(contender, judged, columns, clear)
         rows = np.flatnonzero(held_out)

@@ -53,7 +53,7 @@ def train(
         options = replace(options, alignment=replace(options.alignment, epochs=epochs))
     course = Course(profile, load, options)
     with moved_when_done(out) as folder:
-        learn = from_ratings if data.is_file() else from_captions
+        learn = from_captions if data.is_dir() else from_ratings
         report = {
             "profile": profile.name,
             "out": str(out),

@@ -57,7 +57,12 @@ def read_judgements(file: Path) -> list[Judgement]:
     named = any(set(_COLUMNS) <= set(header_of(lines, sep)) for sep in SEPARATORS)
     if named or len(first.split()) != 4:
         return read_table(
-            file, _COLUMNS, judgement, key=key, otherwise="or the file must be TREC qrels"
+            file,
+            _COLUMNS,
+            judgement,
+            key=key,
+            lines=lines,
+            otherwise="or the file must be TREC qrels",
         )
     rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
     return convert_rows(file, rows, qrel, key)

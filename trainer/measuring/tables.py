@@ -3,7 +3,9 @@
 import csv
 import io
 import math
+import os
 import re
+import stat
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +17,10 @@ _Record = tuple[int, list[str]]
 """The number of a record's first line, and its cells."""
 SEPARATORS = (",", "|", "\t", ";")
 _BAD_SHOWN = 10
+_MOST_BYTES = 10**9
+_BEGINNING = 1000
+"""Characters in which a table has no NUL, unless it is written in UTF-16 or -32."""
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
 _END = "\0end"
 """Appended to the file: a quote that is left open swallows it."""
 
@@ -43,7 +49,10 @@ def read_tsv(
         return convert(row, line)
 
     reader = csv.reader(lines_of(file), delimiter="\t", quoting=csv.QUOTE_NONE)
-    rows = [(number, row) for number, row in enumerate(reader, 1) if row]
+    try:
+        rows = [(number, row) for number, row in enumerate(reader, 1) if row]
+    except csv.Error as error:
+        raise BadData(f"{file} line {reader.line_num}: {error}") from error
     if not rows:
         raise BadData(f"{file} is empty: a line for each rated pair is needed")
     return convert_rows(file, rows, all_cells, key)
@@ -58,6 +67,7 @@ def read_table(
     key: Callable[[_Row], Hashable] | None = None,
     sep: str | None = None,
     otherwise: str = "",
+    lines: Sequence[str] | None = None,
 ) -> list[_Row]:
     """Reads a table with a header.
 
@@ -69,15 +79,16 @@ def read_table(
         key: What no two rows may share.
         sep: The separator; otherwise the header shows it.
         otherwise: What else the file may be, for the error message.
+        lines: Those of the file, if they are read already: a pipe can be read once.
 
     Raises:
         BadData: The file is missing, lacks a column, or has bad lines.
     """
-    lines = lines_of(file)
+    lines = lines_of(file) if lines is None else lines
     if not lines:
         raise BadData(f"{file} is empty: a header with the columns {', '.join(columns)} is needed")
-    if sep is not None and len(sep) != 1:
-        raise BadData(f"the separator must be one character, not {sep!r}")
+    if sep is not None and (len(sep) != 1 or sep in '\r\n"'):
+        raise BadData(f"the separator must be one character, such as a comma, not {sep!r}")
     fitting = [
         s for s in ([sep] if sep else SEPARATORS) if set(columns) <= set(header_of(lines, s))
     ]
@@ -103,8 +114,11 @@ def read_table(
 
 
 def header_of(lines: Sequence[str], sep: str) -> list[str]:
-    """The column names in the first line, if ``sep`` separates them."""
-    return [name.strip() for name in next(csv.reader(lines[:1], delimiter=sep), [])]
+    """The column names in the first line, if ``sep`` separates them; none if it is too long."""
+    try:
+        return [name.strip() for name in next(csv.reader(lines[:1], delimiter=sep), [])]
+    except csv.Error:
+        return []
 
 
 def _records(file: Path, lines: Sequence[str], sep: str) -> list[_Record]:
@@ -197,9 +211,42 @@ def lines_of(file: Path) -> list[str]:
         BadData: It cannot be read, or is not UTF-8.
     """
     try:
-        # Not `splitlines`: it also splits at rare characters that are part of a text.
-        return io.StringIO(file.read_bytes().decode("utf-8-sig"), newline="").readlines()
+        text = _content(file).decode("utf-8-sig")
     except OSError as error:
         raise BadData(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadData(f"{file} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
+    if "\0" in text[:_BEGINNING]:
+        raise BadData(f"{file} is not UTF-8 text (it may be UTF-16): save it as UTF-8")
+    # Not `splitlines`: it also splits at rare characters that are part of a text.
+    return io.StringIO(text, newline="").readlines()
+
+
+def _content(file: Path) -> bytes:
+    """The bytes of a file, or of a pipe that somebody writes to, such as ``<(command)``.
+
+    Raises:
+        BadData: It is something else, or too large.
+        OSError: It cannot be read.
+    """
+    # A pipe that nobody writes to would be waited for, without a word.
+    with open(file, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAITING)) as opened:
+        kind = os.fstat(opened.fileno()).st_mode
+        if stat.S_ISFIFO(kind):
+            try:
+                begin = os.read(opened.fileno(), 1)
+            except BlockingIOError:  # somebody has opened it, and will write
+                begin = b""
+                os.set_blocking(opened.fileno(), True)
+                begin = os.read(opened.fileno(), 1)
+            if not begin:
+                raise BadData(f"{file} is a pipe that nobody writes to: name a file with the table")
+            os.set_blocking(opened.fileno(), True)
+        elif stat.S_ISREG(kind) or opened.isatty():
+            begin = b""
+        else:
+            raise BadData(f"{file} is no file: name one with the table")
+        content = begin + opened.read(_MOST_BYTES)
+    if len(content) >= _MOST_BYTES:
+        raise BadData(f"{file} is larger than {_MOST_BYTES // 10**6:,} MB: split the table")
+    return content

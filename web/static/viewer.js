@@ -3,7 +3,7 @@
 import { byId, element, icon } from "./element.js";
 import { bars } from "./grid.js";
 import { original, photo, shown, thumbnail } from "./server.js";
-import { bytes, moment, place, size, standing } from "./words.js";
+import { bytes, figure, moment, place, size, standing } from "./words.js";
 import { Zoom } from "./zoom.js";
 
 const SWIPE = 60; // pixels that a finger must travel to count as a swipe
@@ -169,7 +169,7 @@ export class Viewer {
     const { level, words } = standing(relevance);
     const mark = element("span.fit", {}, bars(), words);
     mark.dataset.level = level;
-    return ["How well it fits", noted(mark, `relevance ${relevance.toFixed(2)} out of 1, likeness ${likeness}`)];
+    return ["How well it fits", noted(mark, `relevance ${figure(relevance)} out of 1, likeness ${likeness}`)];
   }
 
   #place(where) {

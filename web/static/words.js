@@ -8,6 +8,13 @@ export function standing(relevance) {
   return STANDINGS.find(({ least }) => relevance >= least) ?? STANDINGS.at(-1);
 }
 
+/** A relevance with two decimal places, never rounded up into a better range (as standing.py does). */
+export function figure(relevance) {
+  const rounded = relevance.toFixed(2);
+  if (standing(Number(rounded)) === standing(relevance)) return rounded;
+  return (Math.floor(relevance * 100) / 100).toFixed(2);
+}
+
 /** Choices for the lowest relevance to show. */
 export const LEAST_FITS = STANDINGS.slice(0, -1).reverse().map(({ least, level, words }) => ({
   value: String(least),
