@@ -14,7 +14,7 @@ _PATH = (  # absolute on any system: a library may be looked at from another one
     "AND instr({0} || '/', '/../') = 0 AND instr({0} || '\\', '\\..\\') = 0"
 )
 _CONTENT = "typeof({0}) = 'blob' AND length({0}) BETWEEN 1 AND 64"
-_ID = f"{{0}} > 0 AND {{0}} < {MOST_IDS}"
+_ID = f"+{{0}} > 0 AND +{{0}} < {MOST_IDS}"  # the sign keeps SQLite from searching by it
 _NATURAL = "typeof({0}) = 'integer' AND {0} >= 0"
 _INTEGER = "typeof({0}) = 'integer'"
 _TEXT = "typeof({0}) = 'text'"

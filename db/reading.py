@@ -250,6 +250,7 @@ class Reading:
         try:
             with self._read() as connection:
                 checks = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+                outside = connection.execute(_OUTSIDE).fetchone()[0]
                 dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
                 tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
                 altered: Mapping[str, int] = {
@@ -263,6 +264,7 @@ class Reading:
             return [str(error)]
         return [
             *(text for text in checks if text != "ok"),
+            *([f"{outside} photos are not in the folders they belong to"] if outside else []),
             *(f"a row of {row[0]} refers to a row of {row[2]} that is gone" for row in dangling),
             *(
                 f"{count} rows of {name} differ from their checksums"
@@ -286,6 +288,10 @@ _KNOWN_IMAGES = (
     f"WHERE {UNDER}"
 )
 _KNOWN_SKIPPED = f"SELECT path, size, mtime_ns, reason, checksum FROM skipped WHERE {UNDER}"
+_OUTSIDE = (
+    "SELECT count(*) FROM images JOIN roots ON roots.id = images.root_id "
+    "WHERE substr(images.path, 1, length(roots.path)) != roots.path"
+)
 _SOUND_IMAGES = f"SELECT {', '.join(SEALED['images'])} FROM images WHERE {sound('images')}"
 
 

@@ -15,7 +15,7 @@ from pixquery.db.catalog import Catalog
 from pixquery.db.checksums import SEALED, digest
 from pixquery.engine.library import CATALOGUE
 from pixquery.indexer.build import index
-from tests.conftest import COLOURS, Invoke, parsed
+from tests.conftest import COLOURS, Invoke, parsed, square
 
 QUICK = 5.0
 """Seconds within which any refusal comes."""
@@ -255,6 +255,33 @@ def test_a_value_that_no_column_should_hold_does_no_harm(
                   ["index", squares], ["query", "red"], ["verify", "--repair"], ["index", squares],
                   ["query", "red"]):  # fmt: skip
         harmless(invoke, *words, *library)
+
+
+def test_a_photo_outside_of_its_folder_is_reported_and_gets_no_folder_of_its_own(
+    place: Path, squares: Path, invoke: Invoke
+) -> None:
+    private = square(place.parent / "private" / "red.png", "red")
+    square(private.with_name("other.png"), "blue")
+    planted(place, f"UPDATE images SET path = CAST('{private}' AS BLOB) WHERE id = 3")
+    told = invoke("verify", "--library", place)
+    assert told.exit_code == 1
+    assert "1 photos are not in the folders" in told.stdout
+    assert invoke("verify", "--repair", "--library", place).exit_code == 0
+    with Library.open(place) as library:
+        assert [root.path for root in library.catalog.roots()] == [squares]
+        assert all(squares in record.path.parents for record in library)
+        assert len(library) == 8
+
+
+def test_photos_are_read_in_order_of_their_ids_without_beginning_anew(place: Path) -> None:
+    from pixquery.db.reading import _SOUND_IMAGES
+
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue:
+        catalogue.create_function("pixquery_digest", -1, digest, deterministic=True)
+        (plan,) = catalogue.execute(
+            f"EXPLAIN QUERY PLAN {_SOUND_IMAGES} AND id > 5 ORDER BY id LIMIT 9"
+        ).fetchall()
+    assert plan[3] == "SEARCH images USING INTEGER PRIMARY KEY (rowid>?)"
 
 
 # -- files that are none ------------------------------------------------------------------------
