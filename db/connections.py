@@ -36,6 +36,21 @@ class Connections:
         """Whether SQLite may rely on nobody writing."""
         self._alone: RLock | None = None
         """Guards the one connection, if there can be no more than one."""
+        self._choose()
+
+    def reopen(self) -> None:
+        """Opens the file anew, after another one has taken its place.
+
+        Raises:
+            LibraryDamaged: The file is no database.
+            StorageFailed: The folder cannot be read or written.
+        """
+        self.close()
+        self._frozen, self._alone = False, None
+        self._choose()
+
+    def _choose(self) -> None:
+        """Chooses how to open the file."""
         try:
             self._try()
         except StorageFailed:
