@@ -93,6 +93,8 @@ class Library(Teachable):
             if not own and catalog.roots():
                 raise damaged(file, "the name of its profile is missing")
             models = chosen(library, catalog, profile, quality, switch=switch)
+            if not own and (own := catalog.setting("profile")):  # it was being made just now
+                models = chosen(library, catalog, profile, quality, switch=switch)
             if not own and create:  # an earlier run was stopped before it could note the profile
                 catalog.name_profile(models.reference, models.quality)
         except PixqueryError:
