@@ -57,7 +57,7 @@ def writing(path: Path, option: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageFailed(
-            f"{path} cannot be written ({error.strerror}): name another with {option}"
+            f"cannot access {path} ({error.strerror}): name another with {option}"
         ) from None
 
 

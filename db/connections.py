@@ -38,6 +38,21 @@ class Connections:
         """Guards the one connection, if there can be no more than one."""
         self._own = local()
         """The connection of this thread's writing transaction, which further ones join."""
+        self._choose()
+
+    def reopen(self) -> None:
+        """Opens the file anew, after another one has taken its place.
+
+        Raises:
+            LibraryDamaged: The file is no database.
+            StorageFailed: The folder cannot be read or written.
+        """
+        self.close()
+        self._frozen, self._alone = False, None
+        self._choose()
+
+    def _choose(self) -> None:
+        """Chooses how to open the file."""
         try:
             self._try()
         except StorageFailed:

@@ -44,6 +44,16 @@ class Opened(ConceptReading):
             self.close()
             raise
 
+    def reopen(self) -> None:
+        """Opens the file anew, after a repair may have put another one in its place.
+
+        Raises:
+            LibraryError: As for opening it.
+        """
+        self._connections.reopen()
+        with self._read() as connection:
+            self._version = version_of(connection, self.file)
+
     def bring_up_to_date(self) -> None:
         """Creates the tables that are missing, or changes older ones; for the one writer.
 

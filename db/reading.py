@@ -235,6 +235,7 @@ class Reading:
         try:
             with self._read() as connection:
                 checks = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+                outside = connection.execute(_OUTSIDE).fetchone()[0]
                 dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
                 tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
                 altered: Mapping[str, int] = {
@@ -248,6 +249,7 @@ class Reading:
             return [str(error)]
         return [
             *(text for text in checks if text != "ok"),
+            *([f"{outside} photos are not in the folders they belong to"] if outside else []),
             *(f"a row of {row[0]} refers to a row of {row[2]} that is gone" for row in dangling),
             *(
                 f"{count} rows of {name} differ from their checksums"
@@ -266,6 +268,10 @@ class Reading:
         return self._rows(statement, *values)[0][0]
 
 
+_OUTSIDE = (
+    "SELECT count(*) FROM images JOIN roots ON roots.id = images.root_id "
+    "WHERE substr(images.path, 1, length(roots.path)) != roots.path"
+)
 _SOUND_IMAGES = f"SELECT {', '.join(SEALED['images'])} FROM images WHERE {sound('images')}"
 
 

@@ -98,7 +98,9 @@ class Survivors:
             if sign.root_id is not None and sign.path is not None and _is_deep(sign.path)
         ]
         for root_id, path in places:
-            if root_id in self.homes and self._fits(root_id, path):
+            if (
+                root_id in self.homes
+            ):  # and if the path is elsewhere, it is no photo of this library
                 continue
             if not any(_is_in(home, path) for home in self.homes.values()):
                 homeless.setdefault(root_id, []).append(path)

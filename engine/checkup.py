@@ -36,7 +36,9 @@ def check(catalog: Catalog, index_file: IndexFile, *, repair: bool) -> list[Find
     if repair and problems:
         from pixquery.db.salvage import salvage  # few libraries are ever repaired
 
+        catalog.close()  # a connection would go on with the file that is replaced
         salvage(catalog.file)
+        catalog.reopen()
         remaining = catalog.problems()
     findings = [Finding(f"catalogue: {p}", repaired=p not in remaining) for p in problems]
     try:

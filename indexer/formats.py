@@ -206,6 +206,8 @@ def _preview(content: bytes) -> Image.Image:
         raise UnreadableImage(f"camera RAW without a readable preview ({error})") from None
     if isinstance(thumb.data, bytes):
         return Image.open(io.BytesIO(thumb.data), formats=("JPEG",))
+    if thumb.data.ndim != 3 or thumb.data.shape[2] != 3:
+        raise SyntaxError("a preview without three colours")
     image = Image.fromarray(thumb.data)
     image.getexif()[ORIENTATION] = {3: 3, 5: 8, 6: 6}.get(flip, 1)
     return image

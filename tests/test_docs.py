@@ -1,5 +1,6 @@
 """The documents keep their promises: code runs, commands parse, links and files exist."""
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -16,7 +17,9 @@ import pytest
 
 from pixquery import Library
 from pixquery.commands.entry import main
+from pixquery.db.errors import BadData, BadQuery
 from pixquery.engine import wording
+from pixquery.trainer.learning.ratings import parse_scale
 from tests.conftest import REPOSITORY
 
 DOCS = sorted(
@@ -196,6 +199,10 @@ def parse(words: list[str], *, mentioned: bool = False) -> None:
             read(options[name])
     for each in options.get("formats") or ():
         wording.format_name(each)
+    for each in (*(options.get("plus") or ()), *(options.get("minus") or ())):
+        wording.weighted(each)
+    if options.get("scale"):
+        parse_scale(options["scale"])
 
 
 def placeholder(word: str) -> str:
@@ -280,6 +287,34 @@ def option_parses(name: str, code: str) -> bool:
     return True
 
 
+@cache
+def sentences() -> list[tuple[str, str]]:
+    """The texts in the product's code, by file; a value that is filled in is a placeholder."""
+    found = []
+    for room in ("commands", "db", "engine", "indexer", "trainer", "web"):
+        for file in sorted((REPOSITORY / room).rglob("*.py")):
+            inner: set[ast.AST] = set()
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    inner |= set(node.values)
+                    parts = [x.value if isinstance(x, ast.Constant) else "1" for x in node.values]
+                    found.append((name_of(file), "".join(map(str, parts))))
+                elif isinstance(node, ast.Constant) and node not in inner:
+                    found.append((name_of(file), str(node.value)))
+    return found
+
+
+def test_commands_in_messages_and_help_parse() -> None:
+    """An error names the next command to type."""
+    checked = 0
+    for file, text in sentences():
+        for code in re.findall(r"`(pixquery [^`]+)`", text):
+            words = code.replace("--quality 1", "--quality high")
+            assert check(words, mentioned=True), (file, code)
+            checked += 1
+    assert checked > 30
+
+
 def test_enough_commands_are_found() -> None:
     readme = REPOSITORY / "README.md"
     checked = [line for _, text in fenced(readme) for line in shell_lines(text) if check(line)]
@@ -293,6 +328,14 @@ def test_wrong_commands_are_noticed() -> None:
         check("pixquery query --nonsense")
     with pytest.raises(click.UsageError):
         check("pixquery score")
+    with pytest.raises(click.UsageError):
+        check("pixquery train ratings.csv --scale 1 5 --out DIR")
+    with pytest.raises(BadData):
+        check("pixquery train ratings.csv --scale 1-5 --out DIR")
+    with pytest.raises(click.UsageError):
+        check("pixquery query red -k many")
+    with pytest.raises(BadQuery):
+        check("pixquery query red --plus blue::")
     with pytest.raises(AssertionError):
         check("pixquery nonsense")
     with pytest.raises(AssertionError):

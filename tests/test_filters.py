@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -15,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pixquery.db.catalog import Catalog
+from pixquery.db.errors import BadQuery
 from pixquery.db.filters import path_fits
 from pixquery.db.records import FileState, Filter, ImageRecord, Near, Period, Place
 from pixquery.db.values import bounds
@@ -294,3 +296,19 @@ def test_stars_in_a_glob_do_not_multiply() -> None:
     path = "/" + "a" * 4000
     assert not path_fits(path, "*a*a*a*a*a*a*a*a*a*a*a*b", separator="/")
     assert path_fits(path, "*a" * 1000, separator="/")
+
+
+def test_text_that_is_none_is_refused_and_bytes_of_names_are_found(tmp_path: Path) -> None:
+    with closing(Catalog(tmp_path / "catalogue.sqlite")) as catalog:
+        root = catalog.add_root(Path("/a"))
+        for number, name in enumerate(("caf\udce9.jpg", "café.jpg", "\x1b.jpg"), 1):
+            record = ImageRecord(Path("/a") / name, FileState(1, 1), bytes([number] * 16), 1, 1)
+            catalog.put(root, [record], np.zeros((1, 3), np.float16), "x")
+        assert len(catalog.matching(Filter(paths=("*caf\udce9*",)))) == 1
+        assert len(catalog.matching(Filter(paths=("*caf?.jpg",)))) == 2
+        assert len(catalog.matching(Filter(camera="\0"))) == 0
+        assert len(catalog.matching(Filter(min_width=2**70))) == 0
+        assert len(catalog.matching(Filter(min_height=2**70))) == 0
+        for where in (Filter(camera="\udce9"), Filter(camera="\ud800"), Filter(paths=("\ud800",))):
+            with pytest.raises(BadQuery, match=r"the (camera|path) '.*' is not valid UTF-8"):
+                catalog.matching(where)

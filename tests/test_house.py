@@ -35,7 +35,7 @@ HUB = {"trainer/adopting/hub.py", "trainer/adopting/hub_errors.py"}
 
 ONE_ROOM = {
     "faiss": {"engine/vectors.py"},
-    "sqlalchemy": {"db/schema.py", "db/filters.py", "db/salvage.py"},
+    "sqlalchemy": {"db/schema.py", "db/filters.py", "db/remains.py", "db/salvage.py"},
     "sqlite3": {"db"},
     "click": {"commands"},
     "rich": {"commands"},

@@ -1,6 +1,7 @@
 """Measures against scikit-learn, SciPy and cases worked out by hand."""
 
 import math
+import tracemalloc
 from time import perf_counter
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pixquery.trainer.measuring.metrics import (
     GRADED,
     RETRIEVAL,
+    Groups,
     Values,
     bootstrap,
     interval,
@@ -163,6 +165,32 @@ def test_the_interval_is_repeatable_and_tight_where_all_agree() -> None:
     assert interval(values, groups) == interval(values, groups)
     assert interval(values, groups) != interval(values, groups, seed=1)
     assert interval(np.full(9, 0.25), np.arange(9) // 3) == (0.25, 0.25)
+
+
+def drawn_at_once(values: Values, groups: Groups, seed: int) -> tuple[float, float]:
+    """All samples in one array, which takes 24 bytes for each of a thousand times the groups."""
+    sums, sizes = np.bincount(groups, values), np.bincount(groups)
+    drawn = np.random.default_rng(seed).integers(len(sums), size=(1000, len(sums)))
+    low, high = np.quantile(sums[drawn].sum(1) / sizes[drawn].sum(1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 100, 1049, 1500, 20_001])
+def test_the_interval_is_the_same_however_many_are_drawn_at_a_time(count: int) -> None:
+    dice = np.random.default_rng(count)
+    groups = np.concatenate([np.arange(count), dice.integers(count, size=count)])
+    values = dice.random(2 * count)
+    for seed in (0, 1):
+        assert interval(values, groups, seed=seed) == drawn_at_once(values, groups, seed)
+
+
+def test_an_interval_of_many_photos_takes_little_memory() -> None:
+    values = np.random.default_rng(0).random(100_000)
+    tracemalloc.start()
+    interval(values, np.arange(100_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6
 
 
 def test_groups_of_unequal_size_weigh_as_they_are() -> None:

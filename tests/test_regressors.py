@@ -74,3 +74,31 @@ def test_training_and_query_predict_the_same(features: Floats) -> None:
     at_training = fitted.predict(pair_features(texts, photos, landmarks))
     assert at_query == pytest.approx(at_training, abs=1e-5)
     assert len(fitted.weights) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("features", "targets"),
+    [
+        (np.zeros((1, 4)), [0.3]),  # one row
+        (np.random.default_rng(0).normal(size=(6, 4)), [0.3] * 6),  # equal targets
+        (np.ones((6, 4)), [0.1, 0.2, 0.3, 0.3, 0.4, 0.5]),  # equal rows
+    ],
+)
+def test_trees_predict_the_mean_of_what_they_cannot_split(
+    features: np.ndarray, targets: list[float]
+) -> None:
+    weights = np.arange(1.0, len(targets) + 1)
+    fitted = regressors.Trees(iterations=5)(features.astype(np.float32), np.array(targets), weights)
+    mean = sum(weights * targets) / sum(weights)
+    unseen = np.random.default_rng(1).normal(size=(7, 4)).astype(np.float32)
+    assert fitted(unseen) == pytest.approx([mean] * 7)
+
+
+def test_trees_of_very_few_rows() -> None:
+    pytest.importorskip("catboost")
+    dice = np.random.default_rng(0)
+    for count in range(2, 9):
+        features = dice.normal(size=(count, 3)).astype(np.float32)
+        targets = np.arange(count) / count
+        fitted = regressors.Trees(iterations=5)(features, targets, np.ones(count))
+        assert np.isfinite(fitted(features)).all()

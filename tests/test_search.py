@@ -116,7 +116,9 @@ def test_an_empty_library_answers_nothing(new_library: NewLibrary) -> None:
     assert answer.candidates == 0
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n\t", "x" * (LONGEST_QUERY + 1)])
+@pytest.mark.parametrize(
+    "text", ["", "   ", "\n\t", "x" * (LONGEST_QUERY + 1), "caf\udce9", "\ud800"]
+)
 def test_unusable_texts_are_refused(text: str) -> None:
     with pytest.raises(BadQuery):
         Query(text)
@@ -124,9 +126,14 @@ def test_unusable_texts_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("k", {"k": 0}), ("offset", {"offset": -1}), ("candidates", {"candidates": 0})],
-)
-def test_numbers_out_of_range_are_refused(name: str, values: dict[str, int]) -> None:
+    [
+        ("k", {"k": 0}), ("offset", {"offset": -1}), ("candidates", {"candidates": 0}),
+        ("k", {"k": 2**70}), ("offset", {"offset": 2**70}), ("candidates", {"candidates": 2**70}),
+        ("least relevance", {"min_relevance": 1.5}),
+        ("least relevance", {"min_relevance": float("nan")}),
+    ],
+)  # fmt: skip
+def test_numbers_out_of_range_are_refused(name: str, values: dict[str, float]) -> None:
     with pytest.raises(BadQuery, match=name):
         Query("red", **values)  # type: ignore[arg-type]
 
@@ -209,6 +216,14 @@ def test_a_hit_finds_similar_photos_but_not_itself(library: Library) -> None:
     assert "cyan" not in names
 
 
+def test_no_id_is_too_large_to_be_unknown(library: Library) -> None:
+    for image_id in (2**63, 2**70):
+        with pytest.raises(BadQuery, match="no photo with the id"):
+            library.search(Query("red", parts=(Part(id=image_id),)))
+        with pytest.raises(NothingFound, match="no photo with the id"):
+            library.photo(image_id)
+
+
 def test_an_unknown_id_is_refused(library: Library) -> None:
     with pytest.raises(BadQuery, match="no photo with the id 999"):
         library.search(Query(parts=(Part(id=999),)))
@@ -242,6 +257,7 @@ def test_contradictions_are_refused(values: dict[str, Any], message: str) -> Non
         ({"text": "red", "weight": 0.0}, "weight 0 of red"),
         ({"text": "red", "weight": float("nan")}, "weight nan"),
         ({"text": "red", "weight": 101.0}, "weight 101"),
+        ({"text": "caf\udce9"}, "not valid UTF-8"),
     ],
 )
 def test_unusable_parts_are_refused(values: dict[str, Any], message: str) -> None:
@@ -322,6 +338,19 @@ def test_min_relevance_searches_beyond_the_first_candidates(tints: Path, tmp_pat
             ).hits
         ]
         assert paged == [hit.id for hit in hits]
+
+
+def test_a_photo_shown_with_a_relevance_reaches_it(tints: Path, tmp_path: Path) -> None:
+    """Single precision has no 0.45, and JSON rounds to four places."""
+    for number in range(60):
+        square(tmp_path / "many" / f"{number:02d}.png", (255, 4 * number, 4 * number))
+    with Library.open(tmp_path / "judged", create=True, profile=str(tints)) as library:
+        index(library, [tmp_path / "many"])
+        hits = library.search(Query("red", k=60)).hits
+        shown = {hit.id: round(hit.relevance or 0, 4) for hit in hits}
+        for least in sorted(set(shown.values()))[::7]:
+            reached = library.search(Query("red", k=60, min_relevance=least)).hits
+            assert {hit.id for hit in reached} == {id for id in shown if shown[id] >= least}
 
 
 class Counted(Profile):

@@ -5,10 +5,11 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from pixquery.engine.standing import STANDINGS, in_words, standing
+from pixquery.engine.standing import FITS, STANDINGS, fits, in_figures, in_words, standing
 from pixquery.web.app import application
 from pixquery.web.guard import Rules
 from pixquery.web.reader import Reader
@@ -23,6 +24,36 @@ from tests.conftest import REPOSITORY
 def test_words(relevance: float, words: str) -> None:
     assert standing(relevance).words == words
     assert in_words(relevance, 0.5) == words
+
+
+@pytest.mark.parametrize(
+    ("relevance", "figures", "words"),
+    [(0.4499, "0.44", "fits partly"), (0.44994, "0.44", "fits partly"), (0.44996, "0.45", "fits"),
+     (0.45, "0.45", "fits"), (0.455, "0.46", "fits"), (0.6999, "0.69", "fits"),
+     (0.1999, "0.19", "hardly fits"), (0.196, "0.19", "hardly fits"),
+     (0.999, "1.00", "fits very well"),
+     (0.29, "0.29", "fits partly"), (0.0, "0.00", "hardly fits")],
+)  # fmt: skip
+def test_the_number_shown_agrees_with_the_words(relevance: float, figures: str, words: str) -> None:
+    assert in_figures(relevance) == figures
+    assert standing(relevance).words == words
+    assert standing(float(figures)).words == words
+
+
+def test_every_form_of_a_number_is_one_opinion() -> None:
+    """As JSON, in the terminal, for programs, and as the server counts."""
+    for step in range(100_001):
+        relevance = step / 100_000
+        row = standing(relevance)
+        assert standing(round(relevance, 4)) is row
+        assert standing(float(in_figures(relevance))) is row
+        assert standing(float(in_figures(relevance, 3))) is row
+        assert fits(relevance) == (round(relevance, 4) >= FITS)
+
+
+def test_single_precision_changes_no_opinion() -> None:
+    for row in STANDINGS:
+        assert standing(float(np.float32(row.least))) is row
 
 
 def test_without_relevance_there_is_likeness() -> None:

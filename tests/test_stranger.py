@@ -15,7 +15,7 @@ from pixquery.db.catalog import Catalog
 from pixquery.db.checksums import SEALED, digest
 from pixquery.engine.library import CATALOGUE
 from pixquery.indexer.build import index
-from tests.conftest import COLOURS, Invoke, parsed
+from tests.conftest import COLOURS, Invoke, parsed, square
 
 QUICK = 5.0
 """Seconds within which any refusal comes."""
@@ -205,7 +205,7 @@ VALUES = {
     "a far file time": "UPDATE images SET mtime_ns = 9223372036854775807 WHERE id = 3",
     "an infinite latitude": "UPDATE images SET latitude = 9e999, longitude = 1 WHERE id = 3",
     "a latitude that is text": "UPDATE images SET latitude = 'x', longitude = 'y' WHERE id = 3",
-    "a short content": "UPDATE images SET content = x'00' WHERE id = 3",
+    "a short content": "UPDATE images SET content = x'' WHERE id = 3",
     "a content that is text": "UPDATE images SET content = 'abcdefghijklmnop' WHERE id = 3",
     "a huge camera": "UPDATE images SET camera = hex(zeroblob(45000000)) WHERE id = 3",
     "a camera with escapes": "UPDATE images SET camera = char(27) || '[2J' WHERE id = 3",
@@ -257,6 +257,33 @@ def test_a_value_that_no_column_should_hold_does_no_harm(
         harmless(invoke, *words, *library)
 
 
+def test_a_photo_outside_of_its_folder_is_reported_and_gets_no_folder_of_its_own(
+    place: Path, squares: Path, invoke: Invoke
+) -> None:
+    private = square(place.parent / "private" / "red.png", "red")
+    square(private.with_name("other.png"), "blue")
+    planted(place, f"UPDATE images SET path = CAST('{private}' AS BLOB) WHERE id = 3")
+    told = invoke("verify", "--library", place)
+    assert told.exit_code == 1
+    assert "1 photos are not in the folders" in told.stdout
+    assert invoke("verify", "--repair", "--library", place).exit_code == 0
+    with Library.open(place) as library:
+        assert [root.path for root in library.catalog.roots()] == [squares]
+        assert all(squares in record.path.parents for record in library)
+        assert len(library) == 8
+
+
+def test_photos_are_read_in_order_of_their_ids_without_beginning_anew(place: Path) -> None:
+    from pixquery.db.reading import _SOUND_IMAGES
+
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue:
+        catalogue.create_function("pixquery_digest", -1, digest, deterministic=True)
+        (plan,) = catalogue.execute(
+            f"EXPLAIN QUERY PLAN {_SOUND_IMAGES} AND id > 5 ORDER BY id LIMIT 9"
+        ).fetchall()
+    assert plan[3] == "SEARCH images USING INTEGER PRIMARY KEY (rowid>?)"
+
+
 # -- files that are none ------------------------------------------------------------------------
 
 
@@ -269,6 +296,8 @@ def _linked(file: Path, to: Path) -> None:
 
 
 def _pipe(file: Path, to: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("named pipes exist on POSIX only")
     file.unlink(missing_ok=True)
     os.mkfifo(file)
 
@@ -313,10 +342,16 @@ def test_a_lock_that_is_another_file_as_well_is_not_emptied(
 @pytest.mark.skipif(os.name != "posix", reason="pipes")
 def test_an_index_file_that_is_a_pipe_is_not_waited_for(place: Path, invoke: Invoke) -> None:
     (file,) = place.glob("vectors-*")
-    file.unlink()
-    os.mkfifo(file)
+    _pipe(file, file)
     harmless(invoke, "query", "red", "--library", place)
     harmless(invoke, "verify", "--library", place)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_a_stop_word_list_that_is_a_pipe_is_not_waited_for(place: Path, invoke: Invoke) -> None:
+    planted(place, "INSERT INTO settings VALUES ('policy', 'on', x'')")
+    _pipe(place / "stop-words.txt", place)
+    assert "it is no file" in refused(invoke, "query", "red", "--library", place)
 
 
 def test_checking_the_schema_costs_less_than_a_third_of_a_millisecond(place: Path) -> None:

@@ -6,10 +6,10 @@ import pytest
 from pixquery.db.errors import BadData
 from pixquery.db.records import Floats
 from pixquery.trainer.learning.contenders import EXPERTS, TWO_WAY, Contender
-from pixquery.trainer.learning.judged import Judged
+from pixquery.trainer.learning.judged import Judged, judged_by_user
 from pixquery.trainer.learning.regressors import Predict, Values
 from pixquery.trainer.learning.study import check_groups, chosen, hold_out
-from tests.rated import contender, knowing, rated_pairs
+from tests.rated import contender, knowing, rated_pairs, user
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,14 @@ def test_every_pair_is_predicted_once_without_having_been_seen(pairs: Judged) ->
             for rows in (seen, asked)
         ]
         assert not names[0] & names[1]
+
+
+def test_a_fold_of_one_pair_is_too_few_to_learn_from() -> None:
+    """Three photos with a text each: without one photo and its text, one pair of a fold is left."""
+    ratings = user(("a.jpg", "x", 0.0), ("b.jpg", "y", 0.5), ("c.jpg", "z", 1.0))
+    three = judged_by_user(ratings, "mean", (0, 1))
+    with pytest.raises(BadData, match="fewer than 2 pairs are left to learn from: rate more"):
+        hold_out(contender("any"), three, knowing(three, 0.1), TWO_WAY)
 
 
 def test_the_deployable_contender_with_the_least_error_wins(pairs: Judged) -> None:

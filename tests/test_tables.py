@@ -2,7 +2,10 @@
 
 import csv
 import io
+import os
+import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -141,3 +144,88 @@ def test_rare_characters_that_look_like_line_ends_are_text(file: Path) -> None:
     text = "one\u2028two\x0bthree\x85four"
     file.write_text(f"query_id,query_text,image\n1,{text},a.jpg\n", "utf-8")
     assert read_queries(file) == [TestQuery("1", text, "a.jpg")]
+
+
+# -- what is no file of text -----------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for read in (read_queries, read_pairs, read_judgements, read_expert_ratings):
+        with pytest.raises(BadData, match="pipe is a pipe that nobody writes to: name a file"):
+            read(tmp_path / "pipe")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("pause", [0.1, 0.4])
+def test_a_pipe_is_read_to_its_end(tmp_path: Path, pause: float) -> None:
+    """As in ``evaluate <(command)``, whose writer has the pipe open."""
+    pipe, text = tmp_path / "pipe", "query_id,image,relevance\n1,a.jpg,1\n"
+    text += "".join(f"{number},b.jpg,2\n" for number in range(2, 20_000))
+    os.mkfifo(pipe)
+    both = os.open(pipe, os.O_RDWR)  # opened for both, it does not wait for a reader
+    theirs = os.open(pipe, os.O_WRONLY)
+    os.close(both)
+
+    def write() -> None:
+        time.sleep(pause)
+        with os.fdopen(theirs, "w") as out:
+            out.write(text)
+
+    writer = Thread(target=write)
+    writer.start()
+    assert len(read_judgements(pipe)) == 19_999
+    writer.join()
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/zero", "/dev/urandom"])
+def test_devices_are_refused(name: str) -> None:
+    if not Path(name).is_char_device():
+        pytest.skip("there is no such device")
+    with pytest.raises(BadData, match=f"{name} is no file: name one with the table"):
+        read_pairs(Path(name))
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="cannot be read: "):
+        read_pairs(tmp_path)
+
+
+def test_more_than_a_table_can_have_is_refused(file: Path) -> None:
+    file.write_bytes(b"image,text\n")
+    os.truncate(file, 30 * 10**9)  # a hole: it takes no room
+    with pytest.raises(BadData, match=r"larger than 1,000 MB: split the table"):
+        read_pairs(file)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_other_encodings_are_named(encoding: str, file: Path) -> None:
+    file.write_bytes("image,text\na.jpg,red\n".encode(encoding))
+    with pytest.raises(BadData, match=r"is not UTF-8 text .*: save it as UTF-8"):
+        read_pairs(file)
+
+
+def test_cells_beyond_the_readers_limit_are_refused(file: Path) -> None:
+    long = "x" * (csv.field_size_limit() + 1)
+    for text, read, words in (
+        (f"image,text,{long}\na,b,c\n", read_pairs, "the first line must name the columns"),
+        (f"{long}\n", read_pairs, "the first line must name the columns"),
+        (f"image,text\na,{long}\n", read_pairs, "line 2: field larger than field limit"),
+        (f"a\tb#0\t1\t2\t{long}\n", read_expert_ratings, "line 1: field larger than"),
+        (f"1 0 {long} 1\n", read_judgements, None),  # no quotes and no limit
+    ):
+        file.write_text(text)
+        if words is None:
+            read(file)
+            continue
+        with pytest.raises(BadData, match=words) as told:
+            read(file)
+        assert len(str(told.value)) < 400
+
+
+@pytest.mark.parametrize("sep", ["", ",,", "\n", "\r", '"'])
+def test_what_cannot_separate_is_refused(sep: str, file: Path) -> None:
+    file.write_text("query_id,query_text,image\n1,a,b\n")
+    with pytest.raises(BadData, match="the separator must be one character"):
+        read_queries(file, sep)

@@ -29,7 +29,9 @@ DRAWN = re.compile(
 )
 
 
-def on_terminal(*words: str | Path, columns: int = 80, **env: str) -> tuple[int, str]:
+def on_terminal(
+    *words: str | Path, columns: int = 80, env: dict[str, str] | None = None
+) -> tuple[int, str]:
     """Runs a command on a terminal; its exit code, and what the terminal was sent."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -37,7 +39,7 @@ def on_terminal(*words: str | Path, columns: int = 80, **env: str) -> tuple[int,
         [sys.executable, str(REPOSITORY / "cli.py"), *map(str, words)],
         stdin=theirs, stdout=theirs, stderr=theirs,
         env={name: value for name, value in os.environ.items() if name != "COLUMNS"}
-        | {"TERM": "xterm-256color"} | env,
+        | {"TERM": "xterm-256color"} | (env or {}),
     )  # fmt: skip
     os.close(theirs)
     sent = b""
@@ -111,7 +113,7 @@ def test_no_command_lets_anything_through(hostile: Path, squares: Path, tmp_path
     ]  # fmt: skip
     env = {"PIXQUERY_LIBRARY": str(hostile), "PIXQUERY_PROFILES": str(profiles), "PATH": "/nowhere"}
     with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda each: on_terminal(*each, **env), words))
+        answers = list(pool.map(lambda each: on_terminal(*each, env=env), words))
     for each, (code, sent) in zip(words, answers, strict=True):
         assert code in {0, 1, 2, 3, 75}, (each, sent)  # 75: another one of them writes
         assert "This is a bug" not in sent, (each, sent)
@@ -158,7 +160,7 @@ def test_paths_are_shown_at_any_width(columns: int, hostile: Path) -> None:
 def test_colours_can_be_switched_off(hostile: Path) -> None:
     for command in (("query", "red"), ("duplicates",)):
         for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-            _, sent = on_terminal(*command, "--library", hostile, **env)
+            _, sent = on_terminal(*command, "--library", hostile, env=env)
             assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", sent), (env, sent)
         _, sent = on_terminal(*command, "--library", hostile)
         assert "\x1b[32m" in sent

@@ -98,13 +98,59 @@ def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
         ("snow", "snow", 1.0),
         ("snow:0.5", "snow", 0.5),
         ("a red car : -2", "a red car", -2.0),
-        ("ratio 16:9", "ratio 16", 9.0),
         ("note: snow", "note: snow", 1.0),
         (":2", ":2", 1.0),
+        ("a:1.5", "a", 1.5),
+        ("a:.5", "a", 0.5),
+        ("a:-10", "a", -10.0),
+        ("a:b:3", "a:b", 3.0),
+        ("two\nlines:3", "two\nlines", 3.0),
+        # times, ratios and results
+        ("a clock at 10:30", "a clock at 10:30", 1.0),
+        ("10:30", "10:30", 1.0),
+        ("ratio 16:9", "ratio 16:9", 1.0),
+        ("it is 9 : 5", "it is 9 : 5", 1.0),
+        ("a clock at 10:30:0.5", "a clock at 10:30", 0.5),
+        # what nobody means as a weight
+        ("a:11", "a:11", 1.0),
+        ("year:2023", "year:2023", 1.0),
+        ("x:nan", "x:nan", 1.0),
+        ("x:inf", "x:inf", 1.0),
+        ("x:1e3", "x:1e3", 1.0),
+        ("x:\u0663", "x:\u0663", 1.0),
+        # what surely is one
+        ("x::2", "x", 2.0),
+        ("10:30::2", "10:30", 2.0),
+        ("a clock at 10::30", "a clock at 10", 30.0),
+        ("Star Wars: 7::1", "Star Wars: 7", 1.0),
+        ("x ::1e1", "x", 10.0),
+        ("::2", "", 2.0),
+        ("std::vector", "std::vector", 1.0),
     ],
 )
 def test_weights(text: str, words: str, weight: float) -> None:
     assert wording.weighted(text) == (words, weight)
+
+
+@pytest.mark.parametrize("text", ["a::", "a:: ", "x::nan", "x::-inf", "x::infinity", "x::1e999"])
+def test_what_follows_two_colons_must_be_a_number(text: str) -> None:
+    with pytest.raises(BadQuery, match="a weight must follow :: in"):
+        wording.weighted(text)
+
+
+def test_file_names_have_no_times() -> None:
+    assert wording.weighted("map.jp2:2", times=False) == ("map.jp2", 2.0)
+
+
+@pytest.mark.parametrize("text", ["caf\udce9", "\ud800", "x" * 200 + "\udcff"])
+def test_bytes_that_are_no_text_are_refused(text: str) -> None:
+    with pytest.raises(BadQuery, match=r"the query '.{,90}' is not valid UTF-8"):
+        wording.refuse_other_bytes(text, "the query")
+
+
+def test_every_text_is_text() -> None:
+    for text in ("", "café", "写真 🎉", "\0\x1b\u202e"):
+        wording.refuse_other_bytes(text, "the query")
 
 
 def test_a_folder_must_be_one_of_the_library() -> None:

@@ -94,6 +94,12 @@ def _pages_of_another_size(content: bytearray) -> None:
     content[16:18] = (8192).to_bytes(2, "big")
 
 
+def _not_to_be_written(content: bytearray) -> None:
+    """Names a format that SQLite reads and does not write: the file cannot be replaced in place."""
+    content[18] = 3
+    content[len(content) // 2] ^= 4
+
+
 def _flip(content: bytearray) -> None:
     content[len(content) // 2] ^= 4
 
@@ -111,6 +117,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "a page of settings": _page_of("settings"),
     "an index of images": _page_of("images_by_root"),
     "the end of the catalogue": _bytes(CATALOGUE, _cut),
+    "a header that forbids writing": _bytes(CATALOGUE, _not_to_be_written),
     "the size of pages": _bytes(CATALOGUE, _pages_of_another_size),
     "the header": _bytes(CATALOGUE, _zero_header),
     "the log": _bytes(f"{CATALOGUE}-wal", _flip),

@@ -15,7 +15,6 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from pixquery.db.errors import BadData
 from pixquery.db.records import Floats
-from pixquery.engine.legible import counted
 from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.contenders import EXPERTS, TWO_WAY, Contender
 from pixquery.trainer.learning.crowd import fused
@@ -71,11 +70,11 @@ def check_groups(judged: Judged) -> None:
     Raises:
         BadData: There are fewer than three photos or texts, or all pairs have the same judgement.
     """
-    for what, groups in (("photo", judged.images), ("text", judged.sources)):
+    for what, groups in (("photos", judged.images), ("texts", judged.sources)):
         if len(set(groups)) < _LEAST_GROUPS:
             raise BadData(
-                f"the ratings are of only {counted(len(set(groups)), what)}, and holding pairs out "
-                f"needs {_LEAST_GROUPS} or more: rate more {what}s"
+                f"the ratings are of only {len(set(groups))} {what}, and holding pairs out needs "
+                f"{_LEAST_GROUPS} or more: rate more {what}"
             )
     grades = aggregate(judged.grades[judged.expert], "mean")
     if not len(grades) or np.ptp(grades) == 0:
