@@ -99,8 +99,11 @@ def _reported(error: BaseException) -> int:
     if isinstance(error, click.ClickException):
         message = io.StringIO()
         error.show(message)
+        text = legible_lines(message.getvalue())  # it quotes what was typed
+        for words, plain in _PLAIN.items():
+            text = text.replace(words, plain)
         with suppress(OSError):
-            sys.stderr.write(legible_lines(message.getvalue()))  # it quotes what was typed
+            sys.stderr.write(text)
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         say("pixquery: interrupted")
@@ -122,6 +125,14 @@ def _reported(error: BaseException) -> int:
             "command again with PIXQUERY_DEBUG=1 and report what it prints"
         )
     return 1
+
+
+_PLAIN = {
+    "is not a valid integer range": "is not a whole number",
+    "is not a valid integer": "is not a whole number",
+    "is not a valid float range": "is not a number",
+}
+"""Click's words, and what they mean to people."""
 
 
 def _of_the_system(error: OSError) -> str:

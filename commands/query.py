@@ -31,13 +31,30 @@ if TYPE_CHECKING:
     from pixquery.engine.search import Part, Query
 
 
+class _Described(click.Command):
+    """Says how to write a description of several words."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if type(error) is not click.UsageError or "unexpected extra" not in error.message:
+                raise
+            raise click.UsageError(
+                f"{error.message}: put a description of several words in quotation marks, for "
+                'example "man on bicycle"',
+                ctx,
+            ) from None
+
+
 @click.command(
+    cls=_Described,
     epilog="""Examples:
 
 \b
 pixquery query "man on bicycle" -k 5
 pixquery query "a beach" --minus people --plus sunset:0.5 --taken 2023..2024-06
-pixquery query --like holiday.jpg --orientation landscape"""
+pixquery query --like holiday.jpg --orientation landscape""",
 )
 @click.argument("text", default="")
 @click.option("--plus", metavar="TEXT[:WEIGHT]", multiple=True, help="Find more of this.")

@@ -15,6 +15,12 @@ from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
 
 
+def _seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
+    if not 0 <= seed < 2**32:  # what every library takes
+        raise click.BadParameter(f"{seed} is not from 0 to {2**32 - 1:,}.", ctx, option)
+    return seed
+
+
 @click.command(
     epilog="""Examples:
 
@@ -26,7 +32,8 @@ pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
               help="Write the new profile and report.html to DIR.")  # fmt: skip
 @click.option("--profile", metavar="NAME|DIR", help="Profile whose encoders to start from.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of random numbers.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of random numbers.",
+              callback=_seed)  # fmt: skip
 @click.option("--quick", is_flag=True,
               help="Take a fifth of the time: keep the text encoder, compare less.")  # fmt: skip
 @click.option("--tune", type=click.IntRange(0), default=0, metavar="N",

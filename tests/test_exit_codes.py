@@ -204,3 +204,39 @@ def test_queries_can_contain_anything(place: Path, invoke: Invoke) -> None:
         run = invoke("query", "--library", place, "--json", "--", text)
         assert run.exit_code == 0
         assert parsed(run)["query"] == text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("query", "man", "on", "bicycle"), 'in quotation marks, for example "man on bicycle"'),
+        (("query", "red", "-k", "many"), "'many' is not a whole number."),
+        (("query", "red", "--min-relevance", "much"), "'much' is not a number."),
+        (("train", ".", "--out", "out", "--seed", "x"), "'x' is not a whole number."),
+        (("train", ".", "--out", "out", "--seed", "-1"), "-1 is not from 0 to 4,294,967,295."),
+        (("query", "red", "--plus", "blue::"), "a weight must follow :: in 'blue::'"),
+        (("query", "caf\udce9"), "the query 'caf\\udce9' is not valid UTF-8"),
+        (("query", "red", "--camera", "\udce9"), "the camera '\\udce9' is not valid UTF-8"),
+        (("query", "red", "--offset", str(2**70)), "offset must be from 0 to 1,000,000,000"),
+        (("query", "--path", "*", "-k", str(2**70)), "k must be from 1 to 1,000,000,000"),
+        (("query", "red", "--like-id", str(2**70)), "no photo with the id"),
+    ],
+)
+def test_wrong_values_are_plain_sentences(
+    words: tuple[str, ...], message: str, place: Path, spawn: Spawn
+) -> None:
+    run = spawn(*words, PIXQUERY_LIBRARY=str(place))
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert message in run.stderr
+    assert "This is a bug" not in run.stderr
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    place: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    (tmp_path / "file").write_text("")
+    for report in (tmp_path / "file", tmp_path / "file" / "inside", Path(os.devnull)):
+        run = invoke("evaluate", tmp_path / "none.csv", "--report", report, "--library", place)
+        assert run.exit_code == 1
+        assert "name another with --report DIR" in sentence(run.stderr)

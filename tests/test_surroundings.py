@@ -154,8 +154,10 @@ def test_names_that_the_output_has_no_bytes_for(
     ],
     ids=str,
 )  # fmt: skip
-def test_odd_variables_change_no_answer(env: dict[str, str | None], place: Path) -> None:
-    done = run("query", "red", "--json", "--library", place, env=env)
+def test_odd_variables_change_no_answer(
+    env: dict[str, str | None], place: Path, tmp_path: Path
+) -> None:
+    done = run("query", "red", "--json", "--library", place, cwd=tmp_path, env=env)
     assert (done.code, done.err) == (0, "")
     assert len(json.loads(done.out)["hits"]) == 8
 
@@ -168,9 +170,9 @@ def test_the_library_may_be_named_with_a_tilde(place: Path, tmp_path: Path) -> N
         assert done.code == 0, done
     assert str(place) in json.loads(done.out)["mcpServers"]["pixquery"]["args"]
     assert run("info", f"--library=~/{place.name}", env={"HOME": str(tmp_path)}).code == 0
-    unknown = run("index", env={"PIXQUERY_LIBRARY": "~nobody-x/library"})
+    unknown = run("index", cwd=tmp_path, env={"PIXQUERY_LIBRARY": "~nobody-x/library"})
     assert "This is a bug" not in unknown.err
-    query = run("query", "red", env={"PIXQUERY_LIBRARY": "~nobody-x/library"})
+    query = run("query", "red", cwd=tmp_path, env={"PIXQUERY_LIBRARY": "~nobody-x/library"})
     assert "there is no library in" in query.err
 
 
