@@ -25,7 +25,8 @@ LARGEST_SIZE = 1024
 """Of the square that photos are squashed to, in pixels."""
 LONGEST_VECTOR = 16384
 MOST_TOKENS = 8192
-LARGEST_FILE = 16 * 2**30
+LARGEST_FILE = 2**31
+"""In bytes; no ONNX file can be larger."""
 _MOST_SIZES = 4
 _INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 _SHOWN = 60

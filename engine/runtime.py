@@ -46,6 +46,9 @@ _ABANDONED = 24 * 3600
 """Seconds after which nobody can still be writing an unfinished file."""
 _VAST = 1 << 29
 """Numbers that a tensor may have."""
+_MOST_CONSTANT = 1 << 31
+"""Additions and the like that constants may take."""
+_SUMS = ("MatMul", "Convolution", "GroupConvolution", "Einsum")
 
 
 def openvino() -> Any:
@@ -221,12 +224,35 @@ def _remove(file: Path) -> None:
 
 
 def _refuse_vast(network: "ov.Model") -> None:
-    """Raises if a tensor whose size is known is larger than any encoder's."""
-    for operation in network.get_ops():
-        for output in operation.outputs():
-            shape = output.get_partial_shape()
-            if shape.is_static and prod(map(int, shape.to_shape())) > _VAST:
-                raise ValueError(
-                    f"its step {legible(operation.get_friendly_name())[:60]!r} gives "
-                    f"{prod(map(int, shape.to_shape())):,} numbers, and {_VAST:,} are the most"
-                )
+    """Raises if a tensor is larger than any encoder's, or constants take long to compute.
+
+    OpenVINO computes with constants when it compiles a model, and by the plainest code it has.
+    """
+    constant: set[str] = set()
+    spent = 0
+    for operation in network.get_ordered_ops():
+        name, kind = operation.get_friendly_name(), operation.get_type_name()
+        if kind == "Constant":  # no larger than the file
+            constant.add(name)
+            continue
+        sizes = [_size(output) for output in operation.outputs()]
+        if max(sizes, default=0) > _VAST:
+            raise ValueError(
+                f"its step {legible(name)[:60]!r} gives {max(sizes):,} numbers, and {_VAST:,} are "
+                "the most"
+            )
+        inputs = [each.get_source_output() for each in operation.inputs()]
+        if inputs and all(each.get_node().get_friendly_name() in constant for each in inputs):
+            constant.add(name)
+            terms = 1
+            if kind in _SUMS:  # each number is a sum of so many terms at most
+                terms = max(max(each.get_shape(), default=1) for each in inputs)
+            spent += sum(sizes) * terms
+            if spent > _MOST_CONSTANT:
+                raise ValueError(f"its constant {legible(name)[:60]!r} would take long to compute")
+
+
+def _size(output: Any) -> int:
+    """How many numbers an output has; 0 if that is not known yet."""
+    shape = output.get_partial_shape()
+    return prod(map(int, shape.to_shape())) if shape.is_static else 0

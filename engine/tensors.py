@@ -12,6 +12,8 @@ from safetensors.numpy import load
 
 from pixquery.engine.photos import open_file
 
+MOST_BYTES = 2**30
+"""Larger files are not read."""
 _LARGEST = 1e6
 """The largest number that a map or a regressor contains; what is larger soon overflows."""
 
@@ -38,7 +40,9 @@ def read_tensors(file: Path, sha256: str = "") -> TensorFile:
             finite; in words that name the tensor.
     """
     with open_file(file) as opened:
-        content = opened.read()
+        content = opened.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES // 2**20:,} MB")
     digest = hashlib.sha256(content).hexdigest()
     if sha256 and digest != sha256:
         raise ValueError("it is not the one the profile was made with")

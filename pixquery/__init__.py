@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from pixquery.indexer.decode import decode
     from pixquery.indexer.examples import teach
     from pixquery.indexer.report import IndexReport
+    from pixquery.indexer.sample import Comparison, compare_vectors
 
 _MODULES = {
     "db.records": ("Filter", "ImageRecord", "Near", "Period", "Place", "RootSummary"),
@@ -89,6 +90,7 @@ _MODULES = {
     "indexer.decode": ("decode",),
     "indexer.examples": ("teach",),
     "indexer.report": ("IndexReport",),
+    "indexer.sample": ("Comparison", "compare_vectors"),
 }  # fmt: skip
 """The names that are imported on first use, which keeps `import pixquery` fast."""
 
@@ -101,6 +103,7 @@ __all__ = [
     "BadQuery",
     "BadRoot",
     "CannotServe",
+    "Comparison",
     "Concept",
     "Copy",
     "DeviceUnusable",
@@ -143,6 +146,7 @@ __all__ = [
     "SourceUnusable",
     "StorageFailed",
     "UnreadableImage",
+    "compare_vectors",
     "decode",
     "index",
     "teach",

@@ -1,11 +1,14 @@
 """Profiles are found by name or folder, checked against manifests, and loaded when used."""
 
+import hashlib
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,3 +204,76 @@ def test_a_damaged_cache_is_rebuilt(copy: Path, monkeypatch: pytest.MonkeyPatch)
     blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
     profile = Profile(copy, load_profile(str(copy)).manifest)
     np.testing.assert_array_equal(profile.texts.encode(["red"]), right)
+
+
+def _with_step(*steps: Any, **constants: Any) -> bytes:
+    """A model of mean colours to whose vectors the number ``t`` is added, which steps compute."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["floats"], ["mean"], axes=[1, 2], keepdims=0),
+            *steps,
+            helper.make_node("ReduceMax", ["big"], ["t"], keepdims=0),
+            helper.make_node("Add", ["mean", "t"], ["vectors"]),
+        ],
+        "hostile",
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", SIZE, SIZE, 3])],
+        [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("what", ["a vast constant", "a repeated photo", "many products"])
+def test_models_that_would_take_all_memory_or_time_are_refused(what: str, copy: Path) -> None:
+    from onnx import helper
+
+    vast = np.array([200_000, 200_000])
+    matrix = np.full((1500, 1500), 1e-3, np.float32)
+    names = ["m", *(f"m{number}" for number in range(30)), "big"]
+    models = {
+        "a vast constant": lambda: _with_step(
+            helper.make_node("ConstantOfShape", ["shape"], ["big"]), shape=vast
+        ),
+        "a repeated photo": lambda: _with_step(
+            helper.make_node("Tile", ["floats", "times"], ["big"]),
+            times=np.array([1, 100_000, 100_000, 1]),
+        ),
+        "many products": lambda: _with_step(
+            *(
+                helper.make_node("MatMul", [one, "m"], [following])
+                for one, following in itertools.pairwise(names)
+            ),
+            m=matrix,
+        ),
+    }
+    content = models[what]()
+    (copy / "image.onnx").write_bytes(content)
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["files"]["image.onnx"] = {
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ProfileDamaged, match=r"image\.onnx .* (numbers|long)"):
+        _ = load_profile(str(copy)).images
+
+
+@pytest.mark.parametrize("name", ["image.onnx", "text.onnx", "alignment.safetensors"])
+def test_a_file_of_the_same_size_is_not_taken_for_another(name: str, copy: Path) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[-1] ^= 1
+    (copy / name).write_bytes(content)
+    profile = load_profile(str(copy))
+    with pytest.raises(ProfileDamaged, match=name):
+        _ = profile.images, profile.texts, profile.alignment
+
+
+def test_a_link_is_no_file_of_a_profile(copy: Path, tmp_path: Path) -> None:
+    (copy / "text.onnx").rename(tmp_path / "elsewhere")
+    (copy / "text.onnx").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ProfileDamaged, match=r"text\.onnx .* link"):
+        _ = load_profile(str(copy)).texts
