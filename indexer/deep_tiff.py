@@ -132,7 +132,10 @@ def _no_data(parts: Layout) -> float | None:
 
 def _numbers(parts: Layout) -> Values:
     """The picture's own numbers, [height, width, channels], in this computer's order of bytes."""
-    blocks, (wide, high) = parts.blocks(), parts.block
+    try:
+        blocks, (wide, high) = parts.blocks(), parts.block
+    except struct.error:
+        raise SyntaxError("numbers that lie outside of the file") from None
     planes = parts.channels if parts.planar else 1
     together = parts.channels // planes
     across = math.ceil(parts.width / wide)
@@ -173,14 +176,17 @@ def _unpack(
     if parts.compression == Compression.NONE:
         whole = [data[:size] for data, size in zip(packed, sizes, strict=True)]
     elif parts.compression in _DEFLATED:
-        whole = [
-            zlib.decompressobj().decompress(data, size)
-            for data, size in zip(packed, sizes, strict=True)
-        ]
+        try:
+            whole = [
+                zlib.decompressobj().decompress(data, size)
+                for data, size in zip(packed, sizes, strict=True)
+            ]
+        except zlib.error as error:
+            raise SyntaxError(str(error)) from None
     else:
         return _by_libtiff(packed, parts.compression, row, high, rows)
     if [len(data) for data in whole] != sizes:
-        raise OSError("a strip or tile is cut off")
+        raise SyntaxError("a strip or tile is cut off")
     joined = whole[0] if len(whole) == 1 else b"".join(whole)
     return np.frombuffer(joined, np.uint8).reshape(rows, row)
 

@@ -133,14 +133,14 @@ class Layout(NamedTuple):
             width, (height,) = self.width, self.values(Tag.STRIP_ROWS) or (self.height,)
             height = min(height, self.height)
         if width < 1 or height < 1:
-            raise ValueError("strips or tiles without pixels")
+            raise SyntaxError("strips or tiles without pixels")
         return int(width), int(height)
 
     def blocks(self) -> list[tuple[int, int]]:
         """Where each strip or tile begins and ends in the file.
 
         Raises:
-            ValueError: There are fewer than the picture needs, or more than are decoded.
+            SyntaxError: There are fewer than the picture needs, or more than are decoded.
             struct.error: They are not in the file.
         """
         width, height = self.block
@@ -150,10 +150,10 @@ class Layout(NamedTuple):
         if Tag.TILE_OFFSETS in self.tags:
             offsets, sizes = Tag.TILE_OFFSETS, Tag.TILE_BYTES
         if length > _MAX_BLOCKS:
-            raise ValueError("more strips or tiles than are decoded")
+            raise SyntaxError("more strips or tiles than are decoded")
         begins, lengths = self.values(offsets, length), self.values(sizes, length)
         if len(begins) < length:
-            raise ValueError("fewer strips or tiles than the picture has")
+            raise SyntaxError("fewer strips or tiles than the picture has")
         if len(lengths) < length:
             lengths = (len(self.content),) * length
         return [
@@ -270,7 +270,7 @@ def unread_kind(content: bytes) -> str:
         return ""
     try:
         blocks = parts.blocks()
-    except (struct.error, ValueError, TypeError, OverflowError):
+    except (struct.error, SyntaxError, ValueError, TypeError, OverflowError):
         return ""
     whole = all(0 < begin < end <= len(content) for begin, end in blocks)
     return parts.describe() if whole else ""

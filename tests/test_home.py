@@ -1,7 +1,6 @@
 """The user's folders, also of a user whom the system does not know."""
 
 import os
-import pwd
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,13 @@ from platformdirs import user_cache_path
 from pixquery.engine.home import NOWHERE, expanded, user_folder
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other users")
 def test_the_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert expanded("~/photos") == tmp_path / "photos"
     assert expanded(Path("~")) == tmp_path
+    import pwd
+
     user = pwd.getpwuid(os.getuid())
     assert expanded(f"~{user.pw_name}/x") == Path(user.pw_dir, "x")
     assert expanded("a/~/b") == Path("a/~/b")

@@ -217,13 +217,18 @@ def no_folder(photo: Path) -> None:
     photo.parent.touch()
 
 
+def piped(photo: Path) -> None:
+    assert hasattr(os, "mkfifo")
+    os.mkfifo(photo)
+
+
 CHANGES: dict[str, tuple[Change, str]] = {
     "deleted": (Path.unlink, "missing"),
     "edited": (edited, "changed"),
     "touched": (Path.touch, "changed"),
     "longer": (lambda photo: photo.write_bytes(photo.read_bytes() + b" "), "changed"),
     "a folder": (replaced(Path.mkdir), "changed"),
-    "a pipe": (replaced(lambda path: os.mkfifo(path)), "changed"),
+    "a pipe": (replaced(piped), "changed"),
     "a socket": (replaced(bound), "changed"),
     "a dangling link": (replaced(lambda path: path.symlink_to("nowhere")), "missing"),
     "a circle of links": (replaced(lambda path: path.symlink_to(path)), "unreachable"),

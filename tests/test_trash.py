@@ -136,6 +136,7 @@ def test_contradictions(words: list[str], why: str, photos: Path, invoke: Invoke
     assert names(photos) == EVERYTHING
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other terminals")
 @pytest.mark.parametrize(("answer", "code", "left"), [("y", 0, 2), ("n", 1, 4), ("", 1, 4)])
 def test_a_terminal_is_asked(answer: str, code: int, left: int, photos: Path, bin_: Path) -> None:
     import pty  # Windows has none
@@ -287,6 +288,7 @@ def away(disk: Path, tmp_path: Path, colours: Path, invoke: Invoke) -> Path:
     return folder
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a trash as XDG has it")
 def test_the_trash_of_another_disk(away: Path, bin_: Path) -> None:
     with Library.open(bin_.parent.parent / "library") as library:
         (fate,) = trash(library.duplicates(1))
@@ -297,6 +299,7 @@ def test_the_trash_of_another_disk(away: Path, bin_: Path) -> None:
     assert not bin_.exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a trash as XDG has it")
 def test_a_disk_without_a_trash_keeps_its_photos(
     away: Path, bin_: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
