@@ -159,7 +159,7 @@ def test_the_policy_refuses(own: Any) -> None:
         ("near=here", "not a place"), ("format=mp3", "JPEG"), ("orientation=round", "orientation"),
         ("min_width=-1", "min_width"), ("min_width=1e99", "min_width"),
         ("minus=people", "not wanted"),
-        ("plus=snow::1000", "weight"), ("plus=%20", "empty"), ("color=red", "color"),
+        ("plus=snow::1000", "weight"), ("plus=snow::", "weight"), ("plus=%20", "empty"), ("color=red", "color"),
         ("plus=red&minus=red", "cancel"), ("q=red&plus=green&min_relevance=0.5", "relevance"),
         ("min_relevance=0.5", "relevance"), ("&".join(["plus=red"] * 33), "plus"),
         ("like_id=1&like_id=77", "id 77"), ("taken=2023..2021", "ends before"),
