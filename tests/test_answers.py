@@ -14,6 +14,7 @@ from pixquery.web.guard import Rules
 from pixquery.web.reader import Reader
 from pixquery.web.sheet import contact_sheet
 from tests.conftest import REPOSITORY, Invoke, parsed
+from tests.lessons import resealed
 
 NONSENSE = "asdfgh qwerty"
 """Words that the colour profile does not know, so that no photo is like them."""
@@ -69,6 +70,7 @@ def test_by_similarity_any_photo_that_fits_counts(squares: Path, tmp_path: Path)
     folder = write_profile(tmp_path / "contrary", "contrary", relevance="steep")
     tensors = load_file(folder / "relevance.safetensors")
     save_file({**tensors, "weights": -tensors["weights"]}, folder / "relevance.safetensors")
+    resealed(folder)
     with Library.open(tmp_path / "library", create=True, profile=str(folder)) as library:
         index(library, [squares])
         answer = library.search(Query("red", k=8, rerank=False))

@@ -28,6 +28,7 @@ from pixquery.trainer.measuring.pairs import Pair
 from pixquery.trainer.measuring.queries import TestQuery, read_queries
 from pixquery.trainer.measuring.score import score
 from tests.conftest import COLOURS, Invoke, NewLibrary, centred, parsed, square, write_profile
+from tests.lessons import resealed
 
 
 @pytest.fixture
@@ -174,6 +175,7 @@ def test_the_stages_are_distinct(squares: Path, tmp_path: Path) -> None:
     folder = write_profile(tmp_path / "contrary", "contrary", relevance="steep")
     tensors = load_file(folder / "relevance.safetensors")
     save_file({**tensors, "weights": -tensors["weights"]}, folder / "relevance.safetensors")
+    resealed(folder)
     judgements = judged(squares, "1", cyan=1) + judged(squares, "2", red=1)
     with Library.open(tmp_path / "library", create=True, profile=str(folder)) as library:
         index(library, [squares])
