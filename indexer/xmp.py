@@ -33,7 +33,6 @@ def properties(packet: bytes) -> Mapping[str, str]:
         Values by their usual names, such as ``exif:DateTimeOriginal``, the first of each name.
     """
     found: dict[str, str] = {}
-    path: list[str] = []
     text: list[str] = []
 
     def keep(name: str, value: str) -> None:
@@ -42,14 +41,13 @@ def properties(packet: bytes) -> Mapping[str, str]:
         if value and space in _SPACES:
             found.setdefault(f"{_SPACES[space]}:{local}", value)
 
-    def begin(name: str, attributes: dict[str, str]) -> None:
-        path.append(name)
+    def begin(_name: str, attributes: dict[str, str]) -> None:
         text.clear()
         for attribute, value in attributes.items():
             keep(attribute, value)
 
     def end(name: str) -> None:
-        keep(path.pop(), "".join(text))
+        keep(name, "".join(text))
         text.clear()
 
     def refuse(*_: object) -> None:
