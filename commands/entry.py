@@ -105,7 +105,7 @@ def _reported(error: BaseException) -> int:
         with suppress(OSError):
             sys.stderr.write(text)
         return error.exit_code
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+    if isinstance(error, click.Abort) or _was_interrupted(error):
         say("pixquery: interrupted")
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
@@ -125,6 +125,13 @@ def _reported(error: BaseException) -> int:
             "command again with PIXQUERY_DEBUG=1 and report what it prints"
         )
     return 1
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: modules in C make an ImportError of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 _PLAIN = {

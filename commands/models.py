@@ -120,8 +120,8 @@ def models_add(
     profiles = profiles_folder()
     if out is None and profiles == NOWHERE:
         raise ProfileError(
-            "this user has no home folder to keep profiles in: name a folder with --out DIR, or "
-            "set PIXQUERY_PROFILES"
+            "there is no home folder to keep profiles in: name a folder with --out DIR, or set "
+            "PIXQUERY_PROFILES to one"
         )
     place = photos or _EXAMPLES
     if not place.is_dir() and photos is None:

@@ -13,6 +13,12 @@ def expanded(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser raises RuntimeError
 
 
+def chosen_folder(path: str | Path) -> Path:
+    """A folder that a variable names; :data:`NOWHERE` if it is below the home of nobody."""
+    folder = expanded(path)
+    return NOWHERE if str(folder).startswith("~") else folder.absolute()
+
+
 def user_folder(find: Callable[..., Path], name: str) -> Path:
     """The user's folder of one kind; :data:`NOWHERE` for a user without a home.
 

@@ -76,7 +76,13 @@ class Library(Teachable):
             ProfileError: The profile cannot be loaded, or encodes no photos at this quality.
             LibraryError: The library's files cannot be used.
         """
-        library = expanded(folder).absolute()
+        library = expanded(folder)
+        if str(library).startswith("~"):
+            raise LibraryNotFound(
+                f"the library {library} is below the home folder of a user that does not exist: "
+                "name another with --library DIR, or set PIXQUERY_LIBRARY"
+            )
+        library = library.absolute()
         if library == NOWHERE:
             raise LibraryNotFound(
                 "this user has no home folder, and so no library of their own: name one with "

@@ -18,7 +18,7 @@ from pixquery.db.errors import (
     ProfileUntrained,
 )
 from pixquery.engine.alignment import Alignment
-from pixquery.engine.home import expanded, user_folder
+from pixquery.engine.home import chosen_folder, expanded, user_folder
 from pixquery.engine.manifest import MANIFEST as MANIFEST
 from pixquery.engine.manifest import parsed, read_text
 from pixquery.engine.profile_files import SHIPPED as SHIPPED
@@ -323,7 +323,7 @@ def profiles_folder() -> Path:
     """The folder of added profiles: ``$PIXQUERY_PROFILES``, else one beside the user's data."""
     chosen = os.environ.get("PIXQUERY_PROFILES")
     if chosen:
-        return expanded(chosen).absolute()
+        return chosen_folder(chosen)
     return user_folder(user_data_path, "pixquery-profiles")
 
 

@@ -25,7 +25,7 @@ from platformdirs import user_cache_path
 
 from pixquery.db.checksums import sha256_of
 from pixquery.engine import blobs
-from pixquery.engine.home import expanded, user_folder
+from pixquery.engine.home import chosen_folder, user_folder
 from pixquery.engine.legible import legible
 from pixquery.engine.onnx_graph import refuse_unusual
 from pixquery.engine.photos import open_file
@@ -68,7 +68,7 @@ def openvino() -> Any:
 def cache_folder() -> Path:
     """The folder of compiled models: ``$PIXQUERY_CACHE``, else the user's cache folder."""
     chosen = os.environ.get("PIXQUERY_CACHE")
-    return expanded(chosen) if chosen else user_folder(user_cache_path, "pixquery")
+    return chosen_folder(chosen) if chosen else user_folder(user_cache_path, "pixquery")
 
 
 def compiled(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
-from pixquery.engine.home import NOWHERE, expanded, user_folder
+from pixquery.engine.home import NOWHERE, chosen_folder, expanded, user_folder
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has other users")
@@ -23,6 +23,17 @@ def test_the_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_an_unknown_home_is_left_as_it_is() -> None:
     assert expanded("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
+
+
+def test_a_folder_below_the_home_of_nobody_is_nowhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It would otherwise appear in the current folder, as `~nobody`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert chosen_folder("~/cache") == tmp_path / "cache"
+    assert chosen_folder("cache") == tmp_path / "cache"
+    assert chosen_folder("~nobody-of-this-name/cache") == NOWHERE
 
 
 def test_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
