@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixquery.db.checksums import digest
+from pixquery.db.forms import IS_PATH
 from pixquery.db.reading import Reading, marks, parts
 from pixquery.db.records import FileState, KnownFile
 from pixquery.db.values import UNDER, bounds
@@ -75,13 +76,13 @@ class FileReading(Reading):
 
     def states(self) -> dict[str, FileState]:
         """The size and time of every photo's file, by path."""
-        rows = self._rows("SELECT path, size, mtime_ns FROM images")
+        rows = self._rows(f"SELECT path, size, mtime_ns FROM images WHERE {IS_PATH}")
         return {os.fsdecode(path): FileState(*state) for path, *state in rows}
 
     def repeated(self) -> list[tuple[str, KnownFile]]:
         """The photos whose content is also another's, by id."""
         rows = self._rows(
-            "SELECT path, id, size, mtime_ns, content FROM images WHERE content IN "
+            f"SELECT path, id, size, mtime_ns, content FROM images WHERE {IS_PATH} AND content IN "
             "(SELECT content FROM images GROUP BY content HAVING count(*) > 1) ORDER BY id"
         )
         return [

@@ -13,6 +13,9 @@ _PATH = (  # absolute on any system: a library may be looked at from another one
     "AND (substr({0}, 1, 1) IN (x'2f', x'5c') OR substr({0}, 2, 1) = x'3a') "
     "AND instr({0} || '/', '/../') = 0 AND instr({0} || '\\', '\\..\\') = 0"
 )
+IS_PATH = _PATH.format("path")
+"""SQL that is true of the rows whose ``path`` can be a file's or a folder's."""
+
 _CONTENT = "typeof({0}) = 'blob' AND length({0}) BETWEEN 1 AND 64"
 _ID = f"+{{0}} > 0 AND +{{0}} < {MOST_IDS}"  # the sign keeps SQLite from searching by it
 _NATURAL = "typeof({0}) = 'integer' AND {0} >= 0"

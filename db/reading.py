@@ -15,6 +15,7 @@ import numpy as np
 from pixquery.db.checksums import SEALED, digest, sound
 from pixquery.db.connections import Connections, damaged
 from pixquery.db.errors import LibraryDamaged
+from pixquery.db.forms import formed
 from pixquery.db.records import (
     Facets,
     FileState,
@@ -71,16 +72,18 @@ class Reading:
         return datetime.fromisoformat(text) if text else None
 
     def roots(self) -> tuple[RootSummary, ...]:
-        """The indexed folders in the order they were added."""
+        """The indexed folders in the order they were added, without rows that name none."""
         rows = self._rows(
             "SELECT roots.path, count(images.id) FROM roots "
-            "LEFT JOIN images ON images.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"
+            f"LEFT JOIN images ON images.root_id = roots.id WHERE {formed('roots')} "
+            "GROUP BY roots.id ORDER BY roots.id"
         )
         return tuple(RootSummary(Path(os.fsdecode(path)), count) for path, count in rows)
 
     def root_paths(self) -> list[Path]:
         """The same without counting their photos, which takes time."""
-        return [Path(os.fsdecode(row[0])) for row in self._rows("SELECT path FROM roots")]
+        rows = self._rows(f"SELECT path FROM roots WHERE {formed('roots')}")
+        return [Path(os.fsdecode(row[0])) for row in rows]
 
     def __len__(self) -> int:
         return int(self._value("SELECT count(*) FROM images"))

@@ -234,8 +234,6 @@ def _stem(word: str) -> str:
 
 
 def _text(file: Path) -> str:
-    if file.exists() and not file.is_file():  # a pipe would be waited for
-        raise BadData(f"the stop-word list {file} cannot be read (it is no file)")
     try:
         with open_file(file) as opened:
             content = opened.read(_MOST_BYTES)
