@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pixquery.commands.options import shared
-from pixquery.commands.printing import print_json, shown
+from pixquery.commands.printing import print_json, say, shown
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted
 
@@ -40,7 +40,9 @@ def forget(folder: Path, yes: bool, library: Path, as_json: bool) -> None:
         root = root_named(opened.catalog, folder)
         if not yes and sys.stdin.isatty():
             question = f"forget the {counted(root.images, 'photo')} of {shown(root.path)}?"
-            click.confirm(f"{question} The files stay where they are.", abort=True, err=True)
+            if not click.confirm(f"{question} The files stay where they are.", err=True):
+                say("pixquery: nothing was forgotten")
+                sys.exit(1)
         forgotten = drop(opened, root.path)
         remaining = len(opened)
     if as_json:

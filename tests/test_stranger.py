@@ -351,7 +351,7 @@ def test_an_index_file_that_is_a_pipe_is_not_waited_for(place: Path, invoke: Inv
 def test_a_stop_word_list_that_is_a_pipe_is_not_waited_for(place: Path, invoke: Invoke) -> None:
     planted(place, "INSERT INTO settings VALUES ('policy', 'on', x'')")
     _pipe(place / "stop-words.txt", place)
-    assert "it is no file" in refused(invoke, "query", "red", "--library", place)
+    assert "not a regular file" in refused(invoke, "query", "red", "--library", place)
 
 
 def test_checking_the_schema_costs_less_than_a_third_of_a_millisecond(place: Path) -> None:

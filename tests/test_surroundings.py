@@ -224,8 +224,9 @@ def test_a_user_without_a_home_or_a_name(
     def nobody(*words: str | Path) -> Done:
         return started(python, program, *words)
 
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
     profile = tmp_path / "colours"
     profile.mkdir()
     for file in colours.iterdir():
