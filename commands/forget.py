@@ -42,7 +42,7 @@ def forget(folder: Path, yes: bool, library: Path, as_json: bool) -> None:
             question = f"forget the {counted(root.images, 'photo')} of {shown(root.path)}?"
             if not click.confirm(f"{question} The files stay where they are.", err=True):
                 say("pixquery: nothing was forgotten")
-                sys.exit(1)
+                click.get_current_context().exit(1)
         forgotten = drop(opened, root.path)
         remaining = len(opened)
     if as_json:

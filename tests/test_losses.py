@@ -215,7 +215,7 @@ def test_a_repair_that_was_stopped_as_it_replaced_the_file_is_completed(
 @pytest.mark.usefixtures("faults")
 @pytest.mark.parametrize("damage", ["a row", "a page of images", "a header that forbids writing"])
 def test_nothing_is_lost_in_silence_when_a_repair_is_killed(damage: str, tmp_path: Path) -> None:
-    result = repair_soak.prove(tmp_path, damage, step=97)
+    result = repair_soak.prove(tmp_path, damage, step=150)
     assert result["failures"] == []
     assert result["reported"] and result["killed"]
 
