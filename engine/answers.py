@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pixquery.db.records import ImageRecord, RootSummary, Skipped
 from pixquery.engine.phrasing import Phrase
-from pixquery.engine.sightings import LeftOut, Sighting
 from pixquery.engine.standing import fits, standing
 
-if TYPE_CHECKING:  # pandas is an extra
+if TYPE_CHECKING:  # pandas is an extra, and only copies are looked at
     from pixquery.engine.frames import DataFrame
+    from pixquery.engine.sightings import LeftOut, Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Copy:
     frees: int
     """How many bytes are freed once it and the copies before it are deleted. 0 for a hard link, but
     for the last one if the others are copies too."""
-    seen: Sighting
+    seen: "Sighting"
     """Which file it was when it was compared."""
 
 
@@ -127,7 +127,7 @@ class Group:
     """The one with the most pixels, then the largest file, then the oldest."""
     copies: tuple[Copy, ...]
     """Photos that are each like the best one, in the same order."""
-    seen: Sighting
+    seen: "Sighting"
     """Which file the best photo was when it was compared."""
 
 
@@ -141,7 +141,7 @@ class Duplicates:
     """How many photos were compared: all, or those that match the filter."""
     groups: tuple[Group, ...]
     """Every file in them was there, and was the indexed one, when it was compared."""
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: "tuple[LeftOut, ...]" = ()
     """Photos that would have been in a group, if what lies at their path now were another file of
     that content."""
 

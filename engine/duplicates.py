@@ -27,9 +27,9 @@ from pixquery.db.errors import BadQuery
 from pixquery.db.records import Filter, Floats, Ids
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Copy, Duplicates, Group
-from pixquery.engine.sightings import Sighting, Sightings
 
-if TYPE_CHECKING:  # FAISS is loaded by what opens an index
+if TYPE_CHECKING:  # FAISS is loaded by what opens an index; a query looks at no copies
+    from pixquery.engine.sightings import Sighting, Sightings
     from pixquery.engine.vectors import VectorIndex
 
 THRESHOLD = 0.9
@@ -76,6 +76,8 @@ def duplicates(
             f"{THRESHOLD:g} what looks the same"
         )
     ids, hints = catalog.best_first(where)
+    from pixquery.engine.sightings import Sightings
+
     files = Sightings(catalog, ids)
     sets = _sets(hints)
     to_read = sum(map(len, sets))
@@ -106,7 +108,7 @@ def _sets(hints: NDArray[np.int64]) -> list[list[int]]:
     return sorted(sets)  # the best first, as everywhere
 
 
-def _equal(files: Sightings, positions: list[int]) -> Claims:
+def _equal(files: "Sightings", positions: list[int]) -> Claims:
     """The best of equal files claims the others."""
     files.see(positions)
     kinds: dict[bytes, list[list[int]]] = {}
@@ -123,7 +125,7 @@ def _equal(files: Sightings, positions: list[int]) -> Claims:
     return claims
 
 
-def _joins(files: Sightings, kind: list[int], position: int) -> bool:
+def _joins(files: "Sightings", kind: list[int], position: int) -> bool:
     """Adds a file to a set of equal files if it is equal to the first that is still there."""
     for known in kind:
         if files.equal(known, position):
@@ -143,7 +145,7 @@ class _Near:
         index: "VectorIndex",
         encoders: Mapping[str, int],
         ids: Ids,
-        files: Sightings,
+        files: "Sightings",
         positions: NDArray[np.int64],
         threshold: float,
     ) -> None:
@@ -237,7 +239,7 @@ def _joined(near: Claims, equal: Claims) -> Claims:
     }
 
 
-def _groups(files: Sightings, claims: Claims, equal: dict[int, int]) -> tuple[Group, ...]:
+def _groups(files: "Sightings", claims: Claims, equal: dict[int, int]) -> tuple[Group, ...]:
     """The groups whose files are all still there, in the order of their best photos."""
     members: dict[int, list[tuple[int, float]]] = {}
     for position, (best, likeness) in sorted(claims.items()):
@@ -258,7 +260,7 @@ def _groups(files: Sightings, claims: Claims, equal: dict[int, int]) -> tuple[Gr
     return tuple(groups)
 
 
-def _copies(paths: list[Sighting], exact: bool, likeness: float) -> Iterator[Copy]:
+def _copies(paths: "list[Sighting]", exact: bool, likeness: float) -> Iterator[Copy]:
     """One copy for each path of a file; deleting the last of them frees its bytes."""
     for number, sighting in enumerate(paths, 1):
         size = sighting.record.state.size if number == max(len(paths), sighting.links) else 0

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np  # noqa: F401 - see below
+
 from pixquery.db.catalog import Catalog
 from pixquery.db.connections import damaged, is_half_mended, refuse_odd_file
 from pixquery.db.errors import (
@@ -33,6 +35,9 @@ if TYPE_CHECKING:  # a query without a policy, a check or a table never loads th
     from pixquery.engine.frames import DataFrame
     from pixquery.engine.policy import Policy
     from pixquery.engine.vectors import VectorIndex
+
+# NumPy is imported first: below the catalogue's chain of imports, the stack of Python 3.11 is so
+# deep that NumPy's calls cross the end of one of its blocks again and again, which takes 15 ms.
 
 CATALOGUE = "catalogue.sqlite"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pixquery.engine.legible import legible
-from pixquery.engine.photos import open_file
+from pixquery.engine.photos import read_file
 
 MANIFEST = "manifest.json"
 CHECKSUM = "checksum"
@@ -42,11 +42,7 @@ def read_text(file: Path) -> str:
         OSError: It cannot be read.
         ValueError: It is too large, or no UTF-8.
     """
-    with open_file(file) as opened:
-        content = opened.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"it has more than {MOST_BYTES // 2**20} MB")
-    return content.decode("utf-8")
+    return read_file(file, MOST_BYTES).decode("utf-8")
 
 
 def parsed(text: str, *, vouched: bool = False) -> dict[str, Any]:

@@ -143,6 +143,20 @@ def open_file(path: Path) -> BinaryIO:
     return _opened(path, path)
 
 
+def read_file(path: Path, most: int) -> bytes:
+    """The bytes of a file of at most ``most`` bytes, without waiting for anything.
+
+    Raises:
+        OSError: The file cannot be read, or is not a regular file.
+        ValueError: It is larger.
+    """
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise ValueError(f"it has more than {most // 2**20:,} MB")
+        return file.read(size)  # asked for more, Python would first make room for that
+
+
 def _opened(name: str | Path, path: Path, extra: int = 0, folder: int | None = None) -> BinaryIO:
     """Opens ``name``, in an open folder if there is one; errors name ``path``."""
 

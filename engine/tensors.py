@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from pixquery.engine.photos import open_file
+from pixquery.engine.photos import read_file
 
 MOST_BYTES = 2**30
 """Larger files are not read."""
@@ -39,10 +39,7 @@ def read_tensors(file: Path, sha256: str = "") -> TensorFile:
         ValueError: It is another file, is no safetensors file, or contains a number that is not
             finite; in words that name the tensor.
     """
-    with open_file(file) as opened:
-        content = opened.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"it has more than {MOST_BYTES // 2**20:,} MB")
+    content = read_file(file, MOST_BYTES)
     digest = hashlib.sha256(content).hexdigest()
     if sha256 and digest != sha256:
         raise ValueError("it is not the one the profile was made with")

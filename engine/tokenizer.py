@@ -16,7 +16,7 @@ from tokenizers.models import WordPiece
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.engine.legible import legible
-from pixquery.engine.photos import open_file
+from pixquery.engine.photos import read_file
 
 MOST_BYTES = 128 * 2**20
 """Larger files are not read: the longest known vocabularies take 35 MB."""
@@ -53,10 +53,7 @@ def read_tokenizer(file: Path, max_tokens: int) -> Tokenizer:
             take for ever.
     """
     try:
-        with open_file(file) as opened:
-            content = opened.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"it has more than {MOST_BYTES // 2**20} MB")
+        content = read_file(file, MOST_BYTES)
         if _may_contain_patterns(content):
             for pattern in _patterns(json.loads(content)):
                 _refuse_slow(pattern)
