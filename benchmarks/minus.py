@@ -18,7 +18,6 @@ import numpy as np
 from benchmarks.setting import FLICKR8K, machine, print_json, say, versions
 from pixquery import Library
 from pixquery.db.records import Floats, Ids
-from pixquery.engine.relevance import Logistic
 from pixquery.indexer.build import index
 from pixquery.trainer.learning.captions import read_captions
 from pixquery.trainer.measuring.metrics import Values
@@ -102,7 +101,7 @@ def _measured(folder: Path, data: Path) -> Measured:
         records = library.catalog.records(ids.tolist())
         photos = vectors.vectors(ids)
         texts = profile.alignment.texts(profile.texts.encode(list(WORDS)))
-        assert isinstance(profile.relevance, Logistic)
+        assert profile.relevance is not None
         known = profile.relevance.landmarks.photos
         row_of = {records[int(number)].path.name: row for row, number in enumerate(ids)}
         mentions = np.zeros((len(ids), len(WORDS)), np.int64)

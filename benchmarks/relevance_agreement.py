@@ -16,15 +16,14 @@ import numpy as np
 
 from benchmarks.setting import FLICKR8K, machine, needed, print_json, say, shown, versions
 from pixquery.db.records import Floats, Pixels
-from pixquery.engine.features import pair_features
+from pixquery.engine.features import ALIGNED, Vectors, pair_features
 from pixquery.engine.policy import SHIPPED, Policy
 from pixquery.engine.profile import DEFAULT, Profile, load_profile
-from pixquery.engine.relevance import Logistic
 from pixquery.indexer.decode import decode
 from pixquery.trainer.learning import study
 from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.captions import read_captions
-from pixquery.trainer.learning.contenders import ALIGNED, ALONE, NONE, TWO_WAY, contenders
+from pixquery.trainer.learning.contenders import ALONE, NONE, TWO_WAY, contenders
 from pixquery.trainer.learning.findings import measured, reliability
 from pixquery.trainer.learning.judged import Judged, judged
 from pixquery.trainer.learning.ratings import read_crowd_ratings, read_expert_ratings
@@ -81,7 +80,7 @@ def _document(arguments: argparse.Namespace) -> dict[str, Any]:
         pairs = pairs.keep(np.array([image in first for image in pairs.images]))
     profile = load_profile(arguments.profile)
     shipped = profile.relevance
-    if not isinstance(shipped, Logistic):
+    if shipped is None or shipped.features != ALIGNED:
         raise SystemExit(f"the profile {profile.name} has no trained regressor to measure")
     folder = needed(arguments.data / "images" / "rated")
     texts, photos = _aligned(profile, pairs, folder)
@@ -91,7 +90,7 @@ def _document(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     policy = Policy.load(SHIPPED)
     unrefused = np.array([not policy.matches(text) for text in pairs.texts], np.bool_)
-    predicted = np.asarray(shipped.score(texts, photos), np.float64)
+    predicted = np.asarray(shipped.score(Vectors(texts), Vectors(photos)), np.float64)
     return {
         "question": "agreement of predicted relevance with people, pairs held out both ways",
         "machine": machine(),

@@ -28,7 +28,7 @@ from pixquery.engine.legible import legible
 if TYPE_CHECKING:
     from pixquery.engine.answers import Answer
     from pixquery.engine.library import Library
-    from pixquery.engine.search import Part, Query
+    from pixquery.engine.query import Part, Query
 
 
 class _Described(click.Command):
@@ -110,7 +110,7 @@ def query(
 
     load_profile().warm()  # nearly every library uses the shipped profile
     from pixquery.engine.library import Library
-    from pixquery.engine.search import Query
+    from pixquery.engine.query import Query
 
     with Library.open(library) as opened:
         question = Query(where=filter_of(opened, options), parts=_parts(opened, options), **options)
@@ -143,7 +143,7 @@ def query(
 
 def _parts(library: Library, options: dict[str, Any]) -> tuple[Part, ...]:
     """The parts that --plus, --minus, --like and --like-id describe, removed from ``options``."""
-    from pixquery.engine.search import Part
+    from pixquery.engine.query import Part
     from pixquery.engine.wording import weighted
 
     parts = []

@@ -47,6 +47,13 @@ pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
 @click.option("--aggregation", default="mean", show_default=True, metavar="NAME",
               help="How to combine several ratings of a pair: mean, median, majority; if the CSV "
               "names workers, also dawid-skene, one-coin, glad, mace, wawa.")  # fmt: skip
+@click.option("--regressor", default="auto", show_default=True,
+              type=click.Choice(["auto", "logistic", "linear", "catboost", "network"]),
+              help="Regressor to deploy, even if it loses; auto: the best.")  # fmt: skip
+@click.option("--features", type=click.Choice(["auto", "aligned", "concatenated", "product"]),
+              default="auto", show_default=True,
+              help="What the regressor sees: aligned vectors, concatenated raw vectors, products.",
+              )  # fmt: skip
 @shared
 def train(
     data: Path, out: Path, profile: str | None, library: Path, as_json: bool, **chosen: Any

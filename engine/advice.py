@@ -6,7 +6,7 @@ from pixquery.engine.answers import Answer
 from pixquery.engine.languages import foreign
 from pixquery.engine.phrasing import Phrase, phrase
 from pixquery.engine.profile import Profile
-from pixquery.engine.search import Query
+from pixquery.engine.query import Query
 from pixquery.engine.spelling import Spelling
 
 

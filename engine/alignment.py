@@ -89,7 +89,7 @@ class Alignment:
 
         With a completion, vectors of an earlier encoder, float32[n, m], are aligned as well.
         """
-        raw = self._completed(raw)
+        raw = self.completed(raw)
         near = self._near_images(raw)
         return near if self._memory is None else self._memory.images(near, raw)
 
@@ -119,7 +119,7 @@ class Alignment:
         """
         if not len(texts):
             return self
-        near = [self._near_images(self._completed(examples)).mean(0) for examples in photos]
+        near = [self._near_images(self.completed(examples)).mean(0) for examples in photos]
         keys = in_bytes(unit(np.stack(near)))
         said = self._near_texts(texts) if self._memory is None else unit(texts)
         names = self._names_tensors()
@@ -148,7 +148,8 @@ class Alignment:
             "names.factor": np.array([FACTOR], np.float32),
         }
 
-    def _completed(self, raw: Floats) -> Floats:
+    def completed(self, raw: Floats) -> Floats:
+        """Raw image vectors float32[n, d], also of those of an earlier encoder, float32[n, m]."""
         return raw if self._completion is None else self._completion.completed(raw)
 
     def _near_images(self, raw: Floats) -> Floats:

@@ -1,10 +1,16 @@
-"""What the regressor sees of a (text, photo) pair: one function for query and training."""
+"""What a regressor sees of a (text, photo) pair: one function for query and training."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pixquery.db.records import Floats, Ids
+
+ALIGNED, CONCATENATED, PRODUCT = "aligned", "concatenated", "product"
+FEATURES = (ALIGNED, CONCATENATED, PRODUCT)
+"""What :func:`columns` can compute of a pair."""
 
 NAMES = (
     "similarity",
@@ -43,6 +49,64 @@ class Landmarks:
     if it has no classifier."""
     names: Floats
     """float32[t, a]: names of things, and of groups of things; none without things."""
+
+
+class Vectors:
+    """The vectors of texts, or of photos: aligned, and as their encoder gave them."""
+
+    def __init__(self, aligned: Floats, raw: Callable[[], Floats] | None = None) -> None:
+        """Reads no raw vectors yet: most regressors need none.
+
+        Args:
+            aligned: float32[n, a], unit rows.
+            raw: Returns float32[n, d]; without it, only aligned vectors can be looked at.
+        """
+        self.aligned = aligned
+        self._read = raw
+
+    @cached_property
+    def raw(self) -> Floats:
+        """float32[n, d], read once.
+
+        Raises:
+            ValueError: There is no way to read them.
+        """
+        if self._read is None:
+            raise ValueError("only the aligned vectors are at hand")
+        return self._read()
+
+    def rows(self, places: Ids | list[int]) -> "Vectors":
+        """Those of some of them."""
+        return Vectors(self.aligned[places], lambda: self.raw[places])
+
+
+def columns(features: str, texts: Vectors, photos: Vectors, landmarks: Landmarks) -> Floats:
+    """What a regressor sees of n pairs.
+
+    Args:
+        features: *aligned*: :func:`pair_features`. *concatenated*: the raw vectors, the photo's
+            first. *product*: the products of the aligned vectors' numbers, the text's own, and
+            :func:`pair_features`.
+        texts: Of n texts, or of one text and many photos.
+        photos: Of n photos.
+        landmarks: The profile's.
+
+    Returns:
+        float32[n, f]
+    """
+    if features == CONCATENATED:
+        return np.hstack([photos.raw, _of_each(texts.raw, len(photos.raw))])
+    near, far = texts.aligned, photos.aligned
+    described = pair_features(near, far, landmarks)
+    if features == ALIGNED:
+        return described
+    scale = np.float32(np.sqrt(near.shape[1]))
+    return np.hstack([scale * near * far, _of_each(scale * near, len(far)), described])
+
+
+def _of_each(texts: Floats, count: int) -> Floats:
+    """float32[count, e]: a single text is that of every photo."""
+    return np.broadcast_to(texts, (count, texts.shape[1]))
 
 
 def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats:

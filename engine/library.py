@@ -26,7 +26,8 @@ from pixquery.engine.duplicates import THRESHOLD, duplicates
 from pixquery.engine.home import NOWHERE, expanded
 from pixquery.engine.lock import writers_lock
 from pixquery.engine.profile import DEFAULT, NORMAL, load_profile
-from pixquery.engine.search import ALL, Query, Ranking, newest, rank, search
+from pixquery.engine.query import ALL, Query
+from pixquery.engine.search import Ranking, newest, rank, search
 from pixquery.engine.switch import begin, chosen, earlier
 from pixquery.engine.teaching import Teachable
 
@@ -242,7 +243,7 @@ class Library(Teachable):
         a library's measures would depend on it. Texts are searched as they are.
         """
         loaded = self._index_file.loaded
-        return rank(Query(text), candidates, loaded.profile, loaded.index)
+        return rank(Query(text), candidates, loaded.profile, loaded.index, self.catalog)
 
     def photo(self, image_id: int) -> ImageRecord:
         """The catalogue's record of a photo.

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pixquery.engine.features import FEATURES
 from pixquery.engine.legible import legible
 from pixquery.engine.photos import read_file
+from pixquery.engine.predictors import KINDS, Trees
 
 MANIFEST = "manifest.json"
 CHECKSUM = "checksum"
@@ -80,6 +82,7 @@ def parsed(text: str, *, vouched: bool = False) -> dict[str, Any]:
         _file_name(manifest, "alignment")
     if manifest.get("relevance") is not None:
         _file_name(manifest, "relevance")
+        _check_regressor(_table(manifest, "regressor", {}))
     joint = _table(manifest, "joint", {})
     for name in joint:
         _number(joint, name, "joint.")
@@ -132,6 +135,14 @@ def _check_words(text: Mapping[str, Any]) -> None:
     languages = text.get("languages", [])
     if not isinstance(languages, list) or not all(isinstance(each, str) for each in languages):
         raise _wrong("text.languages", languages, "a list of texts")
+
+
+def _check_regressor(regressor: Mapping[str, Any]) -> None:
+    for name, known in (("kind", KINDS), ("features", FEATURES)):
+        if regressor and regressor.get(name) not in known:
+            raise _wrong(f"regressor.{name}", regressor.get(name), " or ".join(known))
+    if regressor.get("kind") == Trees.kind:
+        _file_name(regressor, "trees", "regressor.")
 
 
 def _check_file(files: Mapping[str, Any], name: str) -> None:

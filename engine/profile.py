@@ -18,12 +18,14 @@ from pixquery.db.errors import (
     ProfileUntrained,
 )
 from pixquery.engine.alignment import Alignment
+from pixquery.engine.features import ALIGNED
 from pixquery.engine.home import chosen_folder, expanded, user_folder
 from pixquery.engine.manifest import MANIFEST as MANIFEST
 from pixquery.engine.manifest import parsed, read_text
+from pixquery.engine.predictors import Curve
 from pixquery.engine.profile_files import SHIPPED as SHIPPED
 from pixquery.engine.profile_files import ProfileFiles, is_shipped
-from pixquery.engine.relevance import Logistic, Relevance
+from pixquery.engine.relevance import Regressor
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands need none
     from pixquery.engine.encoders import ImageEncoder, PhotoEncoder, TextEncoder
@@ -268,24 +270,32 @@ class Profile:
         return self.manifest.get("relevance") is not None
 
     @cached_property
-    def relevance(self) -> Relevance | None:
+    def relevance(self) -> Regressor | None:
         """The trained regressor; None if it has none, so that hits are ordered by similarity.
 
         Raises:
-            ProfileDamaged: The file is missing or altered, or is for another alignment.
+            ProfileDamaged: The file is missing or altered, or is for another alignment, or for
+                other encoders.
+            ProfileError: It needs a package that is not installed.
         """
         if not self.predicts_relevance:
             return None
         name = self.manifest["relevance"]
-        regressor = Logistic.load(
-            self._files.path(name, read=True), sha256=self._files.sha256(name)
+        made = self.manifest.get("regressor", {})
+        regressor = Regressor.load(
+            self._files.path(name, read=True),
+            sha256=self._files.sha256(name),
+            kind=made.get("kind", Curve.kind),
+            features=made.get("features", ALIGNED),
+            trees=self._files.path(made["trees"]) if "trees" in made else None,
         )
-        length = regressor.landmarks.texts.shape[1]
-        if length != self.alignment.dimension:
+        try:
+            regressor.refuse_other_lengths(self.alignment.dimension, *self.alignment.lengths)
+        except ValueError as error:
             raise ProfileDamaged(
-                f"the relevance regressor {self.folder / name} is for vectors of {length} numbers, "
-                f"and the alignment gives {self.alignment.dimension}: install the profile again"
-            )
+                f"the relevance regressor {self.folder / name} {error}: install the profile again, "
+                "or train it again"
+            ) from error
         return regressor
 
     def warm(self) -> None:

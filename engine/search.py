@@ -4,158 +4,26 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pixquery.db.catalog import Catalog
+from pixquery.db.connections import damaged
 from pixquery.db.errors import BadQuery
 from pixquery.db.quoting import quoted
-from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels, Scales
+from pixquery.db.records import Filter, Floats, Ids, ImageRecord
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
-from pixquery.engine.phrasing import MOST_WORDS, UNWANTED, Phrase, phrase
+from pixquery.engine.features import Vectors
+from pixquery.engine.query import Part, Query
 from pixquery.engine.standing import DIGITS
-from pixquery.engine.wording import refuse_other_bytes
 
 if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile
     from pixquery.engine.vectors import VectorIndex
-
-LONGEST_QUERY = 1000
-"""Characters of each text."""
-MOST_PARTS = 32
-HEAVIEST = 100.0
-_MOST = 10**9
-ALL = Filter()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Something that photos should be like, or unlike: a text, a photo, or a hit of the library."""
-
-    text: str = ""
-    pixels: Pixels | Scales | None = field(default=None, compare=False)
-    """uint8[size, size, 3], as the indexer decodes photos for the library's profile; or one such
-    array for each of the profile's sizes."""
-    id: int = 0
-    """The id of a photo in the library, which is left out of the answer."""
-    weight: float = 1.0
-    """Compared with the other parts; negative for what photos should not show."""
-    name: str = ""
-    """What to call it."""
-    also: str = ""
-    """Another form of the text, such as its singular: photos are compared with the mean of both."""
-
-    def __post_init__(self) -> None:
-        if (bool(self.text.strip()) + (self.pixels is not None) + bool(self.id)) != 1:
-            raise BadQuery(
-                "a part of a query is empty: it needs a text, a photo, or the id of a hit"
-            )
-        refuse_other_bytes(self.text, "the query")
-        if len(self.text) > LONGEST_QUERY:
-            raise BadQuery(
-                f"the query has {len(self.text):,} characters and may have {LONGEST_QUERY:,}: "
-                "describe the photo in a sentence"
-            )
-        if not 0 < abs(self.weight) <= HEAVIEST:
-            raise BadQuery(
-                f"the weight {abs(self.weight):g} of {self!s} is out of range: use one above 0 and "
-                f"up to {HEAVIEST:g}, where 1 counts fully and 0.5 half"
-            )
-
-    def __str__(self) -> str:
-        return self.name or self.text or (f"photo {self.id}" if self.id else "a photo")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to search for, and how much of the answer to return."""
-
-    text: str = ""
-    """May be empty if there are ``parts`` or a filter ``where``."""
-    k: int = 10
-    offset: int = 0
-    """Hits to skip at the top."""
-    candidates: int = 200
-    """How many photos the prefilter passes to the regressor at a time."""
-    min_relevance: float = 0.0
-    """In [0, 1]; hits below it are left out."""
-    rerank: bool = True
-    """Sort by relevance if it is predicted; otherwise by similarity, as the prefilter does."""
-    parts: tuple[Part, ...] = ()
-    """What else photos should be like, or unlike."""
-    where: Filter = ALL
-    """Which photos are searched."""
-    exact: bool = False
-    """Search for the text word for word; otherwise see :mod:`pixquery.engine.phrasing`."""
-    also: str = ""
-    """Another form of the text, as in :class:`Part`."""
-
-    def __post_init__(self) -> None:
-        if not (self.text.strip() or self.parts or self.where):
-            raise BadQuery('the query is empty: describe a photo, for example "man on bicycle"')
-        for name, least in (("k", 1), ("offset", 0), ("candidates", 1)):
-            if not least <= (value := getattr(self, name)) <= _MOST:
-                raise BadQuery(f"{name} must be from {least} to {_MOST:,}, not {value}")
-        if not 0 <= self.min_relevance <= 1:
-            raise BadQuery(f"the least relevance must be from 0 to 1, not {self.min_relevance}")
-        if len(self.parts) > MOST_PARTS:
-            raise BadQuery(f"the query has {len(self.parts)} parts and may have {MOST_PARTS}")
-        if self.everything and all(part.weight < 0 for part in self.everything):
-            raise BadQuery(
-                "the query says only what is not wanted: add what is wanted, for example "
-                '"a beach" less "people"'
-            )
-        if self.min_relevance > 0 and not self.judged:
-            raise BadQuery(
-                "relevance is only predicted for a single text: leave out the least relevance, "
-                "or search with one text and nothing else"
-            )
-
-    @property
-    def everything(self) -> tuple[Part, ...]:
-        """The text, if there is one, and the parts."""
-        if not self.text.strip():
-            return self.parts
-        return (Part(self.text, also=self.also), *self.parts)
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """Every text in it."""
-        return tuple(text for part in self.everything for text in (part.text, part.also) if text)
-
-    @property
-    def phrase(self) -> Phrase:
-        """What its text means; what is not wanted stays in it if it could not be a part."""
-        room = len(self.parts) <= MOST_PARTS - MOST_WORDS
-        return phrase(self.text, negation=room and self.min_relevance == 0)
-
-    def phrased(self) -> "Query":
-        """The query that is searched: with what its texts mean in place of what was typed."""
-        if self.exact:
-            return self
-        parts = [
-            replace(part, text=phrase(part.text, negation=False).text) if part.text else part
-            for part in self.parts
-        ]
-        meant = self.phrase
-        parts += [Part(thing, weight=-UNWANTED) for thing in meant.minus]
-        return replace(self, text=meant.text, also=meant.also, parts=tuple(parts), exact=True)
-
-    @property
-    def judged(self) -> bool:
-        """Whether relevance can be predicted: people judged photos for single texts only."""
-        return bool(self.text.strip()) and not self.parts
-
-    def __str__(self) -> str:
-        words = [
-            ("" if part.weight == 1 else f"{part.weight:+g} x ") + str(part)
-            for part in self.everything
-        ]
-        return ", ".join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +64,12 @@ class Aimed:
     """
 
     def __init__(
-        self, query: Query, profile: "Profile", index: "VectorIndex", among: Ids | None = None
+        self,
+        query: Query,
+        profile: "Profile",
+        index: "VectorIndex",
+        catalog: Catalog,
+        among: Ids | None = None,
     ) -> None:
         """Computes the point.
 
@@ -204,15 +77,20 @@ class Aimed:
             query: A query with a text or parts, not with a filter alone.
             profile: The library's.
             index: The library's.
+            catalog: The library's; raw vectors of candidates are read from it, if they are needed.
             among: The ids int64[n] to search; none means all.
 
         Raises:
             BadQuery: A part names a photo that the library does not hold, or the parts cancel out.
         """
-        self._index, self._among = index, among
+        self._profile, self._index, self._catalog, self._among = profile, index, catalog, among
         self._relevance = profile.relevance if query.judged else None
         begin = perf_counter()
-        self._point = aim(query.everything, profile, index)
+        if query.judged:
+            self._asked = said(query.everything[0], profile)
+            self._point = self._asked.aligned
+        else:
+            self._point = aim(query.everything, profile, index)
         encode = 1e3 * (perf_counter() - begin)
         self._spent = Milliseconds(encode, 0.0, 0.0, encode)
         self._ids, self._relevances = np.empty(0, np.int64), np.empty(0, np.float32)
@@ -239,17 +117,28 @@ class Aimed:
             return None
         fresh = np.setdiff1d(ids, self._ids)
         if len(fresh):
-            scores = self._relevance.score(self._point, self._index.vectors(fresh))
+            photos = Vectors(self._index.vectors(fresh), lambda: self._raw(fresh))
+            scores = self._relevance.score(self._asked, photos)
             known = np.concatenate([self._ids, fresh])
             order = np.argsort(known)
             self._ids = known[order]
             self._relevances = np.concatenate([self._relevances, scores])[order]
         return self._relevances[np.searchsorted(self._ids, ids)]
 
+    def _raw(self, ids: Ids) -> Floats:
+        """The raw vectors float32[n, d] of int64[n] ids, in one read."""
+        stored = self._catalog.vectors_of(ids.tolist(), *self._profile.readable)
+        if len(stored) < len(ids):
+            raise damaged(self._catalog.file, "vectors are gone or differ from their checksums")
+        rows = [stored[image_id].astype(np.float32)[None] for image_id in ids.tolist()]
+        return np.concatenate([self._profile.alignment.completed(row) for row in rows])
 
-def rank(query: Query, depth: int, profile: "Profile", index: "VectorIndex") -> Ranking:
+
+def rank(
+    query: Query, depth: int, profile: "Profile", index: "VectorIndex", catalog: Catalog
+) -> Ranking:
     """Finds the ``depth`` candidates nearest to a query and judges them."""
-    return Aimed(query, profile, index).rank(depth)
+    return Aimed(query, profile, index, catalog).rank(depth)
 
 
 def aim(parts: Sequence[Part], profile: "Profile", index: "VectorIndex") -> Floats:
@@ -289,9 +178,16 @@ def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
     if part.pixels is not None:
         scales = part.pixels if isinstance(part.pixels, tuple) else (part.pixels,)
         return profile.alignment.images(profile.photos.encode_all([scales]))
-    forms = [part.text, part.also] if part.also else [part.text]
-    vectors = profile.alignment.texts(profile.texts.encode(forms))
-    return unit(vectors.sum(0, keepdims=True)) if part.also else vectors
+    return said(part, profile).aligned
+
+
+def said(part: Part, profile: "Profile") -> Vectors:
+    """The vectors of a text; of one that has another form, the means of both."""
+    raw = profile.texts.encode([part.text, part.also] if part.also else [part.text])
+    vectors = profile.alignment.texts(raw)
+    if part.also:
+        vectors = unit(vectors.sum(0, keepdims=True))
+    return Vectors(vectors, lambda: raw.mean(0, keepdims=True))
 
 
 def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Catalog) -> Answer:
@@ -311,7 +207,7 @@ def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Cata
     begin = perf_counter()
     among = _among(query, catalog, index)
     searched = len(index) if among is None else len(among)
-    ranking, order = _reach(query, Aimed(query, profile, index, among), searched)
+    ranking, order = _reach(query, Aimed(query, profile, index, catalog, among), searched)
     shown = order[query.offset : query.offset + query.k]
     records = catalog.records([int(ranking.ids[position]) for position in shown])
     hits = tuple(

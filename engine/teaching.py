@@ -27,10 +27,12 @@ from pixquery.engine.concepts import (
     taught,
     usable,
 )
+from pixquery.engine.features import Vectors
 from pixquery.engine.index_file import IndexFile
 from pixquery.engine.lock import writers_lock
 from pixquery.engine.profile import Profile
-from pixquery.engine.search import Query, rank, search
+from pixquery.engine.query import Query
+from pixquery.engine.search import rank, search
 from pixquery.engine.standing import fits
 
 _RANKED = 200
@@ -203,29 +205,28 @@ class Teachable:
         """How well the profile knows a concept, before and after it was taught."""
         index, profile = self._index_file.loaded.index, self._index_file.loaded.profile
         text = profile.texts.encode([name])
-        before, after = (
-            (models.alignment.texts(text), models.alignment.images(raw))
-            for models in (without, profile)
-        )
+        raw = profile.alignment.completed(raw)
         (concept,) = (concept for concept in self.concepts if concept.name == name)
-        relevances = rank(Query(name), _RANKED, profile, index).relevances
+        relevances = rank(Query(name), _RANKED, profile, index, self.catalog).relevances
         return Lesson(
             concept=concept,
             added=added,
             replaced=replaced,
-            likeness=likeness(before[1]),
-            relevance_before=_mean_relevance(without, *before),
-            relevance_after=_mean_relevance(profile, *after),
+            likeness=likeness(without.alignment.images(raw)),
+            relevance_before=_mean_relevance(without, text, raw),
+            relevance_after=_mean_relevance(profile, text, raw),
             answer=search(Query(name), profile, index, self.catalog),
             fits=None if relevances is None else sum(fits(float(each)) for each in relevances),
         )
 
 
 def _mean_relevance(profile: Profile, text: Floats, photos: Floats) -> float | None:
-    """Of float32[n, a] photos for float32[1, a] a text, if the profile predicts relevance."""
+    """Of raw photos float32[n, d] for a raw text float32[1, e], if the profile predicts it."""
     if profile.relevance is None:
         return None
-    return float(profile.relevance.score(text, photos).mean())
+    texts = Vectors(profile.alignment.texts(text), lambda: text)
+    shown = Vectors(profile.alignment.images(photos), lambda: photos)
+    return float(profile.relevance.score(texts, shown).mean())
 
 
 def _different(photos: Sequence[Example]) -> list[Example]:

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from pixquery.engine.checkup import Finding
     from pixquery.engine.library import Library
     from pixquery.engine.phrasing import Phrase
-    from pixquery.engine.search import Part, Query
+    from pixquery.engine.query import Part, Query
     from pixquery.engine.sightings import LeftOut
     from pixquery.indexer.build import Options, index
     from pixquery.indexer.decode import decode

@@ -9,7 +9,7 @@ import pytest
 from pixquery import Library, Part, Query
 from pixquery.db.errors import BadQuery, QueryRefused
 from pixquery.engine.phrasing import Phrase
-from pixquery.engine.search import MOST_PARTS
+from pixquery.engine.query import MOST_PARTS
 from pixquery.indexer.build import index
 
 

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from pixquery import Library
 from pixquery.db.errors import BadData, UnreadableImage
 from pixquery.db.records import Scales
+from pixquery.engine.features import Vectors
 from pixquery.engine.profile import Profile
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
@@ -404,7 +405,9 @@ def ranks_by_brute_force(library: Library, queries: list[TestQuery]) -> tuple[Ra
         if first[row] <= 200:
             candidates = np.argsort(-cosines)[:200]
             assert profile.relevance is not None
-            judged = profile.relevance.score(texts[row : row + 1], photos[candidates])
+            judged = profile.relevance.score(
+                Vectors(texts[row : row + 1]), Vectors(photos[candidates])
+            )
             own = judged[candidates == relevant]
             reranked[row] = 1 + (judged > own).sum()
         else:

@@ -72,7 +72,7 @@ ONE_ROOM = {
     },
     "torchvision": set(),  # it breaks beside PyTorch for processors
     "timm": set(),
-    "catboost": {"trainer/learning/regressors.py"},
+    "catboost": {"engine/predictors.py", "trainer/learning/regressors.py"},
     "optuna": {"trainer/learning/tuning.py"},
     "crowdkit": {"trainer/learning/workers.py"},
     "matplotlib": {"trainer/learning/plots.py", "trainer/learning/drawing.py"},

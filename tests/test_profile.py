@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pixquery.db.errors import ProfileDamaged, ProfileNotFound
 from pixquery.engine.profile import DEFAULT, MANIFEST, Profile, load_profile, names
-from pixquery.engine.relevance import Logistic
+from pixquery.engine.relevance import Regressor
 from pixquery.engine.runtime import cache_folder
 from tests.conftest import COLOURS, REPOSITORY, SIZE, centred
 
@@ -135,7 +135,7 @@ def test_the_two_sides_meet(models: Profile) -> None:
 def test_relevance_is_optional(unrated: Path, tints: Path) -> None:
     assert load_profile(str(unrated)).relevance is None
     assert not load_profile(str(unrated)).predicts_relevance
-    assert isinstance(load_profile(str(tints)).relevance, Logistic)
+    assert isinstance(load_profile(str(tints)).relevance, Regressor)
     assert load_profile(str(tints)).predicts_relevance
     for folder in (unrated, tints):
         probes = load_profile(str(folder)).alignment.probes

@@ -5,8 +5,9 @@ import pytest
 
 from pixquery.db.records import Floats
 from pixquery.engine.alignment import unit
-from pixquery.engine.features import NAMES, Landmarks, pair_features
-from pixquery.engine.relevance import Logistic
+from pixquery.engine.features import NAMES, Landmarks, Vectors, pair_features
+from pixquery.engine.predictors import Curve
+from pixquery.engine.relevance import Regressor
 
 regressors = pytest.importorskip(
     "pixquery.trainer.learning.regressors",
@@ -36,7 +37,7 @@ def test_a_known_curve_is_found_again(features: Floats) -> None:
     lead = regressors.LEAD_WEIGHT * 5
     exponent = features @ np.array([5, crowding, 0.5, 0, 0, lead]) - 2
     fitted = regressors.fit_logistic(features, logistic(exponent))
-    assert fitted.predict(features) == pytest.approx(logistic(exponent), abs=0.01)
+    assert fitted(features) == pytest.approx(logistic(exponent), abs=0.01)
     assert fitted.weights[0] == pytest.approx(5, rel=0.05)
     assert fitted.weights[1] == pytest.approx(crowding, rel=0.05)
     assert fitted.weights[5] == pytest.approx(lead, rel=0.05)
@@ -55,7 +56,7 @@ def test_noise_is_averaged(features: Floats) -> None:
     truth = logistic(5 * (features[:, 0] - 0.25 * features[:, 1]) - 2)
     noise = np.random.default_rng(0).normal(0, 0.2, len(truth))
     fitted = regressors.fit_logistic(features, np.clip(truth + noise, 0, 1))
-    assert np.abs(fitted.predict(features) - truth).mean() < 0.03
+    assert np.abs(fitted(features) - truth).mean() < 0.03
 
 
 def test_features_that_never_vary_are_no_error(features: Floats) -> None:
@@ -63,15 +64,17 @@ def test_features_that_never_vary_are_no_error(features: Floats) -> None:
     flat[:, 1:] = 0
     fitted = regressors.fit_logistic(flat, logistic(3 * flat[:, 0].astype(float)))
     assert np.isfinite(fitted.weights).all()
-    assert fitted.predict(flat) == pytest.approx(logistic(3 * flat[:, 0].astype(float)), abs=0.02)
+    assert fitted(flat) == pytest.approx(logistic(3 * flat[:, 0].astype(float)), abs=0.02)
 
 
 def test_training_and_query_predict_the_same(features: Floats) -> None:
     fitted = regressors.fit_logistic(features, logistic(4 * features[:, 0] - 1))
     texts, photos = rows(6, 20), rows(7, 20)
     landmarks = Landmarks(rows(2, 60), rows(3, 60), rows(4, 20), rows(5, 20))
-    at_query = Logistic(fitted.weights, fitted.bias, landmarks).score(texts, photos)
-    at_training = fitted.predict(pair_features(texts, photos, landmarks))
+    at_query = Regressor(Curve(fitted.weights, fitted.bias), landmarks).score(
+        Vectors(texts), Vectors(photos)
+    )
+    at_training = fitted(pair_features(texts, photos, landmarks))
     assert at_query == pytest.approx(at_training, abs=1e-5)
     assert len(fitted.weights) == len(NAMES)
 

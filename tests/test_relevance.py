@@ -21,9 +21,11 @@ from pixquery.engine.features import (
     PEAK,
     RIVALS,
     Landmarks,
+    Vectors,
     pair_features,
 )
-from pixquery.engine.relevance import Logistic
+from pixquery.engine.predictors import Curve
+from pixquery.engine.relevance import Regressor
 
 
 def rows(seed: int, count: int, dimension: int = 5) -> Floats:
@@ -107,7 +109,9 @@ def test_relevance_is_the_logistic_of_the_weighted_features(
 ) -> None:
     texts, photos = rows(seed, 4), rows(seed + 1, 4)
     marks = landmarks(seed + 2, 12, 12, 5, 8)
-    found = Logistic(np.array(weights, np.float32), bias, marks).score(texts, photos)
+    found = Regressor(Curve(np.array(weights, np.float32), bias), marks).score(
+        Vectors(texts), Vectors(photos)
+    )
     assert found.dtype == np.float32
     assert ((found >= 0) & (found <= 1)).all()
     features = pair_features(texts, photos, marks).astype(np.float64)
@@ -119,14 +123,15 @@ def test_relevance_is_the_logistic_of_the_weighted_features(
 @pytest.mark.parametrize("bias", [-1000.0, 1000.0])
 def test_extreme_weights_neither_overflow_nor_leave_the_range(bias: float) -> None:
     marks = landmarks(0, 3, 3)
-    found = Logistic(np.zeros(len(NAMES), np.float32), bias, marks).score(rows(2, 2), rows(3, 2))
+    judge = Regressor(Curve(np.zeros(len(NAMES), np.float32), bias), marks)
+    found = judge.score(Vectors(rows(2, 2)), Vectors(rows(3, 2)))
     assert found.tolist() == [float(bias > 0)] * 2
 
 
 def test_no_photos_give_no_scores() -> None:
     marks = landmarks(0, 12, 12)
-    judge = Logistic(np.zeros(len(NAMES), np.float32), 0, marks)
-    assert judge.score(rows(2, 1), np.empty((0, 5), np.float32)).shape == (0,)
+    judge = Regressor(Curve(np.zeros(len(NAMES), np.float32), 0), marks)
+    assert judge.score(Vectors(rows(2, 1)), Vectors(np.empty((0, 5), np.float32))).shape == (0,)
 
 
 def saved(file: Path, **changes: np.ndarray | None) -> Path:
@@ -143,34 +148,35 @@ def saved(file: Path, **changes: np.ndarray | None) -> Path:
 
 def test_loading_gives_what_was_saved(tmp_path: Path) -> None:
     weights = np.linspace(0.3, 2, len(NAMES)).astype(np.float32)
-    made = Logistic(weights, 0.25, landmarks(0, 12, 12, 5, 8))
+    made = Regressor(Curve(weights, 0.25), landmarks(0, 12, 12, 5, 8))
     (tmp_path / "r").write_bytes(made.dump())
-    loaded = Logistic.load(tmp_path / "r")
+    loaded = Regressor.load(tmp_path / "r")
     texts, photos = rows(20, 9), rows(30, 9)
-    assert loaded.score(texts, photos) == pytest.approx(made.score(texts, photos), abs=0.02)
+    pairs = Vectors(texts), Vectors(photos)
+    assert loaded.score(*pairs) == pytest.approx(made.score(*pairs), abs=0.02)
 
 
 def test_files_of_earlier_versions_predict_the_same_as_ever(tmp_path: Path) -> None:
     """They have five weights, and neither things nor names."""
     weights = np.arange(5, dtype=np.float32)
-    loaded = Logistic.load(saved(tmp_path / "r", weights=weights))
+    loaded = Regressor.load(saved(tmp_path / "r", weights=weights))
     marks = landmarks(0, 12, 12)
     for text, photo in zip(rows(2, 3), rows(3, 3), strict=True):
         exponent = float(weights @ by_hand(text, photo, marks)[:5]) + 0.25
-        found = loaded.score(text[None], photo[None])[0]
+        found = loaded.score(Vectors(text[None]), Vectors(photo[None]))[0]
         assert found == pytest.approx(1 / (1 + math.exp(-exponent)), abs=1e-5)
 
 
 @pytest.mark.parametrize("lacking", ["weights", "bias", "landmarks.texts", "landmarks.photos"])
 def test_a_missing_tensor_is_reported(lacking: str, tmp_path: Path) -> None:
     with pytest.raises(ProfileDamaged, match="install the profile again"):
-        Logistic.load(saved(tmp_path / "r", **{lacking: None}))
+        Regressor.load(saved(tmp_path / "r", **{lacking: None}))
 
 
 def test_a_regressor_of_other_features_is_refused(tmp_path: Path) -> None:
     file = saved(tmp_path / "r", weights=np.zeros(3, np.float32))
     with pytest.raises(ProfileDamaged, match="trained on 3 features"):
-        Logistic.load(file)
+        Regressor.load(file)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage" * 100])
@@ -178,4 +184,4 @@ def test_an_unreadable_file_is_reported(content: bytes | None, tmp_path: Path) -
     if content is not None:
         (tmp_path / "r").write_bytes(content)
     with pytest.raises(ProfileDamaged):
-        Logistic.load(tmp_path / "r")
+        Regressor.load(tmp_path / "r")

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from pixquery.db.records import Floats
 from pixquery.engine.alignment import unit
+from pixquery.engine.features import NAMES, Landmarks, Vectors
+from pixquery.engine.predictors import Curve
+from pixquery.engine.relevance import Regressor
 from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.learning.rerank import compared, ranks_of, rated_queries
 from tests.rated import rated_pairs
@@ -15,27 +17,25 @@ def pairs() -> Judged:
     return rated_pairs()
 
 
-class Backwards:
+def backwards(length: int) -> Regressor:
     """Prefers the photos that are least similar."""
-
-    def score(self, texts: Floats, photos: Floats) -> Floats:
-        return np.asarray(0.5 - 0.5 * (photos @ texts[0]), np.float32)
-
-    def spread(self, vectors: Floats) -> Floats:
-        return np.zeros(len(vectors), np.float32)
+    weights = np.array([-6 * (name == "similarity") for name in NAMES], np.float32)
+    some = np.eye(length, dtype=np.float32)
+    return Regressor(Curve(weights, 0), Landmarks(some, some, some[:0], some[:0]))
 
 
 def test_ranks_are_those_of_sorting_everything() -> None:
     rng = np.random.default_rng(0)
-    texts, photos = (unit(rng.normal(size=(n, 8)).astype(np.float32)) for n in (20, 50))
+    sides = (unit(rng.normal(size=(n, 8)).astype(np.float32)) for n in (20, 50))
+    texts, photos = map(Vectors, sides)
     photo_of = rng.integers(50, size=20)
-    cosines = texts @ photos.T
+    cosines = texts.aligned @ photos.aligned.T
     right = cosines[np.arange(20), photo_of]
     expected = 1 + (cosines > right[:, None]).sum(1)
     assert list(ranks_of(texts, photos, photo_of, None)) == list(expected)
     few = ranks_of(texts, photos, photo_of, None, candidates=5)
     assert list(few) == [rank if rank <= 5 else np.inf for rank in expected]
-    turned = ranks_of(texts, photos, photo_of, Backwards(), candidates=50)
+    turned = ranks_of(texts, photos, photo_of, backwards(8), candidates=50)
     assert list(turned) == list(51 - expected)
 
 

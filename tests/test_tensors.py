@@ -13,7 +13,7 @@ from safetensors.numpy import save, save_file
 from pixquery.db.errors import ProfileDamaged
 from pixquery.engine.alignment import Alignment
 from pixquery.engine.profile import DEFAULT, SHIPPED
-from pixquery.engine.relevance import Logistic
+from pixquery.engine.relevance import Regressor
 from pixquery.engine.tensors import agreed_lengths, read_tensors
 
 
@@ -86,7 +86,7 @@ def test_tensors_of_the_shipped_profile_with_any_other_shape_are_refused(
             tensor = tensor.T if tensor.ndim > 1 else tensor  # fewer rows are as good
             save_file({**tensors, changed: np.ascontiguousarray(tensor[:-1])}, file)
         with pytest.raises(ProfileDamaged, match="cannot be read"):
-            _ = Alignment(file) if name == "alignment" else Logistic.load(file)
+            _ = Alignment(file) if name == "alignment" else Regressor.load(file)
 
 
 def test_damage_anywhere_does_no_more_than_refuse(tmp_path: Path, colours: Path) -> None:

@@ -20,7 +20,7 @@ from pixquery.engine import wording
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
 from pixquery.engine.library import Library
-from pixquery.engine.search import Part, Query
+from pixquery.engine.query import Part, Query
 from pixquery.engine.standing import FITS, NOTHING_FITS, in_figures, in_words
 from pixquery.indexer.thumbnails import thumbnail_of
 from pixquery.web.messages import Incoming, Outgoing

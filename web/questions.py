@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pixquery.db.errors import BadQuery
 from pixquery.db.records import Filter, RootSummary, Scales
 from pixquery.engine import wording
-from pixquery.engine.search import LONGEST_QUERY, Part, Query
+from pixquery.engine.query import LONGEST_QUERY, Part, Query
 
 MOST_HITS = 200
 _LONGEST_TEXT = LONGEST_QUERY + 20

@@ -11,7 +11,7 @@ from pixquery.db.records import Facets, ImageRecord, RootSummary
 from pixquery.engine.answers import Answer
 from pixquery.engine.home import expanded
 from pixquery.engine.library import CATALOGUE, Library
-from pixquery.engine.search import Query
+from pixquery.engine.query import Query
 from pixquery.web.batches import SharedProfile
 
 _LOOK_AGAIN = 1.0

@@ -12,6 +12,7 @@ from benchmarks.setting import say
 from pixquery.db.checksums import sha256_of
 from pixquery.db.records import Floats, Ids, Pixels
 from pixquery.engine.encoders import has_bfloat16
+from pixquery.engine.features import Vectors
 from pixquery.engine.profile import Profile
 from pixquery.indexer.decode import decode
 
@@ -76,7 +77,7 @@ class Encoded:
         if self.profile.relevance is None:
             cosines = np.einsum("na,na->n", np.broadcast_to(texts, photos.shape), photos)
             return np.asarray(np.clip(cosines, 0, 1), np.float32)
-        return self.profile.relevance.score(texts, photos)
+        return self.profile.relevance.score(Vectors(texts), Vectors(photos))
 
     def order(self, text: Floats, photos: Floats) -> tuple[Ids, Ids]:
         """The nearest candidates int64[c] of a query, by similarity and re-ranked.

@@ -9,16 +9,19 @@ import numpy as np
 from pixquery.db.records import Floats
 from pixquery.engine.alignment import Alignment
 from pixquery.engine.encoders import TextEncoder
-from pixquery.engine.features import Landmarks, pair_features
+from pixquery.engine.features import (
+    FEATURES,
+    Landmarks,
+    Vectors,
+    columns,
+)
 from pixquery.trainer.learning import findings, study
 from pixquery.trainer.learning.contenders import (
-    ALIGNED,
     ALONE,
     BY_PHOTO,
-    CONCATENATED,
     NONE,
-    PRODUCT,
     TWO_WAY,
+    asked_for,
     contenders,
 )
 from pixquery.trainer.learning.course import CONTENDER, Course
@@ -36,6 +39,8 @@ class Outcome:
     pairs: Judged
     columns: dict[str, Floats]
     winner: study.HeldOut
+    default: study.HeldOut
+    """What would have won if nothing had been asked for."""
     alone: study.HeldOut
     """Similarity alone, on the same held-out pairs: what the winner has to beat."""
 
@@ -51,30 +56,30 @@ def columns_of(
     alignment: Alignment, landmarks: Landmarks, raw_texts: Floats, raw_photos: Floats
 ) -> dict[str, Floats]:
     """What contenders see of n pairs: name of the features -> float32[n, f]."""
-    texts, photos = alignment.texts(raw_texts), alignment.images(raw_photos)
-    aligned = pair_features(texts, photos, landmarks)
-    scale = np.float32(np.sqrt(texts.shape[1]))
+    texts = Vectors(alignment.texts(raw_texts), lambda: raw_texts)
+    photos = Vectors(alignment.images(raw_photos), lambda: alignment.completed(raw_photos))
     return {
-        NONE: np.zeros((len(texts), 1), np.float32),
-        CONCATENATED: np.hstack([raw_photos, raw_texts]),
-        ALIGNED: aligned,
-        PRODUCT: np.hstack([scale * texts * photos, scale * texts, aligned]),
+        NONE: np.zeros((len(raw_texts), 1), np.float32),
+        **{name: columns(name, texts, photos, landmarks) for name in FEATURES},
     }
 
 
-def compete(course: Course, everything: Judged, kept: Mask, columns: dict[str, Floats]) -> Outcome:
+def compete(course: Course, everything: Judged, kept: Mask, seen: dict[str, Floats]) -> Outcome:
     """Fits and measures every regressor on held-out pairs, and chooses the winner.
 
     Args:
         course: The run.
         everything: n rated pairs.
         kept: bool[n]: those without a stop word, which alone take part.
-        columns: Name of the features -> float32[n, f].
+        seen: Name of the features -> float32[n, f].
     """
     seed = course.options.seed
     pairs = everything.keep(kept)
-    features = {name: rows[kept] for name, rows in columns.items()}
+    features = {name: rows[kept] for name, rows in seen.items()}
     competitors = contenders(pairs, seed=seed, few=course.options.quick)
+    asked = asked_for(course.options.regressor, course.options.features, seed=seed)
+    known = {contender.of for contender in competitors}
+    competitors += [contender for contender in asked if contender.of not in known]
     if course.options.tune:
         competitors += tuned(pairs, features, course.options.tune, seed=seed)
     held_out, table = [], []
@@ -84,7 +89,9 @@ def compete(course: Course, everything: Judged, kept: Mask, columns: dict[str, F
             held_out.append(predictions)
             table.append(findings.measured(predictions, pairs, seed=seed))
         course.step(CONTENDER)
-    winner = study.chosen(held_out, pairs)
+    default = study.chosen(held_out, pairs)
+    wishes = {contender.of for contender in asked}
+    winner = study.chosen(held_out, pairs, wishes) if wishes else default
     alone = next(h for h in held_out if (h.contender.name, h.split) == (ALONE, TWO_WAY))
     ratings = summary(pairs)
     ratings["all_pairs"] = {
@@ -98,7 +105,7 @@ def compete(course: Course, everything: Judged, kept: Mask, columns: dict[str, F
         "regressors": table,
         "stop_words_cost": None
         if kept.all()
-        else findings.cost(winner.contender, everything, columns, kept, seed=seed),
+        else findings.cost(winner.contender, everything, seen, kept, seed=seed),
         "chosen": winner.contender.name,
         "errors": findings.errors(winner, pairs),
         "calibration": findings.reliability(
@@ -106,7 +113,7 @@ def compete(course: Course, everything: Judged, kept: Mask, columns: dict[str, F
         ),
         "worst": findings.worst(winner, pairs),
     }
-    return Outcome(report, pairs, features, winner, alone)
+    return Outcome(report, pairs, features, winner, default, alone)
 
 
 def counts(pairs: Judged) -> dict[str, int]:

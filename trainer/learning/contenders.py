@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 
+from pixquery.db.errors import BadData
 from pixquery.db.records import Floats
+from pixquery.engine import predictors
+from pixquery.engine.features import ALIGNED, CONCATENATED, FEATURES, PRODUCT
+from pixquery.engine.predictors import KINDS, Curve, Layers, Line
 from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.learning.regressors import (
     Fit,
     Network,
-    Predict,
     Trees,
     constant,
     fit_linear,
@@ -17,9 +20,13 @@ from pixquery.trainer.learning.regressors import (
 )
 from pixquery.trainer.measuring.metrics import Values
 
+AUTO = "auto"
+CATBOOST = predictors.Trees.kind
+CLASSIC = (Line.kind, CATBOOST, Layers.kind)
+"""The kinds of the classic recipe."""
 EXPERTS, BOTH = "experts", "experts and crowd"
 TWO_WAY, BY_PHOTO = "two-way", "by photo"
-NONE, CONCATENATED, ALIGNED, PRODUCT = "none", "concatenated", "aligned", "product and text"
+NONE = "none"
 ALONE = "similarity alone"
 MUCH_OVERLAP = 300
 """How many pairs both must have judged, so that every fold can map the crowd to the experts."""
@@ -35,8 +42,13 @@ class Contender:
     fit: Fit
     splits: tuple[str, ...] = (TWO_WAY,)
     deployable: bool = False
-    """Whether a query can use it without the packages that training needs, and whether what it
-    predicts is comparable: a similarity means more or less from query to query."""
+    """Whether it may be deployed without being asked for: it is small, smooth, and comparable (a
+    similarity means more or less from query to query)."""
+
+    @property
+    def of(self) -> tuple[str, str, str]:
+        """What tells it from others."""
+        return self.name, self.features, self.rows
 
 
 def contenders(judged: Judged, *, seed: int = 0, few: bool = False) -> list[Contender]:
@@ -47,20 +59,14 @@ def contenders(judged: Judged, *, seed: int = 0, few: bool = False) -> list[Cont
         seed: For everything that is random.
         few: Leave out the networks that take longest and cannot be deployed.
     """
-    network, trees = Network(seed=seed), Trees(seed=seed)
     small = Network(width=64, dropout=0.1, epochs=40, seed=seed)
     blend = mean_of(fit_logistic_as_fit, *(replace(small, seed=seed + m) for m in range(3)))
     both = (TWO_WAY, BY_PHOTO)
     competitors = [
         Contender("constant", NONE, EXPERTS, constant),
-        Contender("linear", CONCATENATED, EXPERTS, fit_linear, both),
-        Contender("CatBoost", CONCATENATED, EXPERTS, trees, both),
-        Contender("network", CONCATENATED, EXPERTS, network, both),
+        *(replace(_made(kind, CONCATENATED, seed), splits=both) for kind in CLASSIC),
         Contender(ALONE, ALIGNED, EXPERTS, similarity_only),
-        Contender("linear", ALIGNED, EXPERTS, fit_linear),
-        Contender("CatBoost", ALIGNED, EXPERTS, Trees(depth=3, seed=seed)),
-        Contender("network", ALIGNED, EXPERTS, small),
-        Contender("logistic", ALIGNED, EXPERTS, fit_logistic_as_fit, deployable=True),
+        *(_made(kind, ALIGNED, seed) for kind in (*CLASSIC, Curve.kind)),
     ]
     if not few:
         competitors.append(Contender("logistic and networks", ALIGNED, EXPERTS, blend))
@@ -74,6 +80,51 @@ def contenders(judged: Judged, *, seed: int = 0, few: bool = False) -> list[Cont
     return competitors
 
 
-def fit_logistic_as_fit(features: Floats, targets: Values, weights: Values) -> Predict:
+def asked_for(regressor: str, features: str, *, seed: int = 0) -> list[Contender]:
+    """The contenders that may be deployed by a user's wish.
+
+    Args:
+        regressor: *auto*, or one of ``predictors.KINDS``.
+        features: *auto*, or one of ``FEATURES``.
+        seed: For everything that is random.
+
+    Returns:
+        None if both are *auto*.
+
+    Raises:
+        BadData: A logistic curve is asked for that sees anything but aligned features.
+    """
+    if regressor == features == AUTO:
+        return []
+    if regressor == Curve.kind and features not in (AUTO, ALIGNED):
+        raise BadData(
+            f"the logistic regressor sees aligned features alone, not {features}: leave out "
+            "--features, or choose another --regressor"
+        )
+    kinds = KINDS if regressor == AUTO else (regressor,)
+    seen = FEATURES if features == AUTO else (features,)
+    return [
+        _made(kind, each, seed)
+        for kind in kinds
+        for each in seen
+        if kind != Curve.kind or each == ALIGNED
+    ]
+
+
+def _made(kind: str, features: str, seed: int) -> Contender:
+    """The regressor of a kind that suits the features."""
+    few = features == ALIGNED
+    if kind == Curve.kind:
+        return Contender("logistic", ALIGNED, EXPERTS, fit_logistic_as_fit, deployable=True)
+    if kind == Line.kind:
+        return Contender("linear", features, EXPERTS, fit_linear)
+    if kind == CATBOOST:
+        trees = Trees(depth=3, seed=seed) if few else Trees(seed=seed)
+        return Contender("CatBoost", features, EXPERTS, trees)
+    network = Network(width=64, dropout=0.1, epochs=40, seed=seed) if few else Network(seed=seed)
+    return Contender("network", features, EXPERTS, network)
+
+
+def fit_logistic_as_fit(features: Floats, targets: Values, weights: Values) -> Curve:
     """`fit_logistic` as a `Fit`."""
     return fit_logistic(features, targets, weights)

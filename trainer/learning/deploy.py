@@ -1,4 +1,8 @@
-"""Deploys the winner of the competition, if it orders photos no worse than similarity does."""
+"""Deploys the winner of the competition, or what was asked for.
+
+The winner is deployed if it orders photos no worse than similarity does; what a user asks for is
+deployed even where it loses, and the report says what it loses.
+"""
 
 import shutil
 from pathlib import Path
@@ -6,23 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from pixquery.engine.features import Landmarks
+from pixquery.db.errors import BadData
+from pixquery.engine.features import ALIGNED, Landmarks
+from pixquery.engine.predictors import Curve, Layers, Line, Predictor, Trees
 from pixquery.engine.profile import Profile
-from pixquery.engine.relevance import Logistic
+from pixquery.engine.relevance import Regressor
 from pixquery.trainer.export import (
     write_manifest,
 )
 from pixquery.trainer.learning import study
 from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.competition import Outcome
-from pixquery.trainer.learning.contenders import ALIGNED, EXPERTS
+from pixquery.trainer.learning.contenders import AUTO, EXPERTS
 from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.learned import Learned
-from pixquery.trainer.learning.regressors import Calibration, Fitted, calibrate
+from pixquery.trainer.learning.regressors import Grown, Predict, calibrate
 from pixquery.trainer.learning.rerank import Search, compared, rated_queries
+from pixquery.trainer.learning.study import of_experts
+from pixquery.trainer.measuring.metrics import rmse
 
 _MARGIN = 0.005
 """How much recall or nDCG may be lost: less is chance."""
+_TREES = "relevance.cbm"
 
 
 def deploy(
@@ -48,18 +57,10 @@ def deploy(
     Returns:
         ``reranking``, ``deployed`` and ``why`` of the report.
     """
-    pairs = outcome.pairs
-    contender = outcome.winner.contender
-    known = pairs.expert if contender.rows == EXPERTS else pairs.expert | pairs.crowd
-    targets, weights = study.lesson(contender, pairs, np.ones(len(pairs.images), np.bool_))
-    aligned = outcome.columns[ALIGNED]
-    fitted = contender.fit(aligned[known], targets[known], weights[known])
-    assert isinstance(fitted, Fitted)  # noqa: S101 - every deployable one is
-    of_experts = pairs.expert[outcome.winner.rows]
-    expert_means = aggregate(pairs.grades[outcome.winner.rows[of_experts]], "mean")
-    calibration = calibrate(outcome.winner.predicted[of_experts], expert_means)
-    relevance = _relevance_of(fitted, calibration, landmarks)
-    by = {"first_stage": outcome.alone, "reranked": outcome.winner}
+    pairs, winner = outcome.pairs, outcome.winner
+    asked = course.options.regressor != AUTO or course.options.features != AUTO
+    relevance = _fitted(outcome, landmarks, folder)
+    by = {"first_stage": outcome.alone, "reranked": winner}
     rated = rated_queries(
         pairs, {name: predictions.by_pair(len(pairs.images)) for name, predictions in by.items()}
     )
@@ -72,27 +73,78 @@ def deploy(
         report |= compared(first, second, search.photo_of)
         # Neither recall among ten nor the order of rated photos may get worse.
         better.append(report["reranked"]["recall@10"] - report["first_stage"]["recall@10"])
-    deployed = min(better, default=0) > -_MARGIN
-    why = (
-        "it orders held-out photos no worse than similarity alone does"
-        if deployed
-        else "queries rank by similarity alone, which orders held-out photos better"
-    )
+    good = min(better, default=0) > -_MARGIN
     _write_profile(
         course.profile,
         folder,
-        relevance if deployed else None,
+        relevance if good or asked else None,
         fine_tuned=learned.texts is not course.profile.texts,
     )
-    return {"reranking": report, "deployed": deployed, "why": why}
+    return {
+        "reranking": report,
+        "deployed": good or asked,
+        "why": _why_asked(outcome, good) if asked else _WHY[good],
+    }
 
 
-def _relevance_of(fitted: Fitted, calibration: Calibration, landmarks: Landmarks) -> Logistic:
-    return Logistic(
-        fitted.weights,
-        fitted.bias,
+_WHY = {
+    True: "it orders held-out photos no worse than similarity alone does",
+    False: "queries rank by similarity alone, which orders held-out photos better",
+}
+
+
+def _why_asked(outcome: Outcome, good: bool) -> str:
+    """What following a wish costs, in words."""
+    default, winner = outcome.default, outcome.winner
+    told = ["asked for"]
+    if default.contender.of != winner.contender.of:
+        errors = {
+            each.contender.of: rmse(*of_experts(each, outcome.pairs)[:2])
+            for each in (default, winner)
+        }
+        mine, its = errors[winner.contender.of], errors[default.contender.of]
+        verdict = "is nearer to what people judged" if its < mine else "is no nearer to people"
+        told.append(
+            f"the default ({default.contender.name}, {default.contender.features}) {verdict}: "
+            f"RMSE {its:.3f} instead of {mine:.3f} on held-out pairs"
+        )
+    if not good:
+        told.append("similarity alone orders held-out photos better")
+    return "; ".join(told)
+
+
+def _fitted(outcome: Outcome, landmarks: Landmarks, folder: Path) -> Regressor:
+    """The winner, fitted to all pairs and calibrated on what it predicted of held-out ones."""
+    pairs, winner = outcome.pairs, outcome.winner
+    contender = winner.contender
+    known = pairs.expert if contender.rows == EXPERTS else pairs.expert | pairs.crowd
+    targets, weights = study.lesson(contender, pairs, np.ones(len(pairs.images), np.bool_))
+    seen = outcome.columns[contender.features][known]
+    fitted = contender.fit(seen, targets[known], weights[known])
+    of_experts = pairs.expert[winner.rows]
+    expert_means = aggregate(pairs.grades[winner.rows[of_experts]], "mean")
+    level = calibrate(winner.predicted[of_experts], expert_means)
+    return Regressor(
+        _predictor(fitted, folder),
         landmarks,
-        (calibration.predicted.astype(np.float32), calibration.judged.astype(np.float32)),
+        contender.features,
+        (level.predicted.astype(np.float32), level.judged.astype(np.float32)),
+    )
+
+
+def _predictor(fitted: Predict, folder: Path) -> Predictor:
+    """What is written of a fitted regressor.
+
+    Raises:
+        BadData: The trees found nothing to split by.
+    """
+    if isinstance(fitted, Grown):
+        return fitted.saved(folder / _TREES)
+    if isinstance(fitted, Curve | Line | Layers):
+        return fitted
+    raise BadData(
+        "the pairs are all alike to the regressor that was asked for, so that it learned nothing: "
+        "leave out --regressor and --features"
     )
 
 
@@ -103,19 +155,26 @@ def copy_encoders(profile: Profile, folder: Path) -> None:
         ProfileDamaged: A file is not the one that the manifest names: a copy would be vouched for.
     """
     profile.check()
-    learned = {profile.manifest.get("alignment"), profile.manifest.get("relevance")}
+    trees = profile.manifest.get("regressor", {}).get("trees")
+    learned = {profile.manifest.get("alignment"), profile.manifest.get("relevance"), trees}
     for name in set(profile.manifest["files"]) - learned:
         shutil.copyfile(profile.folder / name, folder / name)
 
 
 def _write_profile(
-    profile: Profile, folder: Path, relevance: Logistic | None, *, fine_tuned: bool
+    profile: Profile, folder: Path, relevance: Regressor | None, *, fine_tuned: bool
 ) -> None:
-    manifest = {k: v for k, v in profile.manifest.items() if k not in ("files", "relevance")}
+    made = ("files", "relevance", "regressor")
+    manifest = {k: v for k, v in profile.manifest.items() if k not in made}
     manifest["alignment"] = manifest.get("alignment", "alignment.safetensors")
     if fine_tuned:
         manifest["text"] = {**manifest["text"], "fine_tuned": True}
     if relevance is not None:
         manifest["relevance"] = "relevance.safetensors"
         (folder / manifest["relevance"]).write_bytes(relevance.dump())
+        kind = relevance.predictor.kind
+        if (kind, relevance.features) != (Curve.kind, ALIGNED):
+            manifest["regressor"] = {"kind": kind, "features": relevance.features}
+        if isinstance(relevance.predictor, Trees):
+            manifest["regressor"]["trees"] = relevance.predictor.file.name
     write_manifest(folder, manifest)

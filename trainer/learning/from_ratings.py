@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from pixquery.engine.policy import SHIPPED, Policy
-from pixquery.engine.relevance import Logistic
 from pixquery.trainer.learning import study
 from pixquery.trainer.learning.competition import columns_of, compete, counts, encoded
 from pixquery.trainer.learning.course import CONTENDER, Course, photo_files
@@ -42,7 +41,7 @@ def from_ratings(course: Course, file: Path, folder: Path) -> dict[str, Any]:
     alignment = profile.alignment
     no_texts, no_photos = raw_texts[:0], raw_photos[:0]
     learned = Learned(profile.texts, alignment, raw_texts, no_texts, no_texts, no_photos, [])
-    if isinstance(profile.relevance, Logistic):
+    if profile.relevance is not None:
         landmarks = profile.relevance.landmarks
     else:
         landmarks = fit_landmarks(learned, raw_photos, seed=options.seed)

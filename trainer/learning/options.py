@@ -25,6 +25,10 @@ class Options:
     """Lowest and highest rating in a user's own file."""
     aggregation: str = "mean"
     """How to turn several ratings of a pair into one."""
+    regressor: str = "auto"
+    """What to deploy, even where it loses: one of ``predictors.KINDS``; *auto*: what wins."""
+    features: str = "auto"
+    """What it sees of a pair: one of ``features.FEATURES``; *auto*: what wins."""
     alignment: Recipe = field(default_factory=Recipe)
     text: TextRecipe = field(default_factory=TextRecipe)
     progress: Progress = lambda done, total: None

@@ -1,11 +1,12 @@
 """Fits relevance regressors: from the features of a pair to what people judged.
 
 All are of the type `Fit`, which takes features, targets and weights and returns a function that
-predicts. Only a `Fitted` is deployed; the others show what the classic recipe, and more, is worth.
+predicts. What can be deployed predicts with the very code that a query runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
 from pixquery.db.records import Floats
+from pixquery.engine import predictors
 from pixquery.engine.features import NAMES
-from pixquery.engine.relevance import logistic
+from pixquery.engine.predictors import Curve, Layers, Line, Scaler, logistic
 
 CROWDING_WEIGHT = 0.12
 """How much of a photo's crowding to subtract from its similarity.
@@ -34,27 +36,10 @@ Set by hand, too: people rated captions, and a lead is that of a photo for a nam
 """
 
 Values = NDArray[np.float64]
-Predict = Callable[[Floats], Values]
-"""float32[n, f] features -> float64[n], in [0, 1] except for the linear ones."""
+Predict = Callable[[Floats], NDArray[np.floating]]
+"""float32[n, f] features -> [n], in [0, 1] except for the linear ones and trees."""
 Fit = Callable[[Floats, Values, Values], Predict]
 """float32[n, f] features, float64[n] targets in [0, 1], float64[n] weights -> a predictor."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A logistic curve over the columns of ``pair_features``."""
-
-    weights: Floats
-    """float32[f]"""
-    bias: float
-
-    def __call__(self, features: Floats) -> Values:
-        """float64[n] in [0, 1]; a `Predict`."""
-        return self.predict(features)
-
-    def predict(self, features: Floats) -> Values:
-        """float64[n] in [0, 1]."""
-        return np.asarray(logistic(features @ self.weights + self.bias), np.float64)
 
 
 def fit_logistic(
@@ -63,7 +48,7 @@ def fit_logistic(
     weights: Values | None = None,
     *,
     crowding_weight: float = CROWDING_WEIGHT,
-) -> Fitted:
+) -> Curve:
     """Fits a logistic curve by least squares, so that it predicts the mean judgement.
 
     Args:
@@ -89,14 +74,35 @@ def fit_logistic(
     solution = least_squares(residuals, np.zeros(standard.shape[1])).x
     slopes = solution[:-1] / spread
     weights = mixing @ slopes
-    return Fitted(weights.astype(np.float32), float(solution[-1] - centre @ slopes))
+    return Curve(weights.astype(np.float32), float(solution[-1] - centre @ slopes))
 
 
-def fit_linear(features: Floats, targets: Values, weights: Values) -> Predict:
-    """Ordinary least squares on standardised features."""
-    scaler = StandardScaler().fit(features)
-    model = LinearRegression().fit(scaler.transform(features), targets, sample_weight=weights)
-    return lambda unseen: np.asarray(model.predict(scaler.transform(unseen)), np.float64)
+def fit_linear(features: Floats, targets: Values, weights: Values) -> Line:
+    """Ordinary least squares on standardised features; a `Fit`."""
+    scaler = _scaler(features)
+    model = LinearRegression().fit(scaler(features), targets, sample_weight=weights)
+    return Line(scaler, np.asarray(model.coef_, np.float32), float(model.intercept_))
+
+
+def _scaler(features: Floats) -> Scaler:
+    fitted = StandardScaler().fit(features)
+    return Scaler(fitted.mean_.astype(np.float32), fitted.scale_.astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """CatBoost's trees, before they are in a file."""
+
+    model: Any
+
+    def __call__(self, features: Floats) -> Values:
+        """float64[n], which may be outside of [0, 1]; a `Predict`."""
+        return np.asarray(self.model.predict(features), np.float64)
+
+    def saved(self, file: Path) -> predictors.Trees:
+        """Writes them, and reads them as a query does."""
+        self.model.save_model(str(file))
+        return predictors.Trees(file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ class Trees:
             verbose=False,
             allow_writing_files=False,
         ).fit(features, targets, sample_weight=weights)
-        return lambda unseen: np.asarray(model.predict(unseen), np.float64)
+        return Grown(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +154,19 @@ class Network:
     batch: int = 256
     seed: int = 0
 
-    def __call__(self, features: Floats, targets: Values, weights: Values) -> Predict:
+    def __call__(self, features: Floats, targets: Values, weights: Values) -> Layers:
         """Fits by weighted least squares, the last layer through a logistic curve; a `Fit`."""
         import torch
         from torch.nn import functional
 
-        centre, spread = features.mean(0), features.std(0) + 1e-6
+        scaler = _scaler(features)
 
         def tensor(array: NDArray[np.generic]) -> torch.Tensor:
             return torch.from_numpy(np.asarray(array, np.float32))
 
         torch.manual_seed(self.seed)
         rows, wanted, weighing = (
-            tensor((features - centre) / spread),
+            tensor(scaler(features)),
             tensor(targets),
             tensor(weights),
         )
@@ -186,14 +192,7 @@ class Network:
                 torch.autograd.backward(loss)
                 optimizer.step()
                 schedule.step()
-        model.eval()
-
-        @torch.no_grad()
-        def predict(unseen: Floats) -> Values:
-            predicted = torch.sigmoid(model(tensor((unseen - centre) / spread))[:, 0])
-            return np.asarray(predicted.numpy(), np.float64)
-
-        return predict
+        return Layers(scaler, tuple(_folded(model)))
 
     def _layers(self, inputs: int, level: float) -> Any:
         """The network before training; it predicts ``level`` for every pair."""
@@ -209,6 +208,26 @@ class Network:
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, level)
         return nn.Sequential(*layers, last)
+
+
+def _folded(model: Any) -> Iterator[tuple[Floats, Floats]]:
+    """The layers of a network, each with its batch normalisation in its weight and bias."""
+    import torch
+    from torch import nn
+
+    linear = [each for each in model if isinstance(each, nn.Linear)]
+    norms = [each for each in model if isinstance(each, nn.BatchNorm1d)]
+    with torch.no_grad():
+        for layer, norm in zip(linear, [*norms, None], strict=True):
+            weight, bias = layer.weight.double(), layer.bias.double()
+            if norm is not None:
+                of_norm = norm.state_dict()  # typed as tensors, where the attributes may be None
+                spread = torch.sqrt(of_norm["running_var"].double() + norm.eps)
+                factor = of_norm["weight"].double() / spread
+                weight = weight * factor[:, None]
+                bias = (bias - of_norm["running_mean"].double()) * factor
+                bias = bias + of_norm["bias"].double()
+            yield weight.T.float().contiguous().numpy(), bias.float().numpy()
 
 
 def similarity_only(features: Floats, targets: Values, weights: Values) -> Predict:

@@ -8,7 +8,8 @@ import numpy as np
 
 from pixquery.db.records import Floats, Ids
 from pixquery.engine.alignment import Alignment
-from pixquery.engine.relevance import Logistic, Relevance
+from pixquery.engine.features import Vectors
+from pixquery.engine.relevance import Regressor
 from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.measuring.metrics import RETRIEVAL, Ranks, Values, interval, ndcg
@@ -23,7 +24,7 @@ class Search:
     raw: Floats
     """float32[n, d], the photos."""
 
-    def ranks(self, alignment: Alignment, queries: Floats, relevance: Logistic | None) -> Values:
+    def ranks(self, alignment: Alignment, queries: Floats, relevance: Regressor | None) -> Values:
         """The rank float64[q] of each query's photo.
 
         Args:
@@ -31,26 +32,27 @@ class Search:
             queries: float32[q, e], the queries' raw vectors.
             relevance: Orders the candidates; None means that similarity does.
         """
-        photos = alignment.images(self.raw)
-        return ranks_of(alignment.texts(queries), photos, self.photo_of, relevance)
+        photos = Vectors(alignment.images(self.raw), lambda: self.raw)
+        texts = Vectors(alignment.texts(queries), lambda: queries)
+        return ranks_of(texts, photos, self.photo_of, relevance)
 
 
 MEASURES = ("recall@1", "recall@5", "recall@10", "ndcg@10")
 
 
 def ranks_of(
-    texts: Floats,
-    photos: Floats,
+    texts: Vectors,
+    photos: Vectors,
     photo_of: Ids,
-    relevance: Relevance | None,
+    relevance: Regressor | None,
     *,
     candidates: int = 200,
 ) -> Ranks:
     """The rank of each text's own photo among all.
 
     Args:
-        texts: float32[q, a], aligned.
-        photos: float32[n, a], aligned.
+        texts: Of q texts.
+        photos: Of n photos.
         photo_of: int64[q]
         relevance: Orders the nearest ``candidates``; None means that similarity does.
         candidates: As many as a query has.
@@ -58,12 +60,12 @@ def ranks_of(
     Returns:
         float64[q], from 1; infinite if the photo is not among the candidates.
     """
-    ranks = np.full(len(texts), np.inf)
-    for row, text in enumerate(texts):
-        similarities = photos @ text
+    ranks = np.full(len(texts.aligned), np.inf)
+    for row in range(len(ranks)):
+        similarities = photos.aligned @ texts.aligned[row]
         near = np.argsort(-similarities, kind="stable")[:candidates]
         if relevance is not None:
-            relevances = relevance.score(text[None], photos[near])
+            relevances = relevance.score(texts.rows([row]), photos.rows(near))
             near = near[np.lexsort((-similarities[near], -relevances))]
         position = np.flatnonzero(near == photo_of[row])
         if len(position):

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pixquery.db.quoting import quoted
+from pixquery.engine.features import CONCATENATED
 from pixquery.trainer.learning import plots
 from pixquery.trainer.learning.cells import (
     COUNT,
@@ -22,7 +23,7 @@ from pixquery.trainer.learning.cells import (
     number,
     span,
 )
-from pixquery.trainer.learning.contenders import CONCATENATED, TWO_WAY
+from pixquery.trainer.learning.contenders import TWO_WAY
 from pixquery.trainer.learning.results import (
     Row,
     Study,

@@ -5,7 +5,7 @@ the held-out pairs with another photo. The report shows what it promises; only t
 decides.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -108,7 +108,7 @@ def hold_out(
             )
         predict = fit_on(contender, judged, columns, clear)
         rows = np.flatnonzero(held_out)
-        parts.append((rows, np.clip(predict(columns[rows]), 0, 1)))
+        parts.append((rows, np.clip(predict(columns[rows]), 0, 1).astype(np.float64)))
     return HeldOut(
         contender,
         split,
@@ -145,14 +145,27 @@ def lesson(contender: Contender, judged: Judged, training: Mask) -> tuple[Values
     return fused(judged, training)
 
 
-def chosen(held_out: Sequence[HeldOut], judged: Judged) -> HeldOut:
-    """The deployable contender with the smallest error on two-way folds."""
+def chosen(
+    held_out: Sequence[HeldOut],
+    judged: Judged,
+    among: Collection[tuple[str, str, str]] | None = None,
+) -> HeldOut:
+    """The contender with the smallest error on two-way folds.
+
+    Args:
+        held_out: Predictions of all contenders.
+        judged: The pairs.
+        among: What may be chosen (``Contender.of``); by default what may be deployed unasked.
+    """
 
     def error(one: HeldOut) -> float:
         predicted, expert_means, _ = of_experts(one, judged)
         return rmse(predicted, expert_means)
 
-    return min((h for h in held_out if h.contender.deployable and h.split == TWO_WAY), key=error)
+    def may_be(contender: Contender) -> bool:
+        return contender.deployable if among is None else contender.of in among
+
+    return min((h for h in held_out if may_be(h.contender) and h.split == TWO_WAY), key=error)
 
 
 def cross_calibrated(held_out: HeldOut, judged: Judged, *, seed: int = 0) -> HeldOut:

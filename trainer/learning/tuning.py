@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from pixquery.db.records import Floats
+from pixquery.engine.features import ALIGNED, PRODUCT
 from pixquery.trainer.learning.contenders import (
-    ALIGNED,
     BOTH,
     EXPERTS,
     MUCH_OVERLAP,
-    PRODUCT,
     TWO_WAY,
     Contender,
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pixquery.db.records import Scales
+from pixquery.engine.features import Vectors
 from pixquery.engine.profile import Profile
 from pixquery.trainer.measuring.pairs import Pair
 
@@ -41,13 +42,15 @@ def score(
         batch = [load(file) for file in files[start : start + 32]]
         encoded.append(profile.photos.encode_all(batch))
         progress(min(start + 32, len(files)), len(files))
-    aligned = profile.alignment.images(np.concatenate(encoded))
-    aligned_texts = profile.alignment.texts(profile.texts.encode(texts))
+    raw, raw_texts = np.concatenate(encoded), profile.texts.encode(texts)
+    aligned, aligned_texts = profile.alignment.images(raw), profile.alignment.texts(raw_texts)
     photo_of = {file: row for row, file in enumerate(files)}
     text_of = {text: row for row, text in enumerate(texts)}
-    photos = aligned[[photo_of[pair.image] for pair in pairs]]
-    queries = aligned_texts[[text_of[pair.text] for pair in pairs]]
-    similarities = np.einsum("na,na->n", queries, photos)
+    photo_rows = [photo_of[pair.image] for pair in pairs]
+    text_rows = [text_of[pair.text] for pair in pairs]
+    photos = Vectors(aligned, lambda: raw).rows(photo_rows)
+    queries = Vectors(aligned_texts, lambda: raw_texts).rows(text_rows)
+    similarities = np.einsum("na,na->n", queries.aligned, photos.aligned)
     relevances: list[float | None] = [None] * len(pairs)
     if profile.relevance is not None:
         relevances = list(map(float, profile.relevance.score(queries, photos)))
