@@ -25,6 +25,9 @@ class Options:
     """Lowest and highest rating in a user's own file."""
     aggregation: str = "mean"
     """How to turn several ratings of a pair into one."""
+    keep_alignment: bool | None = None
+    """Whether the profile's alignment stays; None: where it has one and the data has no captions to
+    learn another from."""
     alignment: Recipe = field(default_factory=Recipe)
     text: TextRecipe = field(default_factory=TextRecipe)
     progress: Progress = lambda done, total: None
