@@ -1,8 +1,11 @@
 """Folders in the layout of ratings alone: ``train_dataset.csv`` and what belongs to it."""
 
 import csv
+import json
+import shutil
 from pathlib import Path
 
+from pixquery.engine.profile import MANIFEST
 from tests.conftest import COLOURS, square
 
 SHADES = 28
@@ -61,4 +64,16 @@ def flickr_folder(folder: Path, flickr: Path) -> Path:
         (folder / name).symlink_to(flickr / name)
     (folder / "train_images").symlink_to(flickr / "images" / "rated")
     (folder / "test_images").symlink_to(flickr / "images" / "dev")
+    return folder
+
+
+def without_alignment(profile: Path, folder: Path) -> Path:
+    """A copy of a profile that has encoders only, as `models add` makes it of two encoders."""
+    shutil.copytree(profile, folder)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    for part in ("alignment", "relevance"):
+        name = manifest.pop(part)
+        manifest["files"].pop(name, None)
+        (folder / name).unlink()
+    (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder

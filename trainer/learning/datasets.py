@@ -95,7 +95,12 @@ def layout_of(folder: Path) -> Layout:
     for layout in _LAYOUTS:
         if not layout.missing(folder):
             return layout
-    nearer = min(_LAYOUTS, key=lambda layout: len(layout.missing(folder)) / len(layout.needed))
+
+    def distance(layout: Layout) -> tuple[float, int]:
+        lacks = len(layout.missing(folder))
+        return lacks / len(layout.needed), lacks
+
+    nearer = min(_LAYOUTS, key=distance)
     either = ", or ".join(f"{_listed(each.needed)} with {each.photos}" for each in _LAYOUTS)
     raise BadData(
         f"{folder} cannot be trained on: that takes {either}; of "
@@ -172,11 +177,12 @@ def _rated(folder: Path, load: Load) -> DataSet:
         )
     pairs = judged(kept, _kept(crowd, unusable, "crowd", dropped), list(texts.values()))
     own = [text for text in texts.values() if photos.has(text.image)]
+    learned = photos.files({*pairs.images, *(text.image for text in own)})
     return DataSet(
         layout=RATED,
         captions=positives(pairs, own),
         pairs=pairs,
-        queries=_queries(folder / _QUERIES, _Photos(asked, load), photos, dropped),
+        queries=_queries(folder / _QUERIES, _Photos(asked, load), learned, dropped),
         captioned=rated,
         rated=rated,
         asked=asked,
@@ -237,6 +243,10 @@ class _Photos:
         """Whether a photo is there and can be read."""
         return not self.why(name)
 
+    def files(self, names: Iterable[str]) -> set[Path]:
+        """The files of names, whichever links lead there."""
+        return {file.resolve() for name in names if (file := located(self.folders, name))}
+
     def why(self, name: str) -> str:
         """Why a photo cannot be used; empty if it can."""
         if name not in self._why:
@@ -255,7 +265,7 @@ class _Photos:
 
 
 def _queries(
-    file: Path, asked: _Photos, rated: _Photos, dropped: dict[str, dict[str, int]]
+    file: Path, asked: _Photos, learned: set[Path], dropped: dict[str, dict[str, int]]
 ) -> list[Caption]:
     """The test queries whose photo is there, and is not one that is learned from."""
     if not file.exists():
@@ -263,11 +273,8 @@ def _queries(
 
     def unusable(query: Caption) -> str:
         why = asked.why(query.image)
-        if why:
-            return why
-        learned = located(rated.folders, query.image)
-        same = learned is not None and learned == located(asked.folders, query.image)
-        return "rated photo" if same else ""
+        seen = not why and asked.files([query.image]) <= learned
+        return "rated photo" if seen else why
 
     queries = [Caption(query.id, query.image, query.text) for query in read_queries(file)]
     return _kept(queries, unusable, "queries", dropped)

@@ -75,7 +75,7 @@ def from_captions(course: Course, data: Path, folder: Path) -> dict[str, Any]:
     photos, photo_of = photo_files(dataset.captioned, [c.image for c in captions])
     rated, rated_of = photo_files(dataset.rated, pairs.images)
     asked_photos, asked_of = photo_files(dataset.asked, [c.image for c in asked])
-    planned = views_of(profile, quick=options.quick)
+    planned = views_of(profile, quick=options.quick) if captions else ()
     to_encode = len(planned) * len(photos) + len(rated) + len(asked_photos)
     course.total = to_encode + _work(course, captions, source, len(folds))
     examples = Examples(captions, encoded_views(course, planned, photos), photo_of)
@@ -194,11 +194,11 @@ def _found(
         "curve": learned.curve,
         "before": before,
         "after": after,
-        "chance": means_by_chance(len(search.raw)),
+        "chance": _by_chance(len(search.raw)),
     }
 
 
-def means_by_chance(photos: int) -> dict[str, float]:
+def _by_chance(photos: int) -> dict[str, float]:
     """The recalls of a random order of n photos, one of which is right."""
     places = {name: int(name.partition("@")[2]) for name in MEASURES if name.startswith("recall")}
     return {name: round(min(1.0, k / photos), 4) for name, k in places.items()}
