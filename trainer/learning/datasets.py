@@ -104,7 +104,7 @@ def layout_of(folder: Path) -> Layout:
     either = ", or ".join(f"{_listed(each.needed)} with {each.photos}" for each in _LAYOUTS)
     raise BadData(
         f"{folder} cannot be trained on: that takes {either}; of "
-        f"{'these' if nearer is RATED else 'the former'} it lacks "
+        f"{'the latter' if nearer is RATED else 'the former'} it lacks "
         f"{_listed(nearer.missing(folder))}: add what is missing, or name a CSV of your own ratings"
     )
 
@@ -169,11 +169,11 @@ def _rated(folder: Path, load: Load) -> DataSet:
 
     kept = _kept(experts, unusable, "expert", dropped)
     if not kept:
-        first = experts[0]
+        reasons = ", ".join(f"{count:,} have {why}" for why, count in dropped["expert"].items())
         raise BadData(
-            f"none of the {len(experts):,} rows of {folder / _EXPERTS} has its text in {_TEXTS} "
-            f"and its photo in {rated[0].name} (the first is of {first.image} and "
-            f"{first.caption}): add texts and photos"
+            f"none of the {len(experts):,} rows of {folder / _EXPERTS} can be used: {reasons} (the "
+            f"first is of {experts[0].image} and {experts[0].caption}); texts belong in {_TEXTS} "
+            f"and photos in {rated[0].name}: add them"
         )
     pairs = judged(kept, _kept(crowd, unusable, "crowd", dropped), list(texts.values()))
     own = [text for text in texts.values() if photos.has(text.image)]
