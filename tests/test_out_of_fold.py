@@ -23,7 +23,6 @@ from pixquery.trainer.learning.out_of_fold import (
     columns_out_of_fold,
     folds_of,
 )
-from pixquery.trainer.measuring.metrics import Values
 
 COUNT = 40
 
@@ -90,7 +89,7 @@ def test_no_text_is_encoded_twice() -> None:
 
 def similarities_of_own_and_others(
     photos: Floats, texts: Floats, folder: Path
-) -> dict[str, tuple[Values, Values]]:
+) -> dict[str, tuple[Floats, Floats]]:
     """Similarities of own and other pairs, by the alignment of all pairs and out of fold."""
     manifest = {
         "name": "numbers",

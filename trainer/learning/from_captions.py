@@ -5,7 +5,7 @@ regressors compete on pairs they have not seen, deploy the winner. A folder with
 further photos keeps the profile's alignment, or learns one from the rated pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,9 @@ def from_captions(course: Course, data: Path, folder: Path) -> dict[str, Any]:
         **outcome.report,
         **reranking,
         "alignment_from": {"source": source, "texts": len(captions), "photos": len(photos)},
-        "alignment": _found(dataset.split, search, profile, learned, source),
+        "alignment": _found(
+            dataset.split, search, profile, learned, reranking["reranking"], source
+        ),
     }
 
 
@@ -177,13 +179,17 @@ def _work(course: Course, captions: Sequence[Caption], source: str, folds: int) 
 
 
 def _found(
-    split: str, search: Search, profile: Profile, learned: Learned, source: str
+    split: str,
+    search: Search,
+    profile: Profile,
+    learned: Learned,
+    reranking: Mapping[str, Any],
+    source: str,
 ) -> dict[str, Any] | None:
     """What a search by similarity finds, before training and after, and what chance would."""
     if not search.queries:
         return None
-    queries = learned.texts.encode(search.queries)
-    after = means(search.ranks(learned.alignment, queries, None))
+    after = reranking["first_stage"]
     before = None
     if "alignment" in profile.manifest and source != KEPT:
         before = means(search.ranks(profile.alignment, profile.texts.encode(search.queries), None))
