@@ -10,7 +10,7 @@ import click
 
 from pixquery.commands.loading import extra, view_loader
 from pixquery.commands.options import shared
-from pixquery.commands.printing import print_json, tell
+from pixquery.commands.printing import print_json, say, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
 
@@ -38,6 +38,9 @@ pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
               help="Take a fifth of the time: keep the text encoder, compare less.")  # fmt: skip
 @click.option("--tune", type=click.IntRange(0), default=0, metavar="N",
               help="Tune the settings of each regressor in N trials.")  # fmt: skip
+@click.option("--alignment", type=click.Choice(["keep", "learn"]),
+              help="Keep the profile's alignment, or learn one. By default, it is kept if DATA has "
+              "no captions to learn from and the profile has one.")  # fmt: skip
 @click.option("--stop-words", type=click.Choice(["pairs", "all", "off"]), default="pairs",
               show_default=True,
               help="Where to apply the stop-word list: rated pairs, captions as well, or nothing.",
@@ -56,33 +59,73 @@ pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
               )  # fmt: skip
 @shared
 def train(
-    data: Path, out: Path, profile: str | None, library: Path, as_json: bool, **chosen: Any
+    data: Path,
+    out: Path,
+    profile: str | None,
+    alignment: str | None,
+    library: Path,
+    as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Train a profile from captions and people's ratings.
 
-    DATA is a folder with captions_train.csv, captions_rated.csv, ExpertAnnotations.tsv and images/.
-    It can also be a CSV of your own ratings, with the columns image, text, rating and optionally
-    worker; then only relevance is learned.
+    DATA is a folder with captions_train.csv, captions_rated.csv, ExpertAnnotations.tsv and images/,
+    or one with train_dataset.csv, ExpertAnnotations.tsv and train_images/. It can also be a CSV of
+    your own ratings, with the columns image, text, rating and optionally worker; then only
+    relevance is learned.
     """
     del library  # every command takes the option; training does not need it
     from pixquery.engine.profile import load_profile
 
     with extra("train"):
+        from pixquery.trainer.learning.datasets import described
         from pixquery.trainer.learning.options import Options
         from pixquery.trainer.learning.ratings import parse_scale
         from pixquery.trainer.learning.train import train as learn
 
     models = load_profile(profile) if profile else load_profile()
     chosen["scale"] = parse_scale(chosen["scale"])
+    chosen["keep_alignment"] = None if alignment is None else alignment == "keep"
+    if data.is_dir():
+        say(described(data))
     with progress_bar("Training", "steps") as progress:
         options = Options(**chosen, progress=progress)
         load = view_loader(models.interpolation)
         found = learn(data, out, models, load, options)
+    for line in _left_out(found):
+        say(line)
     if as_json:
         print_json(found)
         return
     for line in _study_lines(found):
         tell(line)
+
+
+_KINDS = {
+    "texts": "lines of train_dataset.csv",
+    "expert": "expert rows",
+    "crowd": "crowd rows",
+    "queries": "test queries",
+}
+_REASONS = {
+    "no text": "without a text",
+    "no id": "without an id",
+    "no photo": "without their photo",
+    "unreadable photo": "with a photo that cannot be read",
+    "several texts of one id": "with an id that has several texts",
+    "rated photo": "of a rated photo",
+}
+
+
+def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
+    """What the folder named and lacked."""
+    for kind, reasons in found.get("dropped_rows", {}).items():
+        counts = [f"{count:,} {_REASONS[why]}" for why, count in reasons.items()]
+        yield f"left out {_KINDS[kind]}: {', '.join(counts)}"
+    if found.get("dropped_rows", {}).get("crowd") and not found["pairs"]["crowd"]:
+        yield "no row of the crowd is left: relevance was learned from the experts alone"
+    if "alignment_from" in found and found["alignment"] is None:
+        yield "there are no test queries with their photos, so recall was not measured"
 
 
 def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
@@ -99,6 +142,16 @@ def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
         for name, stage in (("similarity", "first_stage"), ("relevance", "reranked")):
             recalls = " / ".join(f"{100 * stages[stage][f'recall@{k}']:.1f}" for k in (1, 5, 10))
             yield f"recall@1 / 5 / 10 by {name}: {recalls} %"
+        if "chance" in found["alignment"]:
+            chance = [100 * found["alignment"]["chance"][f"recall@{k}"] for k in (1, 5, 10)]
+            recalls = " / ".join(f"{recall:.1f}" for recall in chance)
+            yield f"recall@1 / 5 / 10 by chance: {recalls} %"
+    if found.get("alignment_from", {}).get("source") == "ratings":
+        learned = found["alignment_from"]
+        yield (
+            f"the alignment was learned from only {learned['texts']:,} texts of "
+            f"{learned['photos']:,} photos, and finds less than one learned from many captions"
+        )
     out = found["out"]
     yield f"wrote the profile to {out} and a report to {Path(out) / 'report.html'}"
     yield f"use it with:  pixquery index FOLDER --profile {quoted(out)}"

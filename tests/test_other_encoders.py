@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from pixquery.commands.entry import main
 from tests import checkpoints
 from tests.conftest import PHOTOS, Invoke, Spawn, parsed
+from tests.folders import coloured_folder
 from tests.hubs import Model, running
 
 pytest.importorskip("torch", reason="PyTorch comes with the extra `train`")
@@ -92,6 +93,22 @@ def test_resnet_and_distilbert(tmp_path: Path, data: Path, profiles: Path, invok
     assert not (tmp_path / "l").exists()
     trained(invoke, data, tmp_path / "learned", "pair")
     searched(invoke, tmp_path, str(tmp_path / "learned"))
+
+
+@pytest.mark.slow
+def test_resnet_and_distilbert_learn_from_ratings_alone(
+    tmp_path: Path, profiles: Path, invoke: Invoke
+) -> None:
+    checkpoints.resnet(tmp_path / "see")
+    checkpoints.distilbert(tmp_path / "read")
+    sources = ("--image", tmp_path / "see", "--text", tmp_path / "read")
+    assert invoke("models", "add", "pair", *sources).exit_code == 0
+    folder, out = coloured_folder(tmp_path / "judged"), tmp_path / "learned"
+    trained(invoke, folder, out, "pair")
+    report = json.loads((out / "report.json").read_text())
+    assert report["alignment_from"]["source"] == "ratings"
+    assert report["alignment"]["recall@10"] > report["alignment"]["chance"]["recall@10"]
+    searched(invoke, tmp_path, str(out))
 
 
 @pytest.mark.slow

@@ -16,7 +16,8 @@ from pixquery.trainer.learning.finetune import TextRecipe
 from pixquery.trainer.learning.options import Options
 from pixquery.trainer.learning.recipe import Recipe
 from pixquery.trainer.learning.train import train
-from tests.conftest import COLOURS, PHOTOS
+from tests.conftest import COLOURS, PHOTOS, Invoke, sentence
+from tests.folders import coloured_folder, without_alignment
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -178,3 +179,67 @@ def test_a_joint_profile_keeps_its_space_unless_a_better_one_is_learned(
     assert made.manifest["joint"] == {"logit_scale": 10}
     after, before = report["alignment"]["after"], report["alignment"]["before"]
     assert after["recall@10"] >= before["recall@10"]
+
+
+def test_ratings_alone_keep_the_alignment(tmp_path: Path, colours: Path, invoke: Invoke) -> None:
+    """The whole way, through the command line: train, index, evaluate."""
+    folder = coloured_folder(tmp_path / "judged")
+    with (folder / "CrowdAnnotations.tsv").open("a") as file:
+        file.write("0.png\tunheard.png#0\t0\t0\t3\n")
+    out = tmp_path / "out"
+    run = invoke("train", folder, "--out", out, "--profile", colours, "--quick", "--json")
+    assert run.exit_code == 0, run.stderr
+    assert "judged is a folder with train_dataset.csv, ExpertAnnotations.tsv" in run.stderr
+    assert "left out crowd rows: 1 without a text" in run.stderr
+    report = json.loads(run.stdout)
+    assert report["dropped_rows"] == {"crowd": {"no text": 1}}
+    assert report["alignment_from"] == {"source": "kept", "texts": 0, "photos": 0}
+    assert report["alignment"]["chance"]["recall@10"] == pytest.approx(10 / 28, abs=1e-4)
+    assert report["alignment"]["recall@5"] == 1  # four shades of one colour
+    made = load_profile(str(out))
+    made.check()
+    assert made.alignment.digest == load_profile(str(colours)).alignment.digest
+    library = ("--library", tmp_path / "library")
+    assert invoke("index", folder / "test_images", *library, "--profile", out).exit_code == 0
+    found = invoke("evaluate", folder / "test_queries.csv", *library, "--json")
+    assert json.loads(found.stdout)["first_stage"]["recall@5"] == 1
+
+
+def test_ratings_alone_teach_an_alignment(tmp_path: Path, colours: Path, invoke: Invoke) -> None:
+    folder = coloured_folder(tmp_path / "judged")
+    bare = without_alignment(colours, tmp_path / "bare")
+    common = (folder, "--profile", bare, "--quick")
+    refused = invoke("train", *common, "--out", tmp_path / "kept", "--alignment", "keep")
+    assert refused.exit_code == 1
+    assert "has no alignment to keep: train with `--alignment learn`" in refused.stderr
+    out = tmp_path / "out"
+    run = invoke("train", *common, "--out", out)
+    assert run.exit_code == 0, run.stderr
+    assert "recall@1 / 5 / 10 by chance: 3.6 / 17.9 / 35.7 %" in run.stdout
+    assert "the alignment was learned from only 56 texts of 28 photos" in run.stdout
+    made = load_profile(str(out))
+    made.check()
+    report = json.loads((out / "report.json").read_text())
+    assert report["alignment"]["before"] is None
+    assert report["alignment"]["recall@5"] > 0.8
+    assert "That is weak" in (out / "report.html").read_text()
+
+
+def test_too_few_positives_teach_no_alignment(
+    tmp_path: Path, colours: Path, invoke: Invoke
+) -> None:
+    folder = coloured_folder(tmp_path / "judged", shades=7)
+    bare = without_alignment(colours, tmp_path / "bare")
+    run = invoke("train", folder, "--profile", bare, "--out", tmp_path / "out")
+    assert run.exit_code == 1
+    assert "only 7 photos have a text that describes them" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_alignment_cannot_be_learned_from_a_csv(tmp_path: Path, invoke: Invoke) -> None:
+    file = tmp_path / "ratings.csv"
+    file.write_text("image,text,rating\n")
+    run = invoke("train", file, "--out", tmp_path / "out", "--alignment", "learn")
+    assert run.exit_code == 1
+    assert "leave out `--alignment learn`" in sentence(run.stderr)

@@ -16,6 +16,8 @@ class Caption:
     image: str
     """The photo that it was written for; in a file of rated pairs, the one it was shown with."""
     text: str
+    weight: float = 1.0
+    """How well it describes the photo, in (0, 1]."""
 
 
 def read_captions(file: Path) -> list[Caption]:

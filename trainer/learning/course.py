@@ -12,6 +12,7 @@ from pixquery.engine.alteration import Alteration, Load
 from pixquery.engine.encoders import ImageEncoder
 from pixquery.engine.profile import Profile
 from pixquery.trainer.learning.options import Options
+from pixquery.trainer.measuring.tables import is_file
 
 STEP, EPOCH, CONTENDER = 180, 600, 250
 """The time of a fine-tuning step, an alignment epoch and a regressor, in photos encoded."""
@@ -68,15 +69,25 @@ class Course:
         return vectors
 
 
-def photo_files(folder: Path, names: Sequence[str]) -> tuple[list[Path], Ids]:
+def located(folders: Sequence[Path], name: str) -> Path | None:
+    """The photo of a name in the first of some folders that has it; None if none has."""
+    return next((folder / name for folder in folders if is_file(folder / name)), None)
+
+
+def photo_files(folders: Path | Sequence[Path], names: Sequence[str]) -> tuple[list[Path], Ids]:
     """The distinct files, and the row int64[n] of each name's file.
+
+    Args:
+        folders: Where to look, the first one first.
+        names: n names.
 
     Raises:
         BadData: A file is missing.
     """
+    places = [folders] if isinstance(folders, Path) else list(folders)
     distinct = sorted(set(names))
-    files = [folder / name for name in distinct]
-    missing = [file for file in files if not file.is_file()]
+    files = [located(places, name) or places[0] / name for name in distinct]
+    missing = [file for file in files if not is_file(file)]
     if missing:
         raise BadData(
             f"{len(missing)} photos are missing, for example {missing[0]}: put them there, or "

@@ -5,6 +5,7 @@ from sklearn.cluster import MiniBatchKMeans
 
 from pixquery.db.records import Floats
 from pixquery.engine.features import Landmarks
+from pixquery.engine.profile import Profile
 from pixquery.engine.unit import unit
 from pixquery.trainer.learning.learned import Learned
 
@@ -30,6 +31,12 @@ def fit_landmarks(learned: Learned, photos: Floats, *, seed: int = 0) -> Landmar
         things=aligned.images(learned.things),
         names=aligned.texts(learned.every_name),
     )
+
+
+def landmarks_of(profile: Profile, learned: Learned, photos: Floats, *, seed: int = 0) -> Landmarks:
+    """The landmarks of a profile whose alignment stays; new ones if its regressor has none."""
+    known: Landmarks | None = getattr(profile.relevance, "landmarks", None)
+    return fit_landmarks(learned, photos, seed=seed) if known is None else known
 
 
 def _centres(vectors: Floats, count: int, seed: int) -> Floats:

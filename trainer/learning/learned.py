@@ -17,6 +17,7 @@ from pixquery.engine.completion import Completion
 from pixquery.engine.encoders import OpenVinoTextEncoder, TextEncoder
 from pixquery.engine.profile import Profile
 from pixquery.trainer.learning.align import adapt, fit, fit_member
+from pixquery.trainer.learning.canonical import fit_canonical
 from pixquery.trainer.learning.captioned import Captioned
 from pixquery.trainer.learning.captions import Caption
 from pixquery.trainer.learning.classifier import Classifier
@@ -69,13 +70,59 @@ def learn(
         views: float32[v, n, d]: n photos, encoded in v ways.
         photo_of: int64[m]: the photo of each caption.
     """
-    classifier = Classifier.of(course.profile)
-    texts = [caption.text for caption in captions]
-    ridge = course.options.alignment.completion_ridge
-    completion = fit_completion(views[0], classifier.weight.shape[1], ridge)
-    lesson = _Lesson(course, folder, texts, views, photo_of, classifier, completion)
+    lesson = _Lesson.of(course, folder, captions, views, photo_of)
     fine_tuned = is_fine_tuned(course.profile, course.options)
     return _with_fine_tuning(lesson) if fine_tuned else _with_frozen_encoders(lesson)
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Captions and photos to learn an alignment from."""
+
+    captions: Sequence[Caption]
+    """m captions."""
+    views: Floats
+    """float32[v, n, d]: n photos, encoded in v ways."""
+    photo_of: Ids
+    """int64[m]: the photo of each caption."""
+
+    def only(self, numbers: Ids) -> "Examples":
+        """Those with the captions of int64[l], and all photos."""
+        captions = [self.captions[number] for number in numbers]
+        return Examples(captions, self.views, self.photo_of[numbers])
+
+
+def learn_from_few(course: Course, folder: Path, few: Examples, texts: TextEncoder) -> Learned:
+    """Learns the alignment from a few hundred or thousand captions, by their weights.
+
+    Args:
+        course: The run.
+        folder: Where to write the alignment.
+        few: What to learn from.
+        texts: The profile's text encoder, which stays as it is.
+
+    Raises:
+        BadData: All photos or all texts have the same vector.
+    """
+    lesson = _Lesson.of(course, folder, few.captions, few.views, few.photo_of)
+    captioned, classes = lesson.encoded(texts)
+    weights = np.array([caption.weight for caption in few.captions])
+    return lesson.finished(fit_canonical(captioned, classes, weights), texts, captioned, classes)
+
+
+def keep(profile: Profile, folder: Path, texts: Sequence[str]) -> Learned:
+    """Takes the alignment of a profile over.
+
+    Args:
+        profile: Its encoders and its alignment stay as they are.
+        folder: Where the profile is being made.
+        texts: Of the rated pairs.
+    """
+    name = profile.manifest["alignment"]
+    shutil.copyfile(profile.folder / name, folder / name)
+    raw = profile.texts.encode(sorted(set(texts)))
+    none, no_photos = raw[:0], np.empty((0, profile.dimension), np.float32)
+    return Learned(profile.texts, profile.alignment, raw, none, none, no_photos, [])
 
 
 @dataclass(slots=True)
@@ -91,6 +138,16 @@ class _Lesson:
     completion: Tensors
     """Estimates the numbers of a raw vector that the classifier does not use, if there are any."""
     curve: list[dict[str, float]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, course: Course, folder: Path, captions: Sequence[Caption], views: Floats, photo_of: Ids
+    ) -> "_Lesson":
+        classifier = Classifier.of(course.profile)
+        texts = [caption.text for caption in captions]
+        ridge = course.options.alignment.completion_ridge
+        completion = fit_completion(views[0], classifier.weight.shape[1], ridge)
+        return cls(course, folder, texts, views, photo_of, classifier, completion)
 
     def encoded(self, texts: TextEncoder) -> tuple[Captioned, Prototypes]:
         raw = texts.encode(self.captions)

@@ -29,6 +29,9 @@ class Options:
     """What to deploy, even where it loses: one of ``predictors.KINDS``; *auto*: what wins."""
     features: str = "auto"
     """What it sees of a pair: one of ``features.FEATURES``; *auto*: what wins."""
+    keep_alignment: bool | None = None
+    """Whether the profile's alignment stays; None: where it has one and the data has no captions to
+    learn another from."""
     alignment: Recipe = field(default_factory=Recipe)
     text: TextRecipe = field(default_factory=TextRecipe)
     progress: Progress = lambda done, total: None

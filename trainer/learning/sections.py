@@ -84,10 +84,22 @@ def _data(study: Study) -> Content:
             )
             if pairs.get(key) or dropped.get(key)
         ],
+        "rows": list(_left_out(study)),
         "stop_words": dropped.get("mode"),
         "words": [(word, number(n, COUNT)) for word, n in words],
         "cost": measured(study.get("stop_words_cost") or (), "rows"),
     }
+
+
+_KINDS = {"texts": "texts", "expert": "expert rows", "crowd": "crowd rows",
+          "queries": "test queries"}  # fmt: skip
+
+
+def _left_out(study: Study) -> Iterator[Line]:
+    """Rows that name what the folder lacks."""
+    for kind, reasons in part_of(study, "dropped_rows").items():
+        for why, count in reasons.items():
+            yield line_of(f"{_KINDS.get(kind, kind)}, {why}", number(count, COUNT))
 
 
 def _lacks(study: Study) -> str:
@@ -272,7 +284,8 @@ def _worst(study: Study) -> Content:
 
 
 def _alignment(study: Study) -> Content:
-    results = part_of(study, "alignment")
+    results, learned = part_of(study, "alignment"), part_of(study, "alignment_from")
+    chance = part_of(results, "chance")
     before, after = part_of(results, "before"), part_of(results, "after")
     recalls = [name for name in after if before and name.startswith("recall")]
     curves = []
@@ -284,6 +297,9 @@ def _alignment(study: Study) -> Content:
         "split": results.get("split"),
         "gains": [gain_line(name, before.get(name), after[name]) for name in recalls],
         "facts": [Fact(name, number(value)) for name, value in after.items()],
+        "chance": [(name, number(value)) for name, value in chance.items()],
+        "source": learned.get("source"),
+        "learned": [number(learned.get(key), COUNT) for key in ("texts", "photos")],
         "curves": curves,
     }
 

@@ -29,7 +29,9 @@ def train(
     Args:
         data: A folder with ``captions_train.csv``, ``captions_rated.csv``,
             ``ExpertAnnotations.tsv``, ``images/train`` and ``images/rated``, and optionally
-            ``CrowdAnnotations.tsv``, ``captions_dev.csv`` and ``images/dev``. Or a CSV of a
+            ``CrowdAnnotations.tsv``, ``captions_dev.csv`` and ``images/dev``. Or one with
+            ``train_dataset.csv``, ``ExpertAnnotations.tsv`` and ``train_images``, and optionally
+            ``CrowdAnnotations.tsv``, ``test_queries.csv`` and ``test_images``. Or a CSV of a
             user's own ratings: then encoders and alignment stay as they are.
         out: Where the new profile is written, with ``report.html`` and ``report.json``.
         profile: Its encoders are the starting point.
@@ -41,12 +43,18 @@ def train(
 
     Raises:
         BadData: A file is missing or malformed, or there are too few ratings to learn from.
+        ProfileUntrained: The profile has no alignment to keep.
     """
     begin = perf_counter()
     options = options or Options()
     if options.stop_words not in STOP_WORDS:
         raise BadData(
             f"stop words must be one of {', '.join(STOP_WORDS)}, not {options.stop_words!r}"
+        )
+    if options.keep_alignment is False and not data.is_dir():
+        raise BadData(
+            f"an alignment is learned from a folder of judgements, and {data} is none: leave out "
+            "`--alignment learn`"
         )
     if options.quick:
         epochs = -(-options.alignment.epochs // 2)
