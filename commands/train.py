@@ -42,8 +42,11 @@ pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
               show_default=True,
               help="Where to apply the stop-word list: rated pairs, captions as well, or nothing.",
               )  # fmt: skip
-@click.option("--scale", default="0..1", show_default=True, metavar="LO..HI",
-              help="Lowest and highest rating in a CSV.")  # fmt: skip
+@click.option("--scale", metavar="LO..HI",
+              help="Lowest and highest rating in a CSV; by default found from the ratings.",
+              )  # fmt: skip
+@click.option("--name", default="", metavar="NAME",
+              help="Name of the new profile; by default that of DIR.")  # fmt: skip
 @click.option("--aggregation", default="mean", show_default=True, metavar="NAME",
               help="How to combine several ratings of a pair: mean, median, majority; if the CSV "
               "names workers, also dawid-skene, one-coin, glad, mace, wawa.")  # fmt: skip
@@ -66,7 +69,7 @@ def train(
         from pixquery.trainer.learning.train import train as learn
 
     models = load_profile(profile) if profile else load_profile()
-    chosen["scale"] = parse_scale(chosen["scale"])
+    chosen["scale"] = parse_scale(chosen["scale"]) if chosen["scale"] else None
     with progress_bar("Training", "steps") as progress:
         options = Options(**chosen, progress=progress)
         load = view_loader(models.interpolation)

@@ -24,6 +24,7 @@ from pixquery.engine.manifest import parsed, read_text
 from pixquery.engine.profile_files import SHIPPED as SHIPPED
 from pixquery.engine.profile_files import ProfileFiles, is_shipped
 from pixquery.engine.relevance import Logistic, Relevance
+from pixquery.engine.taste import Taste
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands need none
     from pixquery.engine.encoders import ImageEncoder, PhotoEncoder, TextEncoder
@@ -286,7 +287,11 @@ class Profile:
                 f"the relevance regressor {self.folder / name} is for vectors of {length} numbers, "
                 f"and the alignment gives {self.alignment.dimension}: install the profile again"
             )
-        return regressor
+        taste = self.manifest.get("taste")
+        if taste is None:
+            return regressor
+        file, sha256 = self._files.path(taste, read=True), self._files.sha256(taste)
+        return Taste.load(file, regressor, length, sha256=sha256)
 
     def warm(self) -> None:
         """Starts to load what the first query needs, in another thread.

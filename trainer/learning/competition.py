@@ -1,6 +1,6 @@
 """Lets regressors compete on pairs that they have not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from pixquery.trainer.learning.contenders import (
     NONE,
     PRODUCT,
     TWO_WAY,
+    Contender,
     contenders,
 )
 from pixquery.trainer.learning.course import CONTENDER, Course
@@ -62,7 +63,18 @@ def columns_of(
     }
 
 
-def compete(course: Course, everything: Judged, kept: Mask, columns: dict[str, Floats]) -> Outcome:
+Choose = Callable[[Sequence[study.HeldOut], Judged], study.HeldOut]
+"""From what all contenders predict of held-out pairs to the winner among them."""
+
+
+def compete(
+    course: Course,
+    everything: Judged,
+    kept: Mask,
+    columns: dict[str, Floats],
+    competitors: Sequence[Contender] | None = None,
+    choose: Choose = study.chosen,
+) -> Outcome:
     """Fits and measures every regressor on held-out pairs, and chooses the winner.
 
     Args:
@@ -70,13 +82,16 @@ def compete(course: Course, everything: Judged, kept: Mask, columns: dict[str, F
         everything: n rated pairs.
         kept: bool[n]: those without a stop word, which alone take part.
         columns: Name of the features -> float32[n, f].
+        competitors: The regressors; None means all.
+        choose: Names the winner.
     """
     seed = course.options.seed
     pairs = everything.keep(kept)
     features = {name: rows[kept] for name, rows in columns.items()}
-    competitors = contenders(pairs, seed=seed, few=course.options.quick)
+    if competitors is None:
+        competitors = contenders(pairs, seed=seed, few=course.options.quick)
     if course.options.tune:
-        competitors += tuned(pairs, features, course.options.tune, seed=seed)
+        competitors = [*competitors, *tuned(pairs, features, course.options.tune, seed=seed)]
     held_out, table = [], []
     for contender in competitors:
         for split in contender.splits:
@@ -84,7 +99,7 @@ def compete(course: Course, everything: Judged, kept: Mask, columns: dict[str, F
             held_out.append(predictions)
             table.append(findings.measured(predictions, pairs, seed=seed))
         course.step(CONTENDER)
-    winner = study.chosen(held_out, pairs)
+    winner = choose(held_out, pairs)
     alone = next(h for h in held_out if (h.contender.name, h.split) == (ALONE, TWO_WAY))
     ratings = summary(pairs)
     ratings["all_pairs"] = {

@@ -103,7 +103,7 @@ def copy_encoders(profile: Profile, folder: Path) -> None:
         ProfileDamaged: A file is not the one that the manifest names: a copy would be vouched for.
     """
     profile.check()
-    learned = {profile.manifest.get("alignment"), profile.manifest.get("relevance")}
+    learned = {profile.manifest.get(part) for part in ("alignment", "relevance", "taste")}
     for name in set(profile.manifest["files"]) - learned:
         shutil.copyfile(profile.folder / name, folder / name)
 
@@ -111,7 +111,7 @@ def copy_encoders(profile: Profile, folder: Path) -> None:
 def _write_profile(
     profile: Profile, folder: Path, relevance: Logistic | None, *, fine_tuned: bool
 ) -> None:
-    manifest = {k: v for k, v in profile.manifest.items() if k not in ("files", "relevance")}
+    manifest = {k: v for k, v in profile.manifest.items() if k not in ("files", "relevance", "taste")}
     manifest["alignment"] = manifest.get("alignment", "alignment.safetensors")
     if fine_tuned:
         manifest["text"] = {**manifest["text"], "fine_tuned": True}
