@@ -30,13 +30,11 @@ class Taste:
 
     ``logistic(slope * log_odds(relevance) + bias + photo . direction)``: slope and bias recalibrate
     what was predicted before (Cox 1958, "Two further applications of a model for binary
-    regression"; as Platt scaling, 1999), and the direction is that of the photos that the user rates
-    higher than other people do.
+    regression"; as Platt scaling, 1999), and the direction is that of the photos that the user
+    rates higher than other people do.
     """
 
-    def __init__(
-        self, earlier: Relevance, slope: float, bias: float, direction: Floats
-    ) -> None:
+    def __init__(self, earlier: Relevance, slope: float, bias: float, direction: Floats) -> None:
         """Joins the parts.
 
         Args:

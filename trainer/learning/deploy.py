@@ -111,7 +111,9 @@ def copy_encoders(profile: Profile, folder: Path) -> None:
 def _write_profile(
     profile: Profile, folder: Path, relevance: Logistic | None, *, fine_tuned: bool
 ) -> None:
-    manifest = {k: v for k, v in profile.manifest.items() if k not in ("files", "relevance", "taste")}
+    manifest = {
+        k: v for k, v in profile.manifest.items() if k not in ("files", "relevance", "taste")
+    }
     manifest["alignment"] = manifest.get("alignment", "alignment.safetensors")
     if fine_tuned:
         manifest["text"] = {**manifest["text"], "fine_tuned": True}

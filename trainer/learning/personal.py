@@ -34,7 +34,7 @@ from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.learning.regressors import Predict
 from pixquery.trainer.learning.rerank import rated_queries
 from pixquery.trainer.learning.study import HeldOut, hold_out
-from pixquery.trainer.learning.taste import Belief, fit_taste, unchanged
+from pixquery.trainer.learning.taste import Belief, Caution, fit_taste, unchanged
 from pixquery.trainer.measuring.metrics import Values, bootstrap, interval, spearman
 
 FEW = 1000
@@ -43,12 +43,16 @@ PERSONAL = "relevance and photo"
 """The features of a taste: log odds of the earlier relevance, and the aligned photo."""
 KEPT = "kept as it was"
 RECALIBRATED = "recalibrated"
-_LIKINGS = {RECALIBRATED: 0.0, "cautious taste": 0.5, "taste": 1.0, "bold taste": 2.0}
-"""How much photos may differ in what the user makes of them, in log odds."""
+_CAUTIONS = {
+    RECALIBRATED: Caution(0.2, 0.3, 0.0),
+    "cautious taste": Caution(0.2, 0.3, 0.5),
+    "taste": Caution(0.3, 0.5, 1.0),
+    "bold taste": Caution(0.5, 1.0, 2.0),
+}
+"""The tastes that are tried. Thirty ratings cannot move the first two far in a wrong direction, and
+some hundreds show which one suits them."""
 _REPEATS = 5
 """How often few pairs are split anew: a single split of 30 pairs says little."""
-_SURE = 0.95
-"""That a gain is no chance; divided among all tastes that are tried (Bonferroni)."""
 _LEAST_REVERSED = 10
 """So many pairs can show that the ratings are the wrong way round."""
 _LIGHT = ("constant", ALONE, "logistic")
@@ -73,12 +77,10 @@ class Earlier:
         del features, targets, weights
         return lambda unseen: self.belief.predict(*_parts(unseen))
 
-    def fit(
-        self, features: Floats, targets: Values, weights: Values, *, liking: float = 0.0
-    ) -> Belief:
+    def fit(self, features: Floats, targets: Values, weights: Values, caution: Caution) -> Belief:
         """The taste that ratings show; weights are not needed, as each pair counts once."""
         del weights
-        return fit_taste(*_parts(features), targets, self.belief, liking)
+        return fit_taste(*_parts(features), targets, self.belief, caution)
 
 
 def earlier_of(relevance: Relevance, length: int) -> Earlier:
@@ -98,17 +100,17 @@ def light_contenders(pairs: Judged, *, seed: int = 0) -> list[Contender]:
 def personal_contenders(earlier: Earlier) -> list[Contender]:
     """The earlier relevance, and the tastes that may take its place."""
 
-    def taste(liking: float) -> Callable[[Floats, Values, Values], Predict]:
+    def taste(caution: Caution) -> Callable[[Floats, Values, Values], Predict]:
         def fit(features: Floats, targets: Values, weights: Values) -> Predict:
-            belief = earlier.fit(features, targets, weights, liking=liking)
+            belief = earlier.fit(features, targets, weights, caution)
             return lambda unseen: belief.predict(*_parts(unseen))
 
         return fit
 
     kept = Contender(KEPT, PERSONAL, EXPERTS, earlier.kept, deployable=True)
     return [kept] + [
-        Contender(name, PERSONAL, EXPERTS, taste(liking), deployable=True)
-        for name, liking in _LIKINGS.items()
+        Contender(name, PERSONAL, EXPERTS, taste(caution), deployable=True)
+        for name, caution in _CAUTIONS.items()
     ]
 
 
@@ -130,11 +132,10 @@ class Choice:
         before = errors.pop(KEPT)
         best = min(errors, key=lambda name: float(errors[name].mean()))
         gains = before - errors[best]
-        share = 1 - (1 - _SURE) / len(errors)
         ends = []
         for names in (pairs.images, pairs.sources):  # chance is in the choice of both
             _, groups = np.unique(np.array(names), return_inverse=True)
-            ends.append(interval(gains, groups, seed=self.seed, share=share))
+            ends.append(interval(gains, groups, seed=self.seed))
         low, high = (float(end) for end in (min(e[0] for e in ends), max(e[1] for e in ends)))
         self.gain = {
             "regressor": best,
@@ -198,7 +199,7 @@ def write_personal(
     copied = set(profile.manifest["files"])
     if not kept:
         judged = aggregate(pairs.grades, "mean")
-        belief = earlier.fit(choice.columns, judged, np.ones(len(judged)), liking=_LIKINGS[name])
+        belief = earlier.fit(choice.columns, judged, np.ones(len(judged)), _CAUTIONS[name])
         copied -= {manifest.get("taste")}
         manifest["taste"] = "taste.safetensors"
         direction = belief.direction.astype(np.float32)

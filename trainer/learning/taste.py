@@ -15,10 +15,20 @@ from pixquery.db.records import Floats
 from pixquery.engine.relevance import logistic
 from pixquery.trainer.measuring.metrics import Values
 
-SLOPE, BIAS = 0.5, 1.0
-"""Standard deviations of the priors of slope and bias."""
 _STEPS, _NEAR = 50, 1e-8
 """At most so many steps of Newton's method; it ends when none gains more than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """How far ratings may move a taste: standard deviations of the priors."""
+
+    slope: float
+    bias: float
+    """In log odds."""
+    liking: float
+    """Of ``photo . direction``, in log odds: how much photos may differ in what the user makes of
+    them. 0: the direction stays as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ def unchanged(length: int) -> Belief:
 
 
 def fit_taste(
-    known: Values, photos: Floats, ratings: Values, prior: Belief, liking: float
+    known: Values, photos: Floats, ratings: Values, prior: Belief, caution: Caution
 ) -> Belief:
     """The most probable taste after some ratings.
 
@@ -57,19 +67,18 @@ def fit_taste(
         photos: float32[n, a], aligned.
         ratings: float64[n] in [0, 1].
         prior: What it was before.
-        liking: How much photos may differ in what the user makes of them: the standard deviation,
-            in log odds, of ``photo . direction`` under the prior. 0: the direction stays as it was.
+        caution: How far it may move.
     """
     columns = [known[:, None], np.ones((len(known), 1))]
-    deviations = [SLOPE, BIAS]
+    deviations = [caution.slope, caution.bias]
     middle, basis = photos.mean(0, dtype=np.float64), np.zeros((photos.shape[1], 0))
-    if liking > 0:
+    if caution.liking > 0:
         # What the photos have in common is the bias's; a direction has only parts that they span.
         apart = photos - middle
         basis = np.linalg.qr(apart.T)[0] if len(apart) < apart.shape[1] else np.eye(len(middle))
         typical = np.sqrt((apart**2).sum(1).mean()) or 1.0
         columns.append(apart @ basis)
-        deviations += [liking / typical] * basis.shape[1]
+        deviations += [caution.liking / typical] * basis.shape[1]
     design = np.hstack(columns)
     offset = prior.slope * known + prior.bias + photos @ prior.direction
     moved = _newton(design, offset, ratings, 1 / np.square(deviations))
@@ -86,9 +95,7 @@ def _newton(design: Values, offset: Values, ratings: Values, precision: Values) 
 
     def loss(moved: Values) -> float:
         odds = offset + design @ moved
-        return float(
-            (np.logaddexp(0, odds) - ratings * odds).sum() + 0.5 * precision @ moved**2
-        )
+        return float((np.logaddexp(0, odds) - ratings * odds).sum() + 0.5 * precision @ moved**2)
 
     moved = np.zeros(design.shape[1])
     least = loss(moved)

@@ -63,7 +63,9 @@ def train(
             "seed": options.seed,
             **learn(course, data, folder),
         }
-        report.setdefault("judges", "experts and a crowd" if report["pairs"]["crowd"] else "experts")
+        report.setdefault(
+            "judges", "experts and a crowd" if report["pairs"]["crowd"] else "experts"
+        )
         pairs = report["pairs"]
         trained = {
             "from": profile.name,

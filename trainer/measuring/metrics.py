@@ -142,10 +142,8 @@ _DRAWS, _NUMBERS = 1000, 1 << 20
 """Samples of a bootstrap, and random numbers drawn at a time."""
 
 
-def interval(
-    values: Values, groups: Groups, *, seed: int = 0, share: float = 0.95
-) -> tuple[float, float]:
-    """Bootstrap interval of the mean.
+def interval(values: Values, groups: Groups, *, seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean.
 
     Whole groups are drawn (Field and Welsh 2007): the queries of one photo succeed or fail
     together, and drawing them one by one would make the interval too narrow.
@@ -154,7 +152,6 @@ def interval(
         values: float64[q], one per query.
         groups: int64[q], from 0 without gaps.
         seed: The same seed gives the same interval.
-        share: How sure the interval is.
     """
     sums = np.bincount(groups, values)
     sizes = np.bincount(groups)
@@ -165,7 +162,7 @@ def interval(
         block = means[start : start + at_once]
         drawn = dice.integers(len(sums), size=(len(block), len(sums)))
         block[:] = sums[drawn].sum(1) / sizes[drawn].sum(1)
-    low, high = np.quantile(means, ((1 - share) / 2, (1 + share) / 2))
+    low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
 
 
