@@ -28,7 +28,7 @@ def scale_of(ratings: Iterable[float]) -> tuple[float, float]:
     """
     values = sorted(set(ratings))
     low, high = values[0], values[-1]
-    if 0 <= low and high <= 1:
+    if low >= 0 and high <= 1:
         return 0.0, 1.0
     if (low, high) in _USUAL:
         return float(low), float(high)

@@ -63,10 +63,8 @@ def train(
             "seed": options.seed,
             **learn(course, data, folder),
         }
-        report.setdefault(
-            "judges", "experts and a crowd" if report["pairs"]["crowd"] else "experts"
-        )
         pairs = report["pairs"]
+        report.setdefault("judges", "experts and a crowd" if pairs["crowd"] else "experts")
         trained = {
             "from": profile.name,
             "pairs": pairs["expert"] + pairs["crowd"] - pairs["both"],
