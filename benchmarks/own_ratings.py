@@ -132,11 +132,9 @@ def _users(
             )
             seconds.append(perf_counter() - begin)
             chosen.append(report["chosen"])
-            predicted = [
-                _predicted(each, material, unseen)
-                for each in (profile, load_profile(str(place / "new")))
-            ]
-        gains.append(_gain(*predicted, _judged(material, unseen, peculiar), unseen[:, 1]))
+            before = _predicted(profile, material, unseen)
+            after = _predicted(load_profile(str(place / "new")), material, unseen)
+        gains.append(_gain(before, after, _judged(material, unseen, peculiar), unseen[:, 1]))
     return {
         "taste": "only outdoor photos" if peculiar else "as captions say",
         "judgements": count,

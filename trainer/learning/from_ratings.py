@@ -70,7 +70,7 @@ def from_ratings(course: Course, file: Path, folder: Path) -> dict[str, Any]:
         columns[personal.PERSONAL] = features
         personal.refuse_reversed(features[kept], pairs.keep(kept))
         choice = personal.Choice(features[kept], options.seed)
-        competitors += personal.personal_contenders(earlier)
+        competitors += personal.personal_contenders(earlier, int(kept.sum()))
         outcome = compete(course, pairs, kept, columns, competitors, choice)
         written = personal.write_personal(profile, folder, outcome, earlier, choice)
     course.finish()

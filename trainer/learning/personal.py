@@ -51,11 +51,14 @@ _CAUTIONS = {
 }
 """The tastes that are tried. Thirty ratings cannot move the first two far in a wrong direction, and
 some hundreds show which one suits them."""
-_REPEATS = 5
+_REPEATS = 3
 """How often few pairs are split anew: a single split of 30 pairs says little."""
 _LEAST_REVERSED = 10
 """So many pairs can show that the ratings are the wrong way round."""
 _LIGHT = ("constant", ALONE, "logistic")
+_BOLD = 100
+"""From so many pairs on the bolder tastes are tried: fewer can only lead them astray."""
+_CAREFUL = (RECALIBRATED, "cautious taste")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,8 @@ def light_contenders(pairs: Judged, *, seed: int = 0) -> list[Contender]:
     return [one for one in everyone if one.name in _LIGHT and one.features in (NONE, ALIGNED)]
 
 
-def personal_contenders(earlier: Earlier) -> list[Contender]:
-    """The earlier relevance, and the tastes that may take its place."""
+def personal_contenders(earlier: Earlier, pairs: int) -> list[Contender]:
+    """The earlier relevance, and the tastes that may take its place after so many pairs."""
 
     def taste(caution: Caution) -> Callable[[Floats, Values, Values], Predict]:
         def fit(features: Floats, targets: Values, weights: Values) -> Predict:
@@ -111,6 +114,7 @@ def personal_contenders(earlier: Earlier) -> list[Contender]:
     return [kept] + [
         Contender(name, PERSONAL, EXPERTS, taste(caution), deployable=True)
         for name, caution in _CAUTIONS.items()
+        if pairs >= _BOLD or name in _CAREFUL
     ]
 
 

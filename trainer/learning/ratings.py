@@ -134,6 +134,7 @@ def read_ratings(file: Path, scale: tuple[float, float] | None) -> list[Rating]:
             scale, a missing photo, a pair that is rated twice (by the same worker, if named).
     """
     low, high = scale or (-math.inf, math.inf)
+    verdicts: list[str] = []
 
     @cache  # many lines name the same photo
     def is_there(image: str) -> bool:
@@ -143,6 +144,8 @@ def read_ratings(file: Path, scale: tuple[float, float] | None) -> list[Rating]:
         image, value = str(Path(filled(row[0]))), _VERDICTS.get(row[2].strip().casefold())
         if value is None or scale not in (None, (0, 1)):
             value = number_in(row[2], "rating")
+        else:
+            verdicts.append(row[2].strip())
         if not low <= value <= high:
             raise ValueError(f"the rating {row[2].strip()} is outside the scale {low:g}..{high:g}")
         if not is_there(image):
@@ -150,13 +153,20 @@ def read_ratings(file: Path, scale: tuple[float, float] | None) -> list[Rating]:
         worker = filled(row[3]) if len(row) > 3 else ""
         return Rating(image, filled(row[1]), value, worker, line)
 
-    return read_table(
+    ratings = read_table(
         file,
         ("image", "text", "rating"),
         rating,
         optional=("worker",),
         key=lambda rating: (rating.image, rating.text, rating.worker),
     )
+    beyond = next((r for r in ratings if not 0 <= r.rating <= 1), None)
+    if verdicts and beyond is not None:
+        raise BadData(
+            f"{file} has words such as {verdicts[0]!r} beside numbers such as {beyond.rating:g} "
+            f"(line {beyond.line}): write either words or numbers"
+        )
+    return ratings
 
 
 def _source(caption: str) -> str:

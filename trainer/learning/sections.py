@@ -87,7 +87,9 @@ def _data(study: Study) -> Content:
         ],
         "stop_words": dropped.get("mode"),
         "words": [(word, number(n, COUNT)) for word, n in words],
-        "cost": measured(study.get("stop_words_cost") or (), "rows"),
+        "cost": measured(
+            study.get("stop_words_cost") or (), "rows", by_user=bool(raters_of(study))
+        ),
     }
 
 
