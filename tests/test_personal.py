@@ -71,7 +71,7 @@ def test_a_strict_user_is_believed() -> None:
     """Every rating is a quarter of what was predicted."""
     names, texts, photos = pairs_of(60)
     earlier = personal.earlier_of(Cosine(), LENGTH)
-    ratings = Cosine().score(texts, photos) / 4
+    ratings = Cosine().score(texts, photos).astype(np.float64) / 4
     winner, choice, _ = chosen(earlier, names, earlier.columns(texts, photos), ratings)
     assert winner != KEPT
     assert choice.gain is not None

@@ -48,5 +48,5 @@ def sign(folder: Path, name: str, trained: Mapping[str, Any]) -> None:
     """
     manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     for entry in ("files", CHECKSUM):
-        del manifest[entry]
+        manifest.pop(entry, None)
     write_manifest(folder, {**manifest, "name": name, "trained": dict(trained)})
