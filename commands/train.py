@@ -69,7 +69,7 @@ def train(
         from pixquery.trainer.learning.train import train as learn
 
     models = load_profile(profile) if profile else load_profile()
-    chosen["scale"] = parse_scale(chosen["scale"]) if chosen["scale"] else None
+    chosen["scale"] = None if chosen["scale"] is None else parse_scale(chosen["scale"])
     with progress_bar("Training", "steps") as progress:
         options = Options(**chosen, progress=progress)
         load = view_loader(models.interpolation)
