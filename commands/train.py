@@ -14,6 +14,7 @@ from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
+from pixquery.engine.legible import counted
 
 
 def _seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
@@ -86,6 +87,11 @@ def _study_lines(found: Mapping[str, Any], library: Path) -> Iterator[str]:
         how = "found from their values" if scale["found"] else "as --scale says"
         ends = f"{scale['lowest']:g}..{scale['highest']:g}"
         yield f"ratings by {found['judges']}, on the scale {ends} ({how})"
+        if dropped := found["dropped"]["expert"]:
+            yield (
+                f"left out {counted(dropped, 'pair')} whose text has a stop word: "
+                "`--stop-words off` keeps them"
+            )
     yield from _table(found["regressors"])
     yield f"chosen: {found['chosen']}; {found['why']}"
     if found["alignment"] is not None:

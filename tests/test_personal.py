@@ -83,7 +83,7 @@ def test_what_photos_a_user_likes_is_learned() -> None:
     names, texts, photos = pairs_of(300)
     earlier = personal.earlier_of(Cosine(), LENGTH)
     columns = earlier.columns(texts, photos)
-    ratings = Cosine().score(texts, photos) * (photos[:, 0] > 0)
+    ratings = Cosine().score(texts, photos) * (photos[:, 0] > 0).astype(np.float64)
     winner, _, pairs = chosen(earlier, names, columns, ratings)
     assert winner in ("taste", "bold taste")
     caution = personal._CAUTIONS[winner]
