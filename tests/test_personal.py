@@ -83,7 +83,8 @@ def test_what_photos_a_user_likes_is_learned() -> None:
     names, texts, photos = pairs_of(300)
     earlier = personal.earlier_of(Cosine(), LENGTH)
     columns = earlier.columns(texts, photos)
-    ratings = Cosine().score(texts, photos) * (photos[:, 0] > 0).astype(np.float64)
+    liked = (photos[:, 0] > 0).astype(np.float64)
+    ratings = Cosine().score(texts, photos).astype(np.float64) * liked
     winner, _, pairs = chosen(earlier, names, columns, ratings)
     assert winner in ("taste", "bold taste")
     caution = personal._CAUTIONS[winner]
