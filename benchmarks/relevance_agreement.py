@@ -19,6 +19,7 @@ from pixquery.db.records import Floats, Pixels
 from pixquery.engine.features import ALIGNED, Vectors, pair_features
 from pixquery.engine.policy import SHIPPED, Policy
 from pixquery.engine.profile import DEFAULT, Profile, load_profile
+from pixquery.engine.relevance import Regressor
 from pixquery.indexer.decode import decode
 from pixquery.trainer.learning import study
 from pixquery.trainer.learning.aggregation import aggregate
@@ -80,7 +81,7 @@ def _document(arguments: argparse.Namespace) -> dict[str, Any]:
         pairs = pairs.keep(np.array([image in first for image in pairs.images]))
     profile = load_profile(arguments.profile)
     shipped = profile.relevance
-    if shipped is None or shipped.features != ALIGNED:
+    if not isinstance(shipped, Regressor) or shipped.features != ALIGNED:
         raise SystemExit(f"the profile {profile.name} has no trained regressor to measure")
     folder = needed(arguments.data / "images" / "rated")
     texts, photos = _aligned(profile, pairs, folder)

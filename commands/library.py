@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.options import shared
-from pixquery.commands.printing import iso, megabytes, print_json, say, shown, tell
+from pixquery.commands.printing import iso, megabytes, origin, print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted, legible
@@ -38,6 +38,8 @@ def info(library: Path, as_json: bool) -> None:
     click.echo(f"library    {shown(found.library)}")
     unpredicted = "" if found.relevance else ", predicts no relevance"
     tell(f"profile    {found.profile}{unpredicted}")
+    if found.trained:
+        tell(f"           {origin(found.trained)}")
     tell(f"quality    {found.quality}")
     click.echo(f"photos     {found.images:,}")
     for root in found.roots:
@@ -76,6 +78,7 @@ def _info_json(found: LibraryInfo) -> dict[str, Any]:
         "library": str(found.library),
         "profile": found.profile,
         "relevance": found.relevance,
+        "trained": found.trained,
         "quality": found.quality,
         "images": found.images,
         "earlier": found.earlier,

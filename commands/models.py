@@ -9,7 +9,7 @@ import click
 
 from pixquery.commands.loading import extra, photo_loader, some_photos
 from pixquery.commands.options import shared
-from pixquery.commands.printing import figure, megabytes, near, print_json, say, shown, tell
+from pixquery.commands.printing import figure, megabytes, near, origin, print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import BadData, ProfileError
 from pixquery.db.quoting import quoted
@@ -59,6 +59,7 @@ def models_list(library: Path, as_json: bool) -> None:
                 "folder": str(profile.folder),
                 "aligned": aligned,
                 "relevance": profile.predicts_relevance,
+                "trained": profile.manifest.get("trained"),
             }
         )
     if as_json:
@@ -68,6 +69,8 @@ def models_list(library: Path, as_json: bool) -> None:
         mark = " (default)" if row["default"] else ""
         weight = megabytes(row["bytes"])
         tell(f"{row['name']}{mark}: {row['description']}; {weight}, {row['licence']}")
+        if row["trained"]:
+            tell(f"  {origin(row['trained'])}")
         if not row["aligned"]:
             tell(f"  train it before use: pixquery train DATA --profile {row['name']}")
         elif not row["relevance"]:

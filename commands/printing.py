@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixquery.commands.streams import unguarded
-from pixquery.engine.legible import legible
+from pixquery.engine.legible import counted, legible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,6 +91,14 @@ def rounded(values: Mapping[str, float], digits: int) -> dict[str, float]:
 def figure(value: float | None) -> float | None:
     """A similarity or relevance, rounded for JSON; null if it is unknown."""
     return None if value is None else round(value, 4)
+
+
+def origin(trained: Mapping[str, Any]) -> str:
+    """What a profile was trained from and on, for people."""
+    return (
+        f"trained from {trained['from']} on {counted(trained['pairs'], 'pair')} judged by "
+        f"{trained['judges']}"
+    )
 
 
 def iso(moment: datetime | None) -> str | None:

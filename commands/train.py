@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, say, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
+from pixquery.engine.legible import counted
 
 
 def _seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
@@ -45,8 +47,11 @@ pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
               show_default=True,
               help="Where to apply the stop-word list: rated pairs, captions as well, or nothing.",
               )  # fmt: skip
-@click.option("--scale", default="0..1", show_default=True, metavar="LO..HI",
-              help="Lowest and highest rating in a CSV.")  # fmt: skip
+@click.option("--scale", metavar="LO..HI",
+              help="Lowest and highest rating in a CSV; by default found from the ratings.",
+              )  # fmt: skip
+@click.option("--name", default="", metavar="NAME",
+              help="Name of the new profile; by default that of DIR.")  # fmt: skip
 @click.option("--aggregation", default="mean", show_default=True, metavar="NAME",
               help="How to combine several ratings of a pair: mean, median, majority; if the CSV "
               "names workers, also dawid-skene, one-coin, glad, mace, wawa.")  # fmt: skip
@@ -74,7 +79,6 @@ def train(
     your own ratings, with the columns image, text, rating and optionally worker; then only
     relevance is learned.
     """
-    del library  # every command takes the option; training does not need it
     from pixquery.engine.profile import load_profile
 
     with extra("train"):
@@ -84,7 +88,7 @@ def train(
         from pixquery.trainer.learning.train import train as learn
 
     models = load_profile(profile) if profile else load_profile()
-    chosen["scale"] = parse_scale(chosen["scale"])
+    chosen["scale"] = None if chosen["scale"] is None else parse_scale(chosen["scale"])
     chosen["keep_alignment"] = None if alignment is None else alignment == "keep"
     if data.is_dir():
         say(described(data))
@@ -97,7 +101,7 @@ def train(
     if as_json:
         print_json(found)
         return
-    for line in _study_lines(found):
+    for line in _study_lines(found, library):
         tell(line)
 
 
@@ -128,14 +132,17 @@ def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
         yield "there are no test queries with their photos, so recall was not measured"
 
 
-def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{'regressor':<24}{'features':<18}{'split':<10}  RMSE  tau_c  crowd tau_b"
-    for row in found["regressors"]:
-        figures = [
-            "    -" if row[name] is None else f"{row[name]:5.3f}"
-            for name in ("rmse", "tau_c_expert", "tau_b_crowd")
-        ]
-        yield f"{row['name']:<24}{row['features']:<18}{row['split']:<10} " + "  ".join(figures)
+def _study_lines(found: Mapping[str, Any], library: Path) -> Iterator[str]:
+    if scale := found.get("scale"):
+        how = "found from their values" if scale["found"] else "as --scale says"
+        ends = f"{scale['lowest']:g}..{scale['highest']:g}"
+        yield f"ratings by {found['judges']}, on the scale {ends} ({how})"
+        if dropped := found["dropped"]["expert"]:
+            yield (
+                f"left out {counted(dropped, 'pair')} whose text has a stop word: "
+                "`--stop-words off` keeps them"
+            )
+    yield from _table(found["regressors"])
     yield f"chosen: {found['chosen']}; {found['why']}"
     if found["alignment"] is not None:
         stages = found["reranking"]
@@ -153,5 +160,41 @@ def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
             f"{learned['photos']:,} photos, and finds less than one learned from many captions"
         )
     out = found["out"]
-    yield f"wrote the profile to {out} and a report to {Path(out) / 'report.html'}"
-    yield f"use it with:  pixquery index FOLDER --profile {quoted(out)}"
+    yield (
+        f"wrote the profile {found['profile']} to {out} and a report to {Path(out) / 'report.html'}"
+    )
+    yield from _use_lines(out, library)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The regressors; without the crowd's column if no crowd judged."""
+    columns = [("rmse", " RMSE"), ("tau_c_expert", "tau_c")]
+    if any(row["tau_b_crowd"] is not None for row in rows):
+        columns.append(("tau_b_crowd", "crowd tau_b"))
+    wide = max(len(row["features"]) for row in rows) + 1
+    heads = "  ".join(head for _, head in columns)
+    yield f"{'regressor':<24}{'features':<{wide}}{'split':<10} {heads}"
+    for row in rows:
+        figures = ["    -" if row[name] is None else f"{row[name]:5.3f}" for name, _ in columns]
+        start = f"{row['name']:<24}{row['features']:<{wide}}{row['split']:<10} "
+        yield start + "  ".join(figures)
+
+
+def _use_lines(out: str, library: Path) -> Iterator[str]:
+    """How to search with the new profile: in the library that there is, and in a new one."""
+    from pixquery.engine.library import CATALOGUE
+    from pixquery.engine.profile import names
+
+    # A folder of the same name as a profile would not be found by it alone.
+    profile = quoted(f".{os.sep}{out}" if out in names() else out)
+    if (library / CATALOGUE).is_file():
+        given = click.get_current_context().get_parameter_source("library")
+        named = given is click.core.ParameterSource.COMMANDLINE
+        where = f" --library {quoted(library)}" if named else ""
+        yield f"switch your library to it:  pixquery index --rebuild --profile {profile}{where}"
+        yield (
+            f"or make another with it:    pixquery index FOLDER --profile {profile} --library DIR"
+        )
+        return
+    yield f"make a library with it:     pixquery index FOLDER --profile {profile}"
+    yield f"or switch one to it:        pixquery index --rebuild --profile {profile} --library DIR"

@@ -1,6 +1,6 @@
 """What a library answers: hits, duplicates, concepts, and a summary of itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -242,3 +242,5 @@ class LibraryInfo:
     quality; encoding all photos again begins with them."""
     relevance: bool = True
     """Whether the profile predicts relevance."""
+    trained: Mapping[str, Any] | None = None
+    """What the profile was trained from and on, as its manifest says; None if it does not."""

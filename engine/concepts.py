@@ -21,7 +21,7 @@ from pixquery.db.records import Floats, Scales
 from pixquery.engine.alignment import Alignment, unit
 from pixquery.engine.answers import Concept
 from pixquery.engine.profile import Profile
-from pixquery.engine.relevance import Regressor
+from pixquery.engine.relevance import Relevance
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model
     from pixquery.engine.encoders import ImageEncoder, PhotoEncoder, TextEncoder
@@ -83,7 +83,7 @@ class TaughtProfile(Profile):
         return self.base.photos
 
     @cached_property
-    def relevance(self) -> Regressor | None:
+    def relevance(self) -> Relevance | None:
         """The base's."""
         return self.base.relevance
 

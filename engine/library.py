@@ -279,6 +279,7 @@ class Library(Teachable):
             quality=self.profile.quality,
             earlier=earlier(self.catalog, self.profile),
             relevance=self.profile.predicts_relevance,
+            trained=self.profile.manifest.get("trained"),
         )
 
     # -- the stop-word policy -------------------------------------------------------------------

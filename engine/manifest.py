@@ -27,6 +27,7 @@ LARGEST_SIZE = 1024
 """Of the square that photos are squashed to, in pixels."""
 LONGEST_VECTOR = 16384
 MOST_TOKENS = 8192
+MOST_PAIRS = 10**9
 LARGEST_FILE = 2**31
 """In bytes; no ONNX file can be larger."""
 _MOST_SIZES = 4
@@ -83,6 +84,10 @@ def parsed(text: str, *, vouched: bool = False) -> dict[str, Any]:
     if manifest.get("relevance") is not None:
         _file_name(manifest, "relevance")
         _check_regressor(_table(manifest, "regressor", {}))
+    if "taste" in manifest:
+        _file_name(manifest, "taste")
+    if "trained" in manifest:
+        _check_trained(_table(manifest, "trained"))
     joint = _table(manifest, "joint", {})
     for name in joint:
         _number(joint, name, "joint.")
@@ -94,6 +99,12 @@ def checksum(manifest: Mapping[str, Any]) -> str:
     entries = {name: entry for name, entry in manifest.items() if name != CHECKSUM}
     text = json.dumps(entries, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_trained(trained: Mapping[str, Any]) -> None:
+    for entry in ("from", "judges"):
+        _text(trained, entry, "trained.")
+    _whole(trained, "pairs", MOST_PAIRS, "trained.", least=0)
 
 
 def _check_image(image: Mapping[str, Any]) -> None:

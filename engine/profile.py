@@ -25,7 +25,8 @@ from pixquery.engine.manifest import parsed, read_text
 from pixquery.engine.predictors import Curve
 from pixquery.engine.profile_files import SHIPPED as SHIPPED
 from pixquery.engine.profile_files import ProfileFiles, is_shipped
-from pixquery.engine.relevance import Regressor
+from pixquery.engine.relevance import Regressor, Relevance
+from pixquery.engine.taste import Taste
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands need none
     from pixquery.engine.encoders import ImageEncoder, PhotoEncoder, TextEncoder
@@ -270,7 +271,7 @@ class Profile:
         return self.manifest.get("relevance") is not None
 
     @cached_property
-    def relevance(self) -> Regressor | None:
+    def relevance(self) -> Relevance | None:
         """The trained regressor; None if it has none, so that hits are ordered by similarity.
 
         Raises:
@@ -296,7 +297,11 @@ class Profile:
                 f"the relevance regressor {self.folder / name} {error}: install the profile again, "
                 "or train it again"
             ) from error
-        return regressor
+        taste = self.manifest.get("taste")
+        if taste is None:
+            return regressor
+        file, sha256 = self._files.path(taste, read=True), self._files.sha256(taste)
+        return Taste.load(file, regressor, self.alignment.dimension, sha256=sha256)
 
     def warm(self) -> None:
         """Starts to load what the first query needs, in another thread.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from safetensors.numpy import save
@@ -46,6 +47,38 @@ Calibration = tuple[Floats, Floats]
 """float32[k] and float32[k], ascending: predictions, and the mean of what people judged then."""
 
 AS_IT_IS: Calibration = np.array([0, 1], np.float32), np.array([0, 1], np.float32)
+
+
+class Relevance(Protocol):
+    """Predicts how people would judge photos for a text."""
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """The points that features are computed from."""
+        ...
+
+    def score(self, texts: Vectors, photos: Vectors) -> Floats:
+        """Judges pairs.
+
+        Args:
+            texts: Of n texts, or of one text for many photos.
+            photos: Of n photos.
+
+        Returns:
+            float32[n] in [0, 1]: 0 = does not describe the photo at all, 1 = describes it.
+        """
+        ...
+
+    def spread(self, vectors: Floats) -> Floats:
+        """How much a vector's cosines with usual photos vary.
+
+        Args:
+            vectors: float32[n, a], aligned texts or photos.
+
+        Returns:
+            float32[n], above 0: standard deviations of the cosines with the photo landmarks.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -126,27 +159,12 @@ class Regressor:
             raise ValueError(f"sees {self.predictor.width} numbers of a pair, and there are {seen}")
 
     def spread(self, vectors: Floats) -> Floats:
-        """How much a vector's cosines with usual photos vary.
-
-        Args:
-            vectors: float32[n, a], aligned texts or photos.
-
-        Returns:
-            float32[n], above 0: standard deviations of the cosines with the photo landmarks.
-        """
+        """float32[n]: see `Relevance`."""
         apart = (vectors @ self.landmarks.photos.T).std(1)
         return np.asarray(np.maximum(apart, _LEAST_SPREAD), np.float32)
 
     def score(self, texts: Vectors, photos: Vectors) -> Floats:
-        """Judges pairs.
-
-        Args:
-            texts: Of n texts, or of one text for many photos.
-            photos: Of n photos.
-
-        Returns:
-            float32[n] in [0, 1]: 0 = does not describe the photo at all, 1 = describes it.
-        """
+        """float32[n]: what is predicted, calibrated; see `Relevance`."""
         if not len(photos.aligned):
             return np.empty(0, np.float32)
         predicted = self.predictor(columns(self.features, texts, photos, self.landmarks))

@@ -200,7 +200,7 @@ def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Cata
         raise BadQuery(
             f"the profile {profile.name} predicts no relevance, so no photo can be left out by it: "
             "leave out the least relevance, or train one with "
-            f"`pixquery train RATINGS.csv --profile {quoted(profile.name)} --out DIR`"
+            f"`pixquery train RATINGS.csv --profile {quoted(profile.reference)} --out DIR`"
         )
     if not query.everything:
         return newest(query.where, query.k, query.offset, profile, catalog)

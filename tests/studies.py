@@ -164,6 +164,8 @@ def own_ratings() -> Study:
         "dropped": {"mode": "off", "words": {}, "expert": 0, "crowd": 0, "captions": 0},
         "ratings": {**empty, "expert_means": [[n / 97, 1 + n % 5] for n in range(98)]},
         "regressors": [{**row, "tau_b_crowd": None} for row in whole["regressors"]],
+        "stop_words_cost": [{**row, "tau_b_crowd": None} for row in whole["stop_words_cost"]],
         "alignment": None,
         "reranking": None,
+        "judges": "you",
     }

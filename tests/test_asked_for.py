@@ -13,6 +13,7 @@ from pixquery.db.errors import BadData, ProfileDamaged, ProfileError
 from pixquery.engine.manifest import CHECKSUM, MANIFEST
 from pixquery.engine.profile import load_profile
 from pixquery.engine.query import Query
+from pixquery.engine.relevance import Regressor
 from pixquery.indexer.build import index
 from pixquery.trainer.learning.contenders import asked_for
 from pixquery.trainer.learning.options import Options
@@ -59,7 +60,7 @@ def test_it_answers_queries(
     made.check()
     assert report["deployed"]
     assert report["why"].startswith("asked for")
-    assert made.relevance is not None
+    assert isinstance(made.relevance, Regressor)
     assert (made.relevance.predictor.kind, made.relevance.features) == (regressor, features)
     with Library.open(tmp_path / "library", create=True, profile=str(out)) as library:
         index(library, [squares])

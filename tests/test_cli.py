@@ -196,6 +196,7 @@ def test_json_of_info(place: Path, squares: Path, invoke: Invoke) -> None:
         "library": "str",
         "profile": "str",
         "relevance": "bool",
+        "trained": "NoneType",
         "quality": "str",
         "images": "int",
         "earlier": "int",

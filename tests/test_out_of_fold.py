@@ -8,10 +8,10 @@ import pytest
 from pixquery.commands.loading import view_loader
 from pixquery.db.errors import BadData
 from pixquery.db.records import Floats
+from pixquery.engine.features import ALIGNED
 from pixquery.engine.profile import Profile
 from pixquery.trainer.learning.captions import Caption
 from pixquery.trainer.learning.competition import encoded
-from pixquery.trainer.learning.contenders import ALIGNED
 from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.learning.landmarks import fit_landmarks

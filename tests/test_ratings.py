@@ -141,6 +141,19 @@ def test_ratings_of_several_workers(tmp_path: Path) -> None:
         read_ratings(file, (1, 5))
 
 
+def test_yes_and_no_are_ratings(tmp_path: Path) -> None:
+    square(tmp_path / "a.png", "red")
+    file = tmp_path / "ratings.csv"
+    file.write_text("image,text,rating\na.png,red,Yes\na.png,blue,no\na.png,x,0.5\n")
+    for scale in (None, (0.0, 1.0)):
+        assert [rating.rating for rating in read_ratings(file, scale)] == [1, 0, 0.5]
+    with pytest.raises(BadData, match="line 2: the rating 'Yes' is no number"):
+        read_ratings(file, (1, 5))
+    file.write_text("image,text,rating\na.png,red,yes\na.png,blue,4\n")
+    with pytest.raises(BadData, match=r"words such as 'yes' beside numbers such as 4 \(line 3\)"):
+        read_ratings(file, None)
+
+
 def test_all_bad_ratings_are_reported_at_once(tmp_path: Path) -> None:
     square(tmp_path / "a.png", "red")
     file = tmp_path / "ratings.csv"

@@ -331,10 +331,14 @@ def test_own_ratings_have_no_crowd_no_alignment_no_ranking(own: Page) -> None:
         "The data", "What people said", "Splits, and what leaks", "Regressors compared",
         "Where it errs", "Does 0.5 mean 0.5?", "The worst pairs", "How to use the profile",
     ]  # fmt: skip
-    lacks = "This study has no crowd, no fitted alignment and no comparison of rankings."
+    lacks = "This study has no fitted alignment and no comparison of rankings."
     assert lacks in own.text
     assert "No text was left out because of its words." in own.text
-    assert own.tables["All others"][0] == ["regressor", "RMSE", "MAE", "Spearman", "experts τc"]
+    assert own.tables["All others"][0] == ["regressor", "RMSE", "MAE", "Spearman", "τc"]
+    assert "judged by you" in own.text
+    assert not {"experts τc", "crowd τb"} & {
+        head for table in own.tables.values() for head in table[0]
+    }
     assert "noise floor" not in {row[0] for row in own.tables["All others"]}
 
 

@@ -30,6 +30,19 @@ def test_nothing_held_out_was_seen_in_either_role(
     assert 1 <= folds <= groups**2
 
 
+def test_texts_that_are_no_photos_leave_more_to_learn_from() -> None:
+    """Three of each, every pair rated: four of the nine share nothing with a held-out one."""
+    photos = [f"p{number // 3}" for number in range(9)]
+    texts = [f"t{number % 3}" for number in range(9)]
+    folds = list(two_way(photos, texts, groups=3))
+    assert len(folds) == 9
+    for training, held_out in folds:
+        assert (training.sum(), held_out.sum()) == (4, 1)
+        row = int(np.flatnonzero(held_out)[0])
+        kept = np.flatnonzero(training)
+        assert all(photos[row] != photos[k] and texts[row] != texts[k] for k in kept)
+
+
 def test_the_same_seed_gives_the_same_folds() -> None:
     photos = [f"p{number % 30}" for number in range(300)]
     sources = [f"p{number // 10}" for number in range(300)]

@@ -43,8 +43,11 @@ def test_every_pair_is_predicted_once_without_having_been_seen(pairs: Judged) ->
 
 
 def test_a_fold_of_one_pair_is_too_few_to_learn_from() -> None:
-    """Three photos with a text each: without one photo and its text, one pair of a fold is left."""
-    ratings = user(("a.jpg", "x", 0.0), ("b.jpg", "y", 0.5), ("c.jpg", "z", 1.0))
+    """Every pair is of the photo a or of the text x: without both, none is left."""
+    ratings = user(
+        ("a.jpg", "x", 0.0), ("a.jpg", "y", 0.5), ("a.jpg", "z", 1.0),
+        ("b.jpg", "x", 0.5), ("c.jpg", "x", 1.0),
+    )  # fmt: skip
     three = judged_by_user(ratings, "mean", (0, 1))
     with pytest.raises(BadData, match="fewer than 2 pairs are left to learn from: rate more"):
         hold_out(contender("any"), three, knowing(three, 0.1), TWO_WAY)

@@ -1,7 +1,9 @@
 """The whole way from files to a profile."""
 
 import json
+import shlex
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +13,13 @@ from safetensors.numpy import load_file
 
 from pixquery.commands.loading import view_loader
 from pixquery.db.errors import BadData
+from pixquery.engine.features import Vectors
 from pixquery.engine.profile import MANIFEST, load_profile
 from pixquery.trainer.learning.finetune import TextRecipe
 from pixquery.trainer.learning.options import Options
 from pixquery.trainer.learning.recipe import Recipe
 from pixquery.trainer.learning.train import train
-from tests.conftest import COLOURS, PHOTOS, Invoke, sentence
+from tests.conftest import COLOURS, PHOTOS, Invoke, centred, parsed, sentence
 from tests.folders import coloured_folder, without_alignment
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -91,12 +94,70 @@ def test_own_ratings_teach_relevance(data: Path, tmp_path: Path) -> None:
             lines.append(f"{photo.name},text {number},{rating}")
     file = data / "images" / "dev" / "ratings.csv"
     file.write_text("\n".join(lines) + "\n")
-    report = train(file, tmp_path / "out", load_profile(), load, Options(scale=(1, 5)))
+    report = train(file, tmp_path / "out", load_profile(), load, Options(name="mine"))
     assert report["pairs"] == {"expert": 48, "crowd": 0, "both": 0}
     assert report["alignment"] is None
-    made = load_profile(str(tmp_path / "out"))
+    assert report["scale"] == {"lowest": 1, "highest": 5, "found": True}
+    made, shipped = load_profile(str(tmp_path / "out")), load_profile()
     made.check()
-    assert made.alignment.digest == load_profile().alignment.digest
+    assert made.alignment.digest == shipped.alignment.digest
+    assert made.manifest["trained"] == {"from": "lite2-minilm", "pairs": 48, "judges": "you"}
+    assert made.name == "mine"
+    regressors = [
+        profile.manifest["files"][profile.manifest["relevance"]]["sha256"]
+        for profile in (made, shipped)
+    ]
+    assert regressors[0] == regressors[1]  # a taste is beside it
+
+
+def rated_squares(folder: Path, judge: Callable[[str, str], int]) -> Path:
+    """Every square rated for every colour, from 1 to 4, by two people."""
+    lines = ["image,text,rating,worker"]
+    for photo in sorted(folder.rglob("*.*")):
+        for colour in COLOURS:
+            rating = judge(photo.stem, colour)
+            lines += [f"{photo.relative_to(folder)},{colour},{rating},{w}" for w in ("ann", "bob")]
+    file = folder / "ratings.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_a_taste_is_used_and_can_be_trained_further(
+    squares: Path, colours: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    """Photos without red get the lowest rating whatever is asked."""
+
+    def judge(photo: str, colour: str) -> int:
+        alike = sum(a == b for a, b in zip(COLOURS[photo], COLOURS[colour], strict=True))
+        return 1 + (alike if COLOURS[photo][0] > 127 else 0)
+
+    file, out = rated_squares(squares, judge), tmp_path / "my own"
+    library = tmp_path / "library"
+    invoke("index", squares, "--profile", colours, "--library", library)
+    done = invoke("train", file, "--out", out, "--profile", colours, "--library", library)
+    assert done.exit_code == 0, done.stderr
+    assert "ratings by 2 people, on the scale 1..4 (found from their values)" in done.stdout
+    assert "crowd" not in done.stdout
+    hint = next(line for line in done.stdout.splitlines() if "--rebuild" in line)
+    before, made = load_profile(str(colours)), load_profile(str(out))
+    made.check()
+    assert (made.name, made.manifest["taste"]) == ("my own", "taste.safetensors")
+    photos = np.stack([centred("red"), centred("cyan")]).astype(np.float32)
+    text = centred("magenta")[None].astype(np.float32)
+    gaps = []
+    for profile in (before, made):
+        assert profile.relevance is not None
+        red, cyan = profile.relevance.score(Vectors(text), Vectors(photos))
+        gaps.append(red - cyan)
+    assert gaps[1] > gaps[0]
+    assert invoke(*shlex.split(hint.split("pixquery", 1)[1])).exit_code == 0
+    origin = {"from": "colours", "pairs": 64, "judges": "2 people"}
+    assert parsed(invoke("info", "--library", library, "--json"))["trained"] == origin
+    said = invoke("info", "--library", library).stdout
+    assert "trained from colours on 64 pairs judged by 2 people" in said
+    further = ("train", file, "--out", tmp_path / "next", "--profile", out, "--json")
+    assert parsed(invoke(*further))["from"] == "my own"
+    load_profile(str(tmp_path / "next")).check()
 
 
 def test_own_ratings_are_learned_from_without_an_earlier_regressor(

@@ -54,11 +54,11 @@ def test_parts_have_one_scale(library: Library) -> None:
         assert hit.similarity == pytest.approx(cosine, abs=0.02)
 
 
-def test_a_least_relevance_is_refused(library: Library) -> None:
+def test_a_least_relevance_is_refused(library: Library, unrated: Path) -> None:
     for query in (Query("red", min_relevance=0.1), Query("red without blue", min_relevance=0.1)):
         with pytest.raises(BadQuery, match=REFUSAL) as refused:
             library.search(query)
-    assert "`pixquery train RATINGS.csv --profile unrated --out DIR`" in str(refused.value)
+    assert f"`pixquery train RATINGS.csv --profile {unrated} --out DIR`" in str(refused.value)
 
 
 def test_a_hint_does_not_speak_of_relevance(library: Library) -> None:

@@ -66,7 +66,7 @@ def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
         *([image["classes"]["file"]] if "classes" in image else []),
         text["model"],
         text["tokenizer"],
-        *(manifest[part] for part in ("alignment", "relevance") if part in manifest),
+        *(manifest[part] for part in ("alignment", "relevance", "taste") if part in manifest),
     ]
     files = {
         name: {"bytes": (out / name).stat().st_size, "sha256": sha256_of(out / name)}

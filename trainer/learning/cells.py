@@ -49,9 +49,9 @@ def listed(rows: Sequence[Row], **forms: str) -> list[Line]:
     return [line_of(*(number(row.get(key), form) for key, form in forms.items())) for row in rows]
 
 
-def measured(rows: Sequence[Row], name: str) -> Content:
+def measured(rows: Sequence[Row], name: str, *, by_user: bool = False) -> Content:
     """A table of every measure that is known; column ``name`` says what was measured."""
-    measures = measures_of(rows)
+    measures = measures_of(rows, by_user=by_user)
     lines = [line_of(text_of(row, name), *(number(row.get(k)) for k in measures)) for row in rows]
     return {"columns": ["", *measures.values()], "lines": lines} if lines else {}
 

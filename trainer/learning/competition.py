@@ -1,6 +1,6 @@
 """Lets regressors compete on pairs that they have not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from pixquery.trainer.learning.contenders import (
     BY_PHOTO,
     NONE,
     TWO_WAY,
+    Contender,
     asked_for,
     contenders,
 )
@@ -64,7 +65,18 @@ def columns_of(
     }
 
 
-def compete(course: Course, everything: Judged, kept: Mask, seen: dict[str, Floats]) -> Outcome:
+Choose = Callable[[Sequence[study.HeldOut], Judged], study.HeldOut]
+"""From what all contenders predict of held-out pairs to the winner among them."""
+
+
+def compete(
+    course: Course,
+    everything: Judged,
+    kept: Mask,
+    seen: dict[str, Floats],
+    competitors: Sequence[Contender] | None = None,
+    choose: Choose = study.chosen,
+) -> Outcome:
     """Fits and measures every regressor on held-out pairs, and chooses the winner.
 
     Args:
@@ -72,16 +84,19 @@ def compete(course: Course, everything: Judged, kept: Mask, seen: dict[str, Floa
         everything: n rated pairs.
         kept: bool[n]: those without a stop word, which alone take part.
         seen: Name of the features -> float32[n, f].
+        competitors: The regressors, beside those that are asked for; None means all.
+        choose: Names the winner, if nothing is asked for.
     """
     seed = course.options.seed
     pairs = everything.keep(kept)
     features = {name: rows[kept] for name, rows in seen.items()}
-    competitors = contenders(pairs, seed=seed, few=course.options.quick)
+    if competitors is None:
+        competitors = contenders(pairs, seed=seed, few=course.options.quick)
     asked = asked_for(course.options.regressor, course.options.features, seed=seed)
     known = {contender.of for contender in competitors}
-    competitors += [contender for contender in asked if contender.of not in known]
+    competitors = [*competitors, *(each for each in asked if each.of not in known)]
     if course.options.tune:
-        competitors += tuned(pairs, features, course.options.tune, seed=seed)
+        competitors = [*competitors, *tuned(pairs, features, course.options.tune, seed=seed)]
     held_out, table = [], []
     for contender in competitors:
         for split in contender.splits:
@@ -89,7 +104,7 @@ def compete(course: Course, everything: Judged, kept: Mask, seen: dict[str, Floa
             held_out.append(predictions)
             table.append(findings.measured(predictions, pairs, seed=seed))
         course.step(CONTENDER)
-    default = study.chosen(held_out, pairs)
+    default = choose(held_out, pairs)
     wishes = {contender.of for contender in asked}
     winner = study.chosen(held_out, pairs, wishes) if wishes else default
     alone = next(h for h in held_out if (h.contender.name, h.split) == (ALONE, TWO_WAY))

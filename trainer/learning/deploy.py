@@ -156,7 +156,7 @@ def copy_encoders(profile: Profile, folder: Path) -> None:
     """
     profile.check()
     trees = profile.manifest.get("regressor", {}).get("trees")
-    learned = {profile.manifest.get("alignment"), profile.manifest.get("relevance"), trees}
+    learned = {profile.manifest.get(part) for part in ("alignment", "relevance", "taste")} | {trees}
     for name in set(profile.manifest["files"]) - learned:
         shutil.copyfile(profile.folder / name, folder / name)
 
@@ -164,7 +164,7 @@ def copy_encoders(profile: Profile, folder: Path) -> None:
 def _write_profile(
     profile: Profile, folder: Path, relevance: Regressor | None, *, fine_tuned: bool
 ) -> None:
-    made = ("files", "relevance", "regressor")
+    made = ("files", "relevance", "regressor", "taste")
     manifest = {k: v for k, v in profile.manifest.items() if k not in made}
     manifest["alignment"] = manifest.get("alignment", "alignment.safetensors")
     if fine_tuned:

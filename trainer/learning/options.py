@@ -21,8 +21,8 @@ class Options:
     """How many settings of the regressors to try in search of better ones."""
     stop_words: str = "pairs"
     """One of ``STOP_WORDS``."""
-    scale: tuple[float, float] = (0.0, 1.0)
-    """Lowest and highest rating in a user's own file."""
+    scale: tuple[float, float] | None = None
+    """Lowest and highest rating in a user's own file; None finds them from the ratings."""
     aggregation: str = "mean"
     """How to turn several ratings of a pair into one."""
     regressor: str = "auto"
@@ -32,6 +32,8 @@ class Options:
     keep_alignment: bool | None = None
     """Whether the profile's alignment stays; None: where it has one and the data has no captions to
     learn another from."""
+    name: str = ""
+    """The name of the new profile; that of its folder if empty."""
     alignment: Recipe = field(default_factory=Recipe)
     text: TextRecipe = field(default_factory=TextRecipe)
     progress: Progress = lambda done, total: None

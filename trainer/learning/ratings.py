@@ -19,6 +19,8 @@ from pixquery.trainer.measuring.tables import (
 
 _ROUNDING = 0.005
 """Shares of "yes" may be rounded to two decimals."""
+_VERDICTS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
+"""Words for ratings from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +122,30 @@ def read_crowd_ratings(file: Path) -> list[CrowdRating]:
     return read_tsv(file, 5, rating, key=lambda rating: (rating.image, rating.caption))
 
 
-def read_ratings(file: Path, scale: tuple[float, float]) -> list[Rating]:
+def read_ratings(file: Path, scale: tuple[float, float] | None) -> list[Rating]:
     """Reads a user's ratings: columns ``image``, ``text``, ``rating`` and optionally ``worker``.
 
     Args:
         file: Image paths are relative to its folder.
-        scale: Lowest and highest rating.
+        scale: Lowest and highest rating; None takes any numbers, and "yes" and "no" for 1 and 0.
 
     Raises:
         BadData: The file is missing, lacks a column, or has bad lines: a rating outside the
             scale, a missing photo, a pair that is rated twice (by the same worker, if named).
     """
-    low, high = scale
+    low, high = scale or (-math.inf, math.inf)
+    verdicts: list[str] = []
 
     @cache  # many lines name the same photo
     def is_there(image: str) -> bool:
         return is_file(file.parent / image)
 
     def rating(row: Sequence[str], line: int) -> Rating:
-        image, value = str(Path(filled(row[0]))), number_in(row[2], "rating")
+        image, value = str(Path(filled(row[0]))), _VERDICTS.get(row[2].strip().casefold())
+        if value is None or scale not in (None, (0, 1)):
+            value = number_in(row[2], "rating")
+        else:
+            verdicts.append(row[2].strip())
         if not low <= value <= high:
             raise ValueError(f"the rating {row[2].strip()} is outside the scale {low:g}..{high:g}")
         if not is_there(image):
@@ -146,13 +153,20 @@ def read_ratings(file: Path, scale: tuple[float, float]) -> list[Rating]:
         worker = filled(row[3]) if len(row) > 3 else ""
         return Rating(image, filled(row[1]), value, worker, line)
 
-    return read_table(
+    ratings = read_table(
         file,
         ("image", "text", "rating"),
         rating,
         optional=("worker",),
         key=lambda rating: (rating.image, rating.text, rating.worker),
     )
+    beyond = next((r for r in ratings if not 0 <= r.rating <= 1), None)
+    if verdicts and beyond is not None:
+        raise BadData(
+            f"{file} has words such as {verdicts[0]!r} beside numbers such as {beyond.rating:g} "
+            f"(line {beyond.line}): write either words or numbers"
+        )
+    return ratings
 
 
 def _source(caption: str) -> str:

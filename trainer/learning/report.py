@@ -42,6 +42,8 @@ def write_report(out: Path, study: Study) -> None:
 def _page(study: Study) -> dict[str, Any]:
     return {
         **{key: study.get(key) for key in ("profile", "chosen", "deployed", "why", "seed")},
+        "kept": study.get("kept"),
+        "origin": study.get("from"),
         "headline": list(headline(study)),
         "sections": [(name, title, it) for name, title, build in SECTIONS if (it := build(study))],
     }

@@ -9,7 +9,7 @@ import numpy as np
 from pixquery.db.records import Floats, Ids
 from pixquery.engine.alignment import Alignment
 from pixquery.engine.features import Vectors
-from pixquery.engine.relevance import Regressor
+from pixquery.engine.relevance import Relevance
 from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.measuring.metrics import RETRIEVAL, Ranks, Values, interval, ndcg
@@ -24,7 +24,7 @@ class Search:
     raw: Floats
     """float32[n, d], the photos."""
 
-    def ranks(self, alignment: Alignment, queries: Floats, relevance: Regressor | None) -> Values:
+    def ranks(self, alignment: Alignment, queries: Floats, relevance: Relevance | None) -> Values:
         """The rank float64[q] of each query's photo.
 
         Args:
@@ -44,7 +44,7 @@ def ranks_of(
     texts: Vectors,
     photos: Vectors,
     photo_of: Ids,
-    relevance: Regressor | None,
+    relevance: Relevance | None,
     *,
     candidates: int = 200,
 ) -> Ranks:

@@ -15,9 +15,16 @@ _MEASURES = {
 }  # fmt: skip
 
 
-def measures_of(rows: Sequence[Row]) -> dict[str, str]:
-    """Key -> name of each measure that at least one row has."""
-    return {k: name for k, name in _MEASURES.items() if any(known(row.get(k)) for row in rows)}
+def measures_of(rows: Sequence[Row], *, by_user: bool = False) -> dict[str, str]:
+    """Key -> name of each measure that at least one row has; a user's own raters are no experts."""
+    names = {**_MEASURES, "tau_c_expert": "τc"} if by_user else _MEASURES
+    return {k: name for k, name in names.items() if any(known(row.get(k)) for row in rows)}
+
+
+def raters_of(study: Study) -> str:
+    """Who rated if it was the user, or people of theirs; empty if experts and a crowd did."""
+    judges = str(study.get("judges") or "")
+    return "" if judges.startswith("experts") else judges
 
 
 def part_of(study: Study, key: str) -> dict[str, Any]:

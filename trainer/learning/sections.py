@@ -39,6 +39,7 @@ from pixquery.trainer.learning.results import (
     label_of,
     measures_of,
     part_of,
+    raters_of,
     rows_with,
     text_of,
     usual_rows,
@@ -50,11 +51,11 @@ def headline(study: Study) -> Iterator[Fact]:
     best = chosen_row(study)
     if best is None:
         return
-    ratings, pairs = part_of(study, "ratings"), part_of(study, "pairs")
+    ratings, pairs, raters = part_of(study, "ratings"), part_of(study, "pairs"), raters_of(study)
     floor, constant = ratings.get("noise_floor"), constant_row(study).get("rmse")
     for key, name, references in (
         ("rmse", "RMSE", {"constant": constant, "noise floor": floor}),
-        ("tau_c_expert", "Experts\u2019 τc", {"one expert": ceiling(ratings)}),
+        ("tau_c_expert", "τc" if raters else "Experts\u2019 τc", {"one expert": ceiling(ratings)}),
         ("tau_b_crowd", "Crowd\u2019s τb", {}),
     ):
         if known(best.get(key)):
@@ -63,7 +64,8 @@ def headline(study: Study) -> Iterator[Fact]:
     if known(pairs.get("expert")):
         crowd = pairs.get("crowd")
         more = f"and {number(crowd, COUNT)} that the crowd judged" if crowd else ""
-        yield Fact("Expert-judged pairs", number(pairs["expert"], COUNT), more)
+        name = f"Pairs judged by {raters}" if raters else "Expert-judged pairs"
+        yield Fact(name, number(pairs["expert"], COUNT), more)
 
 
 def _data(study: Study) -> Content:
@@ -77,7 +79,7 @@ def _data(study: Study) -> Content:
         "counts": [
             line_of(name, number(pairs.get(key), COUNT), number(dropped.get(key), COUNT))
             for key, name in (
-                ("expert", "judged by experts"),
+                ("expert", f"judged by {raters_of(study) or 'experts'}"),
                 ("crowd", "judged by the crowd"),
                 ("both", "judged by both"),
                 ("captions", "captions that alignments learn from"),
@@ -87,7 +89,9 @@ def _data(study: Study) -> Content:
         "rows": list(_left_out(study)),
         "stop_words": dropped.get("mode"),
         "words": [(word, number(n, COUNT)) for word, n in words],
-        "cost": measured(study.get("stop_words_cost") or (), "rows"),
+        "cost": measured(
+            study.get("stop_words_cost") or (), "rows", by_user=bool(raters_of(study))
+        ),
     }
 
 
@@ -106,7 +110,7 @@ def _lacks(study: Study) -> str:
     """What a study of a user's own ratings lacks, in words."""
     crowd = part_of(study, "pairs").get("crowd") or part_of(study, "ratings").get("crowd_shares")
     parts = {
-        "no crowd": crowd,
+        "no crowd": crowd or raters_of(study),
         "no fitted alignment": study.get("alignment"),
         "no comparison of rankings": study.get("reranking"),
     }
@@ -166,7 +170,8 @@ def _agreement(study: Study) -> Content:
         "overlap": listed(overlap, expert=SHORT, pairs=COUNT, yes=PERCENT, mapped=SHORT),
         "aggregations": measured(ratings.get("aggregations") or (), "name"),
     }
-    return {**content, "crowd": ratings.get("crowd_shares")} if any(content.values()) else {}
+    crowd = ratings.get("crowd_shares") or raters_of(study)
+    return {**content, "crowd": crowd} if any(content.values()) else {}
 
 
 def _splits(study: Study) -> Content:
@@ -191,7 +196,7 @@ def _regressors(study: Study) -> Content:
     classic = [row for row in rows if row.get("features") == CONCATENATED]
     others = [row for row in rows if row.get("features") != CONCATENATED]
     return {
-        "usual": usual_rows(study),
+        "usual": _learned_from(study),
         "classic": _compared(classic, study) if classic else None,
         "others": _compared(sorted(others, key=by_split_and_error), study) if others else None,
         "dots": list(_dots(study)),
@@ -199,10 +204,15 @@ def _regressors(study: Study) -> Content:
     }
 
 
+def _learned_from(study: Study) -> str:
+    raters = raters_of(study)
+    return f"ratings by {raters}" if raters else usual_rows(study)
+
+
 def _compared(rows: Sequence[Row], study: Study) -> Content:
     """Regressors, and below them the figures to compare them with."""
     ratings, constant, chosen = part_of(study, "ratings"), constant_row(study), chosen_row(study)
-    measures = measures_of([*rows, constant])
+    measures = measures_of([*rows, constant], by_user=bool(raters_of(study)))
     alike = Counter(identity(row) for row in rows)
     mixed = len({row.get("features") for row in rows}) > 1
 
@@ -237,9 +247,10 @@ def _dots(study: Study) -> Iterator[tuple[str, str, str]]:
     by_photo = {identity(row): row for row in competitors(study) if not is_two_way(row)}
     ratings, chosen = part_of(study, "ratings"), chosen_row(study)
     floor, constant = ratings.get("noise_floor"), constant_row(study).get("rmse")
+    experts = "τc" if raters_of(study) else "experts τc"
     for key, measure, better, references in (
         ("rmse", "RMSE", "lower", {"noise floor": floor, "constant": constant}),
-        ("tau_c_expert", "experts τc", "higher", {"human ceiling": ceiling(ratings)}),
+        ("tau_c_expert", experts, "higher", {"human ceiling": ceiling(ratings)}),
         ("tau_b_crowd", "crowd τb", "higher", {}),
     ):
         dots = [

@@ -28,6 +28,8 @@ def two_way(
     rng = np.random.default_rng(seed)
     as_photo, as_source = set(photos), set(sources)
     dealt: dict[str, int] = {}
+    # A user's texts are no photos: a group of texts has nothing to do with that of its number.
+    two_roles = bool(as_photo & as_source)
     # Each kind is dealt in turn, so that no group lacks one of them.
     for kind in (as_photo & as_source, as_photo - as_source, as_source - as_photo):
         for position, name in enumerate(rng.permutation(sorted(kind))):
@@ -38,5 +40,6 @@ def two_way(
         for b in range(groups):
             held_out = (of_photo == a) & (of_source == b)
             if held_out.any():
-                clear = ~np.isin(of_photo, (a, b)) & ~np.isin(of_source, (a, b))
+                out = ((a, b), (a, b)) if two_roles else ((a,), (b,))
+                clear = ~np.isin(of_photo, out[0]) & ~np.isin(of_source, out[1])
                 yield clear, held_out

@@ -55,7 +55,8 @@ class HeldOut:
 def splits(judged: Judged, name: str, *, seed: int = 0) -> Iterator[tuple[Mask, Mask]]:
     """Yields (training, held out) masks bool[n] of a named split."""
     if name == TWO_WAY:
-        few = len(set(judged.images)) < _MANY
+        # Where a photo is nobody's source, a fold leaves more to learn from: see `two_way`.
+        few = len(set(judged.images)) < _MANY and not set(judged.images).isdisjoint(judged.sources)
         yield from two_way(judged.images, judged.sources, groups=3 if few else 5, seed=seed)
         return
     shuffled = GroupShuffleSplit(_PHOTO_SPLITS, test_size=0.3, random_state=seed)

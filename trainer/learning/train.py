@@ -17,6 +17,7 @@ from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.from_captions import from_captions
 from pixquery.trainer.learning.from_ratings import from_ratings
 from pixquery.trainer.learning.options import Options
+from pixquery.trainer.learning.origin import name_for, sign
 from pixquery.trainer.learning.report import write_report
 from pixquery.trainer.learning.stop_words import STOP_WORDS
 
@@ -59,15 +60,25 @@ def train(
     if options.quick:
         epochs = -(-options.alignment.epochs // 2)
         options = replace(options, alignment=replace(options.alignment, epochs=epochs))
+    name = name_for(out, options.name)
     course = Course(profile, load, options)
     with moved_when_done(out) as folder:
         learn = from_captions if data.is_dir() else from_ratings
         report = {
-            "profile": profile.name,
+            "profile": name,
+            "from": profile.name,
             "out": str(out),
             "seed": options.seed,
             **learn(course, data, folder),
         }
+        pairs = report["pairs"]
+        report.setdefault("judges", "experts and a crowd" if pairs["crowd"] else "experts")
+        trained = {
+            "from": profile.name,
+            "pairs": pairs["expert"] + pairs["crowd"] - pairs["both"],
+            "judges": report["judges"],
+        }
+        sign(folder, name, trained)
         report["seconds"] = round(perf_counter() - begin, 1)
         write_report(folder, report)
     return report
