@@ -12,12 +12,7 @@ import numpy as np  # noqa: F401 - see below
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.connections import damaged, is_half_mended, refuse_odd_file
-from pixquery.db.errors import (
-    LibraryNotFound,
-    NothingFound,
-    PixqueryError,
-    StorageFailed,
-)
+from pixquery.db.errors import LibraryNotFound, NothingFound, PixqueryError, StorageFailed
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.advice import advised

@@ -18,15 +18,13 @@ from pixquery.db.errors import (
     ProfileUntrained,
 )
 from pixquery.engine.alignment import Alignment
-from pixquery.engine.features import ALIGNED
 from pixquery.engine.home import chosen_folder, expanded, user_folder
 from pixquery.engine.manifest import MANIFEST as MANIFEST
 from pixquery.engine.manifest import parsed, read_text
-from pixquery.engine.predictors import Curve
 from pixquery.engine.profile_files import SHIPPED as SHIPPED
 from pixquery.engine.profile_files import ProfileFiles, is_shipped
-from pixquery.engine.relevance import Regressor, Relevance
-from pixquery.engine.taste import Taste
+from pixquery.engine.relevance import Relevance
+from pixquery.engine.taste import load_relevance
 
 if TYPE_CHECKING:  # their runtime is loaded with the first model; many commands need none
     from pixquery.engine.encoders import ImageEncoder, PhotoEncoder, TextEncoder
@@ -281,27 +279,7 @@ class Profile:
         """
         if not self.predicts_relevance:
             return None
-        name = self.manifest["relevance"]
-        made = self.manifest.get("regressor", {})
-        regressor = Regressor.load(
-            self._files.path(name, read=True),
-            sha256=self._files.sha256(name),
-            kind=made.get("kind", Curve.kind),
-            features=made.get("features", ALIGNED),
-            trees=self._files.path(made["trees"]) if "trees" in made else None,
-        )
-        try:
-            regressor.refuse_other_lengths(self.alignment.dimension, *self.alignment.lengths)
-        except ValueError as error:
-            raise ProfileDamaged(
-                f"the relevance regressor {self.folder / name} {error}: install the profile again, "
-                "or train it again"
-            ) from error
-        taste = self.manifest.get("taste")
-        if taste is None:
-            return regressor
-        file, sha256 = self._files.path(taste, read=True), self._files.sha256(taste)
-        return Taste.load(file, regressor, self.alignment.dimension, sha256=sha256)
+        return load_relevance(self.manifest, self._files, self.alignment)
 
     def warm(self) -> None:
         """Starts to load what the first query needs, in another thread.

@@ -1,6 +1,8 @@
 """A user's own taste: what their ratings change in the relevance that a profile predicts."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +10,11 @@ from safetensors.numpy import save
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats
-from pixquery.engine.features import Landmarks, Vectors
-from pixquery.engine.predictors import logistic
-from pixquery.engine.relevance import Relevance
+from pixquery.engine.alignment import Alignment
+from pixquery.engine.features import ALIGNED, Landmarks, Vectors
+from pixquery.engine.predictors import Curve, logistic
+from pixquery.engine.profile_files import ProfileFiles
+from pixquery.engine.relevance import Regressor, Relevance
 from pixquery.engine.tensors import agreed_lengths, read_tensors
 
 _SHAPES = {"slope": ("1",), "bias": ("1",), "direction": ("a",)}
@@ -104,3 +108,40 @@ class Taste:
                 "direction": self.direction.astype(np.float32),
             }
         )
+
+
+def load_relevance(
+    manifest: Mapping[str, Any], files: ProfileFiles, alignment: Alignment
+) -> Relevance:
+    """A profile's regressor, with the taste that it may have.
+
+    Args:
+        manifest: Of a profile that predicts relevance.
+        files: The profile's.
+        alignment: The profile's.
+
+    Raises:
+        ProfileDamaged: A file is missing or altered, or is for another alignment or encoders.
+        ProfileError: It needs a package that is not installed.
+    """
+    name, made = manifest["relevance"], manifest.get("regressor", {})
+    file = files.path(name, read=True)
+    regressor = Regressor.load(
+        file,
+        sha256=files.sha256(name),
+        kind=made.get("kind", Curve.kind),
+        features=made.get("features", ALIGNED),
+        trees=files.path(made["trees"]) if "trees" in made else None,
+    )
+    try:
+        regressor.refuse_other_lengths(alignment.dimension, *alignment.lengths)
+    except ValueError as error:
+        raise ProfileDamaged(
+            f"the relevance regressor {file} {error}: install the profile again, or train it again"
+        ) from error
+    taste = manifest.get("taste")
+    if taste is None:
+        return regressor
+    return Taste.load(
+        files.path(taste, read=True), regressor, alignment.dimension, sha256=files.sha256(taste)
+    )
