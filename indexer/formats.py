@@ -146,6 +146,8 @@ def _tiff(content: bytes) -> Image.Image:
             return image
     if parts is not None and parts.compression == tiff.Compression.WEBP:
         raise UnidentifiedImageError
+    if parts is not None and parts.tiled:
+        _ = parts.block  # Pillow makes room for a tile of any size
     try:
         return Image.open(io.BytesIO(content), formats=("TIFF",))
     except UnidentifiedImageError:
@@ -208,6 +210,8 @@ def _preview(content: bytes) -> Image.Image:
         return Image.open(io.BytesIO(thumb.data), formats=("JPEG",))
     if thumb.data.ndim != 3 or thumb.data.shape[2] != 3:
         raise SyntaxError("a preview without three colours")
+    if thumb.data.nbytes > len(content):  # LibRaw believes the size that the file states
+        raise SyntaxError("a preview that is larger than the file")
     image = Image.fromarray(thumb.data)
     image.getexif()[ORIENTATION] = {3: 3, 5: 8, 6: 6}.get(flip, 1)
     return image

@@ -86,6 +86,11 @@ class Entry(NamedTuple):
     """As it is in the directory."""
 
 
+_SMALL_TILE = 4096 * 4096
+_LARGER = 4
+"""How many times as large as the picture larger tiles may be."""
+
+
 class Layout(NamedTuple):
     """How a TIFF's first picture is stored."""
 
@@ -108,6 +113,17 @@ class Layout(NamedTuple):
         """A tag's first values; none if there is no such tag."""
         return _values(self.content, self.order, self.tags.get(tag), most)
 
+    def whole(self, tag: int, default: int | None = None) -> int:
+        """A tag's first value, a whole number.
+
+        Raises:
+            SyntaxError: It is another kind of value, or there is none and no default.
+        """
+        (value,) = self.values(tag) or (default,)
+        if not isinstance(value, int):
+            raise SyntaxError(f"no whole number in its tag {tag}")
+        return value
+
     @property
     def planar(self) -> bool:
         """Whether the channels are stored each for itself."""
@@ -116,8 +132,7 @@ class Layout(NamedTuple):
     @property
     def predictor(self) -> int:
         """2 or 3 if differences of whole or of floating-point numbers are stored; else 1."""
-        predictor = self.values(Tag.PREDICTOR) if self.compression in _PREDICTED else ()
-        return int(predictor[0]) if predictor else 1
+        return self.whole(Tag.PREDICTOR, 1) if self.compression in _PREDICTED else 1
 
     @property
     def tiled(self) -> bool:
@@ -126,15 +141,21 @@ class Layout(NamedTuple):
 
     @property
     def block(self) -> tuple[int, int]:
-        """Width and height of a strip or tile."""
+        """Width and height of a strip or tile.
+
+        Raises:
+            SyntaxError: They are not in the file, or impossible.
+        """
         if self.tiled:
-            (width,), (height,) = self.values(Tag.TILE_WIDTH), self.values(Tag.TILE_HEIGHT)
+            width, height = self.whole(Tag.TILE_WIDTH), self.whole(Tag.TILE_HEIGHT)
         else:
-            width, (height,) = self.width, self.values(Tag.STRIP_ROWS) or (self.height,)
-            height = min(height, self.height)
+            width = self.width
+            height = min(self.whole(Tag.STRIP_ROWS, self.height), self.height)
         if width < 1 or height < 1:
             raise SyntaxError("strips or tiles without pixels")
-        return int(width), int(height)
+        if width * height > max(_SMALL_TILE, _LARGER * self.width * self.height):
+            raise SyntaxError("tiles much larger than the picture")  # all of one is decoded
+        return width, height
 
     def blocks(self) -> list[tuple[int, int]]:
         """Where each strip or tile begins and ends in the file.
@@ -156,6 +177,8 @@ class Layout(NamedTuple):
             raise SyntaxError("fewer strips or tiles than the picture has")
         if len(lengths) < length:
             lengths = (len(self.content),) * length
+        if not all(isinstance(value, int) for value in (*begins, *lengths)):
+            raise SyntaxError("strips or tiles that begin or end nowhere")
         return [
             (int(begin), min(int(begin + size), len(self.content)))
             for begin, size in zip(begins, lengths, strict=True)
