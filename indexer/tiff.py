@@ -262,7 +262,10 @@ def _values(content: bytes, order: str, entry: Entry | None, most: int) -> tuple
     if entry is None or entry.type not in _TYPES:
         return ()
     layout_ = f"{order}{min(entry.length, most)}{_TYPES[entry.type]}"
-    return struct.unpack_from(layout_, content, entry.at)
+    try:
+        return struct.unpack_from(layout_, content, entry.at)
+    except struct.error:
+        raise SyntaxError("values that lie outside of the file") from None
 
 
 def without_extras(content: bytes) -> bytes:

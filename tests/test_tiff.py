@@ -321,6 +321,7 @@ def _with_tag(content: bytes, tag: int, *, of: int, value: int) -> bytes:
 @pytest.mark.parametrize(("tag", "of", "value"), [
     (323, 40_000, 16),  # no height of tiles
     (322, 322, 16_711_696),  # a tile of 2 GB
+    (324, 339, 0),  # no place of the tiles
     (322, 322, 0),
 ])  # fmt: skip
 def test_impossible_tiles_are_damage(kind: str, tag: int, of: int, value: int) -> None:
