@@ -14,11 +14,11 @@ from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadQuery
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Filter, Floats, Ids, ImageRecord, Pixels, Scales
+from pixquery.db.values import refuse_other_bytes
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
 from pixquery.engine.phrasing import MOST_WORDS, UNWANTED, Phrase, phrase
 from pixquery.engine.standing import DIGITS
-from pixquery.engine.wording import refuse_other_bytes
 
 if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile

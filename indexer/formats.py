@@ -18,6 +18,7 @@ from pixquery.indexer.signatures import (
     JPEG_XL_CODE,
     JPEG_XL_CONTAINER,
     RAW_STARTS,
+    TIFF,
     brands,
 )
 
@@ -44,7 +45,7 @@ def open_photo(content: bytes, kind: str) -> Image.Image:
         UnreadableImage: The plugin for this format is not installed, or refuses the file.
         PIL.UnidentifiedImageError: It is not a photo.
     """
-    if content.startswith(tiff.STARTS) and not kind:
+    if content.startswith(TIFF) and not kind:
         return _tiff(content)
     if not kind:
         return Image.open(io.BytesIO(content), formats=_PLAIN)
@@ -118,7 +119,7 @@ def _is_raw_tiff(content: bytes) -> bool:
 
 _STARTS = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF",
-    b"RIFF": "WebP", b"BM": "BMP", **dict.fromkeys(tiff.STARTS, "TIFF"),
+    b"RIFF": "WebP", b"BM": "BMP", **dict.fromkeys(TIFF, "TIFF"),
 }  # fmt: skip
 
 

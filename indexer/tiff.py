@@ -9,8 +9,7 @@ import struct
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_BIG = STARTS[2:]
+from pixquery.indexer.signatures import BIG_TIFF
 
 
 class Tag(IntEnum):
@@ -161,8 +160,8 @@ class Layout(NamedTuple):
         """Where each strip or tile begins and ends in the file.
 
         Raises:
-            SyntaxError: There are fewer than the picture needs, or more than are decoded.
-            struct.error: They are not in the file.
+            SyntaxError: They are not in the file, or fewer than the picture needs, or more than are
+                decoded.
         """
         width, height = self.block
         length = math.ceil(self.width / width) * math.ceil(self.height / height)
@@ -180,7 +179,7 @@ class Layout(NamedTuple):
         if not all(isinstance(value, int) for value in (*begins, *lengths)):
             raise SyntaxError("strips or tiles that begin or end nowhere")
         return [
-            (int(begin), min(int(begin + size), len(self.content)))
+            (begin, min(begin + size, len(self.content)))
             for begin, size in zip(begins, lengths, strict=True)
         ]
 
@@ -201,7 +200,7 @@ def layout(content: bytes) -> Layout | None:
     """How the first picture is stored; None if the file is too damaged to say."""
     try:
         return _layout(content)
-    except (struct.error, ValueError, KeyError, IndexError, OverflowError):
+    except (struct.error, SyntaxError, ValueError, KeyError, IndexError, OverflowError):
         return None
 
 
@@ -239,7 +238,7 @@ def _layout(content: bytes) -> Layout:
 
 def _entries(content: bytes, order: str) -> dict[int, Entry]:
     """The first directory's tags."""
-    big = content[:4] in _BIG
+    big = content[:4] in BIG_TIFF
     address, wide = order + ("Q" if big else "I"), 8 if big else 4
     (at,) = struct.unpack_from(address, content, wide)
     (length,) = struct.unpack_from(order + ("Q" if big else "H"), content, at)
@@ -280,7 +279,7 @@ def without_extras(content: bytes) -> bytes:
         return content
     padding = bytes(len(content) % 2)
     at = len(content) + len(padding)
-    if content[:4] in _BIG:
+    if content[:4] in BIG_TIFF:
         head = content[:8] + struct.pack(order + "Q", at)
         directory = struct.pack(order + "Q", len(kept)) + b"".join(kept) + bytes(8)
     else:
@@ -296,7 +295,7 @@ def unread_kind(content: bytes) -> str:
         return ""
     try:
         blocks = parts.blocks()
-    except (struct.error, SyntaxError, ValueError, TypeError, OverflowError):
+    except SyntaxError:
         return ""
     whole = all(0 < begin < end <= len(content) for begin, end in blocks)
     return parts.describe() if whole else ""

@@ -332,6 +332,18 @@ def test_impossible_tiles_are_damage(kind: str, tag: int, of: int, value: int) -
         decode(_with_tag(content, tag, of=of, value=value), SIZE)
 
 
+def test_a_layout_is_none_of_values_outside_of_the_file() -> None:
+    content = bytearray(tiff(whole(QUARTERS, 255, "u1"), 2))
+    (at,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", content, entry) == (258,):
+            struct.pack_into("<HHII", content, entry, 258, 3, 3, 2**31)
+    assert layout(bytes(content)) is None
+    with pytest.raises(UnreadableImage, match="damaged or cut off"):
+        decode(bytes(content), SIZE)
+
+
 def test_a_raw_preview_of_more_bytes_than_the_file_is_damage(tmp_path: Path) -> None:
     """LibRaw would have Pillow read beyond the end of the preview: in a process of its own."""
     sound = (photos.SAMPLES / "quarters.dng").read_bytes()
