@@ -269,6 +269,8 @@ def refuse_odd_file(file: Path) -> None:
         )
 
 
+_LONGEST_CAUSE = 200
+"""Characters of what SQLite says."""
 _DAMAGE = (
     "malformed",
     "no such",
@@ -281,7 +283,10 @@ _DAMAGE = (
 
 
 def damaged(file: Path, cause: str) -> LibraryDamaged:
-    """The error for a damaged catalogue."""
+    """The error for a damaged catalogue. SQLite quotes what it cannot read, line by line."""
+    cause = " ".join(cause.split())
+    if len(cause) > _LONGEST_CAUSE:
+        cause = f"{cause[:_LONGEST_CAUSE]}..."
     return LibraryDamaged(
         f"the catalogue {file} is damaged ({cause}): repair it with "
         f"`pixquery verify --repair --library {quoted(file.parent)}`"

@@ -3,7 +3,6 @@
 import os
 import re
 import sqlite3
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fnmatch import translate
 from functools import lru_cache
@@ -13,10 +12,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from pixquery.db.errors import BadQuery
 from pixquery.db.records import EARLIEST_NS, LATEST_NS, Filter, Period
 from pixquery.db.schema import images
-from pixquery.db.values import bounds, written
+from pixquery.db.values import bounds, refuse_other_bytes, written
 
 _LARGEST = 2**63 - 1
 """The largest number that SQLite takes."""
@@ -63,7 +61,7 @@ def _conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
             sa.func.lower(images.c.format).in_([name.lower() for name in where.formats])
         )
     if where.camera:
-        _refuse_other_bytes("camera", where.camera, str.encode)
+        refuse_other_bytes(where.camera, "the camera")
         conditions.append(sa.func.pixquery_holds(images.c.camera, where.camera.casefold()))
     if where.near is not None:
         (latitude, longitude), kilometres = where.near
@@ -91,18 +89,8 @@ def _under(root: Path) -> sa.ColumnElement[bool]:
 
 
 def _fits(glob: str) -> sa.ColumnElement[bool]:
-    _refuse_other_bytes("path", glob, os.fsencode)  # not UTF-8 alone: names are bytes
+    refuse_other_bytes(glob, "the path", os.fsencode)  # not UTF-8 alone: names are bytes
     return sa.func.pixquery_fits(images.c.path, os.fsencode(glob))
-
-
-def _refuse_other_bytes(what: str, text: str, encode: Callable[[str], bytes]) -> None:
-    try:
-        encode(text)
-    except UnicodeEncodeError:
-        raise BadQuery(
-            f"the {what} {text[:80]!r} is not valid UTF-8: set the terminal, or the program that "
-            "wrote it, to UTF-8, and type it again"
-        ) from None
 
 
 def _within(column: sa.Column[object], period: Period) -> list[sa.ColumnElement[bool]]:

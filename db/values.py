@@ -1,11 +1,14 @@
-"""Paths and times as the catalogue stores them.
+"""Paths, times and texts as the catalogue stores and compares them.
 
 Paths are stored as the bytes that the file system uses: a name need not be valid Unicode.
 """
 
 import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePath, PureWindowsPath
+
+from pixquery.db.errors import BadQuery
 
 UNDER = "(path = ? OR (path >= ? AND path < ?))"
 """SQL that is true of a folder's path and all paths below it; takes the folder's :func:`bounds`."""
@@ -34,3 +37,23 @@ def is_moment(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def refuse_other_bytes(text: str, what: str, encode: Callable[[str], bytes] = str.encode) -> None:
+    """Refuses a text with characters that are none: bytes typed in another encoding than UTF-8.
+
+    Args:
+        text: What was typed.
+        what: Its name in the error message.
+        encode: What it must have bytes for: UTF-8, or names of files, which may be any bytes.
+
+    Raises:
+        BadQuery: It has some.
+    """
+    try:
+        encode(text)
+    except UnicodeEncodeError:
+        raise BadQuery(
+            f"{what} {text[:80]!r} is not valid UTF-8: set the terminal, or the program that wrote "
+            "it, to UTF-8, and type it again"
+        ) from None

@@ -13,6 +13,7 @@ from pixquery.db.records import FileState
 from pixquery.engine.index_file import IndexFile
 from pixquery.engine.legible import counted
 from pixquery.engine.profile import Profile
+from pixquery.engine.reach import absence
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,12 @@ def _lost(loss: Loss, library: Path) -> str:
         known = f", of which {loss.root} is a part" if loss.root else ""
         return f"{photos}, with the name of their folder{known}: run `pixquery index FOLDER {own}`"
     again = f"{photos} and {'is' if loss.photos == 1 else 'are'} not back yet"
-    if loss.root and not _holds_anything(loss.root):
+    if loss.root and absence(loss.root):
         return (
             f"{again}: run `pixquery index {own}` when the folder is there again, or "
             f"`pixquery index --prune {own}` to do without it"
         )
     return f"{again}: run `pixquery index {own}`"
-
-
-def _holds_anything(folder: Path) -> bool:
-    try:
-        return any(folder.iterdir())
-    except OSError:
-        return False
 
 
 def _profile_findings(profile: Profile) -> list[Finding]:

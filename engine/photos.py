@@ -19,7 +19,7 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import xxhash
 from blake3 import blake3
@@ -221,10 +221,7 @@ def fingerprint(content: bytes) -> bytes:
 
 def fingerprint_of(file: BinaryIO) -> bytes:
     """The same of an open file, from its current position to its end."""
-    digest = blake3()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.digest()
+    return _digest(blake3(), file)
 
 
 def hint(content: bytes) -> bytes:
@@ -248,10 +245,13 @@ def resembles(file: BinaryIO, noted: bytes) -> bool:
     """
     if not is_hint(noted):
         return fingerprint_of(file) == noted
-    digest = xxhash.xxh3_128()
+    return _digest(xxhash.xxh3_128(), file) == noted
+
+
+def _digest(digest: Any, file: BinaryIO) -> bytes:
     while block := file.read(1 << 20):
         digest.update(block)
-    return digest.digest() == noted
+    return bytes(digest.digest())
 
 
 def _state(file: BinaryIO) -> FileState:

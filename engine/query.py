@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from pixquery.db.errors import BadQuery
 from pixquery.db.records import Filter, Pixels, Scales
+from pixquery.db.values import refuse_other_bytes
 from pixquery.engine.phrasing import MOST_WORDS, UNWANTED, Phrase, phrase
-from pixquery.engine.wording import refuse_other_bytes
 
 LONGEST_QUERY = 1000
 """Characters of each text."""

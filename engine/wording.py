@@ -138,25 +138,6 @@ def weighted(text: str, *, times: bool = True) -> tuple[str, float]:
     return match[1], float(match[2])
 
 
-def refuse_other_bytes(text: str, what: str) -> None:
-    """Refuses a text with characters that are none: bytes typed in another encoding than UTF-8.
-
-    Args:
-        text: What was typed.
-        what: Its name in the error message.
-
-    Raises:
-        BadQuery: It has some.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise BadQuery(
-            f"{what} {text[:80]!r} is not valid UTF-8: set the terminal, or the program that wrote "
-            "it, to UTF-8, and type it again"
-        ) from None
-
-
 def root_among(path: Path, roots: Sequence[RootSummary]) -> Path:
     """The absolute path of a folder that is in one of the library's, or contains one.
 

@@ -5,7 +5,6 @@ kept, and the same contents elsewhere are copies. It counts as moved if the user
 of its photos is among the new files of the run; then nothing is lost in either case.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from pixquery.db.changes import Move
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import ImageRecord
 from pixquery.engine.photos import fingerprint, hint, is_hint, read
+from pixquery.engine.reach import absence
 from pixquery.indexer.plan import Plan
 from pixquery.indexer.reading import Reader
 from pixquery.indexer.report import AwayRoot, Tally, Vanished
@@ -22,17 +22,6 @@ from pixquery.indexer.scan import FreshFile
 
 _MERGED_AT_ONCE = 500
 """Photos per transaction."""
-
-
-def absence(root: Path) -> str:
-    """Why a folder has no files, as words that follow its path; empty if it has any."""
-    try:
-        with os.scandir(root) as entries:
-            return "" if any(True for _ in entries) else "is empty"
-    except (FileNotFoundError, NotADirectoryError):
-        return "is not there"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
 
 
 class Away:

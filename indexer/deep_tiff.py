@@ -119,7 +119,8 @@ def _largest(parts: Layout) -> int:
     if parts.kind == "f":
         return 0
     named = [parts.values(tag, parts.channels) for tag in (Tag.LARGEST, Tag.LARGEST_OF_FORMAT)]
-    return max((int(value) for values in named for value in values), default=0)
+    numbers = (value for values in named for value in values if isinstance(value, int | float))
+    return max((int(number) for number in numbers if math.isfinite(number)), default=0)
 
 
 def _no_data(parts: Layout) -> float | None:
@@ -132,10 +133,7 @@ def _no_data(parts: Layout) -> float | None:
 
 def _numbers(parts: Layout) -> Values:
     """The picture's own numbers, [height, width, channels], in this computer's order of bytes."""
-    try:
-        blocks, (wide, high) = parts.blocks(), parts.block
-    except struct.error:
-        raise SyntaxError("numbers that lie outside of the file") from None
+    blocks, (wide, high) = parts.blocks(), parts.block
     planes = parts.channels if parts.planar else 1
     together = parts.channels // planes
     across = math.ceil(parts.width / wide)

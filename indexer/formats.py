@@ -18,6 +18,7 @@ from pixquery.indexer.signatures import (
     JPEG_XL_CODE,
     JPEG_XL_CONTAINER,
     RAW_STARTS,
+    TIFF,
     brands,
 )
 
@@ -44,7 +45,7 @@ def open_photo(content: bytes, kind: str) -> Image.Image:
         UnreadableImage: The plugin for this format is not installed, or refuses the file.
         PIL.UnidentifiedImageError: It is not a photo.
     """
-    if content.startswith(tiff.STARTS) and not kind:
+    if content.startswith(TIFF) and not kind:
         return _tiff(content)
     if not kind:
         return Image.open(io.BytesIO(content), formats=_PLAIN)
@@ -118,7 +119,7 @@ def _is_raw_tiff(content: bytes) -> bool:
 
 _STARTS = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF",
-    b"RIFF": "WebP", b"BM": "BMP", **dict.fromkeys(tiff.STARTS, "TIFF"),
+    b"RIFF": "WebP", b"BM": "BMP", **dict.fromkeys(TIFF, "TIFF"),
 }  # fmt: skip
 
 
@@ -146,6 +147,8 @@ def _tiff(content: bytes) -> Image.Image:
             return image
     if parts is not None and parts.compression == tiff.Compression.WEBP:
         raise UnidentifiedImageError
+    if parts is not None and parts.tiled:
+        _ = parts.block  # Pillow makes room for a tile of any size
     try:
         return Image.open(io.BytesIO(content), formats=("TIFF",))
     except UnidentifiedImageError:
@@ -208,6 +211,8 @@ def _preview(content: bytes) -> Image.Image:
         return Image.open(io.BytesIO(thumb.data), formats=("JPEG",))
     if thumb.data.ndim != 3 or thumb.data.shape[2] != 3:
         raise SyntaxError("a preview without three colours")
+    if thumb.data.nbytes > len(content):  # LibRaw believes the size that the file states
+        raise SyntaxError("a preview that is larger than the file")
     image = Image.fromarray(thumb.data)
     image.getexif()[ORIENTATION] = {3: 3, 5: 8, 6: 6}.get(flip, 1)
     return image

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.records import FileState
+from pixquery.engine.photos import Identity, identity_of
 from pixquery.indexer.plan import Plan
 
 CHECKED = "one_name_each"
 """The setting that notes at which revision :func:`drop_repeated` looked at the whole library."""
 
-_File = tuple[int, int, FileState]
+_File = tuple[Identity, FileState]
 
 
 def drop_repeated(catalog: Catalog) -> int:
@@ -38,7 +39,7 @@ def drop_repeated(catalog: Catalog) -> int:
     repeated = []
     for name, known in chain.from_iterable(files for files in alike.values() if len(files) > 1):
         file = _file(name)
-        if file is None or file[2] != known.state:
+        if file is None or file[1] != known.state:
             continue
         if file in seen:
             repeated.append(known.id)
@@ -115,6 +116,5 @@ def _file(path: str) -> _File | None:
         status = Path(path).stat()
     except OSError:
         return None
-    if not status.st_ino:
-        return None
-    return status.st_dev, status.st_ino, FileState.of(status)
+    identity = identity_of(status)
+    return None if identity is None else (identity, FileState.of(status))

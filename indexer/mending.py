@@ -17,6 +17,7 @@ from pixquery.db.errors import UnreadableImage
 from pixquery.indexer import jpeg, png, tiff
 from pixquery.indexer.boxes import boxes
 from pixquery.indexer.limits import needed, room, stored
+from pixquery.indexer.signatures import TIFF
 
 _MOST_MISSING = 0.1
 """Of a picture's height, in its last row of blocks."""
@@ -60,7 +61,7 @@ def mended(content: bytes, kind: str, most: int) -> Mended | None:
         return _changed(content, Mended(_gif(content)))
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         return _changed(content, Mended(_webp(content)))
-    if content.startswith(tiff.STARTS):
+    if content.startswith(TIFF):
         return _changed(content, Mended(tiff.without_extras(content)))
     return None
 

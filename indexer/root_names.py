@@ -6,16 +6,16 @@ away. A folder's identity is its device and its number there.
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadRoot
 from pixquery.engine.home import expanded
+from pixquery.engine.photos import Identity, identity_of
 from pixquery.indexer.programs import is_hidden
 from pixquery.indexer.report import OtherName
-
-_Identity = tuple[int, int]
 
 
 def never(_path: Path) -> bool:
@@ -108,26 +108,23 @@ class _Place:
 
     path: Path
     """Its name."""
-    inside: dict[_Identity | str, Path]
+    inside: dict[Identity | str, Path]
     """Its path below each folder that contains it, by identity and by real name, itself first."""
 
     @classmethod
     def of(cls, path: Path) -> "_Place":
         real = Path(os.path.realpath(path))
-        inside: dict[_Identity | str, Path] = {}
+        inside: dict[Identity | str, Path] = {}
         for folder in (real, *real.parents):
             below = real.relative_to(folder)
-            try:
-                status = folder.stat()
-            except OSError:  # away
-                status = None
-            if status is not None and status.st_ino:  # otherwise there are no such numbers
-                inside.setdefault((status.st_dev, status.st_ino), below)
+            with suppress(OSError):  # away
+                if (identity := identity_of(folder.stat())) is not None:
+                    inside.setdefault(identity, below)
             inside.setdefault(str(folder), below)
         return cls(path, inside)
 
     @property
-    def identity(self) -> _Identity | None:
+    def identity(self) -> Identity | None:
         """None if it is not there."""
         first = next(iter(self.inside), "")
         return None if isinstance(first, str) else first

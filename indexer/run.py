@@ -12,13 +12,13 @@ import numpy as np
 from pixquery.db.errors import PhotoFailed
 from pixquery.db.raw_vectors import RawVectors
 from pixquery.engine.library import Library
+from pixquery.engine.reach import absence
 from pixquery.indexer.away import Away
 from pixquery.indexer.failures import TRIED_AGAIN, failures_reported
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import Plan, sufficient
 from pixquery.indexer.reading import Read, Reader, submitted
 from pixquery.indexer.report import Tally, Vanished
-from pixquery.indexer.scan import holds_anything
 from pixquery.indexer.writing import Writer
 
 if TYPE_CHECKING:  # loaded with the first photo: most runs find nothing new
@@ -146,7 +146,7 @@ class Run:
     def _remove_gone(self, plan: Plan) -> None:
         gone = {file.id for file in plan.changes.gone.values()} & self._writer.gone.keys()
         expected = plan.missing or self._options.prune
-        if gone and not expected and not holds_anything(plan.root):
+        if gone and not expected and absence(plan.root):
             reason = "disappeared while it was indexed"
             self._tally.vanished.append(Vanished(plan.root, len(gone), reason))
             return

@@ -82,15 +82,6 @@ def _nothing(_paths: Sequence[str]) -> Mapping[str, KnownFile]:
     return {}
 
 
-def holds_anything(folder: Path) -> bool:
-    """Whether a folder can be opened and is not empty; an unplugged disk's may be."""
-    try:
-        with os.scandir(folder) as entries:
-            return any(True for _ in entries)
-    except OSError:
-        return False
-
-
 def scan(
     root: Path,
     exclude: Sequence[str] = (),

@@ -14,9 +14,10 @@ CANON = b"crx "
 """The brand of Canon's newer RAW files."""
 RAW_STARTS = (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
 """Olympus, Panasonic, Fujifilm, Sigma, Minolta."""
+BIG_TIFF = (b"II+\0", b"MM\0+")
+TIFF = (b"II*\0", b"MM\0*", *BIG_TIFF)
 STARTS = (
-    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"RIFF", b"BM",
-    b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",
+    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"RIFF", b"BM", *TIFF,
 )  # fmt: skip
 """JPEG, PNG, GIF, WebP, BMP and TIFF, which most RAW files are."""
 

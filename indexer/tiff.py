@@ -9,8 +9,7 @@ import struct
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_BIG = STARTS[2:]
+from pixquery.indexer.signatures import BIG_TIFF
 
 
 class Tag(IntEnum):
@@ -86,6 +85,11 @@ class Entry(NamedTuple):
     """As it is in the directory."""
 
 
+_SMALL_TILE = 4096 * 4096
+_LARGER = 4
+"""How many times as large as the picture larger tiles may be."""
+
+
 class Layout(NamedTuple):
     """How a TIFF's first picture is stored."""
 
@@ -108,6 +112,17 @@ class Layout(NamedTuple):
         """A tag's first values; none if there is no such tag."""
         return _values(self.content, self.order, self.tags.get(tag), most)
 
+    def whole(self, tag: int, default: int | None = None) -> int:
+        """A tag's first value, a whole number.
+
+        Raises:
+            SyntaxError: It is another kind of value, or there is none and no default.
+        """
+        (value,) = self.values(tag) or (default,)
+        if not isinstance(value, int):
+            raise SyntaxError(f"no whole number in its tag {tag}")
+        return value
+
     @property
     def planar(self) -> bool:
         """Whether the channels are stored each for itself."""
@@ -116,8 +131,7 @@ class Layout(NamedTuple):
     @property
     def predictor(self) -> int:
         """2 or 3 if differences of whole or of floating-point numbers are stored; else 1."""
-        predictor = self.values(Tag.PREDICTOR) if self.compression in _PREDICTED else ()
-        return int(predictor[0]) if predictor else 1
+        return self.whole(Tag.PREDICTOR, 1) if self.compression in _PREDICTED else 1
 
     @property
     def tiled(self) -> bool:
@@ -126,22 +140,28 @@ class Layout(NamedTuple):
 
     @property
     def block(self) -> tuple[int, int]:
-        """Width and height of a strip or tile."""
+        """Width and height of a strip or tile.
+
+        Raises:
+            SyntaxError: They are not in the file, or impossible.
+        """
         if self.tiled:
-            (width,), (height,) = self.values(Tag.TILE_WIDTH), self.values(Tag.TILE_HEIGHT)
+            width, height = self.whole(Tag.TILE_WIDTH), self.whole(Tag.TILE_HEIGHT)
         else:
-            width, (height,) = self.width, self.values(Tag.STRIP_ROWS) or (self.height,)
-            height = min(height, self.height)
+            width = self.width
+            height = min(self.whole(Tag.STRIP_ROWS, self.height), self.height)
         if width < 1 or height < 1:
             raise SyntaxError("strips or tiles without pixels")
-        return int(width), int(height)
+        if width * height > max(_SMALL_TILE, _LARGER * self.width * self.height):
+            raise SyntaxError("tiles much larger than the picture")  # all of one is decoded
+        return width, height
 
     def blocks(self) -> list[tuple[int, int]]:
         """Where each strip or tile begins and ends in the file.
 
         Raises:
-            SyntaxError: There are fewer than the picture needs, or more than are decoded.
-            struct.error: They are not in the file.
+            SyntaxError: They are not in the file, or fewer than the picture needs, or more than are
+                decoded.
         """
         width, height = self.block
         length = math.ceil(self.width / width) * math.ceil(self.height / height)
@@ -156,8 +176,10 @@ class Layout(NamedTuple):
             raise SyntaxError("fewer strips or tiles than the picture has")
         if len(lengths) < length:
             lengths = (len(self.content),) * length
+        if not all(isinstance(value, int) for value in (*begins, *lengths)):
+            raise SyntaxError("strips or tiles that begin or end nowhere")
         return [
-            (int(begin), min(int(begin + size), len(self.content)))
+            (begin, min(begin + size, len(self.content)))
             for begin, size in zip(begins, lengths, strict=True)
         ]
 
@@ -178,7 +200,7 @@ def layout(content: bytes) -> Layout | None:
     """How the first picture is stored; None if the file is too damaged to say."""
     try:
         return _layout(content)
-    except (struct.error, ValueError, KeyError, IndexError, OverflowError):
+    except (struct.error, SyntaxError, ValueError, KeyError, IndexError, OverflowError):
         return None
 
 
@@ -216,7 +238,7 @@ def _layout(content: bytes) -> Layout:
 
 def _entries(content: bytes, order: str) -> dict[int, Entry]:
     """The first directory's tags."""
-    big = content[:4] in _BIG
+    big = content[:4] in BIG_TIFF
     address, wide = order + ("Q" if big else "I"), 8 if big else 4
     (at,) = struct.unpack_from(address, content, wide)
     (length,) = struct.unpack_from(order + ("Q" if big else "H"), content, at)
@@ -239,7 +261,10 @@ def _values(content: bytes, order: str, entry: Entry | None, most: int) -> tuple
     if entry is None or entry.type not in _TYPES:
         return ()
     layout_ = f"{order}{min(entry.length, most)}{_TYPES[entry.type]}"
-    return struct.unpack_from(layout_, content, entry.at)
+    try:
+        return struct.unpack_from(layout_, content, entry.at)
+    except struct.error:
+        raise SyntaxError("values that lie outside of the file") from None
 
 
 def without_extras(content: bytes) -> bytes:
@@ -254,7 +279,7 @@ def without_extras(content: bytes) -> bytes:
         return content
     padding = bytes(len(content) % 2)
     at = len(content) + len(padding)
-    if content[:4] in _BIG:
+    if content[:4] in BIG_TIFF:
         head = content[:8] + struct.pack(order + "Q", at)
         directory = struct.pack(order + "Q", len(kept)) + b"".join(kept) + bytes(8)
     else:
@@ -270,7 +295,7 @@ def unread_kind(content: bytes) -> str:
         return ""
     try:
         blocks = parts.blocks()
-    except (struct.error, SyntaxError, ValueError, TypeError, OverflowError):
+    except SyntaxError:
         return ""
     whole = all(0 < begin < end <= len(content) for begin, end in blocks)
     return parts.describe() if whole else ""

@@ -13,6 +13,7 @@ import pytest
 from pixquery import Library
 from pixquery.db.catalog import Catalog
 from pixquery.db.checksums import SEALED, digest
+from pixquery.db.errors import LibraryDamaged
 from pixquery.engine.library import CATALOGUE
 from pixquery.indexer.build import index
 from tests.conftest import COLOURS, Invoke, parsed, square
@@ -135,6 +136,25 @@ def test_a_schema_that_is_not_pixquerys_is_refused_and_never_run(
         assert len(library) == 8
         for colour in COLOURS:
             assert library.search(colour, k=1).hits[0].path.stem == colour
+
+
+def test_what_sqlite_quotes_of_a_damaged_schema_is_one_line(
+    place: Path, squares: Path, invoke: Invoke
+) -> None:
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue, catalogue:
+        catalogue.execute("PRAGMA writable_schema = ON")
+        catalogue.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'encoder', char(39) || 'encoder') "
+            "WHERE name = 'coming'"
+        )
+    with pytest.raises(LibraryDamaged, match="verify --repair") as caught:
+        Library.open(place)
+    assert str(caught.value).isprintable()
+    for words in (["query", "red"], ["index", squares], ["info"], ["verify"]):
+        assert "malformed database schema (coming)" in refused(invoke, *words, "--library", place)
+    assert invoke("verify", "--repair", "--library", place).exit_code == 0
+    with Library.open(place) as library:
+        assert len(library) == 8
 
 
 def test_a_catalogue_of_an_earlier_version_may_have_no_trigger_either(

@@ -8,6 +8,7 @@ import pytest
 from pixquery import wording
 from pixquery.db.errors import BadQuery
 from pixquery.db.records import Near, Period, Place, RootSummary
+from pixquery.db.values import refuse_other_bytes
 
 
 @pytest.mark.parametrize(
@@ -145,12 +146,12 @@ def test_file_names_have_no_times() -> None:
 @pytest.mark.parametrize("text", ["caf\udce9", "\ud800", "x" * 200 + "\udcff"])
 def test_bytes_that_are_no_text_are_refused(text: str) -> None:
     with pytest.raises(BadQuery, match=r"the query '.{,90}' is not valid UTF-8"):
-        wording.refuse_other_bytes(text, "the query")
+        refuse_other_bytes(text, "the query")
 
 
 def test_every_text_is_text() -> None:
     for text in ("", "café", "写真 🎉", "\0\x1b\u202e"):
-        wording.refuse_other_bytes(text, "the query")
+        refuse_other_bytes(text, "the query")
 
 
 def test_a_folder_must_be_one_of_the_library() -> None:
