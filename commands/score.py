@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from pixquery.commands.loading import scales_loader
 from pixquery.commands.options import shared
 from pixquery.commands.printing import figure, print_json, print_table
 from pixquery.commands.progress import progress_bar
+
+if TYPE_CHECKING:
+    from pixquery.engine.profile import Profile
 
 
 @click.command(epilog="Example:  pixquery score pairs.csv > scored.csv")
@@ -26,17 +30,12 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
     folder of PAIRS.csv. The photos need not be in the library. If the profile predicts no
     relevance, that column is empty.
     """
-    from pixquery.engine.library import CATALOGUE, Library
     from pixquery.engine.profile import load_profile
     from pixquery.trainer.measuring.pairs import read_pairs
     from pixquery.trainer.measuring.score import score as judge
 
     to_score = read_pairs(pairs)
-    if profile is None and (library / CATALOGUE).is_file():
-        with Library.open(library) as opened:
-            models = opened.profile
-    else:
-        models = load_profile(profile) if profile else load_profile()
+    models = load_profile(profile) if profile else _profile_of(library)
     with progress_bar("Scoring", "photos") as progress:
         load = scales_loader(models.sizes, models.interpolation)
         scored = judge(to_score, models, load, progress)
@@ -57,3 +56,16 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
     writer.writeheader()
     writer.writerows(rows)
     print_table(out.getvalue())
+
+
+def _profile_of(library: Path) -> Profile:
+    """The library's profile, or the shipped one where there is no library."""
+    from pixquery.db.errors import LibraryNotFound
+    from pixquery.engine.library import Library
+    from pixquery.engine.profile import load_profile
+
+    try:
+        with Library.open(library) as opened:
+            return opened.profile
+    except LibraryNotFound:
+        return load_profile()

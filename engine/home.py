@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from pixquery.db.errors import LibraryNotFound
+
 NOWHERE = Path(os.devnull) / "pixquery"
 """The folder of a user without a home: nothing is in it, and nothing can be put there."""
 
@@ -31,3 +33,23 @@ def user_folder(find: Callable[..., Path], name: str) -> Path:
     except (RuntimeError, KeyError):  # no $HOME, and the system does not know the user
         return NOWHERE
     return folder if folder.is_absolute() else NOWHERE  # older versions leave `~` as it is
+
+
+def library_folder(path: str | Path) -> Path:
+    """The absolute folder of a library.
+
+    Raises:
+        LibraryNotFound: There is no such home folder.
+    """
+    folder = expanded(path)
+    if str(folder).startswith("~"):
+        raise LibraryNotFound(
+            f"the library {folder} is below the home folder of a user that does not exist: "
+            "name another with --library DIR, or set PIXQUERY_LIBRARY"
+        )
+    if folder.absolute() == NOWHERE:
+        raise LibraryNotFound(
+            "this user has no home folder, and so no library of their own: name one with "
+            "--library DIR, or set PIXQUERY_LIBRARY"
+        )
+    return folder.absolute()

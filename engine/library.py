@@ -18,7 +18,7 @@ from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.advice import advised
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
 from pixquery.engine.duplicates import THRESHOLD, duplicates
-from pixquery.engine.home import NOWHERE, expanded
+from pixquery.engine.home import expanded, library_folder
 from pixquery.engine.lock import writers_lock
 from pixquery.engine.profile import DEFAULT, NORMAL, load_profile
 from pixquery.engine.query import ALL, Query
@@ -77,34 +77,23 @@ class Library(Teachable):
             ProfileError: The profile cannot be loaded, or encodes no photos at this quality.
             LibraryError: The library's files cannot be used.
         """
-        library = expanded(folder)
-        if str(library).startswith("~"):
-            raise LibraryNotFound(
-                f"the library {library} is below the home folder of a user that does not exist: "
-                "name another with --library DIR, or set PIXQUERY_LIBRARY"
-            )
-        library = library.absolute()
-        if library == NOWHERE:
-            raise LibraryNotFound(
-                "this user has no home folder, and so no library of their own: name one with "
-                "--library DIR, or set PIXQUERY_LIBRARY"
-            )
+        library = library_folder(folder)
         file = library / CATALOGUE
         if not file.is_file():
             refuse_odd_file(file)
             if is_half_mended(file):
                 raise damaged(file, "its repair was interrupted")
             if not create:
-                raise LibraryNotFound(
-                    f"there is no library in {library}: make one with "
-                    f"`pixquery index FOLDER --library {quoted(library)}`"
-                )
+                raise _not_found(library)
             return cls._create(library, profile, quality)
         catalog = Catalog(file, lock=lambda: writers_lock(library, brief=True))
         try:
+            rooted = catalog.roots()  # read first: a new library has a profile before a root
             own = catalog.setting("profile")
-            if not own and catalog.roots():
+            if not own and rooted:
                 raise damaged(file, "the name of its profile is missing")
+            if not own and not create:  # it is being created, or that was interrupted
+                raise _not_found(library)
             models = chosen(library, catalog, profile, quality, switch=switch)
             if not own and create:  # an earlier run was stopped before it could note the profile
                 catalog.name_profile(models.reference, models.quality)
@@ -394,3 +383,10 @@ class Library(Teachable):
     def lacking(self) -> int:
         """How many photos have no vector of the profile that the library was opened with."""
         return self.catalog.lacking(self.profile.encoder)
+
+
+def _not_found(library: Path) -> LibraryNotFound:
+    return LibraryNotFound(
+        f"there is no library in {library}: make one with "
+        f"`pixquery index FOLDER --library {quoted(library)}`"
+    )

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
-from pixquery.engine.home import NOWHERE, chosen_folder, expanded, user_folder
+from pixquery.db.errors import LibraryNotFound
+from pixquery.engine.home import NOWHERE, chosen_folder, expanded, library_folder, user_folder
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has other users")
@@ -55,3 +56,12 @@ def test_without_a_home_nothing_is_there_and_nothing_can_be_put_there() -> None:
     assert not NOWHERE.exists()
     with pytest.raises(OSError):
         NOWHERE.mkdir(parents=True)
+
+
+def test_a_librarys_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert library_folder("~/photos") == library_folder("photos") == tmp_path / "photos"
+    for nowhere in ("~nobody-of-this-name/x", NOWHERE):
+        with pytest.raises(LibraryNotFound, match="--library DIR"):
+            library_folder(nowhere)

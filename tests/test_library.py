@@ -367,3 +367,16 @@ def test_verify_repair_respects_the_lock(place: Path, invoke: Invoke) -> None:
     with Library.open(place) as library, library.writing():
         assert invoke("verify", "--library", place, "--repair").exit_code == 75
         assert invoke("verify", "--library", place).exit_code == 0
+
+
+def test_a_library_that_is_being_created_is_not_there_yet(
+    tmp_path: Path, squares: Path, colours: Path
+) -> None:
+    """Between its catalogue and its profile a reader would otherwise guess the profile."""
+    (tmp_path / "library").mkdir()
+    Catalog(tmp_path / "library" / CATALOGUE).close()
+    with pytest.raises(LibraryNotFound, match="make one with"):
+        Library.open(tmp_path / "library")
+    with Library.open(tmp_path / "library", create=True, profile=str(colours)) as library:
+        index(library, [squares])
+    assert answers(tmp_path / "library") == RIGHT

@@ -111,7 +111,10 @@ class Reader:
             before.close()
         if not (self._folder / CATALOGUE).is_file():
             return
-        library = Library.open(self._folder)
+        try:
+            library = Library.open(self._folder)
+        except LibraryNotFound:  # it is being created
+            return
         own = library.profile
         shared = SharedProfile(own.folder, own.manifest, own.quality)
         self._shared = shared if self._shared != shared else self._shared

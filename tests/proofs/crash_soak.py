@@ -29,7 +29,6 @@ from typing import Any
 
 from benchmarks.setting import machine, print_json, say, versions
 from pixquery.db.errors import PixqueryError
-from pixquery.engine.library import CATALOGUE
 from tests.proofs.kills import HALF_A_WRITE, KILL
 from tests.proofs.material import (
     BATCH,
@@ -191,7 +190,7 @@ class _Cycle:
 
     def _query(self) -> Iterator[str]:
         """A query between crash and recovery must answer from exactly what was committed."""
-        if (self._workplace.library / CATALOGUE).is_file():
+        if self._workplace.created:
             yield from untrue(self._workplace.state())
             self._tally["queries between"] += 1
 

@@ -29,7 +29,6 @@ from typing import Any, NamedTuple
 
 from benchmarks.setting import machine, print_json, say, versions
 from pixquery.db.errors import PixqueryError
-from pixquery.engine.library import CATALOGUE
 from tests.proofs.material import (
     Children,
     Limits,
@@ -168,7 +167,7 @@ class _Proof:
             yield from refusal(ended.output)
         else:
             yield f"index ended with {ended.status}: {ended.output}"
-        if (self._workplace.library / CATALOGUE).is_file():
+        if self._workplace.created:
             yield from self._answers(fault)
         after = self._workplace.index(self._roots)
         yield from differences(after, self._fresh)

@@ -25,7 +25,7 @@ import numpy as np
 import pixquery.engine.vectors
 from benchmarks.setting import ROOT as ROOT
 from pixquery import Library, Query
-from pixquery.engine.library import CATALOGUE
+from pixquery.db.errors import LibraryNotFound
 from pixquery.indexer.build import Options, index
 from pixquery.indexer.scan import compare, scan_roots
 from tests.conftest import COLOURS as COLOURS
@@ -238,6 +238,15 @@ class Workplace:
         if not self.profile.exists():
             write_profile(self.profile, "colours")
 
+    @property
+    def created(self) -> bool:
+        """Whether the library is there; before it has a profile, it is not."""
+        try:
+            Library.open(self.library).close()
+        except LibraryNotFound:
+            return False
+        return True
+
     def index(self, roots: Sequence[Path], library: Path | None = None) -> State:
         """Indexes in this process, as a user would after a failure; returns the outcome."""
         with (
@@ -290,7 +299,7 @@ class Workplace:
 
     def promise(self, roots: Sequence[Path]) -> "Promise":
         """What an indexing run has to do now."""
-        if not (self.library / CATALOGUE).is_file():
+        if not self.created:
             return Promise({str(path): state for root in roots for path, state
                             in scan_roots([root])[root].states.items()})  # fmt: skip
         with Library.open(self.library) as opened:
@@ -313,7 +322,7 @@ class Promise:
 
     def kept(self, workplace: Workplace) -> int:
         """How many of them the catalogue contains now."""
-        if not (workplace.library / CATALOGUE).is_file():
+        if not workplace.created:
             return 0
         with Library.open(workplace.library) as opened:
             known = {
