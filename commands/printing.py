@@ -95,9 +95,10 @@ def figure(value: float | None) -> float | None:
 
 def origin(trained: Mapping[str, Any]) -> str:
     """What a profile was trained from and on, for people."""
+    asked = f"; {trained['asked']}" if "asked" in trained else ""
     return (
         f"trained from {trained['from']} on {counted(trained['pairs'], 'pair')} judged by "
-        f"{trained['judges']}"
+        f"{trained['judges']}{asked}"
     )
 
 

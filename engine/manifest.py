@@ -102,7 +102,7 @@ def checksum(manifest: Mapping[str, Any]) -> str:
 
 
 def _check_trained(trained: Mapping[str, Any]) -> None:
-    for entry in ("from", "judges"):
+    for entry in ("from", "judges", *(["asked"] if "asked" in trained else [])):
         _text(trained, entry, "trained.")
     _whole(trained, "pairs", MOST_PAIRS, "trained.", least=0)
 

@@ -59,7 +59,8 @@ def test_it_answers_queries(
     made = load_profile(str(out))
     made.check()
     assert report["deployed"]
-    assert report["why"].startswith("asked for")
+    assert f" on {features} features was asked for" in report["why"]
+    assert made.manifest["trained"]["asked"] == report["why"]
     assert isinstance(made.relevance, Regressor)
     assert (made.relevance.predictor.kind, made.relevance.features) == (regressor, features)
     with Library.open(tmp_path / "library", create=True, profile=str(out)) as library:

@@ -15,13 +15,11 @@ from pixquery.engine.features import ALIGNED, Landmarks
 from pixquery.engine.predictors import Curve, Layers, Line, Predictor, Trees
 from pixquery.engine.profile import Profile
 from pixquery.engine.relevance import Regressor
-from pixquery.trainer.export import (
-    write_manifest,
-)
-from pixquery.trainer.learning import study
+from pixquery.trainer.export import write_manifest
+from pixquery.trainer.learning import findings, study
 from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.competition import Outcome
-from pixquery.trainer.learning.contenders import AUTO, EXPERTS
+from pixquery.trainer.learning.contenders import EXPERTS
 from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.learned import Learned
 from pixquery.trainer.learning.regressors import Grown, Predict, calibrate
@@ -55,10 +53,10 @@ def deploy(
         search: Queries to compare both orders on; perhaps none.
 
     Returns:
-        ``reranking``, ``deployed`` and ``why`` of the report.
+        ``reranking``, ``calibrated``, ``deployed`` and ``why`` of the report.
     """
     pairs, winner = outcome.pairs, outcome.winner
-    asked = course.options.regressor != AUTO or course.options.features != AUTO
+    asked = course.options.asked
     relevance = _fitted(outcome, landmarks, folder)
     by = {"first_stage": outcome.alone, "reranked": winner}
     rated = rated_queries(
@@ -80,8 +78,11 @@ def deploy(
         relevance if good or asked else None,
         fine_tuned=learned.texts is not course.profile.texts,
     )
+    seed = course.options.seed
+    calibrated = study.cross_calibrated(winner, pairs, seed=seed)
     return {
         "reranking": report,
+        "calibrated": findings.measured(calibrated, pairs, seed=seed),
         "deployed": good or asked,
         "why": _why_asked(outcome, good) if asked else _WHY[good],
     }
@@ -96,7 +97,7 @@ _WHY = {
 def _why_asked(outcome: Outcome, good: bool) -> str:
     """What following a wish costs, in words."""
     default, winner = outcome.default, outcome.winner
-    told = ["asked for"]
+    told = [f"{winner.contender.name} on {winner.contender.features} features was asked for"]
     if default.contender.of != winner.contender.of:
         errors = {
             each.contender.of: rmse(*of_experts(each, outcome.pairs)[:2])

@@ -17,7 +17,7 @@ from pixquery.engine.policy import SHIPPED, Policy
 from pixquery.engine.relevance import Relevance
 from pixquery.trainer.learning import personal, study
 from pixquery.trainer.learning.competition import columns_of, compete, counts, encoded
-from pixquery.trainer.learning.contenders import AUTO, Contender, contenders
+from pixquery.trainer.learning.contenders import Contender, contenders
 from pixquery.trainer.learning.course import CONTENDER, Course, photo_files
 from pixquery.trainer.learning.deploy import copy_encoders, deploy
 from pixquery.trainer.learning.judged import Judged, judged_by_user
@@ -56,7 +56,7 @@ def from_ratings(course: Course, file: Path, folder: Path) -> dict[str, Any]:
     relevance = profile.relevance
     landmarks = _landmarks(relevance, learned, raw_photos, options.seed)
     columns = columns_of(alignment, landmarks, raw_texts, raw_photos)
-    asked = options.regressor != AUTO or options.features != AUTO
+    asked = options.asked
     if relevance is None or asked:
         outcome = compete(course, pairs, kept, columns, competitors)
         copy_encoders(profile, folder)

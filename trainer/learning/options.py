@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pixquery.trainer.learning.contenders import AUTO
 from pixquery.trainer.learning.finetune import TextRecipe
 from pixquery.trainer.learning.recipe import Recipe
 
@@ -25,9 +26,9 @@ class Options:
     """Lowest and highest rating in a user's own file; None finds them from the ratings."""
     aggregation: str = "mean"
     """How to turn several ratings of a pair into one."""
-    regressor: str = "auto"
+    regressor: str = AUTO
     """What to deploy, even where it loses: one of ``predictors.KINDS``; *auto*: what wins."""
-    features: str = "auto"
+    features: str = AUTO
     """What it sees of a pair: one of ``features.FEATURES``; *auto*: what wins."""
     keep_alignment: bool | None = None
     """Whether the profile's alignment stays; None: where it has one and the data has no captions to
@@ -38,3 +39,8 @@ class Options:
     text: TextRecipe = field(default_factory=TextRecipe)
     progress: Progress = lambda done, total: None
     """Called with the work done and the work in all, in photos encoded."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether a regressor was asked for, instead of what wins."""
+        return self.regressor != AUTO or self.features != AUTO

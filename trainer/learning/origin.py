@@ -44,7 +44,8 @@ def sign(folder: Path, name: str, trained: Mapping[str, Any]) -> None:
         folder: The profile's.
         name: Of the profile.
         trained: ``from`` (the name of the profile that training began with), ``pairs`` (how many
-            were learned from) and ``judges`` (who rated them).
+            were learned from), ``judges`` (who rated them) and, of a regressor that was asked for,
+            ``asked`` (what it is, and what it loses).
     """
     manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     for entry in ("files", CHECKSUM):

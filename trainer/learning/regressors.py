@@ -5,6 +5,7 @@ predicts. What can be deployed predicts with the very code that a query runs.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,43 +157,45 @@ class Network:
 
     def __call__(self, features: Floats, targets: Values, weights: Values) -> Layers:
         """Fits by weighted least squares, the last layer through a logistic curve; a `Fit`."""
+        scaler = _scaler(features)
+        with _one_thread():
+            return Layers(scaler, self._trained(scaler(features), targets, weights))
+
+    def _trained(
+        self, rows: Floats, targets: Values, weights: Values
+    ) -> tuple[tuple[Floats, Floats], ...]:
+        """The layers of a network that was trained on standardised rows."""
         import torch
         from torch.nn import functional
-
-        scaler = _scaler(features)
 
         def tensor(array: NDArray[np.generic]) -> torch.Tensor:
             return torch.from_numpy(np.asarray(array, np.float32))
 
         torch.manual_seed(self.seed)
-        rows, wanted, weighing = (
-            tensor(scaler(features)),
-            tensor(targets),
-            tensor(weights),
-        )
+        inputs, wanted, weighing = tensor(rows), tensor(targets), tensor(weights)
         mean = np.clip(np.average(targets, weights=weights), 0.01, 0.99)
-        model = self._layers(features.shape[1], float(np.log(mean / (1 - mean))))
+        model = self._layers(rows.shape[1], float(np.log(mean / (1 - mean))))
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
         )
-        batch = min(self.batch, len(rows))
-        rounds = len(rows) // batch
+        batch = min(self.batch, len(inputs))
+        rounds = len(inputs) // batch
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.learning_rate, total_steps=self.epochs * rounds + 1
         )
         for _ in range(self.epochs):
-            order = torch.randperm(len(rows))
+            order = torch.randperm(len(inputs))
             for start in range(0, rounds * batch, batch):
                 drawn = order[start : start + batch]
                 error = functional.mse_loss(
-                    torch.sigmoid(model(rows[drawn])[:, 0]), wanted[drawn], reduction="none"
+                    torch.sigmoid(model(inputs[drawn])[:, 0]), wanted[drawn], reduction="none"
                 )
                 loss = (weighing[drawn] * error).sum() / weighing[drawn].sum()
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 optimizer.step()
                 schedule.step()
-        return Layers(scaler, tuple(_folded(model)))
+        return tuple(_folded(model))
 
     def _layers(self, inputs: int, level: float) -> Any:
         """The network before training; it predicts ``level`` for every pair."""
@@ -208,6 +211,19 @@ class Network:
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, level)
         return nn.Sequential(*layers, last)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Batches this small take up to ten times as long if threads wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _folded(model: Any) -> Iterator[tuple[Floats, Floats]]:

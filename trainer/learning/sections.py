@@ -228,6 +228,9 @@ def _compared(rows: Sequence[Row], study: Study) -> Content:
         return line_of(Cell(text_of(row, "name"), small, badge), *figures(row), kind=kind)
 
     references = {
+        "the chosen one, calibrated as it is deployed": part_of(study, "calibrated")
+        if chosen in rows
+        else {},
         "constant predictor": constant,
         "noise floor": {"rmse": ratings.get("noise_floor")},
         "human ceiling": {"tau_c_expert": ceiling(ratings)},

@@ -77,6 +77,7 @@ def train(
             "from": profile.name,
             "pairs": pairs["expert"] + pairs["crowd"] - pairs["both"],
             "judges": report["judges"],
+            **({"asked": report["why"]} if options.asked else {}),
         }
         sign(folder, name, trained)
         report["seconds"] = round(perf_counter() - begin, 1)
