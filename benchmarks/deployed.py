@@ -1,0 +1,197 @@
+"""Is what is deployed what was measured, and what does each regressor find, at which price?
+
+For each regressor: its figures in the study of a folder of ratings (pairs whose photo and text
+training has not seen), as measured and calibrated as it is deployed. Then, for each fold of that
+study, a profile is trained without the fold's photos and texts, written, loaded again and asked for
+the relevance of the fold's pairs, as `score` does. Over all folds the figures should be the same.
+
+And the profile that learned from all pairs: recall on the test queries, and how long ordering 200
+candidates takes in a library of the test photos, beside a search by similarity alone.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from benchmarks.setting import machine, print_json, say, versions
+from pixquery import Library, Query
+from pixquery.commands.loading import scales_loader, view_loader
+from pixquery.db.records import Floats
+from pixquery.engine.policy import SHIPPED, Policy
+from pixquery.engine.profile import Profile, load_profile
+from pixquery.indexer.build import index
+from pixquery.trainer.learning import findings, study
+from pixquery.trainer.learning.competition import columns_of, compete, encoded
+from pixquery.trainer.learning.contenders import ALONE, TWO_WAY, contenders
+from pixquery.trainer.learning.course import Course, photo_files
+from pixquery.trainer.learning.datasets import DataSet, read_dataset
+from pixquery.trainer.learning.deploy import copy_encoders, deploy
+from pixquery.trainer.learning.judged import Judged
+from pixquery.trainer.learning.landmarks import landmarks_of
+from pixquery.trainer.learning.learned import keep
+from pixquery.trainer.learning.options import Options
+from pixquery.trainer.learning.rerank import Search
+from pixquery.trainer.learning.splits import Mask
+from pixquery.trainer.learning.stop_words import kept_pairs
+from pixquery.trainer.measuring.pairs import Pair
+from pixquery.trainer.measuring.score import score
+
+REGRESSORS = (
+    ("auto", "auto"),
+    ("linear", "concatenated"),
+    ("catboost", "concatenated"),
+    ("network", "concatenated"),
+)
+MEASURES = ("rmse", "tau_c_expert", "tau_b_crowd")
+
+
+def main() -> None:
+    """Measures, and prints the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="ratings alone, as `pixquery train` takes them")
+    parser.add_argument("--folds", type=int, default=25, help="train without so many of the folds")
+    arguments = parser.parse_args()
+    material = _material(arguments.folder)
+    rows = []
+    for regressor, features in REGRESSORS:
+        row = _measured(material, Options(regressor=regressor, features=features), arguments.folds)
+        say(str(row))
+        rows.append(row)
+    print_json(
+        {
+            "question": "is what is deployed what was measured",
+            "machine": machine(),
+            "versions": versions("numpy", "scikit-learn", "catboost", "torch"),
+            "folds": arguments.folds,
+            "rows": rows,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """A folder of ratings, encoded once."""
+
+    data: DataSet
+    profile: Profile
+    pairs: Judged
+    photos: list[Path]
+    """The file of each pair's photo."""
+    texts: Floats
+    """float32[n, e]"""
+    raw: Floats
+    """float32[n, d]"""
+    search: Search
+
+    def keep(self, rows: Mask) -> "_Material":
+        """The material of some pairs."""
+        photos = [photo for photo, kept in zip(self.photos, rows, strict=True) if kept]
+        return replace(
+            self, pairs=self.pairs.keep(rows), photos=photos, texts=self.texts[rows],
+            raw=self.raw[rows],
+        )  # fmt: skip
+
+
+def _material(folder: Path) -> _Material:
+    profile = load_profile()
+    load = view_loader(profile.interpolation)
+    course = Course(profile, load, Options())
+    data = read_dataset(folder, load)
+    kept, _ = kept_pairs(data.pairs, [], Policy.load(SHIPPED), "pairs")
+    pairs = data.pairs.keep(kept)
+    files, row_of = photo_files(data.rated, pairs.images)
+    asked, asked_of = photo_files(data.asked, [query.image for query in data.queries])
+    return _Material(
+        data, profile, pairs, [files[row] for row in row_of], encoded(profile.texts, pairs.texts),
+        course.encode(profile.images, files)[row_of],
+        Search([q.text for q in data.queries], asked_of, course.encode(profile.images, asked)),
+    )  # fmt: skip
+
+
+def _train(material: _Material, options: Options, folder: Path, search: Search) -> dict[str, Any]:
+    """What `pixquery train` does with pairs that are encoded already; the report, and the study."""
+    profile, pairs = material.profile, material.pairs
+    course = Course(profile, view_loader(profile.interpolation), options)
+    folder.mkdir()
+    copy_encoders(profile, folder)
+    learned = keep(profile, folder, pairs.texts)
+    landmarks = landmarks_of(profile, learned, material.raw, seed=options.seed)
+    columns = columns_of(learned.alignment, landmarks, material.texts, material.raw)
+    few = [one for one in contenders(pairs, few=True) if one.name == ALONE or one.deployable]
+    every = np.ones(len(pairs.images), np.bool_)
+    outcome = compete(course, pairs, every, columns, few)
+    return deploy(course, folder, outcome, landmarks, learned, search) | {"outcome": outcome}
+
+
+def _measured(material: _Material, options: Options, folds: int) -> dict[str, Any]:
+    """A regressor's figures: in the study, deployed, on test queries, and its time."""
+    with tempfile.TemporaryDirectory(prefix="pixquery-") as place:
+        report = _train(material, options, Path(place, "profile"), material.search)
+        winner = report["outcome"].winner
+        in_study = findings.measured(winner, material.pairs)
+        again = _again(material, options, winner, folds)
+        stages = report["reranking"]
+        return {
+            "regressor": winner.contender.name,
+            "features": winner.contender.features,
+            "study": {name: in_study[name] for name in MEASURES},
+            "calibrated": {name: report["calibrated"][name] for name in MEASURES},
+            "deployed": {name: again[name] for name in MEASURES},
+            "recall by similarity": stages["first_stage"],
+            "recall by relevance": stages["reranked"],
+            "milliseconds": _time(material, Path(place)),
+        }
+
+
+def _again(
+    material: _Material, options: Options, winner: study.HeldOut, folds: int
+) -> dict[str, Any]:
+    """The figures of profiles that were trained without the pairs that they judge."""
+    rows, predicted = [], []
+    splits = list(study.splits(material.pairs, TWO_WAY, seed=options.seed))[:folds]
+    for clear, held_out in splits:
+        with tempfile.TemporaryDirectory(prefix="pixquery-") as place:
+            nothing = Search([], material.search.photo_of[:0], material.search.raw[:0])
+            _train(material.keep(clear), options, Path(place, "profile"), nothing)
+            made = load_profile(str(Path(place, "profile")))
+            numbers = np.flatnonzero(held_out)
+            pairs = [Pair(material.photos[n], material.pairs.texts[n]) for n in numbers]
+            load = scales_loader(made.sizes, made.interpolation)
+            rows.append(numbers)
+            judged = [relevance for _, _, relevance in score(pairs, made, load)]
+            predicted.append(np.array(judged, np.float64))
+    one = replace(winner, rows=np.concatenate(rows), predicted=np.concatenate(predicted))
+    return findings.measured(one, material.pairs)
+
+
+def _time(material: _Material, place: Path) -> dict[str, float]:
+    """Milliseconds of a warm search in a library of the test photos, by relevance or not."""
+    photos = next(folder for folder in material.data.asked if folder.is_dir())
+    texts = material.search.queries[:300]
+    with Library.open(place / "library", create=True, profile=str(place / "profile")) as library:
+        index(library, [photos])
+        return {
+            name: round(median(_times(library, texts, rerank=rerank)), 2)
+            for name, rerank in (("similarity", False), ("relevance", True))
+        }
+
+
+def _times(library: Library, texts: Sequence[str], *, rerank: bool) -> Iterator[float]:
+    library.search(Query("a warm start", rerank=rerank))
+    for text in texts:
+        begin = perf_counter()
+        library.search(Query(text, rerank=rerank, candidates=200))
+        yield 1000 * (perf_counter() - begin)
+
+
+if __name__ == "__main__":
+    main()
