@@ -57,6 +57,8 @@ def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
     }
     assert json.loads((out / "report.json").read_text())["chosen"] == report["chosen"]
     assert "<script" not in (out / "report.html").read_text()
+    assert report["answers"]
+    assert not any("child" in answer["query"] for answer in report["answers"])  # a stop word
     made = load_profile(str(out))
     made.check()
     assert made.alignment.dimension == 48

@@ -347,7 +347,8 @@ def _answers(study: Study) -> Content:
         ]
         if queries:
             groups.append((title, queries))
-    return {"groups": groups} if groups else {}
+    everything = part_of(study, "dropped").get("mode") == "off"
+    return {"groups": groups, "everything": everything} if groups else {}
 
 
 def _order(order: Row) -> Content:
