@@ -32,7 +32,7 @@ from pixquery.trainer.learning.competition import columns_of, compete, encoded
 from pixquery.trainer.learning.contenders import ALONE, TWO_WAY, contenders
 from pixquery.trainer.learning.course import Course, photo_files
 from pixquery.trainer.learning.datasets import DataSet, read_dataset
-from pixquery.trainer.learning.deploy import copy_encoders, deploy
+from pixquery.trainer.learning.deploy import Deployment, copy_encoders, deploy
 from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.learning.landmarks import landmarks_of
 from pixquery.trainer.learning.learned import keep
@@ -109,16 +109,18 @@ def _material(folder: Path) -> _Material:
     kept, _ = kept_pairs(data.pairs, [], Policy.load(SHIPPED), "pairs")
     pairs = data.pairs.keep(kept)
     files, row_of = photo_files(data.rated, pairs.images)
-    asked, asked_of = photo_files(data.asked, [query.image for query in data.queries])
+    names = [query.image for query in data.queries]
+    asked, asked_of = photo_files(data.asked, names)
+    queries = [query.text for query in data.queries]
     return _Material(
         data, profile, pairs, [files[row] for row in row_of], encoded(profile.texts, pairs.texts),
         course.encode(profile.images, files)[row_of],
-        Search([q.text for q in data.queries], asked_of, course.encode(profile.images, asked)),
+        Search(queries, asked_of, course.encode(profile.images, asked), sorted(set(names))),
     )  # fmt: skip
 
 
-def _train(material: _Material, options: Options, folder: Path, search: Search) -> dict[str, Any]:
-    """What `pixquery train` does with pairs that are encoded already; the report, and the study."""
+def _train(material: _Material, options: Options, folder: Path, search: Search) -> Deployment:
+    """Does what `pixquery train` does, with pairs that are encoded already."""
     profile, pairs = material.profile, material.pairs
     course = Course(profile, view_loader(profile.interpolation), options)
     folder.mkdir()
@@ -129,14 +131,14 @@ def _train(material: _Material, options: Options, folder: Path, search: Search) 
     few = [one for one in contenders(pairs, few=True) if one.name == ALONE or one.deployable]
     every = np.ones(len(pairs.images), np.bool_)
     outcome = compete(course, pairs, every, columns, few)
-    return deploy(course, folder, outcome, landmarks, learned, search) | {"outcome": outcome}
+    return deploy(course, folder, outcome, landmarks, learned, search)
 
 
 def _measured(material: _Material, options: Options, folds: int) -> dict[str, Any]:
     """A regressor's figures: in the study, deployed, on test queries, and its time."""
     with tempfile.TemporaryDirectory(prefix="pixquery-") as place:
-        report = _train(material, options, Path(place, "profile"), material.search)
-        winner = report["outcome"].winner
+        deployment = _train(material, options, Path(place, "profile"), material.search)
+        winner, report = deployment.outcome.winner, deployment.report
         in_study = findings.measured(winner, material.pairs)
         again = _again(material, options, winner, folds)
         stages = report["reranking"]
@@ -160,7 +162,7 @@ def _again(
     splits = list(study.splits(material.pairs, TWO_WAY, seed=options.seed))[:folds]
     for clear, held_out in splits:
         with tempfile.TemporaryDirectory(prefix="pixquery-") as place:
-            nothing = Search([], material.search.photo_of[:0], material.search.raw[:0])
+            nothing = material.search.only([])
             _train(material.keep(clear), options, Path(place, "profile"), nothing)
             made = load_profile(str(Path(place, "profile")))
             numbers = np.flatnonzero(held_out)

@@ -90,6 +90,13 @@ def scales_loader(sizes: Sequence[int], interpolation: str) -> Callable[[Path], 
     )
 
 
+def thumbnail_maker(side: int, quality: int) -> Callable[[Path], bytes]:
+    """A function that makes a small JPEG of a photo; its errors name the photo."""
+    from pixquery.indexer.decode import thumbnail
+
+    return lambda path: _decoded(path, lambda content: thumbnail(content, side, quality=quality))
+
+
 def view_loader(interpolation: str) -> Load:
     """A function that reads a photo at any size, altered or not; its errors name the photo."""
     from pixquery.indexer.altered import altered

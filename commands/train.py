@@ -9,12 +9,15 @@ from typing import Any
 
 import click
 
-from pixquery.commands.loading import extra, view_loader
+from pixquery.commands.loading import extra, thumbnail_maker, view_loader
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, say, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted
+
+_SIDE, _QUALITY = 112, 75
+"""Of the report's photos: its longer side in pixels, and the quality of the JPEG."""
 
 
 def _seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
@@ -52,6 +55,8 @@ pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
               )  # fmt: skip
 @click.option("--name", default="", metavar="NAME",
               help="Name of the new profile; by default that of DIR.")  # fmt: skip
+@click.option("--no-photos", is_flag=True,
+              help="Leave photos out of report.html, for example to share it.")  # fmt: skip
 @click.option("--aggregation", default="mean", show_default=True, metavar="NAME",
               help="How to combine several ratings of a pair: mean, median, majority; if the CSV "
               "names workers, also dawid-skene, one-coin, glad, mace, wawa.")  # fmt: skip
@@ -68,6 +73,7 @@ def train(
     out: Path,
     profile: str | None,
     alignment: str | None,
+    no_photos: bool,
     library: Path,
     as_json: bool,
     **chosen: Any,
@@ -90,6 +96,7 @@ def train(
     models = load_profile(profile) if profile else load_profile()
     chosen["scale"] = None if chosen["scale"] is None else parse_scale(chosen["scale"])
     chosen["keep_alignment"] = None if alignment is None else alignment == "keep"
+    chosen["thumbnail"] = None if no_photos else thumbnail_maker(_SIDE, _QUALITY)
     if data.is_dir():
         say(described(data))
     with progress_bar("Training", "steps") as progress:

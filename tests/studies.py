@@ -25,6 +25,26 @@ def regressor(
     }
 
 
+def answer(query: str, image: str, kind: str, *ranks: int | None) -> Study:
+    """Three orders of a query, with its right photo at these ranks."""
+    orders = []
+    for regressor, rank in zip(("ensemble", "CatBoost", "network"), ranks, strict=True):
+        photos = [
+            {
+                "image": image if place == rank else f"{place}_of_{regressor}.jpg",
+                "similarity": round(0.4 - 0.03 * place, 4),
+                "relevance": round(0.9 - 0.07 * place, 4),
+                "right": place == rank,
+            }
+            for place in range(1, 5)
+        ]
+        features = "all of them" if regressor == "ensemble" else "concatenated"
+        orders.append(
+            {"regressor": regressor, "features": features, "rank": rank, "photos": photos}
+        )
+    return {"query": query, "image": image, "kind": kind, "orders": orders}
+
+
 def sample() -> Study:
     """Figures of the size that the data gives."""
     both, experts, product = "experts and crowd", "experts", "elementwise product"
@@ -151,6 +171,10 @@ def sample() -> Study:
                           "recall@10": [0.005, 0.013], "ndcg@10": [0.008, 0.016]},
             "rated": {"first_stage": {"ndcg@10": 0.902}, "reranked": {"ndcg@10": 0.914}},
         },
+        "answers": [
+            answer(captions[0], "1056338697.jpg", "best", 1, 37, 3),
+            answer(captions[3], "1064535340.jpg", "worst", None, 1_120, None),
+        ],
     }  # fmt: skip
 
 
@@ -167,5 +191,6 @@ def own_ratings() -> Study:
         "stop_words_cost": [{**row, "tau_b_crowd": None} for row in whole["stop_words_cost"]],
         "alignment": None,
         "reranking": None,
+        "answers": [],
         "judges": "you",
     }

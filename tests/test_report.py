@@ -90,7 +90,8 @@ def test_every_section_is_there_in_order(page: Page) -> None:
     assert page.titles == [
         "The data", "What people said", "How far people agree", "Splits, and what leaks",
         "Regressors compared", "Where it errs", "Does 0.5 mean 0.5?", "The worst pairs",
-        "The alignment", "Before and after re-ranking", "How to use the profile",
+        "The alignment", "Before and after re-ranking", "Best and worst answers",
+        "How to use the profile",
     ]  # fmt: skip
     targets = [link.get("href") for link in page.all("a")]
     assert targets == [f"#{section.get('id')}" for section in page.all("section")]
@@ -179,6 +180,19 @@ def test_the_worst_pairs_name_their_photos(page: Page) -> None:
     for pair in sample()["worst"]:
         assert pair["image"] in page.text
     assert page.text.count("predicted 0.") == 20
+
+
+def test_answers_say_where_the_right_photo_is(page: Page) -> None:
+    for said in (
+        "right photo: 1056338697.jpg ensembleall of them, by relevance right photo: number 1 "
+        "1056338697.jpg 0.83 right 2_of_ensemble.jpg 0.76",
+        "CatBoostconcatenated, by relevance right photo: number 37 1_of_CatBoost.jpg 0.83 2_of",
+        "ensembleall of them, by relevance right photo: not among the candidates",
+        "right photo: number 1,120",
+    ):
+        assert said in page.text
+    marked = [each for each in page.all("li") if each.get("class") == "right"]
+    assert ["".join(each.itertext()).split()[0] for each in marked] == ["1056338697.jpg"] * 2
 
 
 def test_how_to_use_it(page: Page, tmp_path: Path) -> None:
@@ -308,13 +322,16 @@ def test_no_data_becomes_markup(hostile: str, page: Page, tmp_path: Path) -> Non
     study["stop_words_cost"][0]["rows"] = hostile
     study["regressors"][-2] |= {"name": hostile, "features": hostile, "rows": hostile}
     study["worst"][0] |= {"image": hostile, "text": hostile}
+    study["answers"][0] |= {"image": hostile, "query": hostile}
+    study["answers"][0]["orders"][0] |= {"regressor": hostile, "features": hostile}
+    study["answers"][0]["orders"][0]["photos"][1]["image"] = hostile
     study["reranking"]["first_stage"][hostile] = 0.5
     found = Page(tmp_path, study)  # well-formed, or this fails
     usual, tags = tags_of(page.html), tags_of(found.html)
     assert tags.tags == usual.tags
     assert tags.attributes == usual.attributes
     if hostile.isprintable():
-        assert tags.text.count(hostile) >= 12
+        assert tags.text.count(hostile) >= 17
     else:
         assert "a\\x00b\\x1b[31m\\u202egnp.exe\\ud83d" in tags.text
 

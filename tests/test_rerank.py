@@ -8,7 +8,7 @@ from pixquery.engine.features import NAMES, Landmarks, Vectors
 from pixquery.engine.predictors import Curve
 from pixquery.engine.relevance import Regressor
 from pixquery.trainer.learning.judged import Judged
-from pixquery.trainer.learning.rerank import compared, ranks_of, rated_queries
+from pixquery.trainer.learning.rerank import Order, Search, compared, orders_of, rated_queries
 from tests.rated import rated_pairs
 
 
@@ -20,8 +20,12 @@ def pairs() -> Judged:
 def backwards(length: int) -> Regressor:
     """Prefers the photos that are least similar."""
     weights = np.array([-6 * (name == "similarity") for name in NAMES], np.float32)
+    return Regressor(Curve(weights, 0), landmarks(length))
+
+
+def landmarks(length: int) -> Landmarks:
     some = np.eye(length, dtype=np.float32)
-    return Regressor(Curve(weights, 0), Landmarks(some, some, some[:0], some[:0]))
+    return Landmarks(some, some, some[:0], some[:0])
 
 
 def test_ranks_are_those_of_sorting_everything() -> None:
@@ -29,14 +33,26 @@ def test_ranks_are_those_of_sorting_everything() -> None:
     sides = (unit(rng.normal(size=(n, 8)).astype(np.float32)) for n in (20, 50))
     texts, photos = map(Vectors, sides)
     photo_of = rng.integers(50, size=20)
+    search = Search([""] * 20, photo_of, photos.aligned, [""] * 50)
     cosines = texts.aligned @ photos.aligned.T
     right = cosines[np.arange(20), photo_of]
     expected = 1 + (cosines > right[:, None]).sum(1)
-    assert list(ranks_of(texts, photos, photo_of, None)) == list(expected)
-    few = ranks_of(texts, photos, photo_of, None, candidates=5)
-    assert list(few) == [rank if rank <= 5 else np.inf for rank in expected]
-    turned = ranks_of(texts, photos, photo_of, backwards(8), candidates=50)
-    assert list(turned) == list(51 - expected)
+    assert list(search.ranks_in(list(orders_of(texts, photos, None)))) == list(expected)
+    few = list(orders_of(texts, photos, None, candidates=5))
+    assert list(search.ranks_in(few)) == [rank if rank <= 5 else np.inf for rank in expected]
+    turned = list(orders_of(texts, photos, backwards(8), candidates=50))
+    assert list(search.ranks_in(turned)) == list(51 - expected)
+
+
+def test_what_relevance_ties_similarity_orders() -> None:
+    alike, other = [0.6, 0.8, 0], [0.8, 0.6, 0]
+    photos = Vectors(np.array([alike, other, [0, 0, 1]], np.float32))
+    text = Vectors(np.array([[1, 0, 0]], np.float32))
+    (order,) = orders_of(text, photos, Regressor(Curve(np.zeros(6, np.float32), 0), landmarks(3)))
+    assert list(order.photos) == [1, 0, 2]
+    assert list(order.values) == [0.5, 0.5, 0.5]
+    assert list(order.similarities) == pytest.approx([0.8, 0.6, 0])
+    assert Order(order.photos, order.similarities, None).values is order.similarities
 
 
 def test_the_gain_is_of_the_same_queries() -> None:

@@ -57,6 +57,8 @@ def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
     }
     assert json.loads((out / "report.json").read_text())["chosen"] == report["chosen"]
     assert "<script" not in (out / "report.html").read_text()
+    assert report["answers"]
+    assert not any("child" in answer["query"] for answer in report["answers"])  # a stop word
     made = load_profile(str(out))
     made.check()
     assert made.alignment.dimension == 48
@@ -78,6 +80,10 @@ def test_the_text_encoder_is_fine_tuned(data: Path, tmp_path: Path) -> None:
     report = train(data, tmp_path / "out", load_profile(), load, options)
     made = load_profile(str(tmp_path / "out"))
     made.check()
+    for answer in report["answers"]:
+        beside = [(each["regressor"], each["features"]) for each in answer["orders"][1:]]
+        assert beside == [("CatBoost", "concatenated"), ("network", "concatenated")]
+    assert "data:image" not in (tmp_path / "out" / "report.html").read_text()
     assert made.manifest["text"]["fine_tuned"]
     assert report["alignment"]["curve"]
     before = load_profile().texts.encode(["a dog on grass"])[0]
@@ -259,6 +265,17 @@ def test_ratings_alone_keep_the_alignment(tmp_path: Path, colours: Path, invoke:
     assert report["alignment"]["recall@5"] == 1  # four shades of one colour
     made = load_profile(str(out))
     made.check()
+    assert len(report["answers"]) == 6
+    for answer in report["answers"]:
+        deployed, beside = answer["orders"]
+        assert deployed["regressor"] in (report["chosen"], "similarity alone")
+        assert (beside["regressor"], beside["features"]) == ("CatBoost", "concatenated")
+        assert (deployed["rank"] == 1) == (answer["kind"] == "best")
+        for order in answer["orders"]:
+            marked = [place for place, photo in enumerate(order["photos"], 1) if photo["right"]]
+            assert marked == ([order["rank"]] if order["rank"] <= 4 else [])
+    page = (out / "report.html").read_text()
+    assert page.count("<img") == page.count('<img src="data:image/jpeg;base64,') > 50
     assert made.alignment.digest == load_profile(str(colours)).alignment.digest
     library = ("--library", tmp_path / "library")
     assert invoke("index", folder / "test_images", *library, "--profile", out).exit_code == 0
@@ -274,7 +291,7 @@ def test_ratings_alone_teach_an_alignment(tmp_path: Path, colours: Path, invoke:
     assert refused.exit_code == 1
     assert "has no alignment to keep: train with `--alignment learn`" in refused.stderr
     out = tmp_path / "out"
-    run = invoke("train", *common, "--out", out)
+    run = invoke("train", *common, "--out", out, "--no-photos")
     assert run.exit_code == 0, run.stderr
     assert "recall@1 / 5 / 10 by chance: 3.6 / 17.9 / 35.7 %" in run.stdout
     assert "the alignment was learned from only 56 texts of 28 photos" in run.stdout
@@ -283,7 +300,11 @@ def test_ratings_alone_teach_an_alignment(tmp_path: Path, colours: Path, invoke:
     report = json.loads((out / "report.json").read_text())
     assert report["alignment"]["before"] is None
     assert report["alignment"]["recall@5"] > 0.8
-    assert "That is weak" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "That is weak" in page
+    assert report["answers"]
+    assert report["answers"][0]["image"] in page
+    assert "<img" not in page
 
 
 def test_too_few_positives_teach_no_alignment(

@@ -44,6 +44,8 @@ class Outcome:
     """What would have won if nothing had been asked for."""
     alone: study.HeldOut
     """Similarity alone, on the same held-out pairs: what the winner has to beat."""
+    held_out: list[study.HeldOut]
+    """What every contender predicts, each way of splitting."""
 
 
 def encoded(encoder: TextEncoder, texts: Sequence[str]) -> Floats:
@@ -128,7 +130,7 @@ def compete(
         ),
         "worst": findings.worst(winner, pairs),
     }
-    return Outcome(report, pairs, features, winner, default, alone)
+    return Outcome(report, pairs, features, winner, default, alone, held_out)
 
 
 def counts(pairs: Judged) -> dict[str, int]:

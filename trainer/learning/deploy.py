@@ -5,6 +5,7 @@ deployed even where it loses, and the report says what it loses.
 """
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,27 @@ from pixquery.trainer.learning.contenders import EXPERTS
 from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.learned import Learned
 from pixquery.trainer.learning.regressors import Grown, Predict, calibrate
-from pixquery.trainer.learning.rerank import Search, compared, rated_queries
+from pixquery.trainer.learning.rerank import Order, Search, compared, rated_queries
 from pixquery.trainer.learning.study import of_experts
 from pixquery.trainer.measuring.metrics import rmse
 
 _MARGIN = 0.005
 """How much recall or nDCG may be lost: less is chance."""
 _TREES = "relevance.cbm"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a query orders photos by from now on."""
+
+    outcome: Outcome
+    landmarks: Landmarks
+    relevance: Regressor | None
+    """None: similarity orders them."""
+    orders: list[Order]
+    """Of the test queries."""
+    report: dict[str, Any]
+    """``reranking``, ``calibrated``, ``deployed`` and ``why``."""
 
 
 def deploy(
@@ -39,7 +54,7 @@ def deploy(
     landmarks: Landmarks,
     learned: Learned,
     search: Search,
-) -> dict[str, Any]:
+) -> Deployment:
     """Fits the winner to all pairs and writes it, if it orders no worse than similarity does.
 
     It is not there for the order alone: what it predicts means the same for every query.
@@ -51,41 +66,42 @@ def deploy(
         landmarks: For the features that a query computes.
         learned: The encoders and the alignment.
         search: Queries to compare both orders on; perhaps none.
-
-    Returns:
-        ``reranking``, ``calibrated``, ``deployed`` and ``why`` of the report.
     """
-    pairs, winner = outcome.pairs, outcome.winner
+    pairs, winner, seed = outcome.pairs, outcome.winner, course.options.seed
     asked = course.options.asked
-    relevance = _fitted(outcome, landmarks, folder)
+    relevance = fitted(winner, outcome, landmarks, folder)
     by = {"first_stage": outcome.alone, "reranked": winner}
     rated = rated_queries(
         pairs, {name: predictions.by_pair(len(pairs.images)) for name, predictions in by.items()}
     )
     report: dict[str, Any] = {"rated": rated}
     better = [rated["reranked"]["ndcg@10"] - rated["first_stage"]["ndcg@10"]] if rated else []
+    first: list[Order] = []
+    second: list[Order] = []
     if search.queries:
         queries = learned.texts.encode(search.queries)
-        first = search.ranks(learned.alignment, queries, None)
-        second = search.ranks(learned.alignment, queries, relevance)
-        report |= compared(first, second, search.photo_of)
+        first = search.orders(learned.alignment, queries, None)
+        second = search.orders(learned.alignment, queries, relevance)
+        report |= compared(search.ranks_in(first), search.ranks_in(second), search.photo_of)
         # Neither recall among ten nor the order of rated photos may get worse.
         better.append(report["reranked"]["recall@10"] - report["first_stage"]["recall@10"])
     good = min(better, default=0) > -_MARGIN
-    _write_profile(
-        course.profile,
-        folder,
-        relevance if good or asked else None,
-        fine_tuned=learned.texts is not course.profile.texts,
-    )
-    seed = course.options.seed
     calibrated = study.cross_calibrated(winner, pairs, seed=seed)
-    return {
-        "reranking": report,
-        "calibrated": findings.measured(calibrated, pairs, seed=seed),
-        "deployed": good or asked,
-        "why": _why_asked(outcome, good) if asked else _WHY[good],
-    }
+    deployed = relevance if good or asked else None
+    fine_tuned = learned.texts is not course.profile.texts
+    _write_profile(course.profile, folder, deployed, fine_tuned=fine_tuned)
+    return Deployment(
+        outcome,
+        landmarks,
+        deployed,
+        first if deployed is None else second,
+        {
+            "reranking": report,
+            "calibrated": findings.measured(calibrated, pairs, seed=seed),
+            "deployed": good or asked,
+            "why": _why_asked(outcome, good) if asked else _WHY[good],
+        },
+    )
 
 
 _WHY = {
@@ -114,35 +130,46 @@ def _why_asked(outcome: Outcome, good: bool) -> str:
     return "; ".join(told)
 
 
-def _fitted(outcome: Outcome, landmarks: Landmarks, folder: Path) -> Regressor:
-    """The winner, fitted to all pairs and calibrated on what it predicted of held-out ones."""
-    pairs, winner = outcome.pairs, outcome.winner
-    contender = winner.contender
+def fitted(
+    held_out: study.HeldOut, outcome: Outcome, landmarks: Landmarks, folder: Path
+) -> Regressor:
+    """A contender, fitted to all pairs and calibrated on what it predicted of held-out ones.
+
+    Args:
+        held_out: Those predictions.
+        outcome: Of the competition.
+        landmarks: For the features that a query computes.
+        folder: Where CatBoost's trees are written, and read when they are first used.
+
+    Raises:
+        BadData: The trees found nothing to split by.
+    """
+    pairs, contender = outcome.pairs, held_out.contender
     known = pairs.expert if contender.rows == EXPERTS else pairs.expert | pairs.crowd
     targets, weights = study.lesson(contender, pairs, np.ones(len(pairs.images), np.bool_))
     seen = outcome.columns[contender.features][known]
-    fitted = contender.fit(seen, targets[known], weights[known])
-    of_experts = pairs.expert[winner.rows]
-    expert_means = aggregate(pairs.grades[winner.rows[of_experts]], "mean")
-    level = calibrate(winner.predicted[of_experts], expert_means)
+    predict = contender.fit(seen, targets[known], weights[known])
+    of_experts = pairs.expert[held_out.rows]
+    expert_means = aggregate(pairs.grades[held_out.rows[of_experts]], "mean")
+    level = calibrate(held_out.predicted[of_experts], expert_means)
     return Regressor(
-        _predictor(fitted, folder),
+        _predictor(predict, folder),
         landmarks,
         contender.features,
         (level.predicted.astype(np.float32), level.judged.astype(np.float32)),
     )
 
 
-def _predictor(fitted: Predict, folder: Path) -> Predictor:
+def _predictor(predict: Predict, folder: Path) -> Predictor:
     """What is written of a fitted regressor.
 
     Raises:
         BadData: The trees found nothing to split by.
     """
-    if isinstance(fitted, Grown):
-        return fitted.saved(folder / _TREES)
-    if isinstance(fitted, Curve | Line | Layers):
-        return fitted
+    if isinstance(predict, Grown):
+        return predict.saved(folder / _TREES)
+    if isinstance(predict, Curve | Line | Layers):
+        return predict
     raise BadData(
         "the pairs are all alike to the regressor that was asked for, so that it learned nothing: "
         "leave out --regressor and --features"

@@ -16,7 +16,7 @@ from pixquery.engine.encoders import TextEncoder
 from pixquery.engine.features import Landmarks
 from pixquery.engine.policy import SHIPPED, Policy
 from pixquery.engine.profile import Profile
-from pixquery.trainer.learning import study
+from pixquery.trainer.learning import answered, study
 from pixquery.trainer.learning.captions import Caption
 from pixquery.trainer.learning.competition import compete, counts, encoded
 from pixquery.trainer.learning.course import CONTENDER, EPOCH, STEP, Course, photo_files
@@ -48,11 +48,13 @@ KEPT, BY_CAPTIONS, BY_RATINGS = "kept", "captions", "ratings"
 """Where the alignment comes from: the profile, captions of further photos, or the rated pairs."""
 
 
-def from_captions(course: Course, data: Path, folder: Path) -> dict[str, Any]:
+def from_captions(
+    course: Course, data: Path, folder: Path
+) -> tuple[dict[str, Any], dict[str, Path]]:
     """Trains on a folder of judgements and writes the profile's files to ``folder``.
 
     Returns:
-        The report, but for what `train` adds.
+        The report, but for what `train` adds, and the files of the photos that queries ask for.
 
     Raises:
         BadData: A file is missing or malformed, or there are too few ratings to learn from.
@@ -74,14 +76,19 @@ def from_captions(course: Course, data: Path, folder: Path) -> dict[str, Any]:
         folds = list(folds_of(pairs, kept, captions, seed=options.seed))
     photos, photo_of = photo_files(dataset.captioned, [c.image for c in captions])
     rated, rated_of = photo_files(dataset.rated, pairs.images)
-    asked_photos, asked_of = photo_files(dataset.asked, [c.image for c in asked])
+    names = [query.image for query in asked]
+    asked_photos, asked_of = photo_files(dataset.asked, names)
     planned = views_of(profile, quick=options.quick) if captions else ()
     to_encode = len(planned) * len(photos) + len(rated) + len(asked_photos)
     course.total = to_encode + _work(course, captions, source, len(folds))
+    course.total += CONTENDER * len(answered.rivals(options)) if asked else 0
     examples = Examples(captions, encoded_views(course, planned, photos), photo_of)
     rated_raw = course.encode(profile.images, rated)
     search = Search(
-        [query.text for query in asked], asked_of, course.encode(profile.images, asked_photos)
+        [query.text for query in asked],
+        asked_of,
+        course.encode(profile.images, asked_photos),
+        sorted(set(names)),
     )
     copy_encoders(profile, folder)
 
@@ -104,20 +111,22 @@ def from_captions(course: Course, data: Path, folder: Path) -> dict[str, Any]:
         landmarks = fit_landmarks(learned, examples.views[0], seed=options.seed)
         columns = judged(learned.texts).columns(learned.alignment, landmarks)
     outcome = compete(course, pairs, kept, columns)
-    reranking = deploy(course, folder, outcome, landmarks, learned, search)
+    deployment = deploy(course, folder, outcome, landmarks, learned, search)
+    answers = answered.answers(course, deployment, learned, search, policy)
     course.finish()
-    return {
+    reranking = deployment.report["reranking"]
+    report = {
         "layout": dataset.layout.name,
         "pairs": counts(pairs.keep(kept)),
         "dropped": dropped,
         "dropped_rows": dataset.dropped,
         **outcome.report,
-        **reranking,
+        **deployment.report,
+        "answers": answers,
         "alignment_from": {"source": source, "texts": len(captions), "photos": len(photos)},
-        "alignment": _found(
-            dataset.split, search, profile, learned, reranking["reranking"], source
-        ),
+        "alignment": _found(dataset.split, search, profile, learned, reranking, source),
     }
+    return report, dict(zip(search.images, asked_photos, strict=True))
 
 
 def _alignment_from(course: Course, dataset: DataSet) -> str:

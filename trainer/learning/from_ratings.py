@@ -29,11 +29,13 @@ from pixquery.trainer.learning.scales import scale_of
 from pixquery.trainer.learning.stop_words import kept_pairs
 
 
-def from_ratings(course: Course, file: Path, folder: Path) -> dict[str, Any]:
+def from_ratings(
+    course: Course, file: Path, folder: Path
+) -> tuple[dict[str, Any], dict[str, Path]]:
     """Trains on a user's ratings and writes the profile's files to ``folder``.
 
     Returns:
-        The report, but for what `train` adds.
+        The report, but for what `train` adds, and no photos: nothing is asked.
 
     Raises:
         BadData: The file is missing or malformed, or there are too few ratings to learn from.
@@ -63,8 +65,8 @@ def from_ratings(course: Course, file: Path, folder: Path) -> dict[str, Any]:
         shutil.copyfile(
             profile.folder / profile.manifest["alignment"], folder / profile.manifest["alignment"]
         )
-        no_queries = Search([], np.empty(0, np.int64), no_photos)
-        written = deploy(course, folder, outcome, landmarks, learned, no_queries)
+        no_queries = Search([], np.empty(0, np.int64), no_photos, [])
+        written = deploy(course, folder, outcome, landmarks, learned, no_queries).report
     else:
         earlier = personal.earlier_of(relevance, alignment.dimension)
         features = earlier.columns(
@@ -78,7 +80,7 @@ def from_ratings(course: Course, file: Path, folder: Path) -> dict[str, Any]:
         outcome = compete(course, pairs, kept, columns, competitors, choice)
         written = personal.write_personal(profile, folder, outcome, earlier, choice)
     course.finish()
-    return {
+    report = {
         "pairs": counts(pairs.keep(kept)),
         "dropped": dropped,
         **outcome.report,
@@ -87,6 +89,7 @@ def from_ratings(course: Course, file: Path, folder: Path) -> dict[str, Any]:
         "judges": _judges(ratings),
         "scale": {"lowest": scale[0], "highest": scale[1], "found": options.scale is None},
     }
+    return report, {}
 
 
 def _competitors(course: Course, pairs: Judged) -> list[Contender]:

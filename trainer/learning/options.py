@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pixquery.trainer.learning.contenders import AUTO
 from pixquery.trainer.learning.finetune import TextRecipe
 from pixquery.trainer.learning.recipe import Recipe
 
 Progress = Callable[[int, int], object]
+Thumbnail = Callable[[Path], bytes]
+"""From a photo's file to a small JPEG of it; raises `UnreadableImage`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Options:
     """The name of the new profile; that of its folder if empty."""
     alignment: Recipe = field(default_factory=Recipe)
     text: TextRecipe = field(default_factory=TextRecipe)
+    thumbnail: Thumbnail | None = None
+    """Makes the pictures of the report; without it, the report names photos and shows none."""
     progress: Progress = lambda done, total: None
     """Called with the work done and the work in all, in photos encoded."""
 

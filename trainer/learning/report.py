@@ -1,10 +1,11 @@
 """Writes the study as one HTML file for people, and as JSON for programs.
 
-The page is self-contained and runs no script. Its text is in ``report.html`` beside this file, its
-style in ``report.css``. Everything that comes from the data (names, captions, words) is escaped.
-The same study gives the same bytes.
+The page is self-contained and runs no script; photos are embedded as data. Its text is in
+``report.html`` beside this file, its style in ``report.css``. Everything that comes from the data
+(names, captions, words) is escaped. The same study and photos give the same bytes.
 """
 
+import base64
 import json
 import math
 import unicodedata
@@ -18,13 +19,14 @@ from pixquery.trainer.learning.results import Study
 from pixquery.trainer.learning.sections import SECTIONS, headline
 
 
-def write_report(out: Path, study: Study) -> None:
+def write_report(out: Path, study: Study, photos: Mapping[str, bytes] | None = None) -> None:
     """Writes ``report.json`` and ``report.html``.
 
     Args:
         out: The folder to write to; it is created if it is missing.
         study: The results, as `train --json` prints them. Parts that are missing or null are left
             out of the page, or a sentence says that they are missing.
+        photos: A photo's name -> a small JPEG of it; the page names the others only.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -33,7 +35,9 @@ def write_report(out: Path, study: Study) -> None:
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined,
         autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    html = templates.get_template("report.html").render(_page(_visible(plain)))
+    pictures = {_visible(name): _data_of(jpeg) for name, jpeg in (photos or {}).items()}
+    page = {**_page(_visible(plain)), "pictures": pictures}
+    html = templates.get_template("report.html").render(page)
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(plain, indent=2) + "\n", "utf-8")
     (out / "report.html").write_text(html, "utf-8")
@@ -47,6 +51,10 @@ def _page(study: Study) -> dict[str, Any]:
         "headline": list(headline(study)),
         "sections": [(name, title, it) for name, title, build in SECTIONS if (it := build(study))],
     }
+
+
+def _data_of(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Does ordering by relevance find more than ordering by similarity? Asked before deployment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,31 @@ from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.measuring.metrics import RETRIEVAL, Ranks, Values, interval, ndcg
 
+CANDIDATES = 200
+"""As many as a query has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The candidates for one text, best first."""
+
+    photos: Ids
+    """int64[c], their rows."""
+    similarities: Floats
+    """float32[c]"""
+    relevances: Floats | None
+    """float32[c]; None if similarity orders them."""
+
+    @property
+    def values(self) -> Floats:
+        """float32[c]: what they are ordered by, falling."""
+        return self.similarities if self.relevances is None else self.relevances
+
+    def rank(self, photo: int) -> float:
+        """From 1; infinite if the photo is not among the candidates."""
+        position = np.flatnonzero(self.photos == photo)
+        return float(position[0] + 1) if len(position) else np.inf
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -23,54 +48,75 @@ class Search:
     photo_of: Ids
     raw: Floats
     """float32[n, d], the photos."""
+    images: list[str]
+    """The n photos' names."""
 
-    def ranks(self, alignment: Alignment, queries: Floats, relevance: Relevance | None) -> Values:
-        """The rank float64[q] of each query's photo.
+    def only(self, rows: Ids | list[int]) -> "Search":
+        """Some of the queries, among all photos."""
+        queries = [self.queries[row] for row in rows]
+        return Search(queries, self.photo_of[rows], self.raw, self.images)
+
+    def orders(
+        self,
+        alignment: Alignment,
+        queries: Floats,
+        relevance: Relevance | None,
+        *,
+        candidates: int = CANDIDATES,
+    ) -> list[Order]:
+        """The order of the photos for each of the queries.
 
         Args:
             alignment: Of texts and photos.
             queries: float32[q, e], the queries' raw vectors.
             relevance: Orders the candidates; None means that similarity does.
+            candidates: How many photos to order for a query.
         """
         photos = Vectors(alignment.images(self.raw), lambda: self.raw)
         texts = Vectors(alignment.texts(queries), lambda: queries)
-        return ranks_of(texts, photos, self.photo_of, relevance)
+        return list(orders_of(texts, photos, relevance, candidates=candidates))
+
+    def ranks(
+        self,
+        alignment: Alignment,
+        queries: Floats,
+        relevance: Relevance | None,
+        *,
+        candidates: int = CANDIDATES,
+    ) -> Ranks:
+        """The rank float64[q] of each query's photo; arguments as for `orders`."""
+        return self.ranks_in(self.orders(alignment, queries, relevance, candidates=candidates))
+
+    def ranks_in(self, orders: Sequence[Order]) -> Ranks:
+        """The rank float64[q] of each query's photo in its order."""
+        pairs = zip(orders, self.photo_of, strict=True)
+        return np.array([order.rank(photo) for order, photo in pairs], np.float64)
 
 
 MEASURES = ("recall@1", "recall@5", "recall@10", "ndcg@10")
 
 
-def ranks_of(
-    texts: Vectors,
-    photos: Vectors,
-    photo_of: Ids,
-    relevance: Relevance | None,
-    *,
-    candidates: int = 200,
-) -> Ranks:
-    """The rank of each text's own photo among all.
+def orders_of(
+    texts: Vectors, photos: Vectors, relevance: Relevance | None, *, candidates: int = CANDIDATES
+) -> Iterator[Order]:
+    """Yields the order of the photos for each text, as a query orders them.
 
     Args:
         texts: Of q texts.
         photos: Of n photos.
-        photo_of: int64[q]
-        relevance: Orders the nearest ``candidates``; None means that similarity does.
-        candidates: As many as a query has.
-
-    Returns:
-        float64[q], from 1; infinite if the photo is not among the candidates.
+        relevance: Orders the nearest ``candidates``, ties by similarity; None means that similarity
+            does.
+        candidates: How many photos to order.
     """
-    ranks = np.full(len(texts.aligned), np.inf)
-    for row in range(len(ranks)):
+    for row in range(len(texts.aligned)):
         similarities = photos.aligned @ texts.aligned[row]
         near = np.argsort(-similarities, kind="stable")[:candidates]
-        if relevance is not None:
-            relevances = relevance.score(texts.rows([row]), photos.rows(near))
-            near = near[np.lexsort((-similarities[near], -relevances))]
-        position = np.flatnonzero(near == photo_of[row])
-        if len(position):
-            ranks[row] = position[0] + 1
-    return ranks
+        if relevance is None:
+            yield Order(near, similarities[near], None)
+            continue
+        relevances = relevance.score(texts.rows([row]), photos.rows(near))
+        best = np.lexsort((-similarities[near], -relevances))
+        yield Order(near[best], similarities[near[best]], relevances[best])
 
 
 def compared(first: Ranks, second: Ranks, photo_of: Ids) -> dict[str, Any]:

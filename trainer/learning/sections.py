@@ -332,6 +332,48 @@ def _reranking(study: Study) -> Content:
     return {"queries": number(queries, COUNT) if queries else "", "gains": gains}
 
 
+_ANSWERED = {"best": "Best answers", "worst": "Worst answers"}
+
+
+def _answers(study: Study) -> Content:
+    answers = study.get("answers") or ()
+    groups = []
+    for kind, title in _ANSWERED.items():
+        queries = [
+            {
+                "text": text_of(one, "query"),
+                "image": text_of(one, "image"),
+                "orders": [_order(order) for order in one.get("orders") or ()],
+            }
+            for one in answers
+            if one.get("kind") == kind
+        ]
+        if queries:
+            groups.append((title, queries))
+    everything = part_of(study, "dropped").get("mode") == "off"
+    return {"groups": groups, "everything": everything} if groups else {}
+
+
+def _order(order: Row) -> Content:
+    """The first photos of an order, and where the right one is."""
+    rank, photos = order.get("rank"), order.get("photos") or ()
+    by = "relevance" if any(known(p.get("relevance")) for p in photos) else "similarity"
+    return {
+        "name": text_of(order, "regressor"),
+        "features": text_of(order, "features"),
+        "rank": number(rank, COUNT) if known(rank) else "",
+        "by": by,
+        "photos": [
+            {
+                "image": text_of(photo, "image"),
+                "value": number(photo.get(by), SHORT),
+                "right": photo.get("right"),
+            }
+            for photo in photos
+        ],
+    }
+
+
 def _use(study: Study) -> Content:
     out = study.get("out")
     return {"folder": quoted(out)} if out else {}
@@ -348,6 +390,7 @@ SECTIONS = (
     ("worst", "The worst pairs", _worst),
     ("alignment", "The alignment", _alignment),
     ("reranking", "Before and after re-ranking", _reranking),
+    ("answers", "Best and worst answers", _answers),
     ("use", "How to use the profile", _use),
 )
 """Id, title and builder of each section, in the order of the page; empty ones are left out."""

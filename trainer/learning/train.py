@@ -13,6 +13,7 @@ from pixquery.db.errors import BadData
 from pixquery.engine.alteration import Load
 from pixquery.engine.profile import Profile
 from pixquery.trainer.export import moved_when_done
+from pixquery.trainer.learning.answered import thumbnails
 from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.from_captions import from_captions
 from pixquery.trainer.learning.from_ratings import from_ratings
@@ -64,12 +65,13 @@ def train(
     course = Course(profile, load, options)
     with moved_when_done(out) as folder:
         learn = from_captions if data.is_dir() else from_ratings
+        found, photos = learn(course, data, folder)
         report = {
             "profile": name,
             "from": profile.name,
             "out": str(out),
             "seed": options.seed,
-            **learn(course, data, folder),
+            **found,
         }
         pairs = report["pairs"]
         report.setdefault("judges", "experts and a crowd" if pairs["crowd"] else "experts")
@@ -81,5 +83,6 @@ def train(
         }
         sign(folder, name, trained)
         report["seconds"] = round(perf_counter() - begin, 1)
-        write_report(folder, report)
+        pictures = thumbnails(report.get("answers", ()), photos, options.thumbnail)
+        write_report(folder, report, pictures)
     return report
