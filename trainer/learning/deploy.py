@@ -16,7 +16,6 @@ from pixquery.engine.features import ALIGNED, Landmarks
 from pixquery.engine.predictors import Curve, Layers, Line, Predictor, Trees
 from pixquery.engine.profile import Profile
 from pixquery.engine.relevance import Regressor
-from pixquery.trainer.export import write_manifest
 from pixquery.trainer.learning import findings, study
 from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.competition import Outcome
@@ -27,6 +26,7 @@ from pixquery.trainer.learning.regressors import Grown, Predict, calibrate
 from pixquery.trainer.learning.rerank import Order, Search, compared, rated_queries
 from pixquery.trainer.learning.study import of_experts
 from pixquery.trainer.measuring.metrics import rmse
+from pixquery.trainer.profile_folder import write_manifest
 
 _MARGIN = 0.005
 """How much recall or nDCG may be lost: less is chance."""

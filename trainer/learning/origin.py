@@ -10,7 +10,7 @@ from pixquery.db.errors import BadData
 from pixquery.engine.legible import legible
 from pixquery.engine.manifest import CHECKSUM
 from pixquery.engine.profile import MANIFEST, SHIPPED
-from pixquery.trainer.export import write_manifest
+from pixquery.trainer.profile_folder import write_manifest
 
 _LONGEST = 100
 

@@ -19,7 +19,6 @@ from pixquery.engine.features import ALIGNED, Vectors
 from pixquery.engine.profile import Profile
 from pixquery.engine.relevance import Relevance
 from pixquery.engine.taste import Taste, log_odds
-from pixquery.trainer.export import write_manifest
 from pixquery.trainer.learning.aggregation import aggregate
 from pixquery.trainer.learning.competition import Outcome
 from pixquery.trainer.learning.contenders import (
@@ -36,6 +35,7 @@ from pixquery.trainer.learning.rerank import rated_queries
 from pixquery.trainer.learning.study import HeldOut, hold_out
 from pixquery.trainer.learning.taste import Belief, Caution, fit_taste, unchanged
 from pixquery.trainer.measuring.metrics import Values, bootstrap, interval, spearman
+from pixquery.trainer.profile_folder import write_manifest
 
 FEW = 1000
 """Fewer pairs teach no network and no trees anything; they are not even tried."""

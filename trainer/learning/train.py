@@ -12,7 +12,6 @@ from typing import Any
 from pixquery.db.errors import BadData
 from pixquery.engine.alteration import Load
 from pixquery.engine.profile import Profile
-from pixquery.trainer.export import moved_when_done
 from pixquery.trainer.learning.answered import thumbnails
 from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.from_captions import from_captions
@@ -21,6 +20,7 @@ from pixquery.trainer.learning.options import Options
 from pixquery.trainer.learning.origin import name_for, sign
 from pixquery.trainer.learning.report import write_report
 from pixquery.trainer.learning.stop_words import STOP_WORDS
+from pixquery.trainer.profile_folder import moved_when_done
 
 
 def train(
