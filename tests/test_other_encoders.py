@@ -75,6 +75,7 @@ def trained(invoke: Invoke, data: Path, out: Path, profile: str) -> None:
     assert (out / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_resnet_and_distilbert(tmp_path: Path, data: Path, profiles: Path, invoke: Invoke) -> None:
     checkpoints.resnet(tmp_path / "see")
     checkpoints.distilbert(tmp_path / "read")
@@ -138,6 +139,7 @@ def test_clip_answers_at_once_and_can_be_trained(
     searched(invoke, tmp_path, str(tmp_path / "learned"))
 
 
+@pytest.mark.slow
 def test_siglip_answers_at_once(tmp_path: Path, invoke: Invoke) -> None:
     checkpoints.siglip(tmp_path / "both")
     assert invoke("models", "add", "siglip", "--joint", tmp_path / "both").exit_code == 0

@@ -5,6 +5,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,25 @@ from pixquery.commands.loading import view_loader
 from pixquery.db.errors import BadData
 from pixquery.engine.features import Vectors
 from pixquery.engine.profile import MANIFEST, load_profile
+from pixquery.trainer.learning import competition, learned
+from pixquery.trainer.learning.contenders import contenders
 from pixquery.trainer.learning.finetune import TextRecipe
 from pixquery.trainer.learning.options import Options
 from pixquery.trainer.learning.recipe import Recipe
 from pixquery.trainer.learning.train import train
+from pixquery.trainer.text_model import TextModel
 from tests.conftest import COLOURS, PHOTOS, Invoke, centred, parsed, sentence
 from tests.folders import coloured_folder, without_alignment
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Shallow(TextModel):
+    """The text encoder's first layer alone: exporting all six takes long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network.encoder.layer = self.network.encoder.layer[:1]
 
 
 load = view_loader("bicubic")
@@ -72,7 +84,11 @@ def test_from_files_to_a_profile(data: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]  # nothing unfinished is left beside it
 
 
-def test_the_text_encoder_is_fine_tuned(data: Path, tmp_path: Path) -> None:
+def test_the_text_encoder_is_fine_tuned(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learned, "TextModel", Shallow)
+    monkeypatch.setattr(competition, "contenders", partial(contenders, few=True))
     options = Options(
         alignment=RECIPE,
         text=TextRecipe(epochs=1, batch=4, other_photos=4, classes=8, learning_rate=1e-2),
