@@ -1,5 +1,6 @@
 """The exported models against the PyTorch models that they were made from."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.conftest import REPOSITORY
 torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `train`")
 pytest.importorskip("nncf", reason="the exporter needs the extra `train`")
 
+from pixquery.trainer import text_model  # noqa: E402
 from pixquery.trainer.image_model import (  # noqa: E402
     DIMENSION,
     EARLIER,
@@ -153,12 +155,23 @@ def test_one_photo_or_many_is_the_same(profile: Profile, pixels: Pixels) -> None
     assert together == pytest.approx(apart, abs=1e-4)
 
 
-def test_text_model(profile: Profile, tmp_path: Path) -> None:
-    model = TextModel()
-    export_text(model, tmp_path / "text.onnx")  # the shipped one was fine-tuned since
+@pytest.fixture(scope="module")
+def text_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[TextModel, Path, Path]:
+    """The text model, as it is exported, and with its words in half precision; traced once."""
+    model, place = TextModel(), tmp_path_factory.mktemp("text")
+    graph = text_onnx(model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_model, "text_onnx", lambda _: copy.deepcopy(graph))
+        export_text(model, place / "small.onnx")
+    save(halved(graph), place / "large.onnx")
+    return model, place / "small.onnx", place / "large.onnx"
+
+
+def test_text_model(profile: Profile, text_files: tuple[TextModel, Path, Path]) -> None:
+    model, file, _ = text_files  # the shipped one was fine-tuned since
     text = profile.manifest["text"]
     encoder = OpenVinoTextEncoder(
-        tmp_path / "text.onnx", profile.folder / text["tokenizer"],
+        file, profile.folder / text["tokenizer"],
         dimension=text["dimension"], max_tokens=text["max_tokens"],
     )  # fmt: skip
     found = encoder.encode(SENTENCES)
@@ -175,19 +188,19 @@ def test_text_model(profile: Profile, tmp_path: Path) -> None:
         assert np.linalg.norm(row) == pytest.approx(1, abs=0.01)
 
 
-def test_a_word_table_in_8_bits_says_the_same(profile: Profile, tmp_path: Path) -> None:
-    model, text = TextModel(), profile.manifest["text"]
+def test_a_word_table_in_8_bits_says_the_same(
+    profile: Profile, text_files: tuple[TextModel, Path, Path]
+) -> None:
+    (model, *files), text = text_files, profile.manifest["text"]
     table = model.network.embeddings.word_embeddings.weight.detach().numpy()
-    export_text(model, tmp_path / "small.onnx")
-    save(halved(text_onnx(model)), tmp_path / "large.onnx")
-    sizes = [(tmp_path / name).stat().st_size for name in ("small.onnx", "large.onnx")]
+    sizes = [file.stat().st_size for file in files]
     assert sizes[1] - sizes[0] > 0.95 * table.size  # half of its two bytes a number
     found, wanted = (
         OpenVinoTextEncoder(
-            tmp_path / name, profile.folder / text["tokenizer"],
+            file, profile.folder / text["tokenizer"],
             dimension=text["dimension"], max_tokens=text["max_tokens"], exact=True,
         ).encode(SENTENCES)
-        for name in ("small.onnx", "large.onnx")
+        for file in files
     )  # fmt: skip
     assert cosines(found, wanted).min() >= 0.9999
 

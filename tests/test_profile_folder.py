@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +66,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
 
     killed = begin()
     killed.kill()
-    assert killed.wait() == -signal.SIGKILL
+    assert killed.wait() != 0
     killed.communicate()
     (left,) = tmp_path.iterdir()
     other = tmp_path / ".out-which-is-mine"
