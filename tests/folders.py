@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from pixquery.engine.profile import MANIFEST
@@ -31,13 +32,13 @@ def coloured_folder(folder: Path, *, shades: int = SHADES) -> Path:
     for photo, shown in enumerate(colours):
         for text, said in enumerate(colours):
             pair = f"{photo}.png", f"{text}.png#2"
-            alike = sum(a == b for a, b in zip(COLOURS[shown], COLOURS[said], strict=True))
+            shared = alike(shown, said)
             if (photo + text) % 3 == 0:
                 rows.append((*pair, texts[text]))
-                lowest = max(1, alike)
-                experts.append((*pair, lowest, 1 + alike, 1 + alike))
+                lowest = max(1, shared)
+                experts.append((*pair, lowest, 1 + shared, 1 + shared))
             if (photo + text) % 2 == 0:
-                crowd.append((*pair, f"{alike / 3:.3f}", alike, 3 - alike))
+                crowd.append((*pair, f"{shared / 3:.3f}", shared, 3 - shared))
     with (folder / "train_dataset.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("image", "query_id", "query_text"), *rows])
     for name, lines in (("ExpertAnnotations", experts), ("CrowdAnnotations", crowd)):
@@ -50,6 +51,23 @@ def coloured_folder(folder: Path, *, shades: int = SHADES) -> Path:
         written = csv.writer(file, delimiter="|", lineterminator="\n")
         written.writerows([("", "query_id", "query_text", "image"), *queries])
     return folder
+
+
+def alike(colour: str, other: str) -> int:
+    """How many channels two colours share."""
+    return sum(a == b for a, b in zip(COLOURS[colour], COLOURS[other], strict=True))
+
+
+def rated_squares(folder: Path, judge: Callable[[str, str], int], *, workers: int) -> Path:
+    """Every square of the folder rated for every colour, from 1 to 4, by so many people."""
+    lines = ["image,text,rating,worker"]
+    for photo in sorted(folder.rglob("*.*")):
+        for colour in COLOURS:
+            rating = judge(photo.stem, colour)
+            lines += [f"{photo.relative_to(folder)},{colour},{rating},{w}" for w in range(workers)]
+    file = folder / "ratings.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
 
 
 def flickr_folder(folder: Path, flickr: Path) -> Path:

@@ -20,7 +20,8 @@ from pixquery.trainer.learning.options import Options
 from pixquery.trainer.learning.train import train
 from pixquery.trainer.measuring.pairs import Pair
 from pixquery.trainer.measuring.score import score
-from tests.conftest import COLOURS, Invoke, parsed
+from tests.conftest import Invoke, parsed
+from tests.folders import alike, rated_squares
 
 load = view_loader("bicubic")
 
@@ -35,14 +36,7 @@ def altered(folder: Path, **entries: Any) -> None:
 @pytest.fixture
 def ratings(squares: Path) -> Path:
     """How many channels a square and a colour share, as a rating from 1 to 4."""
-    lines = ["image,text,rating"]
-    for photo in sorted(squares.rglob("*.*")):
-        for colour in COLOURS:
-            alike = sum(a == b for a, b in zip(COLOURS[photo.stem], COLOURS[colour], strict=True))
-            lines.append(f"{photo.relative_to(squares)},{colour},{1 + alike}")
-    file = squares / "ratings.csv"
-    file.write_text("\n".join(lines) + "\n")
-    return file
+    return rated_squares(squares, judge=lambda shown, said: 1 + alike(shown, said), workers=1)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from pixquery.trainer.learning.recipe import Recipe
 from pixquery.trainer.learning.train import train
 from pixquery.trainer.text_model import TextModel
 from tests.conftest import COLOURS, PHOTOS, Invoke, centred, parsed, sentence
-from tests.folders import coloured_folder, without_alignment
+from tests.folders import alike, coloured_folder, rated_squares, without_alignment
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -132,18 +131,6 @@ def test_own_ratings_teach_relevance(data: Path, tmp_path: Path) -> None:
     assert regressors[0] == regressors[1]  # a taste is beside it
 
 
-def rated_squares(folder: Path, judge: Callable[[str, str], int]) -> Path:
-    """Every square rated for every colour, from 1 to 4, by two people."""
-    lines = ["image,text,rating,worker"]
-    for photo in sorted(folder.rglob("*.*")):
-        for colour in COLOURS:
-            rating = judge(photo.stem, colour)
-            lines += [f"{photo.relative_to(folder)},{colour},{rating},{w}" for w in ("ann", "bob")]
-    file = folder / "ratings.csv"
-    file.write_text("\n".join(lines) + "\n")
-    return file
-
-
 def test_a_taste_is_used_and_can_be_trained_further(
     squares: Path, colours: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
@@ -153,7 +140,7 @@ def test_a_taste_is_used_and_can_be_trained_further(
         alike = sum(a == b for a, b in zip(COLOURS[photo], COLOURS[colour], strict=True))
         return 1 + (alike if COLOURS[photo][0] > 127 else 0)
 
-    file, out = rated_squares(squares, judge), tmp_path / "my own"
+    file, out = rated_squares(squares, judge, workers=2), tmp_path / "my own"
     library = tmp_path / "library"
     invoke("index", squares, "--profile", colours, "--library", library)
     done = invoke("train", file, "--out", out, "--profile", colours, "--library", library)
@@ -186,13 +173,7 @@ def test_own_ratings_are_learned_from_without_an_earlier_regressor(
     tmp_path: Path, unrated: Path, squares: Path
 ) -> None:
     """Judged by how many channels are the same, as similarity orders them: no regressor is kept."""
-    lines = ["image,text,rating"]
-    for photo in sorted(squares.rglob("*.*")):
-        for colour in COLOURS:
-            alike = sum(a == b for a, b in zip(COLOURS[photo.stem], COLOURS[colour], strict=True))
-            lines.append(f"{photo.relative_to(squares)},{colour},{1 + alike}")
-    file = squares / "ratings.csv"
-    file.write_text("\n".join(lines) + "\n")
+    file = rated_squares(squares, judge=lambda shown, said: 1 + alike(shown, said), workers=1)
     profile = load_profile(str(unrated))
     report = train(file, tmp_path / "out", profile, load, Options(scale=(1, 4)))
     made = load_profile(str(tmp_path / "out"))
