@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pixquery.db.checksums import SEALED, digest, sound
 from pixquery.db.connections import damaged
 from pixquery.db.files import FileReading
-from pixquery.db.forms import MOST_IDS
+from pixquery.db.forms import MOST_IDS, formed
 from pixquery.db.reading import marks, parts
 from pixquery.db.records import Generation, Ids
 
@@ -81,15 +81,17 @@ class VectorReading(FileReading):
             float16[d]; d may differ between encoders.
         """
         statement = (
-            f"SELECT image_id, raw FROM {self._vectors} "
-            f"WHERE encoder IN {marks(encoders)} AND {sound(self._vectors)} AND image_id IN "
+            f"SELECT image_id, encoder, revision, raw, checksum FROM {self._vectors} "
+            f"WHERE encoder IN {marks(encoders)} AND {formed(self._vectors)} AND image_id IN "
         )
         vectors: dict[int, RawVectors] = {}
         with self._read() as connection:
             for part in parts(ids):
                 rows = connection.execute(statement + marks(part), (*encoders, *part))
-                for image_id, raw in rows:
-                    vectors[image_id] = np.frombuffer(raw, np.float16)
+                for image_id, encoder, revision, raw, checksum in rows:
+                    # Here and not in SQL, which would copy each vector once more.
+                    if checksum == digest(image_id, encoder, revision, raw):
+                        vectors[image_id] = np.frombuffer(raw, np.float16)
         return vectors
 
     def first_vectors(

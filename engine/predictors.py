@@ -75,6 +75,16 @@ class Scaler:
         """Standardises float32[n, f]."""
         return (columns - self.mean) / self.deviation
 
+    def folded(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        """What does to columns as they are what a weight and a bias do to standardised ones.
+
+        Args:
+            weight: float32[f, o]
+            bias: float32[o]
+        """
+        scaled = weight.astype(np.float64) / self.deviation[:, None]
+        return scaled.astype(np.float32), (bias - self.mean @ scaled).astype(np.float32)
+
     def tensors(self) -> dict[str, Floats]:
         """``scaler.mean`` and ``scaler.deviation``, [f] each."""
         return {"scaler.mean": self.mean, "scaler.deviation": self.deviation}
@@ -92,7 +102,12 @@ class Line:
 
     def __call__(self, columns: Floats) -> Floats:
         """float32[n], which may be outside of [0, 1]."""
-        return np.asarray(self.scaler(columns) @ self.weights + np.float32(self.bias), np.float32)
+        weight, bias = self._folded
+        return (columns @ weight + bias)[:, 0]
+
+    @cached_property
+    def _folded(self) -> tuple[Floats, Floats]:
+        return self.scaler.folded(self.weights[:, None], np.array([self.bias], np.float32))
 
     @property
     def width(self) -> int:
@@ -119,11 +134,16 @@ class Layers:
 
     def __call__(self, columns: Floats) -> Floats:
         """float32[n], in [0, 1]."""
-        *hidden, (weight, bias) = self.layers
-        seen = self.scaler(columns)
+        *hidden, (weight, bias) = self._folded
+        seen = columns
         for each, shift in hidden:
             seen = np.maximum(seen @ each + shift, 0)
         return logistic((seen @ weight + bias)[:, 0])
+
+    @cached_property
+    def _folded(self) -> tuple[tuple[Floats, Floats], ...]:
+        first, *others = self.layers
+        return (self.scaler.folded(*first), *others)
 
     @property
     def width(self) -> int:

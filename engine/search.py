@@ -130,8 +130,12 @@ class Aimed:
         stored = self._catalog.vectors_of(ids.tolist(), *self._profile.readable)
         if len(stored) < len(ids):
             raise damaged(self._catalog.file, "vectors are gone or differ from their checksums")
-        rows = [stored[image_id].astype(np.float32)[None] for image_id in ids.tolist()]
-        return np.concatenate([self._profile.alignment.completed(row) for row in rows])
+        rows = [stored[image_id] for image_id in ids.tolist()]
+        completed = self._profile.alignment.completed
+        if len(set(map(len, rows))) == 1:
+            return completed(np.stack(rows).astype(np.float32))
+        # Those of an earlier encoder are shorter.
+        return np.concatenate([completed(row.astype(np.float32)[None]) for row in rows])
 
 
 def rank(
