@@ -28,7 +28,7 @@ from pixquery.engine.profile import Profile, load_profile
 from pixquery.indexer.build import index
 from pixquery.trainer.learning import findings, study
 from pixquery.trainer.learning.competition import columns_of, compete, encoded
-from pixquery.trainer.learning.contenders import ALONE, TWO_WAY, contenders
+from pixquery.trainer.learning.contenders import TWO_WAY
 from pixquery.trainer.learning.course import Course, photo_files
 from pixquery.trainer.learning.datasets import DataSet, read_dataset
 from pixquery.trainer.learning.deploy import Deployment, copy_encoders, deploy
@@ -36,6 +36,7 @@ from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.learning.landmarks import landmarks_of
 from pixquery.trainer.learning.learned import keep
 from pixquery.trainer.learning.options import Options
+from pixquery.trainer.learning.personal import light_contenders
 from pixquery.trainer.learning.rerank import Search
 from pixquery.trainer.learning.splits import Mask
 from pixquery.trainer.learning.stop_words import kept_pairs
@@ -48,7 +49,6 @@ REGRESSORS = (
     ("catboost", "concatenated"),
     ("network", "concatenated"),
 )
-LOGISTIC = Curve.kind
 MEASURES = ("rmse", "tau_c_expert", "tau_b_crowd")
 
 
@@ -128,9 +128,8 @@ def _train(material: _Material, options: Options, folder: Path, search: Search) 
     learned = keep(profile, folder, pairs.texts)
     landmarks = landmarks_of(profile, learned, material.raw, seed=options.seed)
     columns = columns_of(learned.alignment, landmarks, material.texts, material.raw)
-    few = [one for one in contenders(pairs, few=True) if one.name in (ALONE, LOGISTIC)]
     every = np.ones(len(pairs.images), np.bool_)
-    outcome = compete(course, pairs, every, columns, few)
+    outcome = compete(course, pairs, every, columns, light_contenders(pairs))
     return deploy(course, folder, outcome, landmarks, learned, search)
 
 
@@ -140,7 +139,7 @@ def _measured(material: _Material, options: Options, folds: int) -> dict[str, An
         deployment = _train(material, options, Path(place, "profile"), material.search)
         winner, report = deployment.outcome.winner, deployment.report
         again = _again(material, options, winner, folds)
-        calibrated = study.cross_calibrated(winner, material.pairs, seed=options.seed)
+        calibrated = deployment.outcome.calibrated
         stages = report["reranking"]
         return {
             "regressor": winner.contender.name,
@@ -170,7 +169,7 @@ def _again(
 ) -> study.HeldOut:
     """What profiles predict that were trained without the pairs that they judge."""
     if not options.asked:  # in each fold, too
-        options = replace(options, regressor=LOGISTIC)
+        options = replace(options, regressor=Curve.kind)
     rows, predicted = [], []
     splits = list(study.splits(material.pairs, TWO_WAY, seed=options.seed))[:folds]
     for clear, held_out in splits:

@@ -88,14 +88,16 @@ class Library(Teachable):
             return cls._create(library, profile, quality)
         catalog = Catalog(file, lock=lambda: writers_lock(library, brief=True))
         try:
-            rooted = catalog.roots()  # read first: a new library has a profile before a root
             own = catalog.setting("profile")
-            if not own and rooted:
-                raise damaged(file, "the name of its profile is missing")
-            if not own and not create:  # it is being created, or that was interrupted
-                raise _not_found(library)
+            if not own:  # it is being created, or that was interrupted
+                rooted = catalog.roots()
+                own = catalog.setting("profile")  # again: it is noted before the first root
+                if not own and rooted:
+                    raise damaged(file, "the name of its profile is missing")
+                if not own and not create:
+                    raise _not_found(library)
             models = chosen(library, catalog, profile, quality, switch=switch)
-            if not own and create:  # an earlier run was stopped before it could note the profile
+            if not own:
                 catalog.name_profile(models.reference, models.quality)
         except PixqueryError:
             catalog.close()

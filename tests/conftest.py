@@ -393,12 +393,10 @@ def snapshot() -> Snapshot:
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Networks this small take ten times as long in PyTorch when threads wait for each other."""
-    import torch
+    from pixquery.trainer.learning import regressors
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with regressors.one_thread():
+        yield
 
 
 # -- data to train on ---------------------------------------------------------------------------

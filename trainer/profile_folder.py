@@ -4,7 +4,7 @@ import glob
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,31 @@ from filelock import FileLock, Timeout
 from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import BadData
 from pixquery.engine.manifest import CHECKSUM, MANIFEST, checksum, parsed
+from pixquery.engine.profile import Profile
 
 _IN_USE = "in-use.lock"
 """Held as long as the profile is being made; the system releases it if the process dies."""
 
 
-def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
+def learned_files(manifest: Mapping[str, Any]) -> list[str]:
+    """The files of a profile that training writes; all others are its encoders'."""
+    trees = manifest.get("regressor", {}).get("trees")
+    named = (*map(manifest.get, ("alignment", "relevance", "taste")), trees)
+    return [file for file in named if file]
+
+
+def copy_files(profile: Profile, folder: Path, *, without: Iterable[str]) -> None:
+    """Copies the files of a profile, without its manifest and some others.
+
+    Raises:
+        ProfileDamaged: A file is not the one that the manifest names: a copy would be vouched for.
+    """
+    profile.check()
+    for name in set(profile.manifest["files"]) - set(without):
+        shutil.copyfile(profile.folder / name, folder / name)
+
+
+def write_manifest(out: Path, manifest: Mapping[str, Any]) -> None:
     """Writes a manifest, with the size and SHA-256 of every file that it names, and its own.
 
     Raises:
@@ -31,14 +50,27 @@ def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
         *([image["classes"]["file"]] if "classes" in image else []),
         text["model"],
         text["tokenizer"],
-        *(manifest[part] for part in ("alignment", "relevance", "taste") if part in manifest),
-        *([trees] if (trees := manifest.get("regressor", {}).get("trees")) else []),
+        *learned_files(manifest),
     ]
     files = {
         name: {"bytes": (out / name).stat().st_size, "sha256": sha256_of(out / name)}
         for name in named
     }
-    entries = {**manifest, "files": files}
+    _write(out, {**manifest, "files": files})
+
+
+def amend_manifest(out: Path, **entries: Any) -> None:
+    """Replaces entries of a manifest that has been written, other than its files.
+
+    Raises:
+        BadData: An entry has not the type or range that a profile's must have.
+    """
+    manifest = json.loads((out / MANIFEST).read_text("utf-8"))
+    manifest.pop(CHECKSUM, None)
+    _write(out, {**manifest, **entries})
+
+
+def _write(out: Path, entries: Mapping[str, Any]) -> None:
     text = json.dumps({**entries, CHECKSUM: checksum(entries)}, indent=2) + "\n"
     try:
         parsed(text)

@@ -40,6 +40,8 @@ class Outcome:
     pairs: Judged
     columns: dict[str, Floats]
     winner: study.HeldOut
+    calibrated: study.HeldOut
+    """The winner, calibrated for each half of the photos on the other, much as it is deployed."""
     default: study.HeldOut
     """What would have won if nothing had been asked for."""
     alone: study.HeldOut
@@ -116,6 +118,7 @@ def compete(
         for name, value in summary(everything).items()
         if name in ("alpha", "icc_single", "icc_mean", "noise_floor", "human_ceiling")
     }
+    calibrated = study.cross_calibrated(winner, pairs, seed=seed)
     report = {
         "ratings": ratings,
         "splits": [findings.leak_check(pairs, s, seed=seed) for s in (TWO_WAY, BY_PHOTO)],
@@ -125,12 +128,10 @@ def compete(
         else findings.cost(winner.contender, everything, seen, kept, seed=seed),
         "chosen": winner.contender.name,
         "errors": findings.errors(winner, pairs),
-        "calibration": findings.reliability(
-            study.cross_calibrated(winner, pairs, seed=seed), pairs
-        ),
+        "calibration": findings.reliability(calibrated, pairs),
         "worst": findings.worst(winner, pairs),
     }
-    return Outcome(report, pairs, features, winner, default, alone, held_out)
+    return Outcome(report, pairs, features, winner, calibrated, default, alone, held_out)
 
 
 def counts(pairs: Judged) -> dict[str, int]:

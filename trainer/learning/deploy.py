@@ -4,7 +4,6 @@ The winner is deployed if it orders photos no worse than similarity does; what a
 deployed even where it loses, and the report says what it loses.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from pixquery.trainer.learning.regressors import Grown, Predict, calibrate
 from pixquery.trainer.learning.rerank import Order, Search, compared, rated_queries
 from pixquery.trainer.learning.study import of_experts
 from pixquery.trainer.measuring.metrics import rmse
-from pixquery.trainer.profile_folder import write_manifest
+from pixquery.trainer.profile_folder import copy_files, learned_files, write_manifest
 
 _MARGIN = 0.005
 """How much recall or nDCG may be lost: less is chance."""
@@ -67,7 +66,7 @@ def deploy(
         learned: The encoders and the alignment.
         search: Queries to compare both orders on; perhaps none.
     """
-    pairs, winner, seed = outcome.pairs, outcome.winner, course.options.seed
+    pairs, winner = outcome.pairs, outcome.winner
     asked = course.options.asked
     relevance = fitted(winner, outcome, landmarks, folder)
     by = {"first_stage": outcome.alone, "reranked": winner}
@@ -86,7 +85,6 @@ def deploy(
         # Neither recall among ten nor the order of rated photos may get worse.
         better.append(report["reranked"]["recall@10"] - report["first_stage"]["recall@10"])
     good = min(better, default=0) > -_MARGIN
-    calibrated = study.cross_calibrated(winner, pairs, seed=seed)
     deployed = relevance if good or asked else None
     fine_tuned = learned.texts is not course.profile.texts
     _write_profile(course.profile, folder, deployed, fine_tuned=fine_tuned)
@@ -97,7 +95,7 @@ def deploy(
         first if deployed is None else second,
         {
             "reranking": report,
-            "calibrated": findings.measured(calibrated, pairs, seed=seed),
+            "calibrated": findings.measured(outcome.calibrated, pairs, seed=course.options.seed),
             "deployed": good or asked,
             "why": _why_asked(outcome, good) if asked else _WHY[good],
         },
@@ -182,11 +180,7 @@ def copy_encoders(profile: Profile, folder: Path) -> None:
     Raises:
         ProfileDamaged: A file is not the one that the manifest names: a copy would be vouched for.
     """
-    profile.check()
-    trees = profile.manifest.get("regressor", {}).get("trees")
-    learned = {profile.manifest.get(part) for part in ("alignment", "relevance", "taste")} | {trees}
-    for name in set(profile.manifest["files"]) - learned:
-        shutil.copyfile(profile.folder / name, folder / name)
+    copy_files(profile, folder, without=learned_files(profile.manifest))
 
 
 def _write_profile(

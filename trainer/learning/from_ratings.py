@@ -58,8 +58,7 @@ def from_ratings(
     relevance = profile.relevance
     landmarks = _landmarks(relevance, learned, raw_photos, options.seed)
     columns = columns_of(alignment, landmarks, raw_texts, raw_photos)
-    asked = options.asked
-    if relevance is None or asked:
+    if relevance is None or options.asked:
         outcome = compete(course, pairs, kept, columns, competitors)
         copy_encoders(profile, folder)
         shutil.copyfile(

@@ -1,6 +1,5 @@
 """Names a trained profile, and notes in its manifest what it was made from."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,9 +7,8 @@ from typing import Any
 
 from pixquery.db.errors import BadData
 from pixquery.engine.legible import legible
-from pixquery.engine.manifest import CHECKSUM
 from pixquery.engine.profile import MANIFEST, SHIPPED
-from pixquery.trainer.profile_folder import write_manifest
+from pixquery.trainer.profile_folder import amend_manifest
 
 _LONGEST = 100
 
@@ -47,7 +45,4 @@ def sign(folder: Path, name: str, trained: Mapping[str, Any]) -> None:
             were learned from), ``judges`` (who rated them) and, of a regressor that was asked for,
             ``asked`` (what it is, and what it loses).
     """
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    for entry in ("files", CHECKSUM):
-        manifest.pop(entry, None)
-    write_manifest(folder, {**manifest, "name": name, "trained": dict(trained)})
+    amend_manifest(folder, name=name, trained=dict(trained))

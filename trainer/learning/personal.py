@@ -5,7 +5,6 @@ that one wins which errs least on pairs whose photo and text were both held out.
 was fitted to many people's judgements, and is kept unless the gain is no chance.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,7 @@ from pixquery.trainer.learning.rerank import rated_queries
 from pixquery.trainer.learning.study import HeldOut, hold_out
 from pixquery.trainer.learning.taste import Belief, Caution, fit_taste, unchanged
 from pixquery.trainer.measuring.metrics import Values, bootstrap, interval, spearman
-from pixquery.trainer.profile_folder import write_manifest
+from pixquery.trainer.profile_folder import copy_files, write_manifest
 
 FEW = 1000
 """Fewer pairs teach no network and no trees anything; they are not even tried."""
@@ -198,19 +197,15 @@ def write_personal(
     """
     pairs, name = outcome.pairs, outcome.winner.contender.name
     kept = name == KEPT
-    profile.check()
     manifest = {entry: it for entry, it in profile.manifest.items() if entry != "files"}
-    copied = set(profile.manifest["files"])
+    copy_files(profile, folder, without=[] if kept else [manifest.get("taste", "")])
     if not kept:
         judged = aggregate(pairs.grades, "mean")
         belief = earlier.fit(choice.columns, judged, np.ones(len(judged)), _CAUTIONS[name])
-        copied -= {manifest.get("taste")}
         manifest["taste"] = "taste.safetensors"
         direction = belief.direction.astype(np.float32)
         taste = Taste(earlier.relevance, belief.slope, belief.bias, direction)
         (folder / manifest["taste"]).write_bytes(taste.dump())
-    for file in copied:
-        shutil.copyfile(profile.folder / file, folder / file)
     write_manifest(folder, manifest)
     count = len(pairs.images)
     orders = {"first_stage": outcome.alone, "reranked": outcome.winner}

@@ -158,7 +158,7 @@ class Network:
     def __call__(self, features: Floats, targets: Values, weights: Values) -> Layers:
         """Fits by weighted least squares, the last layer through a logistic curve; a `Fit`."""
         scaler = _scaler(features)
-        with _one_thread():
+        with one_thread():
             return Layers(scaler, self._trained(scaler(features), targets, weights))
 
     def _trained(
@@ -214,8 +214,8 @@ class Network:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Batches this small take up to ten times as long if threads wait for each other."""
+def one_thread() -> Iterator[None]:
+    """Lets PyTorch use one: batches this small take up to ten times as long in several."""
     import torch
 
     before = torch.get_num_threads()
