@@ -209,13 +209,16 @@ def _random_profiles(place: Path) -> list[tuple[str, Path]]:
 
 
 def _added(kind: str, place: Path, out: Path) -> dict[str, Any]:
-    from pixquery.trainer.adopting.additions import Wanted, add
+    from pixquery.trainer.adopting.additions import Material, Wanted, add
 
     files = photos_in(first_of(FLICKR8K / "images" / "dev", EXAMPLES))[:120]
 
-    def photos(size: int, interpolation: str) -> Pixels:
+    def photos(size: int, interpolation: str, fit: str) -> Pixels:
         return np.stack(
-            [decode(f.read_bytes(), size, interpolation=interpolation).pixels for f in files]
+            [
+                decode(f.read_bytes(), size, interpolation=interpolation, fit=fit).pixels
+                for f in files
+            ]
         )
 
     if kind == "resnet18-distilbert":
@@ -225,7 +228,7 @@ def _added(kind: str, place: Path, out: Path) -> dict[str, Any]:
     else:
         (_save_clip if kind == "clip-b32" else _save_siglip)(place / "joint")
         wanted = Wanted(joint=str(place / "joint"))
-    return add(f"{kind}-random", out, wanted, photos)
+    return add(f"{kind}-random", out, wanted, Material(photos))
 
 
 def _save_resnet18(folder: Path) -> None:

@@ -31,6 +31,7 @@ from pixquery.db.records import Floats, Pixels
 from pixquery.engine.alignment import unit
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
 from pixquery.engine.profile import DEFAULT, Profile, load_profile
+from pixquery.engine.tokenizer import Reading
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import decode
 from pixquery.trainer.measuring.evaluate import Evaluation, evaluate
@@ -247,7 +248,7 @@ def _against_torch(
             exported,
             profile.folder / text["tokenizer"],
             dimension=int(text["dimension"]),
-            max_tokens=int(text["max_tokens"]),
+            reading=Reading.of(text),
         )
         heard = runtime.encode(list(texts))
     wanted = np.concatenate(raw)[:, : profile.dimension]  # earlier exports have fewer columns

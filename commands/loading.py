@@ -75,18 +75,20 @@ def some_photos(folder: Path, most: int) -> list[Path]:
     return files[:: max(1, len(files) // most)][:most]
 
 
-def photo_loader(size: int, interpolation: str) -> Callable[[Path], Pixels]:
+def photo_loader(size: int, interpolation: str, fit: str = "squash") -> Callable[[Path], Pixels]:
     """A function that reads a photo as uint8[size, size, 3]; its errors name the photo."""
-    load = scales_loader((size,), interpolation)
+    load = scales_loader((size,), interpolation, fit)
     return lambda path: load(path)[0]
 
 
-def scales_loader(sizes: Sequence[int], interpolation: str) -> Callable[[Path], Scales]:
+def scales_loader(
+    sizes: Sequence[int], interpolation: str, fit: str = "squash"
+) -> Callable[[Path], Scales]:
     """A function that reads a photo at several sizes; its errors name the photo."""
     from pixquery.indexer.decode import decode
 
     return lambda path: _decoded(
-        path, lambda content: decode(content, *sizes, interpolation=interpolation).scales
+        path, lambda content: decode(content, *sizes, interpolation=interpolation, fit=fit).scales
     )
 
 
@@ -97,15 +99,19 @@ def thumbnail_maker(side: int, quality: int) -> Callable[[Path], bytes]:
     return lambda path: _decoded(path, lambda content: thumbnail(content, side, quality=quality))
 
 
-def view_loader(interpolation: str) -> Load:
+def view_loader(interpolation: str, fit: str = "squash") -> Load:
     """A function that reads a photo at any size, altered or not; its errors name the photo."""
     from pixquery.indexer.altered import altered
     from pixquery.indexer.decode import decode
 
     def load(path: Path, size: int, alteration: Alteration | None = None) -> Pixels:
         if alteration is None:
-            return _decoded(path, lambda c: decode(c, size, interpolation=interpolation).pixels)
-        return _decoded(path, lambda c: altered(c, size, alteration, interpolation=interpolation))
+            return _decoded(
+                path, lambda c: decode(c, size, interpolation=interpolation, fit=fit).pixels
+            )
+        return _decoded(
+            path, lambda c: altered(c, size, alteration, interpolation=interpolation, fit=fit)
+        )
 
     return load
 

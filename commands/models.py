@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pixquery.db.records import Pixels
     from pixquery.engine.answers import Lesson
 
-_EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "images"
 _MOST_PHOTOS = 300
 _A_FILE = 1000
 """Progress of this many is counted in bytes: no profile takes as many steps."""
@@ -82,7 +82,8 @@ def models_list(library: Path, as_json: bool) -> None:
     epilog="""Examples:
 
 \b
-pixquery models add clip-b32 --photos ~/Pictures
+pixquery models add siglip2-b16
+pixquery models add siglip2-b16 --photos ~/Pictures --yes
 pixquery models add resnet18-distilbert
 pixquery models add mine --image ./resnet-18 --text sentence-transformers/all-MiniLM-L6-v2""",
 )
@@ -94,6 +95,9 @@ pixquery models add mine --image ./resnet-18 --text sentence-transformers/all-Mi
 @click.option("--photos", metavar="DIR", type=click.Path(path_type=Path),
               help="A few hundred of your photos, to check the encoders with.",
               )  # fmt: skip
+@click.option("--yes", is_flag=True, help="Download without asking.")
+@click.option("--force", is_flag=True,
+              help="Keep a model that does not find the example photos.")  # fmt: skip
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
               help="Write the profile to DIR instead of among the named profiles.")  # fmt: skip
 @shared
@@ -103,22 +107,24 @@ def models_add(
     text: str,
     joint: str,
     photos: Path | None,
+    yes: bool,
+    force: bool,
     out: Path | None,
     library: Path,
     as_json: bool,
 ) -> None:
     """Make the profile NAME from other people's encoders.
 
-    SOURCE is a Hugging Face model id, a folder in that format, or a file of ResNet weights from
-    torchvision or timm. The names clip-b32, siglip-b16 and resnet18-distilbert need no SOURCE. The
-    new profile is checked against the original models before it is kept. Code that comes with a
-    model is never run.
+    These names need no SOURCE: siglip2-b16 (recommended), siglip2-b32, siglip2-so400m, siglip-b16,
+    clip-b32, resnet18-distilbert. SOURCE is a Hugging Face model id, a folder in that format, or a
+    file of ResNet weights from torchvision or timm. Models that are published as ONNX need no
+    PyTorch; all others need the extra `train`. The new profile is checked against the original
+    models before it is kept. Code that comes with a model is never run.
     """
     del library
     from pixquery.engine.profile import profiles_folder
-
-    with extra("train"):
-        from pixquery.trainer.adopting.additions import Wanted, add
+    from pixquery.trainer.adopting.additions import Material, Wanted, add
+    from pixquery.trainer.adopting.examples import FOLDER, examples
 
     profiles = profiles_folder()
     if out is None and profiles == NOWHERE:
@@ -126,24 +132,27 @@ def models_add(
             "there is no home folder to keep profiles in: name a folder with --out DIR, or set "
             "PIXQUERY_PROFILES to one"
         )
-    place = photos or _EXAMPLES
-    if not place.is_dir() and photos is None:
+    if photos is None and not FOLDER.is_dir():
         raise BadData("the encoders are checked with real photos: name a folder with --photos DIR")
-    files = some_photos(place, _MOST_PHOTOS)
+    files = some_photos(photos or FOLDER, _MOST_PHOTOS)
 
-    def load(size: int, interpolation: str) -> Pixels:
+    def load(size: int, interpolation: str, fit: str) -> Pixels:
         import numpy as np
 
-        read = photo_loader(size, interpolation)
+        read = photo_loader(size, interpolation, fit)
         return np.stack([read(file) for file in files])
 
-    with progress_bar("Adding", "") as progress:
+    def load_one(file: Path, *manner: Any) -> Pixels:
+        return photo_loader(*manner)(file)
+
+    with extra("train"), progress_bar("Adding", "") as progress:
         found = add(
             name,
             out or profiles / name,
             Wanted(image, text, joint),
-            load,
+            Material(load, examples(load_one), force),
             lambda what, done, total: progress(*_counted(done, total), what),
+            _ready_to if yes else _agree,
         )
     if as_json:
         print_json(found)
@@ -152,15 +161,36 @@ def models_add(
         tell(line)
 
 
+def _ready_to(named: str, licence: str, size: int) -> None:
+    say(f"downloading {named} ({licence}), {megabytes(size)}")
+
+
+def _agree(named: str, licence: str, size: int) -> None:
+    """Asks before a download.
+
+    Raises:
+        UsageError: There is nobody to ask.
+        Abort: The user does not want it.
+    """
+    about = f"{named} ({licence}) has to be downloaded, {megabytes(size)}"
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{about}: give --yes to do so without being asked")
+    click.confirm(f"{about}. Continue?", default=True, abort=True, err=True)
+
+
 def _counted(done: int, total: int) -> tuple[int, int]:
     """Steps unchanged; downloads, which are reported in bytes, in megabytes."""
     return (done, total) if total < _A_FILE else (done // 10**6, -(-total // 10**6))
 
 
 def _summary(name: str, found: dict[str, Any]) -> list[str]:
-    agreement = ", ".join(
-        f"{what} {cosines['lowest']:.4f}" for what, cosines in found["agreement"].items()
+    checked = found["checked"]
+    lowest = (
+        checked["conversion"]
+        if checked
+        else {what: cosines["lowest"] for what, cosines in found["agreement"].items()}
     )
+    agreement = ", ".join(f"{what} {cosine:.4f}" for what, cosine in lowest.items())
     profile = name if Path(found["folder"]).name == name else found["folder"]
     next_step = (
         f"index photos with it:  pixquery index FOLDER --profile {profile}"

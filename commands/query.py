@@ -156,7 +156,7 @@ def _parts(library: Library, options: dict[str, Any]) -> tuple[Part, ...]:
             (argument, 1.0) if Path(argument).exists() else weighted(argument, times=False)
         )
         profile = library.profile
-        pixels = scales_loader(profile.sizes, profile.interpolation)(Path(name))
+        pixels = scales_loader(profile.sizes, profile.interpolation, profile.fit)(Path(name))
         parts.append(Part(pixels=pixels, weight=weight, name=legible(Path(name).name)))
     parts += [Part(id=image_id) for image_id in options.pop("like_id")]
     return tuple(parts)

@@ -37,7 +37,7 @@ def score(pairs: Path, profile: str | None, library: Path, as_json: bool) -> Non
     to_score = read_pairs(pairs)
     models = load_profile(profile) if profile else _profile_of(library)
     with progress_bar("Scoring", "photos") as progress:
-        load = scales_loader(models.sizes, models.interpolation)
+        load = scales_loader(models.sizes, models.interpolation, models.fit)
         scored = judge(to_score, models, load, progress)
     rows = [
         {

@@ -102,7 +102,7 @@ def train(
         say(described(data))
     with cleaned_up(), progress_bar("Training", "steps") as progress:
         options = Options(**chosen, progress=progress)
-        load = view_loader(models.interpolation)
+        load = view_loader(models.interpolation, models.fit)
         found = learn(data, out, models, load, options)
     for line in _left_out(found):
         say(line)

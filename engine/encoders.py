@@ -16,7 +16,7 @@ import numpy as np
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats, Pixels, Scales
 from pixquery.engine.runtime import compiled, openvino
-from pixquery.engine.tokenizer import is_ordered, read_tokenizer
+from pixquery.engine.tokenizer import Reading, is_ordered, read_tokenizer
 
 if TYPE_CHECKING:
     from pixquery.engine.runtime import CompiledModel, InferRequest
@@ -111,7 +111,7 @@ def has_bfloat16() -> bool:
 
 
 class OpenVinoImageEncoder:
-    """Runs an ONNX image model on the CPU, one photo per call and one call per core.
+    """Runs an image model on the CPU, one photo per call and one call per core.
 
     Small networks of depthwise convolutions are bound by memory: with one photo per call the
     activations stay in the core's cache, which beats larger batches (``docs/performance.md``).
@@ -131,7 +131,7 @@ class OpenVinoImageEncoder:
         """Compiles the model.
 
         Args:
-            model: ONNX, uint8[n, size, size, 3] -> float32[n, dimension].
+            model: ONNX or IR, uint8[n, size, size, 3] -> float32[n, dimension].
             size: Side of the square input, in pixels; a convolutional network runs at several.
             dimension: Length of a vector.
             threads: Cores to use; 0 = all that this process may use.
@@ -170,25 +170,25 @@ class OpenVinoImageEncoder:
 
 
 class OpenVinoTextEncoder:
-    """Runs an ONNX sentence encoder on the CPU; ``tokenizers`` splits the words."""
+    """Runs a text model on the CPU; ``tokenizers`` splits the words."""
 
     def __init__(
         self,
         model: Path,
         tokenizer: Path,
         *,
+        reading: Reading,
         dimension: int,
-        max_tokens: int,
         exact: bool = False,
         sha256: str = "",
     ) -> None:
         """Compiles the model.
 
         Args:
-            model: ONNX, (int64[n, l] ids, int64[n, l] mask) -> float32[n, dimension].
+            model: ONNX or IR, (int64[n, l] ids, int64[n, l] mask) -> float32[n, dimension].
             tokenizer: A ``tokenizer.json``.
+            reading: How the model reads texts.
             dimension: Length of a vector.
-            max_tokens: Longer texts are cut.
             exact: Compute in float32 even if the processor is faster with less precision.
             sha256: What the model's file must have; by default it may be any.
 
@@ -197,7 +197,8 @@ class OpenVinoTextEncoder:
         """
         self.dimension = dimension
         self._file = model
-        self._tokenizer = read_tokenizer(tokenizer, max_tokens)
+        self._reading = reading
+        self._tokenizer = read_tokenizer(tokenizer, reading)
         options = {"PERFORMANCE_HINT": "LATENCY", **_options(exact=exact)}
         with damage_reported(model):
             self._model = compiled(model, "CPU", options, sha256=sha256)
@@ -225,9 +226,10 @@ class OpenVinoTextEncoder:
         vectors = np.empty((len(texts), self.dimension), np.float32)
         tokens = self._tokenizer.encode_batch(texts)
         order = sorted(range(len(texts)), key=lambda row: sum(tokens[row].attention_mask))
-        for start in range(0, len(order), 32):
-            rows = order[start : start + 32]
-            longest = max(sum(tokens[row].attention_mask) for row in rows)
+        at_once = self._reading.rows
+        for start in range(0, len(order), at_once):
+            rows = order[start : start + at_once]
+            longest = self._reading.context or max(sum(tokens[row].attention_mask) for row in rows)
             ids = np.array([tokens[row].ids[:longest] for row in rows], np.int64)
             mask = np.array([tokens[row].attention_mask[:longest] for row in rows], np.int64)
             with self._one_at_a_time, damage_reported(self._file):

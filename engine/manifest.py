@@ -18,6 +18,8 @@ from pixquery.engine.photos import read_file
 from pixquery.engine.predictors import KINDS, Trees
 
 MANIFEST = "manifest.json"
+SCHEMA = 2
+"""Of what is written today. Manifests of the first have no entry for it."""
 CHECKSUM = "checksum"
 """The entry with the SHA-256 of all others, as :func:`checksum` computes it."""
 
@@ -30,12 +32,23 @@ MOST_TOKENS = 8192
 MOST_PAIRS = 10**9
 LARGEST_FILE = 2**31
 """In bytes; no ONNX file can be larger."""
+IR = ".xml"
+"""What the names of networks in OpenVINO's own format end with; all others are ONNX."""
+SQUASH, CROP = "squash", "crop"
+"""How a photo becomes a square: all of it, made narrower; or its middle."""
 _MOST_SIZES = 4
+_MOST_ROWS = 1024
+_MOST_PIECES = 10**7
 _INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 _SHOWN = 60
 """Characters of a wrong value that an error shows."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME_OF_ENCODER = re.compile(r"[0-9A-Za-z_.+-]{1,128}")
+
+
+def weights_of(model: str) -> str:
+    """The name of the file with the weights of a network in OpenVINO's own format."""
+    return f"{model.removesuffix(IR)}.bin"
 
 
 def read_text(file: Path) -> str:
@@ -70,6 +83,11 @@ def parsed(text: str, *, vouched: bool = False) -> dict[str, Any]:
             "written"
         )
     _check_texts(manifest)
+    if manifest.get("schema", 1) not in range(1, SCHEMA + 1):
+        raise ValueError(
+            f"its schema is {legible(repr(manifest['schema']))[:_SHOWN]}, and this pixquery knows "
+            f"those up to {SCHEMA}: install a newer one"
+        )
     for name in ("name", "description", "licence"):
         _text(manifest, name)
     if not manifest["name"]:
@@ -88,6 +106,8 @@ def parsed(text: str, *, vouched: bool = False) -> dict[str, Any]:
         _file_name(manifest, "taste")
     if "trained" in manifest:
         _check_trained(_table(manifest, "trained"))
+    if "checked" in manifest:
+        _check_checks(_table(manifest, "checked"))
     joint = _table(manifest, "joint", {})
     for name in joint:
         _number(joint, name, "joint.")
@@ -105,6 +125,14 @@ def _check_trained(trained: Mapping[str, Any]) -> None:
     for entry in ("from", "judges", *(["asked"] if "asked" in trained else [])):
         _text(trained, entry, "trained.")
     _whole(trained, "pairs", MOST_PAIRS, "trained.", least=0)
+
+
+def _check_checks(checked: Mapping[str, Any]) -> None:
+    for entry in ("conversion", "reference", "examples"):
+        if checked.get(entry) is not None:
+            table = _table(checked, entry, within="checked.")
+            for name in table:
+                _number(table, name, f"checked.{entry}.")
 
 
 def _check_image(image: Mapping[str, Any]) -> None:
@@ -126,8 +154,9 @@ def _check_image(image: Mapping[str, Any]) -> None:
         if not _NAME_OF_ENCODER.fullmatch(source):
             raise _wrong("image.earlier", source, "digests of encoders")
         _whole(earlier, source, LONGEST_VECTOR, "image.earlier.")
-    if image.get("interpolation", "bicubic") not in _INTERPOLATIONS:
-        raise _wrong("image.interpolation", image["interpolation"], " or ".join(_INTERPOLATIONS))
+    for entry, known in (("interpolation", _INTERPOLATIONS), ("fit", (SQUASH, CROP))):
+        if entry in image and image[entry] not in known:
+            raise _wrong(f"image.{entry}", image[entry], " or ".join(known))
     classes = _table(image, "classes", {}, "image.")
     if classes:
         _file_name(classes, "file", "image.classes.")
@@ -141,6 +170,12 @@ def _check_words(text: Mapping[str, Any]) -> None:
         _file_name(text, entry, "text.")
     _whole(text, "dimension", LONGEST_VECTOR, "text.")
     _whole(text, "max_tokens", MOST_TOKENS, "text.")
+    if "context" in text:
+        _whole(text, "context", MOST_TOKENS, "text.")
+    if "pad" in text:
+        _whole(text, "pad", _MOST_PIECES, "text.", least=0)
+    if "rows" in text:
+        _whole(text, "rows", _MOST_ROWS, "text.")
     if "source_sha256" in text:
         _encoder(text, "source_sha256", "text.")
     languages = text.get("languages", [])

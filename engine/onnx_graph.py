@@ -6,6 +6,7 @@ another file are read from there. Only the fields of the format that matter here
 """
 
 from collections.abc import Iterator, Mapping
+from mmap import mmap
 from types import MappingProxyType
 
 _REPEATING = {b"Loop", b"Scan", b"SequenceMap"}
@@ -32,7 +33,7 @@ _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
 
-def refuse_unusual(model: bytes) -> None:
+def refuse_unusual(model: bytes | mmap) -> None:
     """Raises if a model is no ONNX, repeats steps, or keeps weights outside its file.
 
     Raises:

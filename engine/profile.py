@@ -20,7 +20,7 @@ from pixquery.db.errors import (
 from pixquery.engine.alignment import Alignment
 from pixquery.engine.home import chosen_folder, expanded, user_folder
 from pixquery.engine.manifest import MANIFEST as MANIFEST
-from pixquery.engine.manifest import parsed, read_text
+from pixquery.engine.manifest import SQUASH, parsed, read_text
 from pixquery.engine.profile_files import SHIPPED as SHIPPED
 from pixquery.engine.profile_files import ProfileFiles, is_shipped
 from pixquery.engine.relevance import Relevance
@@ -123,6 +123,11 @@ class Profile:
         """How photos are resized: Pillow's name in lower case."""
         return str(self.manifest["image"].get("interpolation", "bicubic"))
 
+    @property
+    def fit(self) -> str:
+        """How a photo becomes a square: ``squash`` or ``crop``."""
+        return str(self.manifest["image"].get("fit", SQUASH))
+
     @cached_property
     def images(self) -> "ImageEncoder":
         """The image encoder at one size, at the precision that is fastest on this processor."""
@@ -145,7 +150,7 @@ class Profile:
         from pixquery.engine.encoders import PhotoEncoder
 
         name = self.manifest["image"]["models"]["float"]
-        model, sha256 = self._files.path(name), self._files.sha256(name)
+        model, sha256 = self._files.model(name), self._files.sha256(name)
         encoders = [
             image_encoder_on(device, model, size=size, dimension=self.dimension, sha256=sha256)
             for size in self.sizes
@@ -186,7 +191,7 @@ class Profile:
 
         name = self.manifest["image"]["models"][precision]
         return OpenVinoImageEncoder(
-            self._files.path(name),
+            self._files.model(name),
             size=size,
             dimension=self.dimension,
             exact=exact,
@@ -222,13 +227,14 @@ class Profile:
     @cached_property
     def _texts(self) -> "TextEncoder":
         from pixquery.engine.encoders import OpenVinoTextEncoder
+        from pixquery.engine.tokenizer import Reading
 
         text = self.manifest["text"]
         return OpenVinoTextEncoder(
-            self._files.path(text["model"]),
+            self._files.model(text["model"]),
             self._files.path(text["tokenizer"]),
+            reading=Reading.of(text),
             dimension=int(text["dimension"]),
-            max_tokens=int(text["max_tokens"]),
             sha256=self._files.sha256(text["model"]),
         )
 

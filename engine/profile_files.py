@@ -8,6 +8,7 @@ from typing import Any
 from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import ProfileDamaged
 from pixquery.engine.digests import has_digest
+from pixquery.engine.manifest import IR, weights_of
 
 SHIPPED = Path(__file__).parent / "profiles"
 """The folder of the profiles that come with pixquery."""
@@ -60,6 +61,16 @@ class ProfileFiles:
                 "install the profile again"
             ) from error
         return file
+
+    def model(self, name: str) -> Path:
+        """The path of a network's file, after its weights were checked if they have their own.
+
+        Raises:
+            ProfileDamaged: As of :meth:`path`.
+        """
+        if name.endswith(IR):
+            self.path(weights_of(name))
+        return self.path(name)
 
     def sha256(self, name: str) -> str:
         """What a file must have, in hexadecimal; empty if the manifest does not say."""

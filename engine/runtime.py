@@ -27,6 +27,7 @@ from pixquery.db.checksums import sha256_of
 from pixquery.engine import blobs
 from pixquery.engine.home import chosen_folder, user_folder
 from pixquery.engine.legible import legible
+from pixquery.engine.manifest import IR, weights_of
 from pixquery.engine.onnx_graph import refuse_unusual
 from pixquery.engine.photos import open_file
 
@@ -48,6 +49,7 @@ _VAST = 1 << 29
 """Numbers that a tensor may have."""
 _MOST_CONSTANT = 1 << 31
 """Additions and the like that constants may take."""
+_REPEATING = ("Loop", "TensorIterator")
 _SUMS = ("MatMul", "Convolution", "GroupConvolution", "Einsum")
 
 
@@ -82,12 +84,16 @@ def compiled(
 ) -> "ov.CompiledModel":
     """Compiles a model, or loads it compiled from the cache.
 
+    Models in OpenVINO's own format (IR) are compiled each time: their weights are used where they
+    lie in the file, which takes no longer than to load them compiled, and a cache would need as
+    much room again.
+
     A compiled model in the cache was made from a file of this SHA-256, whatever the file contains
     by now, and is used only if it is as it was written. If it cannot be used, the model is compiled
     anew; if the cache cannot be written, it is compiled each time.
 
     Args:
-        model: An ONNX file.
+        model: ONNX, or IR whose weights are beside it and known to be right.
         device: By OpenVINO's name.
         options: OpenVINO's, without a cache.
         sha256: Of the file, in hexadecimal; by default what it has now.
@@ -100,12 +106,13 @@ def compiled(
         ValueError: It is not the one with this SHA-256, or contains what no encoder needs.
     """
     core, sha256 = openvino().Core(), sha256 or sha256_of(model)
+    cached = cached and model.suffix != IR
     place = _place(core, model, device, options, sha256, shape) if cached else None
     if place is not None:
         ready = _loaded(core, place, device, options)
         if ready is not None:
             return ready
-    network = core.read_model(checked(model, sha256))
+    network = _in_ir(core, model, sha256) if model.suffix == IR else _in_onnx(core, model, sha256)
     if shape:
         network.reshape(list(shape))
     _refuse_vast(network)
@@ -113,6 +120,31 @@ def compiled(
     if place is not None:
         _keep(place, made)
     return made
+
+
+def _in_onnx(core: "ov.Core", model: Path, sha256: str) -> "ov.Model":
+    return core.read_model(checked(model, sha256))
+
+
+def _in_ir(core: "ov.Core", model: Path, sha256: str) -> "ov.Model":
+    """Reads a network in OpenVINO's own format; its weights stay in their file.
+
+    Raises:
+        OSError: A file cannot be read.
+        ValueError: It is not the one with this SHA-256, or repeats steps.
+    """
+    content = _content(model, sha256).decode("utf-8")
+    with open_file(model.with_name(weights_of(model.name))) as opened:
+        # Private: a weight that OpenVINO changes in place is not changed in the file.
+        weights = np.memmap(opened, np.uint8, "c")
+    network: ov.Model = core.read_model(content, openvino().Tensor(weights, shared_memory=True))
+    _in_use.append(weights)
+    for operation in network.get_ordered_ops():
+        if operation.get_type_name() in _REPEATING:
+            raise ValueError(
+                f"it contains the step {operation.get_type_name()}, which may never end"
+            )
+    return network
 
 
 def checked(model: Path, sha256: str) -> bytes:
@@ -126,11 +158,16 @@ def checked(model: Path, sha256: str) -> bytes:
         OSError: The file cannot be read.
         ValueError: It is not the one with this SHA-256, or contains what no encoder needs.
     """
+    content = _content(model, sha256)
+    refuse_unusual(content)
+    return content
+
+
+def _content(model: Path, sha256: str) -> bytes:
     with open_file(model) as opened:
         content = opened.read()
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError("it is not the one the profile was made with")
-    refuse_unusual(content)
     return content
 
 

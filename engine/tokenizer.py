@@ -6,7 +6,8 @@ age of the world on a short text. Only patterns that are known, or too simple fo
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,12 +42,32 @@ _AFTER = re.compile(r"\{\d{1,3}(?:,\d{1,3})?\}|[?*+]|\{\d{1,3},\}")
 _LOOK = re.compile(r"\(\?[!=]")
 
 
-def read_tokenizer(file: Path, max_tokens: int) -> Tokenizer:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a network reads texts."""
+
+    max_tokens: int
+    """Longer texts are cut."""
+    context: int = 0
+    """Shorter texts are filled up to so many pieces; 0: to the longest of those read at once."""
+    pad: int = 0
+    """The piece to fill up with."""
+    rows: int = 32
+    """How many texts are read at once."""
+
+    @classmethod
+    def of(cls, text: Mapping[str, Any]) -> "Reading":
+        """What the entry ``text`` of a manifest says."""
+        given = {name: int(text[name]) for name in ("context", "pad", "rows") if name in text}
+        return cls(int(text["max_tokens"]), **given)
+
+
+def read_tokenizer(file: Path, reading: Reading) -> Tokenizer:
     """Reads a tokenizer that cuts texts and fills up shorter ones.
 
     Args:
         file: A ``tokenizer.json``.
-        max_tokens: Longer texts are cut.
+        reading: How the network reads texts.
 
     Raises:
         ProfileDamaged: The file is missing, too large, no tokenizer, or contains a pattern that may
@@ -63,8 +84,8 @@ def read_tokenizer(file: Path, max_tokens: int) -> Tokenizer:
         raise _unusable(file, cause) from error
     with _Reported(file):
         tokenizer = Tokenizer.from_str(text)
-        tokenizer.enable_truncation(max_tokens)
-        tokenizer.enable_padding()
+        tokenizer.enable_truncation(reading.max_tokens)
+        tokenizer.enable_padding(length=reading.context or None, pad_id=reading.pad)
         tokenizer.encode("a photo")
     return tokenizer
 

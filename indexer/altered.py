@@ -8,7 +8,8 @@ from PIL.Image import Resampling, Transpose
 
 from pixquery.db.records import Pixels
 from pixquery.engine.alteration import Alteration
-from pixquery.indexer.decode import picture
+from pixquery.engine.manifest import CROP, SQUASH
+from pixquery.indexer.decode import middle_square, picture
 from pixquery.indexer.failures import failures_reported
 
 _LEAST = 8
@@ -18,15 +19,21 @@ _ENOUGH = 4
 
 
 def altered(
-    content: bytes, size: int, alteration: Alteration, *, interpolation: str = "bicubic"
+    content: bytes,
+    size: int,
+    alteration: Alteration,
+    *,
+    interpolation: str = "bicubic",
+    fit: str = SQUASH,
 ) -> Pixels:
-    """Decodes a photo and alters it before it is squeezed into a square.
+    """Decodes a photo and alters it before it becomes a square.
 
     Args:
         content: The whole file.
         size: Side of the square, in pixels.
         alteration: What to do to the photo.
         interpolation: How the photo is resampled, by Pillow's name in lower case.
+        fit: ``squash`` makes the whole photo a square, ``crop`` takes its middle square.
 
     Returns:
         uint8[size, size, 3], upright.
@@ -36,20 +43,20 @@ def altered(
         PhotoFailed: It may be sound; another try may succeed.
     """
     with failures_reported("could not be decoded"):
-        return _altered(picture(content, _ENOUGH * size), size, alteration, interpolation)
+        image = _altered(picture(content, _ENOUGH * size), alteration)
+        box = middle_square(image.size, size) if fit == CROP else None
+        resampling = Resampling[interpolation.upper()]
+        return np.asarray(image.resize((size, size), resampling, box, reducing_gap=2), np.uint8)
 
 
-def _altered(image: Image.Image, size: int, alteration: Alteration, interpolation: str) -> Pixels:
+def _altered(image: Image.Image, alteration: Alteration) -> Image.Image:
     image = _cropped(image, alteration)
     if alteration.mirrored:
         image = image.transpose(Transpose.FLIP_LEFT_RIGHT)
     if alteration.scale < 1:
         width, height = (max(_LEAST, round(side * alteration.scale)) for side in image.size)
         image = image.resize((width, height), Resampling.LANCZOS)
-    if alteration.quality is not None:
-        image = _saved(image, alteration.quality)
-    resampling = Resampling[interpolation.upper()]
-    return np.asarray(image.resize((size, size), resampling, reducing_gap=2), np.uint8)
+    return image if alteration.quality is None else _saved(image, alteration.quality)
 
 
 def _cropped(image: Image.Image, alteration: Alteration) -> Image.Image:

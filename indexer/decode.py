@@ -13,6 +13,7 @@ from PIL.Image import Resampling, Transpose
 
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import Pixels, Place, Scales
+from pixquery.engine.manifest import CROP, SQUASH
 from pixquery.indexer.damage import is_damage
 from pixquery.indexer.exif import exif_of, of_raw
 from pixquery.indexer.failures import failures_reported
@@ -79,6 +80,7 @@ def decode(
     size: int,
     *further: int,
     interpolation: str = "bicubic",
+    fit: str = SQUASH,
     most: int = MAX_PIXELS,
 ) -> Photo:
     """Decodes a photo; if a file has several pictures, the first.
@@ -91,6 +93,7 @@ def decode(
         size: Side of the square, in pixels.
         further: Sides of further squares.
         interpolation: How the photo is resampled, by Pillow's name in lower case.
+        fit: ``squash`` makes the whole photo a square, ``crop`` takes its middle square.
         most: Photos with more pixels are refused.
 
     Raises:
@@ -98,7 +101,8 @@ def decode(
         PhotoFailed: It may be sound; another try may succeed.
     """
     squares = [(side, side) for side in (size, *further)]
-    upright = _upright(content, lambda _: squares, most, Resampling[interpolation.upper()])
+    resizing = _Resizing(Resampling[interpolation.upper()], middle=fit == CROP)
+    upright = _upright(content, lambda _: squares, most, resizing)
     width, height = upright.size
     with failures_reported("could not be decoded"):
         scales = tuple(np.asarray(image, np.uint8) for image in upright.images)
@@ -143,6 +147,37 @@ def _within(size: _Size, side: int) -> _Size:
     return max(1, round(size[0] * share)), max(1, round(size[1] * share))
 
 
+class _Resizing(NamedTuple):
+    """How a photo becomes smaller."""
+
+    resampling: Resampling = Resampling.BICUBIC
+    middle: bool = False
+    """Only its middle square is used."""
+
+    def resized(self, image: Image.Image, size: _Size) -> Image.Image:
+        """The image at a new size."""
+        box = middle_square(image.size, size[0]) if self.middle else None
+        return image.resize(size, self.resampling, box, reducing_gap=2)
+
+
+_USUAL = _Resizing()
+
+
+def middle_square(size: _Size, side: int) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of the middle square of a picture.
+
+    It is where it would be if the picture was scaled until its shorter side had ``side`` pixels,
+    and was cropped then: both have whole pixels, as in the code of most models' makers.
+    """
+    box = []
+    for length in size:
+        scaled = side * length // min(size)
+        first = (scaled - side) // 2 * length / scaled
+        box.append((first, min(first + side * length / scaled, length)))
+    (left, right), (top, bottom) = box
+    return left, top, right, bottom
+
+
 class _Upright(NamedTuple):
     images: list[Image.Image]
     """The photo at each size, in RGB and turned upright."""
@@ -155,18 +190,18 @@ def _upright(
     content: bytes,
     wanted: Callable[[_Size], Sequence[_Size]],
     most: int,
-    resampling: Resampling = Resampling.BICUBIC,
+    resizing: _Resizing = _USUAL,
 ) -> _Upright:
     """Decodes a photo; ``wanted`` gives the new sizes for the size in the file, before turning."""
     if not content:
         raise UnreadableImage("the file is empty")
     with failures_reported("could not be decoded"), set_for_decoding():
         try:
-            return _decoded(content, wanted, most, resampling)
+            return _decoded(content, wanted, most, resizing)
         except _Damaged:
             if (photo := _mended(content, most)) is None:
                 raise
-            return _decoded(photo.content, wanted, most, resampling, photo.profile)
+            return _decoded(photo.content, wanted, most, resizing, photo.profile)
 
 
 class _Damaged(UnreadableImage):
@@ -186,7 +221,7 @@ def _decoded(
     content: bytes,
     wanted: Callable[[_Size], Sequence[_Size]],
     most: int,
-    resampling: Resampling,
+    resizing: _Resizing,
     profile: bytes = b"",
 ) -> _Upright:
     """``profile`` is of colours, for a picture that has lost its own."""
@@ -200,7 +235,7 @@ def _decoded(
             sizes = wanted(image.size)
             image.draft("RGB", max(sizes))
             with room.take(working + stored(image)):
-                images = _reduced(image, sizes, resampling)
+                images = _reduced(image, sizes, resizing)
             # Not earlier: some formats know it only once they are decoded.
             exif = exif_of(image)
             name = kind or _NAMES.get(str(image.format), str(image.format))
@@ -226,20 +261,18 @@ def _decoded(
 # -- pixels -----------------------------------------------------------------------------------
 
 
-def _reduced(
-    image: Image.Image, sizes: Sequence[_Size], resampling: Resampling
-) -> list[Image.Image]:
+def _reduced(image: Image.Image, sizes: Sequence[_Size], resizing: _Resizing) -> list[Image.Image]:
     """Resized, in RGB and sRGB's colours."""
     image.load()  # some formats know their mode and profile only now
     profile = image.info.get("icc_profile") or b""
     images = []
-    for small in _small(image, sizes, resampling):
+    for small in _small(image, sizes, resizing):
         transform = _to_srgb(profile, small.mode) if profile or small.mode == "LAB" else None
         images.append(small.convert("RGB") if transform is None else transform.apply(small))
     return images
 
 
-def _small(image: Image.Image, sizes: Sequence[_Size], resampling: Resampling) -> list[Image.Image]:
+def _small(image: Image.Image, sizes: Sequence[_Size], resizing: _Resizing) -> list[Image.Image]:
     """Resized, in RGB, L, CMYK or LAB, and the photo's own colours."""
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image)
@@ -248,11 +281,11 @@ def _small(image: Image.Image, sizes: Sequence[_Size], resampling: Resampling) -
             image = image.convert("LA")  # Pillow turns it into nothing else
         mode = "L" if image.mode in ("L", "LA", "La") else "RGB"
         layer = image if image.mode == "RGBA" else image.convert("RGBA")
-        layers = [layer.resize(size, resampling, reducing_gap=2) for size in sizes]
+        layers = [resizing.resized(layer, size) for size in sizes]
         return [_on_white(layer).convert(mode) for layer in layers]
     elif image.mode not in ("RGB", "L", "CMYK", "LAB"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return [image.resize(size, resampling, reducing_gap=2) for size in sizes]
+    return [resizing.resized(image, size) for size in sizes]
 
 
 def _on_white(layer: Image.Image) -> Image.Image:

@@ -152,5 +152,5 @@ def _example(file: Path, profile: Profile) -> Example:
         content = read(file).content
     except OSError as error:
         raise UnreadableImage(f"cannot be read ({error.strerror})") from None
-    photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
+    photo = decode(content, *profile.sizes, interpolation=profile.interpolation, fit=profile.fit)
     return Example(file, fingerprint(content), hint(content), photo.scales)

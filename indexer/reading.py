@@ -181,7 +181,9 @@ class Reader:
         if known and not decoding:
             return Read(path, state, before, digest, noted, proven)
         profile = self._profile
-        photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
+        photo = decode(
+            content, *profile.sizes, interpolation=profile.interpolation, fit=profile.fit
+        )
         return Read(path, state, before, digest, noted, proven, photo)
 
     def _hint(self, content: bytes) -> bytes:

@@ -120,7 +120,9 @@ def _decoded(
                 state, content = read(record.path)
                 if state != record.state:
                     continue
-                photo = decode(content, *profile.sizes, interpolation=profile.interpolation)
+                photo = decode(
+                    content, *profile.sizes, interpolation=profile.interpolation, fit=profile.fit
+                )
             except (OSError, UnreadableImage):
                 continue
             records.append(record)

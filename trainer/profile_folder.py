@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import BadData
-from pixquery.engine.manifest import CHECKSUM, MANIFEST, checksum, parsed
+from pixquery.engine.manifest import CHECKSUM, IR, MANIFEST, checksum, parsed, weights_of
 from pixquery.engine.profile import Profile
 
 _IN_USE = "in-use.lock"
@@ -52,6 +52,7 @@ def write_manifest(out: Path, manifest: Mapping[str, Any]) -> None:
         text["tokenizer"],
         *learned_files(manifest),
     ]
+    named += [weights_of(name) for name in named if name.endswith(IR)]
     files = {
         name: {"bytes": (out / name).stat().st_size, "sha256": sha256_of(out / name)}
         for name in named

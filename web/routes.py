@@ -109,6 +109,7 @@ async def _answer(
             photo.file.read(),
             *profile.sizes,
             interpolation=profile.interpolation,
+            fit=profile.fit,
             most=MOST_PIXELS,
         ).scales
 

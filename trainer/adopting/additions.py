@@ -1,8 +1,8 @@
 """Makes a profile from other people's encoders, and checks it before it is used.
 
-Both encoders are written in the runtime's format. The runtime and the original PyTorch modules then
-encode the same photos and texts; if their vectors differ, the profile is refused. Encoders that
-were trained together can be used at once. For all others, an alignment has to be trained.
+Both encoders are written in the runtime's format. They and the originals then encode the same
+photos and texts; if their vectors differ, the profile is refused. Encoders that were trained
+together can be used at once. For all others, an alignment has to be trained.
 """
 
 import json
@@ -13,24 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from pixquery.db.errors import BadData
-from pixquery.db.records import Pixels
 from pixquery.engine.profile import MANIFEST, SHIPPED
-from pixquery.trainer.adopting.encoder_files import image_part, text_part
+from pixquery.trainer.adopting.examples import Example, found_among
 from pixquery.trainer.adopting.find import find
-from pixquery.trainer.adopting.image_network import image_network
-from pixquery.trainer.adopting.joint_networks import joint_networks
+from pixquery.trainer.adopting.fingerprints import compared, reference_of
 from pixquery.trainer.adopting.joint_space import joint_part
+from pixquery.trainer.adopting.known import KNOWN, Known
+from pixquery.trainer.adopting.layouts import networks_in, pair_of
 from pixquery.trainer.adopting.manifest import about, report
-from pixquery.trainer.adopting.networks import ImageNetwork
-from pixquery.trainer.adopting.text_network import text_network
+from pixquery.trainer.adopting.pins import refuse_foreign
+from pixquery.trainer.adopting.ready import encoders_of
+from pixquery.trainer.adopting.sources import Agree, Photos, Source
+from pixquery.trainer.packages import made_with
 from pixquery.trainer.profile_folder import moved_when_done, write_manifest
 
-Photos = Callable[[int, str], Pixels]
-"""Side of a square in pixels and Pillow's name of an interpolation -> whole photos, squashed to it:
-uint8[n, side, side, 3]; a few hundred are best."""
 Progress = Callable[[str, int, int], object]
 """Called with the step, steps done and steps in all; or a download's file and its bytes."""
 _STEPS = 6
+_CHECKED = 32
+"""How many photos go through a network and its original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,71 +41,132 @@ class Wanted:
     image: str = ""
     text: str = ""
     joint: str = ""
+    revision: str = ""
+    """Of the source for both, at the hub; its main branch if it is empty."""
 
 
-KNOWN = {
+NAMED = {
     "resnet18-distilbert": Wanted("microsoft/resnet-18", "distilbert/distilbert-base-uncased"),
-    "clip-b32": Wanted(joint="openai/clip-vit-base-patch32"),
-    "siglip-b16": Wanted(joint="google/siglip-base-patch16-224"),
+    **{name: Wanted(joint=known.repo, revision=known.revision) for name, known in KNOWN.items()},
 }
 """Profiles that need only a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Photos that a new profile is checked with."""
+
+    photos: Photos
+    """Loads real photos, a few hundred if possible: the means of a space are learned from them."""
+    examples: tuple[Example, ...] = ()
+    """Photos with descriptions, to search among."""
+    force: bool = False
+    """Keep a profile that does not find the examples."""
 
 
 def add(
     name: str,
     out: Path,
     wanted: Wanted,
-    photos: Photos,
+    material: Material,
     progress: Progress = lambda what, done, total: None,
+    agree: Agree = lambda named, licence, size: None,
 ) -> dict[str, Any]:
     """Makes a profile; leaves nothing behind unless it is complete and its vectors are right.
 
     Args:
         name: The profile's name.
         out: Its folder; an earlier profile of the same name is replaced.
-        wanted: The sources; if empty, those that `KNOWN` has for the name.
-        photos: Loads real photos for the check and the calibration.
+        wanted: The sources; if empty, those that `NAMED` has for the name.
+        material: Photos for the check and the calibration.
         progress: Called before each step and during downloads.
+        agree: Called before each download; raises to prevent it.
 
     Returns:
         ``profile``, ``folder``, ``image`` and ``text`` (source, dimension and more), the lowest and
-        mean cosines to the original in ``agreement``, ``aligned`` (whether it can be used
-        for searches), ``bytes``, ``licence``.
+        mean cosines to the original in ``agreement`` or ``checked``, ``aligned`` (whether it can be
+        used for searches), ``bytes``, ``licence``.
 
     Raises:
         BadData: The name or the folder cannot be used, or the sources are not given.
         SourceUnusable: A source is no model, or the encoder made from it computes something else.
         DownloadFailed: A source cannot be downloaded.
+        ModuleNotFoundError: A source has weights for PyTorch, which is not installed.
     """
     wanted = _settled(name, out, wanted)
     course = _Course(progress)
     with moved_when_done(out) as folder:
         if wanted.joint:
-            both = find(wanted.joint, progress=progress)
-            course.step("reading the models")
-            joint = joint_networks(both)
-            sources, image, text = [both], joint.image, joint.text
+            sources = [
+                find(
+                    wanted.joint,
+                    joint=True,
+                    revision=wanted.revision,
+                    progress=progress,
+                    agree=agree,
+                )
+            ]
         else:
-            sources = [find(source, progress=progress) for source in (wanted.image, wanted.text)]
-            course.step("reading the models")
-            joint, image, text = None, image_network(sources[0]), text_network(sources[1])
-        course.step("writing the image encoder")
-        pixels = _loaded(photos, image)
-        image_manifest, image_agreement = image_part(folder, image, pixels, sources[0])
-        course.step("writing the text encoder")
-        text_manifest, text_agreement = text_part(folder, text, sources[-1])
-        manifest = {
-            **about(name, sources, image, text),
-            "image": image_manifest,
-            "text": text_manifest,
-            "agreement": {**image_agreement, **text_agreement},
-        }
-        if joint is not None:
-            course.step("comparing photos with texts")
-            manifest |= joint_part(folder, joint, pixels)
+            named = (wanted.image, wanted.text)
+            sources = [find(source, progress=progress, agree=agree) for source in named]
+        networks = networks_in(sources[0].checksums) if wanted.joint else None
+        if networks is not None:
+            manifest = _of_pair(folder, name, sources[0], networks, material, course)
+        else:
+            from pixquery.trainer.adopting.pytorch import manifest_of  # PyTorch
+
+            manifest = manifest_of(folder, name, sources, material.photos, course.step)
         write_manifest(folder, manifest)
         course.step("done")
     return report(out, manifest)
+
+
+def _of_pair(
+    folder: Path,
+    name: str,
+    source: Source,
+    networks: tuple[str, str],
+    material: Material,
+    course: "_Course",
+) -> dict[str, Any]:
+    """Writes the encoders of a ready pair of networks; returns the manifest."""
+    known = KNOWN.get(name)
+    if known is not None:
+        refuse_foreign(name, known, source)
+    course.step("reading the networks")
+    pair = pair_of(source, networks)
+    pixels = material.photos(pair.preparation.size, pair.preparation.interpolation, pair.fit)
+    if not len(pixels):
+        raise BadData("there is no photo to check the encoders with: name a folder of photos")
+    checked_photos = pixels[:: max(1, len(pixels) // _CHECKED)][:_CHECKED]
+    made = encoders_of(folder, pair, source, checked_photos, course.step)
+    entries = dict(made.entries)
+    course.step("comparing photos with texts")
+    manner = pair.preparation.size, pair.preparation.interpolation, pair.fit
+    reference = reference_of(name)
+    checked = {
+        "conversion": entries.pop("conversion"),
+        "reference": reference and compared(reference, made, material.examples, manner, source),
+    }
+    aligned = joint_part(folder, made.image.encode(pixels), made.text)
+    checked["examples"] = found_among(
+        material.examples, made, folder / aligned["alignment"], manner, source,
+        force=material.force,
+    )  # fmt: skip
+    entries["text"] |= {"languages": list(known.languages)} if known else {}
+    return {
+        **about(name, [source], [f"both encoders ({pair.what})"]),
+        **_described(known),
+        **entries,
+        **aligned,
+        "joint": {},
+        "checked": checked,
+        "made_with": made_with("openvino", "tokenizers"),
+    }
+
+
+def _described(known: Known | None) -> dict[str, str]:
+    return {} if known is None else {"description": known.what, "licence": known.licence}
 
 
 @dataclass(slots=True)
@@ -133,21 +195,13 @@ def _settled(name: str, out: Path, wanted: Wanted) -> Wanted:
             present = None
         if present != name:
             raise BadData(f"{out} contains another profile, {present}: choose another folder")
-    if wanted == Wanted() and name in KNOWN:
-        return KNOWN[name]
+    if wanted == Wanted() and name in NAMED:
+        return NAMED[name]
     if bool(wanted.joint) == bool(wanted.image or wanted.text) or bool(wanted.image) != bool(
         wanted.text
     ):
         raise BadData(
             f"to make {name}, give --image SOURCE and --text SOURCE, or --joint SOURCE alone; "
-            f"these need neither: {', '.join(KNOWN)}"
+            f"these need neither: {', '.join(NAMED)}"
         )
     return wanted
-
-
-def _loaded(photos: Photos, image: ImageNetwork) -> Pixels:
-    size = image.preparation.size
-    pixels = photos(size, image.preparation.interpolation)
-    if not len(pixels):
-        raise BadData("there is no photo to check the image encoder with: name a folder of photos")
-    return pixels

@@ -6,6 +6,7 @@ from pathlib import Path
 from pixquery.db.checksums import sha256_of
 from pixquery.db.errors import SourceUnusable
 from pixquery.engine.photos import open_file
+from pixquery.trainer.adopting.layouts import files_of, networks_in
 from pixquery.trainer.adopting.sources import (
     ABOUT,
     COMMAND,
@@ -21,8 +22,13 @@ from pixquery.trainer.adopting.sources import (
 from pixquery.trainer.adopting.weights import parts_of, readable, refuse_hollow
 
 
-def of_disk(named: str, path: Path) -> Source:
+def of_disk(named: str, path: Path, *, joint: bool = False) -> Source:
     """The source that a folder or a file of weights makes.
+
+    Args:
+        named: What the user typed.
+        path: The folder or file.
+        joint: Of a folder with a ready pair of ONNX networks, take these.
 
     Raises:
         SourceUnusable: It is no model, or cannot be read.
@@ -32,7 +38,20 @@ def of_disk(named: str, path: Path) -> Source:
             with open_file(path):  # raises if it is missing, or a pipe
                 return _source(named, path.parent, path.name)
         names = [file.name for file in path.iterdir() if file.is_file()]
+        if joint:
+            deeper = [file.relative_to(path).as_posix() for file in path.glob("*/*")]
+            networks = networks_in([*names, *deeper])
+            if networks:
+                return _pair(named, path, [*names, *deeper], networks)
     return _source(named, path, _weights_of(path, names))
+
+
+def _pair(named: str, folder: Path, names: Collection[str], networks: tuple[str, str]) -> Source:
+    for network in networks:
+        refuse_hollow(folder / network)
+    sums = {name: sha256_of(folder / name) for name in files_of(names, networks)}
+    licence = licence_of(folder) or UNKNOWN
+    return Source(named, folder, folder / networks[0], "", licence, sums)
 
 
 def _weights_of(folder: Path, names: Collection[str]) -> str:

@@ -11,53 +11,19 @@ from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.alignment import unit
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
+from pixquery.engine.tokenizer import Reading
 from pixquery.trainer import onnx_files
+from pixquery.trainer.adopting.joint_space import ENOUGH
 from pixquery.trainer.adopting.manifest import encoder_sha256, weights_sha256
 from pixquery.trainer.adopting.networks import ImageNetwork, TextNetwork
+from pixquery.trainer.adopting.sample_texts import TEXTS
 from pixquery.trainer.adopting.sources import Source
 
-ENOUGH = 100
-"""How many photos 8-bit ranges and a mean can be learned from."""
 _CALIBRATING = 300
 _CHECKED = 32
 """How many photos go through both encoders."""
 _LEAST = 0.999
 _LEAST_INT8 = 0.99
-_TEXTS = (
-    "man on bicycle",
-    "a black dog running through snow",
-    "two girls playing on a skateboard",
-    "a red hot air balloon over fields",
-    "a cup of coffee on a wooden table",
-    "an old woman laughing",
-    "snow on a mountain peak",
-    "children building a sandcastle at the beach",
-    "a cat asleep on a keyboard",
-    "people waiting for a train at night",
-    "a wedding couple under an umbrella",
-    "street market with fruit and vegetables",
-    "a boat in fog",
-    "birthday cake with candles",
-    "a football player kicking the ball",
-    "sunset behind palm trees",
-    "a rocket on its launch pad at dusk",
-    "close-up of a butterfly on a flower",
-    "empty road in the desert",
-    "a man in a blue shirt climbing a rock",
-    "a",
-    "?!",
-    "RED BALLOON",
-    "don't look down!",
-    "1234567890",
-    "une tasse de café",
-    "ein Hund läuft über die Wiese",
-    "собака бежит по снегу",
-    "空飛ぶ気球",
-    "🎉",
-    "a photo of a photo of a photo " * 20,
-    "the quick brown fox jumps over the lazy dog, " * 40,
-)
-"""Typical queries, and unusual ones: short, long, in other languages, almost empty."""
 
 
 def image_part(
@@ -94,7 +60,7 @@ def image_part(
     part = {
         "models": models,
         **({"left_out": left_out} if left_out else {}),
-        "source_sha256": encoder_sha256(source, image),
+        "source_sha256": encoder_sha256(source, image.pooling, image.preparation),
         "size": size,
         "interpolation": image.preparation.interpolation,
         "dimension": dimension,
@@ -115,10 +81,10 @@ def text_part(
         true = np.concatenate(
             [
                 text(torch.tensor([ids]), torch.ones((1, len(ids)), dtype=torch.int64)).numpy()
-                for ids in text.pieces.ids(_TEXTS)
+                for ids in text.pieces.ids(TEXTS)
             ]
         )
-    vectors = text_encoder(folder, text).encode(list(_TEXTS))
+    vectors = text_encoder(folder, text).encode(list(TEXTS))
     part = {
         "model": "text.onnx",
         "tokenizer": "tokenizer.json",
@@ -136,7 +102,7 @@ def text_encoder(folder: Path, text: TextNetwork) -> OpenVinoTextEncoder:
         folder / "text.onnx",
         folder / "tokenizer.json",
         dimension=text.dimension,
-        max_tokens=text.pieces.most,
+        reading=Reading(text.pieces.most),
         exact=True,
     )
 

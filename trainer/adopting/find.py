@@ -8,14 +8,19 @@ from pathlib import Path
 
 from pixquery.engine.home import expanded
 from pixquery.trainer.adopting.disk import of_disk
-from pixquery.trainer.adopting.sources import ENDINGS, Progress, Source, no_model
+from pixquery.trainer.adopting.sources import ENDINGS, Agree, Progress, Source, no_model
 from pixquery.trainer.adopting.weights import readable
 
 _ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 
 def find(
-    named: str, *, revision: str = "", progress: Progress = lambda file, done, total: None
+    named: str,
+    *,
+    joint: bool = False,
+    revision: str = "",
+    progress: Progress = lambda file, done, total: None,
+    agree: Agree = lambda named, licence, size: None,
 ) -> Source:
     """Finds the files of a model; downloads those of the hub unless its cache has them.
 
@@ -24,8 +29,10 @@ def find(
 
     Args:
         named: A folder, a file of weights, or an id of the hub such as ``microsoft/resnet-18``.
+        joint: Of a model with a ready pair of ONNX networks, find these.
         revision: Branch, tag or commit at the hub; its main branch when empty.
         progress: Called while each file is downloaded.
+        agree: Called before anything is downloaded; raises to prevent it.
 
     Raises:
         SourceUnusable: What was named is no model, or its files are damaged.
@@ -34,9 +41,9 @@ def find(
     path = expanded(named) if named.startswith("~/") else Path(named)
     with readable(path):
         if named.startswith((".", "/", "~")) or named.endswith(ENDINGS) or path.exists():
-            return of_disk(named, path)
+            return of_disk(named, path, joint=joint)
     if not _ID.fullmatch(named):
         raise no_model(named)
     from pixquery.trainer.adopting import hub  # a model on the disk needs none of its libraries
 
-    return hub.fetch(named, revision, progress)
+    return hub.fetch(named, hub.Wish(joint, revision), progress, agree)

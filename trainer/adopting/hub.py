@@ -31,6 +31,7 @@ from pixquery.db.errors import DownloadFailed, SourceUnusable
 from pixquery.engine.home import expanded
 from pixquery.trainer.adopting.disk import of_disk
 from pixquery.trainer.adopting.hub_errors import MAKE_ROOM, NO_CONNECTION, explained, no_hub
+from pixquery.trainer.adopting.layouts import files_of, networks_in
 from pixquery.trainer.adopting.sources import (
     ABOUT,
     CONFIG,
@@ -38,6 +39,7 @@ from pixquery.trainer.adopting.sources import (
     SHARD,
     UNKNOWN,
     WEIGHTS,
+    Agree,
     Progress,
     Source,
     licence_of,
@@ -59,19 +61,36 @@ class _Model:
     files: list[RepoSibling]
     """Those to download: CONFIG among the first, the weights last."""
 
+    @property
+    def licence(self) -> str:
+        """As the hub names it."""
+        tags = [tag for tag in self.tags if tag.startswith(_LICENCE_TAG)]
+        return "".join(tags[:1]).removeprefix(_LICENCE_TAG) or UNKNOWN
+
     def cached(self, name: str) -> bool:
         return isinstance(try_to_load_from_cache(self.named, name, revision=self.commit), str)
 
 
-def fetch(named: str, revision: str, progress: Progress) -> Source:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted of a model."""
+
+    joint: bool = False
+    """Its ready pair of ONNX networks, if it has one."""
+    revision: str = ""
+    """Branch, tag or commit; the main branch when empty."""
+
+
+def fetch(named: str, wish: Wish, progress: Progress, agree: Agree) -> Source:
     """Downloads a model, unless the cache has the commit that the hub names.
 
     If the hub cannot be reached, the cache answers alone.
 
     Args:
         named: The model's id.
-        revision: Branch, tag or commit; the main branch when empty.
+        wish: What is wanted of it.
         progress: Called while each file is downloaded.
+        agree: Called before anything is downloaded; raises to prevent it.
 
     Raises:
         SourceUnusable: The name is no id, or the model lacks a necessary file.
@@ -79,22 +98,26 @@ def fetch(named: str, revision: str, progress: Progress) -> Source:
             a file, or a file arrives damaged.
     """
     _configure()
-    revision = revision or constants.DEFAULT_REVISION
+    revision = wish.revision or constants.DEFAULT_REVISION
     with explained(named, revision):
         try:
-            model = _look_up(named, revision)
+            model = _look_up(named, revision, joint=wish.joint)
         except (TimeoutException, *NO_CONNECTION):
-            if (cached := _from_cache(named, revision)) is None:
+            if (cached := _from_cache(named, revision, joint=wish.joint)) is None:
                 raise
             return cached
-        _refuse_to_overfill(model)
-        folder = _download(model, model.files[0], progress).parent
+        missing = sum(file.size or 0 for file in model.files if not model.cached(file.rfilename))
+        _refuse_to_overfill(named, missing)
+        if missing:
+            agree(named, model.licence, missing)
+        first = model.files[0]
+        folder = _download(model, first, progress).parents[first.rfilename.count("/")]
         sums = {file.rfilename: _verified(model, file, folder, progress) for file in model.files}
         _remember(model, revision, folder)
-        weights = next(name for name in WEIGHTS if name in sums)
-        tags = [tag for tag in model.tags if tag.startswith(_LICENCE_TAG)]
-        licence = licence_of(folder) or "".join(tags[:1]).removeprefix(_LICENCE_TAG)
-        return Source(named, folder, folder / weights, model.commit, licence or UNKNOWN, sums)
+        networks = networks_in(sums) if wish.joint else None
+        weights = networks[0] if networks else next(name for name in WEIGHTS if name in sums)
+        licence = licence_of(folder) or model.licence
+        return Source(named, folder, folder / weights, model.commit, licence, sums)
 
 
 def _configure() -> None:
@@ -112,7 +135,7 @@ def _configure() -> None:
 # -- what the hub has ----------------------------------------------------------------------------
 
 
-def _look_up(named: str, revision: str) -> _Model:
+def _look_up(named: str, revision: str, *, joint: bool) -> _Model:
     """Asks the hub which commit a revision is, and which files it has."""
     try:
         info = HfApi().model_info(
@@ -126,16 +149,19 @@ def _look_up(named: str, revision: str) -> _Model:
     sums = [file.lfs.sha256 for file in files if file.lfs]
     if not re.fullmatch("[0-9a-f]{40}", commit) or not all(map(_looks_like_sum, sums)):
         raise no_hub()  # they become names of files
-    return _Model(named, commit, info.tags or [], _needed(named, files))
+    return _Model(named, commit, info.tags or [], _needed(named, files, joint=joint))
 
 
 def _looks_like_sum(text: str) -> bool:
     return re.fullmatch("[0-9a-f]{64}", text) is not None
 
 
-def _needed(named: str, files: list[RepoSibling]) -> list[RepoSibling]:
+def _needed(named: str, files: list[RepoSibling], *, joint: bool) -> list[RepoSibling]:
     """The files to download: config.json first, the weights last, so that they come with all."""
     by_name = {file.rfilename: file for file in files}
+    networks = networks_in(by_name) if joint else None
+    if networks:
+        return [by_name[name] for name in files_of(by_name, networks)]
     weights = next((name for name in WEIGHTS if name in by_name), None)
     if weights is None or CONFIG not in by_name:
         missing = CONFIG if weights else "model.safetensors and pytorch_model.bin"
@@ -148,28 +174,27 @@ def _needed(named: str, files: list[RepoSibling]) -> list[RepoSibling]:
     return [by_name[name] for name in [*about, *parts, weights]]
 
 
-def _from_cache(named: str, revision: str) -> Source | None:
+def _from_cache(named: str, revision: str, *, joint: bool) -> Source | None:
     """The model in the cache; the hub is not asked."""
     config = try_to_load_from_cache(named, CONFIG, revision=revision)
     if not isinstance(config, str):
         return None
     folder = Path(config).parent
     with suppress(SourceUnusable):  # an unfinished download
-        return replace(of_disk(named, folder), revision=folder.name)
+        return replace(of_disk(named, folder, joint=joint), revision=folder.name)
     return None
 
 
 # -- downloads -----------------------------------------------------------------------------------
 
 
-def _refuse_to_overfill(model: _Model) -> None:
+def _refuse_to_overfill(named: str, missing: int) -> None:
     cache = expanded(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
-    missing = sum(file.size or 0 for file in model.files if not model.cached(file.rfilename))
     free = shutil.disk_usage(cache).free
     if missing > free:
         raise DownloadFailed(
-            f"{model.named} needs {missing / 1e6:,.0f} MB and {constants.HF_HUB_CACHE} has "
+            f"{named} needs {missing / 1e6:,.0f} MB and {constants.HF_HUB_CACHE} has "
             f"{free / 1e6:,.0f} MB left: {MAKE_ROOM}"
         )
 

@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from pixquery.engine.legible import legible
-from pixquery.trainer import export
-from pixquery.trainer.adopting.networks import ImageNetwork, TextNetwork
+from pixquery.engine.manifest import SCHEMA
+from pixquery.trainer.adopting.layouts import Pair
+from pixquery.trainer.adopting.preparation import Preparation
 from pixquery.trainer.adopting.sources import Source
 
 
-def about(
-    name: str, sources: Sequence[Source], image: ImageNetwork, text: TextNetwork
-) -> dict[str, Any]:
-    """The name, sources and licence of a profile."""
-    whats = [f"image encoder ({image.what})", f"text encoder ({text.what})"]
-    if len(sources) == 1:
-        whats = [f"both encoders ({image.what})"]
+def about(name: str, sources: Sequence[Source], whats: Sequence[str]) -> dict[str, Any]:
+    """The name, sources and licence of a profile.
+
+    Args:
+        name: The profile's.
+        sources: One or two.
+        whats: What each of them is, in words.
+    """
     licences = sorted({source.licence for source in sources})
     return {
+        "schema": SCHEMA,
         "name": name,
         "description": legible(" and ".join(source.named for source in sources)),
         "licence": legible(" and ".join(licences)),
@@ -29,14 +32,15 @@ def about(
             {
                 "what": what,
                 "from": legible(source.named),
+                **({"repo": legible(source.named)} if source.revision else {}),
                 "revision": source.revision,
                 "file": legible(_weights_name(source)),
                 "sha256": source.checksums[_weights_name(source)],
+                "files": {legible(name): sum_ for name, sum_ in source.checksums.items()},
                 "licence": legible(source.licence),
             }
             for what, source in zip(whats, sources, strict=True)
         ],
-        "made_with": export.made_with("torch", "transformers", "onnx", "nncf"),
     }
 
 
@@ -58,7 +62,8 @@ def report(out: Path, manifest: dict[str, Any]) -> dict[str, Any]:
             "dimension": text["dimension"],
             "max_tokens": text["max_tokens"],
         },
-        "agreement": manifest["agreement"],
+        "agreement": manifest.get("agreement", {}),
+        "checked": manifest.get("checked"),
         "aligned": "alignment" in manifest,
         "bytes": sum(file.stat().st_size for file in out.iterdir()),
         "licence": manifest["licence"],
@@ -80,11 +85,16 @@ def weights_sha256(source: Source) -> str:
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
-def encoder_sha256(source: Source, image: ImageNetwork) -> str:
+def encoder_sha256(source: Source, pooling: str, preparation: Preparation) -> str:
     """A checksum of the image encoder: its weights, and how photos are prepared for it."""
-    content = {
-        "weights": weights_sha256(source),
-        "pooling": image.pooling,
-        **asdict(image.preparation),
-    }
+    return _digest(weights=weights_sha256(source), pooling=pooling, **asdict(preparation))
+
+
+def pair_sha256(source: Source, pair: Pair) -> str:
+    """The same of the image network of a ready pair."""
+    weights = source.checksums[_weights_name(source)]
+    return _digest(weights=weights, fit=pair.fit, **asdict(pair.preparation))
+
+
+def _digest(**content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

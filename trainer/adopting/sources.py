@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixquery.db.errors import SourceUnusable
+from pixquery.db.records import Pixels
 
 Progress = Callable[[str, int, int], object]
 """Called during a download with the file's name, bytes done, and bytes in all (0 if unknown)."""
+Photos = Callable[[int, str, str], Pixels]
+"""Side of a square in pixels, Pillow's name of an interpolation, and ``squash`` or ``crop`` ->
+photos as such squares: uint8[n, side, side, 3]; a few hundred are best."""
+Agree = Callable[[str, str, int], object]
+"""Called before a download with the repository, its licence, and the bytes to download."""
 CONFIG = "config.json"
 INDEX = ".index.json"
 WEIGHTS = ("model.safetensors", "model.safetensors" + INDEX, "pytorch_model.bin")
@@ -39,7 +45,7 @@ class Source:
     folder: Path
     """The folder of config.json, tokenizer.json and the like; for a lone file, its folder."""
     weights: Path
-    """The file that `read_state` reads."""
+    """The file that `read_state` reads; of a ready pair of networks, the image network."""
     revision: str
     """The hub's commit hash; empty for local files."""
     licence: str

@@ -16,6 +16,7 @@ from pixquery.engine.alignment import Alignment
 from pixquery.engine.completion import Completion
 from pixquery.engine.encoders import OpenVinoTextEncoder, TextEncoder
 from pixquery.engine.profile import Profile
+from pixquery.engine.tokenizer import Reading
 from pixquery.trainer.learning.align import adapt, fit, fit_member
 from pixquery.trainer.learning.canonical import fit_canonical
 from pixquery.trainer.learning.captioned import Captioned
@@ -32,6 +33,8 @@ from pixquery.trainer.learning.towers import Tensors, merge
 from pixquery.trainer.text_model import TEXT_SOURCE, TextModel, export_text
 
 _PROBES = 256
+_USUAL_SCALE = 100.0
+"""Of the cosines of joint models whose own is not known: CLIP's training ends with it."""
 """Captions kept to tune indices with: more take longer and change nothing."""
 
 
@@ -189,9 +192,9 @@ def _with_frozen_encoders(lesson: _Lesson) -> Learned:
     recipe, seed = options.alignment, options.seed
     captioned, classes = lesson.encoded(profile.texts)
     joint = profile.manifest.get("joint")
-    if joint:
+    if joint is not None:
         own = {n: t.astype(np.float32) for n, t in _own_space(profile).items()}
-        scale = float(joint["logit_scale"])
+        scale = float(joint.get("logit_scale", _USUAL_SCALE))
         tensors = adapt(own, scale, captioned, recipe, seed=seed, progress=lesson.epoch)
     else:
         tensors = fit(captioned, classes, recipe, seed=seed, progress=lesson.epoch)
@@ -250,7 +253,7 @@ def _text_encoder(profile: Profile, folder: Path) -> OpenVinoTextEncoder:
     text = profile.manifest["text"]
     model, tokenizer = folder / "text.onnx", profile.folder / text["tokenizer"]
     return OpenVinoTextEncoder(
-        model, tokenizer, dimension=int(text["dimension"]), max_tokens=int(text["max_tokens"])
+        model, tokenizer, dimension=int(text["dimension"]), reading=Reading.of(text)
     )
 
 
