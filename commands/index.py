@@ -14,6 +14,7 @@ from pixquery.commands.loading import extra
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
+from pixquery.commands.recommendation import recommend
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted
 
@@ -134,6 +135,9 @@ def index(
             report = build(opened, paths, replace(options, progress=progress))
         _show_names(report)
         _show_report(report, as_json=as_json)
+        _note_speed(opened, report)
+        if not as_json:
+            recommend(opened, report)
         if watch and not report.interrupted:
             report = _watch(
                 opened,
@@ -153,6 +157,15 @@ def index(
         )
     if report.lacking or (report.vanished and not report.roots):
         click.get_current_context().exit(1)
+
+
+def _note_speed(library: Library, report: IndexReport) -> None:
+    """Notes for `models list` how fast photos were encoded, if there was little else to do."""
+    pace = report.pace
+    if pace.photos * 2 > report.added + report.updated + report.moved:
+        from pixquery.engine.speeds import note_speed
+
+        note_speed(library.profile.encoder, pace.device, pace.photos, pace.seconds)
 
 
 def _watch(

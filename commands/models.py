@@ -1,4 +1,4 @@
-"""`models`: lists profiles, adds others, exports the shipped encoders, and teaches concepts."""
+"""`models`: lists, adds and removes profiles, exports the shipped encoders, teaches concepts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from pixquery.commands.loading import extra, photo_loader, some_photos
 from pixquery.commands.options import shared
-from pixquery.commands.printing import figure, megabytes, near, origin, print_json, say, shown, tell
+from pixquery.commands.printing import figure, megabytes, near, print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import BadData, ProfileError
 from pixquery.db.quoting import quoted
@@ -27,54 +27,52 @@ _A_FILE = 1000
 """Progress of this many is counted in bytes: no profile takes as many steps."""
 
 
-@click.group(epilog="Example:  pixquery models add clip-b32")
+@click.group(
+    epilog="""Examples:
+
+\b
+pixquery models list
+pixquery models add clip-b32
+pixquery models remove clip-b32"""
+)
 def models() -> None:
-    """List, add and export profiles, and teach a library concepts."""
+    """List, add and remove profiles, and teach a library concepts."""
 
 
 @models.command("list", epilog="Example:  pixquery models list --json")
 @shared
 def models_list(library: Path, as_json: bool) -> None:
-    """List the available profiles."""
-    del library
-    from pixquery.engine.profile import DEFAULT, load_profile, names
+    """List the profiles, and the models that can be added.
 
-    rows: list[dict[str, Any]] = []
-    for name in names():
-        try:
-            profile = load_profile(name)
-        except ProfileError as error:
-            say(f"pixquery: {error}")
-            continue
-        aligned = "alignment" in profile.manifest
-        rows.append(
-            {
-                "name": name,
-                "description": profile.manifest["description"],
-                "licence": profile.manifest["licence"],
-                "dimension": profile.alignment.dimension if aligned else None,
-                "bytes": sum(file["bytes"] for file in profile.manifest["files"].values()),
-                "default": name == DEFAULT,
-                "qualities": list(profile.qualities),
-                "folder": str(profile.folder),
-                "aligned": aligned,
-                "relevance": profile.predicts_relevance,
-                "trained": profile.manifest.get("trained"),
-            }
-        )
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        mark = " (default)" if row["default"] else ""
-        weight = megabytes(row["bytes"])
-        tell(f"{row['name']}{mark}: {row['description']}; {weight}, {row['licence']}")
-        if row["trained"]:
-            tell(f"  {origin(row['trained'])}")
-        if not row["aligned"]:
-            tell(f"  train it before use: pixquery train DATA --profile {row['name']}")
-        elif not row["relevance"]:
-            click.echo("  predicts no relevance: orders by similarity alone")
+    The size of a profile is what its files take; that of a model that is not installed, what would
+    be downloaded. The speed is that of the last `pixquery index` on this computer that encoded 50
+    photos or more.
+    """
+    del library
+    from pixquery.commands.shelf import show_shelf
+
+    show_shelf(as_json=as_json)
+
+
+@models.command(
+    "remove",
+    epilog="""Examples:
+
+\b
+pixquery models remove clip-b32
+pixquery models remove clip-b32 --library ~/holidays""",
+)
+@click.argument("name")
+@shared
+def models_remove(name: str, library: Path, as_json: bool) -> None:
+    """Remove a profile that was added, and free its space.
+
+    Refused if the library uses it. Other libraries that use it answer again when a profile of that
+    name is added again.
+    """
+    from pixquery.commands.shelf import show_removal
+
+    show_removal(name, library, as_json=as_json)
 
 
 @models.command(

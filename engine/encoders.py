@@ -144,7 +144,7 @@ class OpenVinoImageEncoder:
         """
         self.size = size
         self.dimension = dimension
-        cores = threads or _usable_cores()
+        cores = threads or usable_cores()
         options = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, **_options(exact=exact)}
         with damage_reported(model):
             self._model = compiled(
@@ -287,7 +287,8 @@ def _options(*, exact: bool) -> dict[str, str | int]:
     return {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -11,7 +11,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from io import BytesIO
 from math import prod
@@ -248,6 +248,13 @@ def _keep(place: Path, model: "ov.CompiledModel") -> None:
         with suppress(OSError):
             if time.time() - unfinished.lstat().st_mtime > _ABANDONED:
                 _remove(unfinished)
+
+
+def forget_compiled(digests: Iterable[str]) -> None:
+    """Removes the compiled models of files with these SHA-256, whatever they were compiled for."""
+    for sha256 in digests:
+        for file in cache_folder().glob(f"*-{_short(sha256, openvino().__version__)}.blob"):
+            _remove(file)
 
 
 def _remove(file: Path) -> None:

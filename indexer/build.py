@@ -120,6 +120,7 @@ def index(
         unmatched=tuple(pattern for pattern in options.exclude if pattern not in met),
         other_names=tuple(other_names),
         mended=mended,
+        pace=tally.pace,
     )
 
 

@@ -2,8 +2,29 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 
 from pixquery.db.records import Skipped
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many photos were decoded and encoded since the encoder was loaded, and in what time."""
+
+    device: str = ""
+    """Where they were encoded, as ``pixquery index --device`` names it; empty if none were."""
+    photos: int = 0
+    seconds: float = 0.0
+    _since: float = 0.0
+
+    def begin(self, device: str) -> None:
+        """Starts the clock: the encoder is loaded."""
+        self.device, self._since = device, perf_counter()
+
+    def add(self, photos: int) -> None:
+        """Counts photos that were just encoded."""
+        self.photos += photos
+        self.seconds = perf_counter() - self._since
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,7 @@ class Tally:
     linked: int = 0
     passed_over: int = 0
     away: list[AwayRoot] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
 
     def add(self, batch: "Tally") -> None:
         """Adds what a batch did with its files."""
@@ -107,6 +129,7 @@ class IndexReport:
     """Folders with two names, one of which is not used."""
     mended: int = 0
     """Photos that were in the library under two names of one file, and are now there once."""
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def changes(self) -> int:

@@ -127,7 +127,9 @@ class Run:
         encoder = self._encoder
         try:
             with failures_reported("could not be encoded"):
-                return _finite(batch, encoder.encode(photos).astype(np.float16))
+                vectors = encoder.encode(photos).astype(np.float16)
+                self._tally.pace.add(len(photos))
+                return _finite(batch, vectors)
         except PhotoFailed as error:
             if len(batch) == 1:
                 reason = f"{error}{TRIED_AGAIN}"
@@ -139,7 +141,11 @@ class Run:
     @cached_property
     def _encoder(self) -> "PhotoEncoder":
         """Loaded with the first photo: most runs find nothing new."""
-        return self._profile.photos_on(self._options.device)
+        encoder = self._profile.photos_on(self._options.device)
+        # Asking for the processor's encoder would load it, where another device encodes.
+        on_processor = encoder is vars(self._profile).get("photos")
+        self._tally.pace.begin("cpu" if on_processor else self._options.device)
+        return encoder
 
     # -- removing -----------------------------------------------------------------------------
 

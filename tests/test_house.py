@@ -252,7 +252,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "structure": "stranger", "forms": "stranger", "remains": "salvage",
         "survivors": "losses", "switch": "switching",
         "features": "relevance", "runtime": "profile", "unit": "alignment",
-        "profile_files": "profile",
+        "profile_files": "profile", "random_network": "forecast",
         "examples": "concepts", "teaching": "concepts", "alteration": "altered",
         "image_model": "export", "text_model": "export", "onnx_files": "export",
         "packages": "export",

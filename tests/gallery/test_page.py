@@ -14,6 +14,7 @@ from tests.conftest import square
 from tests.gallery.conftest import (
     NARROW,
     PHONE,
+    WIDE,
     Open,
     accessible,
     first,
@@ -51,6 +52,21 @@ def test_a_button_loads_more_photos(visit: Open, gallery: str) -> None:
     page.keyboard.press("Enter")
     expect(tiles(page)).to_have_count(60)
     expect(tiles(page).nth(40).get_by_role("link")).to_be_focused()
+
+
+def test_it_says_which_profile_answers(visit: Open, gallery: str, empty: str) -> None:
+    for size in ({"viewport": WIDE}, PHONE):
+        page = visit(gallery, **size)
+        profile = page.locator("#profile")
+        expect(profile).to_have_text("Profile: colours")
+        expect(profile).to_be_in_viewport()
+        search(page, "red", "red.jpg")
+        expect(profile).to_have_text("Profile: colours")
+        accessible(page)
+        box, width = profile.bounding_box(), page.evaluate("innerWidth")
+        assert box is not None
+        assert width / 2 < box["x"] + box["width"] <= width
+    expect(visit(empty).locator("#profile")).to_be_empty()
 
 
 def test_nothing_jumps_while_pictures_load(visit: Open, gallery: str) -> None:

@@ -10,7 +10,7 @@ import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Meaning } from "./meaning.js";
 import { Notice } from "./notice.js";
-import { nothingFound, position, spoken, summary, title, trouble } from "./phrases.js";
+import { answering, nothingFound, position, spoken, summary, title, trouble } from "./phrases.js";
 import { Results } from "./results.js";
 import { LARGEST_UPLOAD, Refusal, library } from "./server.js";
 import { Viewer } from "./viewer.js";
@@ -166,6 +166,7 @@ function settle(fetched, { glide = false } = {}) {
   notice.hush();
   meaning.show(state.q, fetched.answer);
   byId("summary").textContent = fetched.hits.length ? summary(state, fetched.answer) : "";
+  byId("profile").textContent = fetched.hits.length ? answering(fetched.answer) : "";
   grid.show(fetched.hits, { glide: glide && !first && scrollY < innerHeight });
   if (glide && !first) scrollTo(0, 0);
   if (!fetched.hits.length) explainNothing();
@@ -186,6 +187,7 @@ function fail(error, fetched) {
   results = fetched;
   fetched.next = null;
   byId("summary").textContent = "";
+  byId("profile").textContent = "";
   meaning.hush();
   grid.show([]);
   offerMore();

@@ -11,6 +11,11 @@ export function summary(state, answer) {
   return `${among}, most similar first. Likeness does not say how well a photo fits.`;
 }
 
+/** The models behind an answer, by the name that `pixquery models list` shows. */
+export function answering(answer) {
+  return `Profile: ${answer.profile}`;
+}
+
 /** What was searched for a description: "beach, without people". */
 export function meant({ text, minus }) {
   return [text, ...(minus.length ? [minus.join(" or ")] : [])].join(", without ");
