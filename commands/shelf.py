@@ -75,10 +75,9 @@ def _rows() -> list[dict[str, Any]]:
     for name in installed:
         try:
             profile = load_profile(name)
+            rows.append(_installed(name, profile, speeds.get(profile.encoder, {})))
         except ProfileError as error:
             say(f"pixquery: {error}")
-            continue
-        rows.append(_installed(name, profile, speeds.get(profile.encoder, {})))
     return rows + [_not_installed(name) for name in KNOWN if name not in installed]
 
 

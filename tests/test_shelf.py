@@ -140,9 +140,11 @@ def test_few_photos_are_no_measure(add: Add, tmp_path: Path, squares: Path, invo
 
 def test_a_damaged_profile_does_not_hide_the_others(add: Add, invoke: Invoke) -> None:
     (add("broken") / "manifest.json").write_text("{")
+    (add("half") / "alignment.safetensors").unlink()
     done = invoke("models", "list")
     assert done.exit_code == 0
-    assert "broken" in done.stderr
+    assert [word in done.stderr for word in ("broken", "half")] == [True, True]
+    assert done.stderr.count("\n") == 2
     assert "lite2-minilm" in done.stdout
 
 
