@@ -16,7 +16,7 @@ import numpy as np
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats, Pixels, Scales
 from pixquery.engine.runtime import compiled, openvino
-from pixquery.engine.tokenizer import Reading, is_ordered, read_tokenizer
+from pixquery.engine.tokenizer import Reading, rank_of, read_parted, read_tokenizer
 
 if TYPE_CHECKING:
     from pixquery.engine.runtime import CompiledModel, InferRequest
@@ -179,6 +179,7 @@ class OpenVinoTextEncoder:
         *,
         reading: Reading,
         dimension: int,
+        vocabulary: Path | None = None,
         exact: bool = False,
         sha256: str = "",
     ) -> None:
@@ -189,6 +190,7 @@ class OpenVinoTextEncoder:
             tokenizer: A ``tokenizer.json``.
             reading: How the model reads texts.
             dimension: Length of a vector.
+            vocabulary: What was taken out of the tokenizer, if anything was.
             exact: Compute in float32 even if the processor is faster with less precision.
             sha256: What the model's file must have; by default it may be any.
 
@@ -198,7 +200,11 @@ class OpenVinoTextEncoder:
         self.dimension = dimension
         self._file = model
         self._reading = reading
-        self._tokenizer = read_tokenizer(tokenizer, reading)
+        self._tokenizer = (
+            read_parted(tokenizer, reading, vocabulary)
+            if vocabulary
+            else read_tokenizer(tokenizer, reading)
+        )
         options = {"PERFORMANCE_HINT": "LATENCY", **_options(exact=exact)}
         with damage_reported(model):
             self._model = compiled(model, "CPU", options, sha256=sha256)
@@ -207,8 +213,7 @@ class OpenVinoTextEncoder:
 
     def rank(self, word: str) -> int | None:
         """The number of a whole word; none in vocabularies that are not BERT's kind."""
-        number = self._tokenizer.token_to_id(word) if is_ordered(self._tokenizer) else None
-        return None if number is None else int(number)
+        return rank_of(word, self._tokenizer)
 
     def pieces(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text's word pieces, as the model reads them."""

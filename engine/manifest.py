@@ -166,7 +166,7 @@ def _check_image(image: Mapping[str, Any]) -> None:
 
 
 def _check_words(text: Mapping[str, Any]) -> None:
-    for entry in ("model", "tokenizer"):
+    for entry in ("model", "tokenizer", *(["pieces"] if "pieces" in text else [])):
         _file_name(text, entry, "text.")
     _whole(text, "dimension", LONGEST_VECTOR, "text.")
     _whole(text, "max_tokens", MOST_TOKENS, "text.")

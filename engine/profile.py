@@ -235,6 +235,7 @@ class Profile:
             self._files.path(text["tokenizer"]),
             reading=Reading.of(text),
             dimension=int(text["dimension"]),
+            vocabulary=self._files.path(text["pieces"]) if "pieces" in text else None,
             sha256=self._files.sha256(text["model"]),
         )
 

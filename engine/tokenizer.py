@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
@@ -18,6 +18,9 @@ from tokenizers.models import WordPiece
 from pixquery.db.errors import ProfileDamaged
 from pixquery.engine.legible import legible
 from pixquery.engine.photos import read_file
+
+if TYPE_CHECKING:  # few profiles need it
+    from pixquery.engine.vocabulary import PartedTokenizer
 
 MOST_BYTES = 128 * 2**20
 """Larger files are not read: the longest known vocabularies take 35 MB."""
@@ -62,6 +65,23 @@ class Reading:
         return cls(int(text["max_tokens"]), **given)
 
 
+def read_parted(file: Path, reading: Reading, vocabulary: Path) -> "PartedTokenizer":
+    """Reads a tokenizer whose vocabulary is in a file of its own.
+
+    Raises:
+        ProfileDamaged: As of :func:`read_tokenizer`, also for the vocabulary.
+    """
+    from pixquery.engine.vocabulary import PartedTokenizer, Vocabulary
+
+    try:
+        return PartedTokenizer(read_tokenizer(file, reading), Vocabulary(vocabulary))
+    except (OSError, KeyError, ValueError) as error:
+        raise ProfileDamaged(
+            f"the vocabulary {vocabulary} cannot be used ({getattr(error, 'strerror', error)}): "
+            "install the profile again"
+        ) from error
+
+
 def read_tokenizer(file: Path, reading: Reading) -> Tokenizer:
     """Reads a tokenizer that cuts texts and fills up shorter ones.
 
@@ -90,9 +110,15 @@ def read_tokenizer(file: Path, reading: Reading) -> Tokenizer:
     return tokenizer
 
 
-def is_ordered(tokenizer: Tokenizer) -> bool:
-    """Whether the vocabulary is of BERT's kind, which begins with the most usual words."""
-    return isinstance(tokenizer.model, WordPiece)
+def rank_of(word: str, tokenizer: "Tokenizer | PartedTokenizer") -> int | None:
+    """The number of a whole word; none in vocabularies that are not BERT's kind.
+
+    Only that kind begins with the most usual words.
+    """
+    if not isinstance(tokenizer, Tokenizer) or not isinstance(tokenizer.model, WordPiece):
+        return None
+    number = tokenizer.token_to_id(word)
+    return None if number is None else int(number)
 
 
 class _Reported:

@@ -42,7 +42,12 @@ ONE_ROOM = {
     "pandas": {"engine/frames.py", "trainer"},
     "openvino": {"engine/runtime.py"},
     "onnxruntime": {"engine/devices.py"},
-    "tokenizers": {"engine/tokenizer.py", "trainer/adopting/wordpieces.py"},
+    "tokenizers": {
+        "engine/tokenizer.py",
+        "engine/vocabulary.py",
+        "trainer/adopting/wording.py",
+        "trainer/adopting/wordpieces.py",
+    },
     "PIL": {
         "indexer/altered.py",
         "indexer/decode.py",

@@ -50,6 +50,7 @@ def write_manifest(out: Path, manifest: Mapping[str, Any]) -> None:
         *([image["classes"]["file"]] if "classes" in image else []),
         text["model"],
         text["tokenizer"],
+        *([text["pieces"]] if "pieces" in text else []),
         *learned_files(manifest),
     ]
     named += [weights_of(name) for name in named if name.endswith(IR)]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Floats, Pixels
@@ -13,6 +12,7 @@ from pixquery.engine.runtime import openvino
 from pixquery.engine.tokenizer import Reading
 from pixquery.trainer.adopting.graphs import Network
 from pixquery.trainer.adopting.layouts import Pair
+from pixquery.trainer.adopting.wording import reader_of
 
 LEAST = 0.999
 """The least cosine between a vector of the converted network and one of the original."""
@@ -29,10 +29,7 @@ def original_texts(
     network: Network, tokenizer: str, reading: Reading, texts: Sequence[str]
 ) -> Floats:
     """What the untouched network makes of texts, one at a time: unit rows."""
-    reader = Tokenizer.from_str(tokenizer)
-    reader.enable_truncation(reading.max_tokens)
-    if reading.context:
-        reader.enable_padding(length=reading.context, pad_id=reading.pad)
+    reader = reader_of(tokenizer, reading)
     kind = network.graph.input(network.input).get_element_type().to_dtype()
     return _run(network, [np.array([reader.encode(text).ids], kind) for text in texts])
 

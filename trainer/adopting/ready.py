@@ -10,6 +10,7 @@ from pixquery.db.records import Pixels
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
 from pixquery.engine.manifest import IR, SQUASH
 from pixquery.engine.tokenizer import Reading
+from pixquery.engine.vocabulary import parted
 from pixquery.trainer.adopting.comparison import agreement, original_photos, original_texts
 from pixquery.trainer.adopting.graphs import (
     Network,
@@ -64,7 +65,7 @@ def encoders_of(
     conversion = {"image": agreement(encoder.encode(pixels), true, pair.image, "photos")}
     step("converting the text encoder")
     tokenizer, pad = worded(pair)
-    (folder / "tokenizer.json").write_text(tokenizer, "utf-8")
+    vocabulary = _write_tokenizer(folder, tokenizer)
     reading = _reading(pair, text, pad)
     true = original_texts(text, tokenizer, reading, TEXTS)
     if true.shape[1] != dimension:
@@ -78,6 +79,7 @@ def encoders_of(
         folder / "tokenizer.json",
         reading=reading,
         dimension=dimension,
+        vocabulary=vocabulary,
         exact=True,
     )
     conversion["text"] = agreement(said.encode(list(TEXTS)), true, pair.text, "texts")
@@ -94,6 +96,7 @@ def encoders_of(
         "text": {
             "model": f"text{IR}",
             "tokenizer": "tokenizer.json",
+            **({"pieces": vocabulary.name} if vocabulary else {}),
             "source_sha256": source.checksums[_inside(source, pair.text)],
             "dimension": dimension,
             "max_tokens": reading.max_tokens,
@@ -105,6 +108,17 @@ def encoders_of(
         "conversion": conversion,
     }
     return Encoders(encoder, said, entries)
+
+
+def _write_tokenizer(folder: Path, tokenizer: str) -> Path | None:
+    """Writes a tokenizer; returns the file of its vocabulary, if that is kept apart."""
+    apart = parted(tokenizer)
+    (folder / "tokenizer.json").write_text(apart[0] if apart else tokenizer, "utf-8")
+    if apart is None:
+        return None
+    file = folder / "pieces.safetensors"
+    file.write_bytes(apart[1])
+    return file
 
 
 def _reading(pair: Pair, text: Network, pad: int) -> Reading:

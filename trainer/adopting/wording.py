@@ -46,6 +46,15 @@ def worded(pair: Pair) -> tuple[str, int]:
     return tokenizer.to_str(), pad
 
 
+def reader_of(tokenizer: str, reading: Reading) -> Tokenizer:
+    """The whole tokenizer, as a network of its makers reads with it."""
+    reader = Tokenizer.from_str(tokenizer)
+    reader.enable_truncation(reading.max_tokens)
+    if reading.context:
+        reader.enable_padding(length=reading.context, pad_id=reading.pad)
+    return reader
+
+
 def _steps(pair: Pair) -> list[normalizers.Normalizer]:
     """What is done to a text before the tokenizer's own steps."""
     steps: list[normalizers.Normalizer] = []
