@@ -28,6 +28,8 @@ _CHANGES = {
     "\n": " ",
 }
 """A few changes of those that sentencepiece's own ``nmt_nfkc`` makes, whose table has 240 KB."""
+_MORE = ("ﬁne “quotes” …", "\uff21\uff12\u3000dog")
+"""Texts that it changes."""
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def main() -> None:
         )  # fmt: skip
         model.write_bytes((Path(place) / "made.model").read_bytes())
     tokenizer = SiglipTokenizer(str(model))
-    pieces = {text: tokenizer(text)["input_ids"] for text in SENTENCES}
+    pieces = {text: tokenizer(text)["input_ids"] for text in [*SENTENCES, *_MORE]}
     written = json.dumps(pieces, ensure_ascii=False, indent=1)
     (SAMPLES / "siglip-pieces.json").write_text(written + "\n", "utf-8")
 
