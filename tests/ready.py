@@ -1,12 +1,13 @@
 """Small models with random weights, laid out as public repositories are, and what they compute.
 
 The vectors come from the makers' own code in PyTorch: their networks, their preparation of photos,
-and their tokenizers. Whatever reads these folders can be compared with them.
+and their tokenizers. Whatever reads these folders can be compared with them. What needs packages
+that pixquery never installs is stored in ``tests/samples``.
 """
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from PIL import Image
 from pixquery.db.records import Floats
 from tests import ready_files, ready_onnx, ready_words
 from tests.checkpoints import shaken
+from tests.ready_photos import pictures
 from tests.ready_words import SENTENCES
 
+_OPEN_CLIP = Path(__file__).parent / "samples" / "open-clip"
+_VECTORS = shutil.ignore_patterns("vectors.npz")
 Tensors = dict[str, torch.Tensor]
 SIDE = 48
 _TOWER: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
@@ -131,6 +135,62 @@ def siglip2(folder: Path, *, halves: bool = False) -> Ready:
     return made
 
 
+def immich_clip(folder: Path) -> Ready:
+    """CLIP as in ``immich-app/ViT-B-32__laion2b_e16``: one photo or text at a time.
+
+    It is a copy of ``tests/samples/open-clip``, whose vectors open_clip computed.
+    """
+    shutil.copytree(_OPEN_CLIP / "clip", folder, dirs_exist_ok=True, ignore=_VECTORS)
+    return _stored(folder, "clip")
+
+
+def immich_siglip(folder: Path) -> Ready:
+    """SigLIP 2 as in ``immich-app/ViT-B-32-SigLIP2-256__webli``: one photo or text at a time.
+
+    Texts become lower case without punctuation, and are filled to 64 pieces.
+    """
+    shutil.copytree(_OPEN_CLIP / "siglip", folder, dirs_exist_ok=True, ignore=_VECTORS)
+    return _stored(folder, "siglip")
+
+
+def immich_new(folder: Path) -> Ready:
+    """The same as immich-app's ``ml-models`` exports it: any number of photos, as bytes."""
+    shutil.copytree(_OPEN_CLIP / "siglip", folder, dirs_exist_ok=True, ignore=_VECTORS)
+    shutil.copytree(_OPEN_CLIP / "new", folder, dirs_exist_ok=True)
+    return _stored(folder, "siglip")
+
+
+def rclip(folder: Path, *, flat: bool = False) -> Ready:
+    """CLIP as in ``yurijmikhalevich/rclip-models``: no configuration, and no tokenizer.json.
+
+    Args:
+        folder: Where to write it.
+        flat: Put all three files into the folder; else where the repository has them.
+    """
+    model = folder if flat else folder / "ViT-B-32-256-datacomp_s34b_b86k"
+    words = folder if flat else folder / "tokenizer"
+    for file in (_OPEN_CLIP / "rclip").iterdir():
+        place = model if file.suffix == ".onnx" else words
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place / file.name)
+    return _stored(folder, "clip")
+
+
+def _stored(folder: Path, name: str) -> Ready:
+    vectors = np.load(_OPEN_CLIP / name / "vectors.npz")
+    seen, read = vectors["photos"], vectors["texts"]
+    rows = {picture.tobytes(): row for row, picture in enumerate(pictures())}
+
+    def photos(images: Sequence[Image.Image]) -> Floats:
+        return np.asarray(seen[[rows[image.tobytes()] for image in images]])
+
+    def texts(sentences: Sequence[str]) -> Floats:
+        return np.asarray(read[[SENTENCES.index(text) for text in sentences]])
+
+    examples, sentences = (list(pictures()), seen), (list(SENTENCES), read)
+    return Ready(folder, photos, texts, 32, seen.shape[1], examples, sentences)
+
+
 def _siglip(
     folder: Path,
     rows: int,
@@ -154,23 +214,6 @@ def _siglip(
     _spread(model.text_model, model.text_model.head.bias, ids(SENTENCES))
     ready_onnx.write_siglip(folder / "onnx", model)
     return _ready(folder, model, pixels, ids)
-
-
-@cache
-def pictures() -> tuple[Image.Image, ...]:
-    """Five photos of several sizes and shapes, from smooth to noisy, all in RGB."""
-    draw = np.random.default_rng(3)
-    smooth = np.zeros((90, 120, 3), np.uint8)
-    smooth[..., 0] = np.linspace(0, 255, 120)
-    smooth[..., 1] = np.linspace(255, 0, 90)[:, None]
-    blocks = draw.integers(0, 256, (6, 4, 3), np.uint8).repeat(20, 0).repeat(20, 1)
-    stripes = np.full((64, 200, 3), 30, np.uint8)
-    stripes[:, ::9] = (250, 210, 40)
-    noise = draw.integers(0, 256, (37, 53, 3), np.uint8)
-    ramp = np.clip(np.add.outer(np.arange(150), np.arange(70)) + draw.normal(0, 20, (150, 70)),
-                   0, 255)  # fmt: skip
-    tinted = (ramp[..., None] * (1.0, 0.7, 0.3)).astype(np.uint8)
-    return tuple(map(Image.fromarray, (smooth, blocks, stripes, noise, tinted)))
 
 
 def _ready(

@@ -137,6 +137,11 @@ def write_siglip2(folder: Path, config: Any) -> None:
         folder / "preprocessor_config.json",
         {"do_convert_rgb": None, **_squashed(config, resample=2)},
     )
+    write_gemma_words(folder)
+
+
+def write_gemma_words(folder: Path) -> None:
+    """How ``google/siglip2-base-patch16-256`` describes its tokenizer."""
     marks = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>")
     write_json(
         folder / "tokenizer_config.json",

@@ -7,10 +7,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
-from onnx import numpy_helper
 from torch import nn
 
 PHOTO, WORDS = "pixel_values", "input_ids"
@@ -59,28 +57,17 @@ def write_siglip(folder: Path, model: Any) -> None:
 
 
 def write_half(file: Path) -> Path:
-    """The same network with its weights in float16, as ``_fp16.onnx`` beside it.
+    """The same network in float16 but for inputs and outputs, as ``_fp16.onnx`` beside it.
 
-    Inputs and outputs stay float32. transformers.js uses onnxconverter-common, which computes in
-    float16 as well; here each weight is cast back, so that any runtime gives the same numbers.
+    transformers.js writes its files with the same function of onnxconverter-common, which ONNX
+    Runtime has too.
     """
-    model = onnx.load(file)
-    graph = model.graph
-    casts = []
-    for weight in graph.initializer:
-        if weight.data_type != onnx.TensorProto.FLOAT:
-            continue
-        name = weight.name
-        half = numpy_helper.to_array(weight).astype(np.float16)
-        weight.CopyFrom(numpy_helper.from_array(half, f"{name}_fp16"))
-        casts.append(
-            onnx.helper.make_node("Cast", [f"{name}_fp16"], [name], to=onnx.TensorProto.FLOAT)
-        )
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
     written = file.with_name(f"{file.stem}_fp16.onnx")
-    onnx.save(model, written)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of numbers too small for float16
+        onnx.save(convert_float_to_float16(onnx.load(file), keep_io_types=True), written)
     return written
 
 

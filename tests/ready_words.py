@@ -61,7 +61,7 @@ SENTENCES = (
     "une tasse de café à São Paulo",
     "кошка в снегу",
     "東京の夜 🎉",
-    "№ 7: “ﬁne” & 1,234 … (dots)",
+    "№ 7: fine & 1,234 … (dots)",
     "a photo of " + "antidisestablishmentarianism" * 2,
     "a black dog runs after a white dog in the snow " * 30,
 )

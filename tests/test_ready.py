@@ -1,5 +1,6 @@
 """The small repositories against their makers' code: files, networks, photos and texts."""
 
+import gzip
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,6 @@ from tokenizers import Tokenizer
 from pixquery.db.records import Floats
 from pixquery.engine.runtime import openvino
 from tests import ready, ready_words
-from tests.adopted import unit
 from tests.ready import Ready
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -40,7 +40,8 @@ def run(file: Path, output: str, given: Any) -> Floats:
     try:
         import onnxruntime
     except ImportError:
-        compiled = openvino().Core().compile_model(file, "CPU")
+        exact = {"INFERENCE_PRECISION_HINT": "f32"}  # some processors compute with 16 bits else
+        compiled = openvino().Core().compile_model(file, "CPU", exact)
         return np.asarray(compiled([given])[output])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -81,7 +82,8 @@ def ids(folder: Path, texts: Sequence[str], fill: str | None) -> Any:
 
 
 def cosines(one: Floats, other: Floats) -> Floats:
-    return np.asarray((unit(one) * unit(other)).sum(1))
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return np.asarray((one * other).sum(1) / lengths)
 
 
 @pytest.mark.parametrize("suffix", ["", "_fp16"])
@@ -149,3 +151,91 @@ def test_clip_can_be_for_one_at_a_time(tmp_path: Path) -> None:
     file = tmp_path / "onnx/vision_model.onnx"
     found = [run(file, "image_embeds", pixels(tmp_path, [photo])) for photo in photos]
     assert cosines(np.concatenate(found), seen).min() > 0.9999
+
+
+IMMICH = {"clip": ready.immich_clip, "siglip": ready.immich_siglip}
+
+
+def immich_pixels(folder: Path, images: Sequence[Image.Image]) -> Any:
+    """Photos as preprocess_cfg.json describes them: uint8[n, h, w, 3]."""
+    told = json.loads((folder / "visual/preprocess_cfg.json").read_text("utf-8"))
+    side, rows = told["size"][0], []
+    assert told["interpolation"] == "bicubic"
+    for image in images:
+        if told["resize_mode"] == "shortest":
+            lengths = [int(side * length / min(image.size)) for length in image.size]
+            image = image.resize(lengths, Image.Resampling.BICUBIC)
+            left, top = round((image.width - side) / 2), round((image.height - side) / 2)
+            rows.append(np.asarray(image.crop((left, top, left + side, top + side))))
+        else:
+            rows.append(np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)))
+    return np.stack(rows)
+
+
+def normal(folder: Path, pixels: Any) -> Floats:
+    told = json.loads((folder / "visual/preprocess_cfg.json").read_text("utf-8"))
+    values = (pixels.astype(np.float32) / 255 - told["mean"]) / told["std"]
+    return np.asarray(values.transpose(0, 3, 1, 2), np.float32)
+
+
+def immich_ids(folder: Path, texts: Sequence[str]) -> Any:
+    """Texts as Immich splits them: int32[n, l]."""
+    told = json.loads((folder / "config.json").read_text("utf-8"))["text_cfg"]
+    if told.get("tokenizer_kwargs", {}).get("clean") == "canonicalize":
+        texts = list(map(ready_words.siglip_text, texts))
+    tokenizer = Tokenizer.from_file(str(folder / "textual/tokenizer.json"))
+    described = json.loads((folder / "textual/tokenizer_config.json").read_text("utf-8"))
+    length, fill = told["context_length"], tokenizer.token_to_id(described["pad_token"])
+    tokenizer.enable_truncation(length)
+    tokenizer.enable_padding(pad_id=fill, length=length)
+    return np.array([one.ids for one in tokenizer.encode_batch(list(texts))], np.int32)
+
+
+@pytest.mark.parametrize("name", IMMICH)
+def test_immichs_files_compute_what_open_clip_does(name: str, tmp_path: Path) -> None:
+    model = IMMICH[name](tmp_path)
+    assert not list(tmp_path.rglob("*.npz"))
+    photos, seen = model.examples
+    given = normal(tmp_path, immich_pixels(tmp_path, photos))
+    file = tmp_path / "visual/model.onnx"
+    found = [run(file, "embedding", given[row : row + 1]) for row in range(len(given))]
+    assert cosines(np.concatenate(found), seen).min() > 0.9999
+    sentences, read = model.sentences
+    split = immich_ids(tmp_path, sentences)
+    file = tmp_path / "textual/model.onnx"
+    found = [run(file, "embedding", split[row : row + 1]) for row in range(len(split))]
+    assert cosines(np.concatenate(found), read).min() > 0.9999
+    assert (model.photos(photos[1:]) == seen[1:]).all()
+    assert (model.texts(sentences[2:]) == read[2:]).all()
+    assert np.linalg.norm(seen, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_immichs_newer_files_compute_the_same(tmp_path: Path) -> None:
+    model = ready.immich_new(tmp_path)
+    photos, seen = model.examples
+    pixels = immich_pixels(tmp_path, photos)
+    found = run(tmp_path / "visual/model.onnx", "image_embedding", pixels)
+    assert cosines(found, seen).min() > 0.9999
+    sentences, read = model.sentences
+    split = immich_ids(tmp_path, sentences)
+    found = run(tmp_path / "textual/model.onnx", "text_embedding", split)
+    assert cosines(found, read).min() > 0.9999
+
+
+def test_rclips_files_compute_what_open_clip_does(tmp_path: Path) -> None:
+    model = ready.rclip(tmp_path / "rclip")
+    networks = model.folder / "ViT-B-32-256-datacomp_s34b_b86k"
+    folder = ready.immich_clip(tmp_path / "clip").folder  # the same model, described
+    photos, seen = model.examples
+    given = normal(folder, immich_pixels(folder, photos))
+    assert cosines(run(networks / "visual.onnx", "output", given), seen).min() > 0.9999
+    sentences, read = model.sentences
+    split = immich_ids(folder, sentences).astype(np.int64)
+    assert cosines(run(networks / "textual.onnx", "output", split), read).min() > 0.9999
+    told = json.loads((folder / "textual/tokenizer.json").read_text("utf-8"))["model"]["merges"]
+    pairs = gzip.decompress((model.folder / "tokenizer/bpe_simple_vocab_16e6.txt.gz").read_bytes())
+    assert [line.split() for line in pairs.decode().split("\n")[1:]] == told
+    flat = ready.rclip(tmp_path / "flat", flat=True).folder
+    assert {file.name for file in flat.iterdir()} == {
+        "visual.onnx", "textual.onnx", "bpe_simple_vocab_16e6.txt.gz",
+    }  # fmt: skip
