@@ -17,6 +17,7 @@ from io import BytesIO
 from math import prod
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
 
 Options = Mapping[str, str | int]
 
+WITHOUT_SNIPPETS: Options = MappingProxyType({"SNIPPETS_MODE": "DISABLE"})
+"""Keeps OpenVINO from fusing steps of attention on processors.
+
+Fused, an attention whose question is always the same, as SigLIP's pooling is, encodes only the
+first photo right (2026.4; open_clip's networks, ``tests/test_graphs.py``). Not fusing them costs no
+time that could be measured.
+"""
 _CONVERTER = "openvino.tools.ovc"
 _importing = Lock()
 _in_use: list[NDArray[np.uint8]] = []
@@ -106,7 +114,9 @@ def compiled(
         ValueError: It is not the one with this SHA-256, or contains what no encoder needs.
     """
     core, sha256 = openvino().Core(), sha256 or sha256_of(model)
-    cached = cached and model.suffix != IR
+    if model.suffix == IR:
+        cached = False
+        options = {**options, **(WITHOUT_SNIPPETS if device == "CPU" else {})}
     place = _place(core, model, device, options, sha256, shape) if cached else None
     if place is not None:
         ready = _loaded(core, place, device, options)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.alignment import unit
-from pixquery.engine.runtime import openvino
+from pixquery.engine.runtime import WITHOUT_SNIPPETS, openvino
 from pixquery.engine.tokenizer import Reading
 from pixquery.trainer.adopting.graphs import Network
 from pixquery.trainer.adopting.layouts import Pair
@@ -16,7 +17,7 @@ from pixquery.trainer.adopting.wording import reader_of
 
 LEAST = 0.999
 """The least cosine between a vector of the converted network and one of the original."""
-_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
+EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 def original_photos(network: Network, pair: Pair, pixels: Pixels) -> Floats:
@@ -59,7 +60,14 @@ def _prepared(pair: Pair, pixels: Pixels) -> Floats:
     return np.ascontiguousarray(((scaled - mean) / deviation).transpose(0, 3, 1, 2))
 
 
+def _one_row(port: Any) -> list[Any]:
+    """The shape of an input for one photo or text at a time."""
+    return [1, *list(port.get_partial_shape())[1:]]
+
+
 def _run(network: Network, batches: Sequence[np.ndarray]) -> Floats:
-    model = openvino().Core().compile_model(network.graph, "CPU", _EXACT)
+    graph = network.graph.clone()
+    graph.reshape({network.input: _one_row(graph.input(network.input))})
+    model = openvino().Core().compile_model(graph, "CPU", {**EXACT, **WITHOUT_SNIPPETS})
     given = [np.array(model(network.fed(batch))[network.output], np.float32) for batch in batches]
     return unit(np.concatenate(given))
