@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from pixquery.commands.hits import (
 from pixquery.commands.loading import one_thread_for_small_sums, scales_loader
 from pixquery.commands.options import filter_of, filtered, shared, why_no_photos
 from pixquery.commands.printing import print_json, print_paths
-from pixquery.db.errors import NothingFound
+from pixquery.db.errors import NothingFound, ProfileError
 from pixquery.engine.legible import legible
 
 if TYPE_CHECKING:
@@ -106,13 +107,16 @@ def query(
     if pictures and not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise click.UsageError("--pictures needs a terminal: use --sheet FILE.html to write a page")
     one_thread_for_small_sums()
+    from pixquery.engine.habits import note_profile, usual_profile
     from pixquery.engine.profile import load_profile
 
-    load_profile().warm()  # nearly every library uses the shipped profile
+    with suppress(ProfileError):  # it was removed since
+        load_profile(usual_profile(library)).warm()
     from pixquery.engine.library import Library
     from pixquery.engine.query import Query
 
     with Library.open(library) as opened:
+        note_profile(library, opened.profile.reference)
         question = Query(where=filter_of(opened, options), parts=_parts(opened, options), **options)
         answer = opened.search(question)
         photo_count = len(opened)

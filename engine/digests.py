@@ -5,19 +5,14 @@ was in then. A file whose bytes change while its size, times and inode stay the 
 `verify`, which reads everything.
 """
 
-import json
-import os
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pixquery.db.checksums import sha256_of
-from pixquery.engine.photos import open_file
-from pixquery.engine.runtime import cache_folder
+from pixquery.engine.notes import read_notes, write_notes
 
 _NAME = "digests.json"
-_MOST_BYTES = 1 << 20
 _MOST_FILES = 1000
 _SETTLED = 2.0
 """Seconds after which a change of a file must have changed its times: clocks are coarse."""
@@ -34,7 +29,7 @@ def has_digest(file: Path, sha256: str) -> bool:
         OSError: It cannot be read.
     """
     state = _state(file)
-    notes = _notes()
+    notes = read_notes(_NAME)
     if notes.get(str(file.absolute())) == [state, sha256]:
         return True
     if sha256_of(file) != sha256:
@@ -51,28 +46,10 @@ def _state(file: Path) -> _State:
     return [status.st_size, *times, status.st_ino, status.st_dev]
 
 
-def _notes() -> dict[str, Any]:
-    with suppress(OSError, ValueError, RecursionError), open_file(cache_folder() / _NAME) as opened:
-        notes = json.loads(opened.read(_MOST_BYTES))
-        if isinstance(notes, dict):
-            return notes
-    return {}
-
-
 def _note(notes: dict[str, Any], file: Path, state: _State, digest: str) -> None:
-    """Writes what a file has now; programs that write at the same time lose each other's notes."""
+    """Writes what a file has now."""
     path = str(file.absolute())
     kept = {name: note for name, note in notes.items() if name != path and Path(name).exists()}
     while len(kept) >= _MOST_FILES:
         del kept[next(iter(kept))]
-    target = cache_folder() / _NAME
-    beside = target.with_name(f".new-{os.urandom(8).hex()}")
-    with suppress(OSError, ValueError):  # then the file is read the next time as well
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("x", encoding="utf-8") as opened:
-                json.dump({**kept, path: [state, digest]}, opened)
-            beside.replace(target)
-        finally:
-            with suppress(OSError):  # gone, if all went well
-                beside.unlink()
+    write_notes(_NAME, {**kept, path: [state, digest]})

@@ -4,22 +4,16 @@ A small file in the cache folder notes it for each image encoder and device. Hom
 by computers that differ, so each computer has notes of its own.
 """
 
-import json
 import math
-import os
 import platform
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from pixquery.engine.photos import open_file
-from pixquery.engine.runtime import cache_folder
+from pixquery.engine.notes import read_notes, write_notes
 
 LEAST_PHOTOS = 50
 """Photos that a measurement needs: the first few are decoded while the encoder is loaded."""
 _NAME = "speeds.json"
-_MOST_BYTES = 1 << 20
 _MOST_ENCODERS = 200
 
 
@@ -34,32 +28,23 @@ def note_speed(encoder: str, device: str, photos: int, seconds: float) -> None:
     """
     if photos < LEAST_PHOTOS or seconds <= 0:
         return
-    notes = _notes()
+    notes = read_notes(_NAME)
     here = _table(notes, _computer())
     own = {**_speeds(here.pop(encoder, None)), device: round(photos / seconds, 3)}
     while len(here) >= _MOST_ENCODERS:
         del here[next(iter(here))]
-    target = cache_folder() / _NAME
-    with suppress(OSError, ValueError):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, {**notes, _computer(): {**here, encoder: own}})
+    write_notes(_NAME, {**notes, _computer(): {**here, encoder: own}})
 
 
 def noted_speeds() -> Mapping[str, Mapping[str, float]]:
     """Photos a second on this computer, by image encoder and device; empty if none were noted."""
-    return {encoder: _speeds(own) for encoder, own in _table(_notes(), _computer()).items()}
+    return {
+        encoder: _speeds(own) for encoder, own in _table(read_notes(_NAME), _computer()).items()
+    }
 
 
 def _computer() -> str:
     return platform.node()
-
-
-def _notes() -> dict[str, Any]:
-    with suppress(OSError, ValueError, RecursionError), open_file(cache_folder() / _NAME) as opened:
-        notes = json.loads(opened.read(_MOST_BYTES))
-        if isinstance(notes, dict):
-            return notes
-    return {}
 
 
 def _table(notes: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -76,15 +61,3 @@ def _speeds(own: object) -> dict[str, float]:
         for device, speed in own.items()
         if isinstance(speed, int | float) and 0 < speed < math.inf
     }
-
-
-def _replace(target: Path, notes: Mapping[str, Any]) -> None:
-    """Writes the file anew; programs that write at the same time lose each other's notes."""
-    beside = target.with_name(f".new-{os.urandom(8).hex()}")
-    try:
-        with beside.open("x", encoding="utf-8") as opened:
-            json.dump(notes, opened)
-        beside.replace(target)
-    finally:
-        with suppress(OSError):  # gone, if all went well
-            beside.unlink()
