@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 from tokenizers import Tokenizer, models
-from xxhash import xxh3_64_intdigest
 
+from pixquery.db.checksums import checksum_of
 from pixquery.engine.tensors import read_tensors
 
 LARGE = 100_000
@@ -174,4 +174,4 @@ def _parts(word: str, longest: int) -> Iterable[str]:
 
 
 def _key(piece: str) -> int:
-    return xxh3_64_intdigest(piece.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(checksum_of(piece.encode("utf-8", "surrogatepass"))[:8], "little")

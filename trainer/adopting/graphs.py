@@ -170,11 +170,8 @@ def _read(file: Path) -> Any:
         SourceUnusable: It is no ONNX file, or contains what no encoder needs.
     """
     try:
-        with (
-            open_file(file) as opened,
-            mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        ):
-            refuse_unusual(content)
+        with open_file(file) as opened:
+            refuse_unusual(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
         return openvino().Core().read_model(str(file))
     except (OSError, ValueError, RuntimeError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
