@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pixquery.commands.printing import shown
 from pixquery.db.errors import BadRoot, MissingExtra, StorageFailed
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+_LONGEST_SIDE = 1 << 20
 
 
 def one_thread_for_small_sums() -> None:
@@ -97,6 +98,13 @@ def thumbnail_maker(side: int, quality: int) -> Callable[[Path], bytes]:
     from pixquery.indexer.decode import thumbnail
 
     return lambda path: _decoded(path, lambda content: thumbnail(content, side, quality=quality))
+
+
+def whole_picture(path: Path) -> Any:
+    """A photo as Pillow's image, upright, in RGB and of its own size; errors name the photo."""
+    from pixquery.indexer.decode import picture
+
+    return _decoded(path, lambda content: picture(content, _LONGEST_SIDE))
 
 
 def view_loader(interpolation: str, fit: str = "squash") -> Load:

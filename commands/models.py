@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixquery.commands.loading import extra, photo_loader, some_photos
+from pixquery.commands.loading import (
+    extra,
+    photo_loader,
+    some_photos,
+    whole_picture,
+    writing,
+)
 from pixquery.commands.options import shared
 from pixquery.commands.printing import figure, megabytes, near, print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
@@ -200,6 +206,58 @@ def _summary(name: str, found: dict[str, Any]) -> list[str]:
         f"lowest cosine to the original: {agreement}",
         next_step,
     ]
+
+
+@models.command(
+    "fingerprint",
+    epilog="""Examples:
+
+\b
+pixquery models fingerprint siglip2-b16
+pixquery models fingerprint siglip2-b16 --source ./siglip2-base-patch16-256 --out numbers.json""",
+)
+@click.argument("name")
+@click.option("--source", default="", metavar="SOURCE",
+              help="The makers' own weights: a folder, or an id at the hub.")  # fmt: skip
+@click.option("--yes", is_flag=True, help="Download without asking.")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path),
+              help="Write the numbers to FILE instead of to where `models add` reads them.",
+              )  # fmt: skip
+@shared
+def models_fingerprint(
+    name: str, source: str, yes: bool, out: Path | None, library: Path, as_json: bool
+) -> None:
+    """Compute reference numbers for the known model NAME, with its makers' own code.
+
+    For maintainers: the numbers are of a few example photos and texts. Once they are committed,
+    `models add NAME` refuses a profile that computes anything else. Needs the extra `train`.
+    """
+    del library
+    from pixquery.trainer.adopting import fingerprints
+    from pixquery.trainer.adopting.examples import FOLDER
+    from pixquery.trainer.adopting.known import KNOWN
+
+    if name not in KNOWN:
+        raise BadData(f"{name} is no known model: choose one of {', '.join(KNOWN)}")
+    with extra("train"), progress_bar("Computing", "") as progress:
+        from pixquery.trainer.adopting.find import find
+        from pixquery.trainer.adopting.makers import vectors_of
+
+        made = find(
+            source or KNOWN[name].origin,
+            progress=lambda what, done, total: progress(*_counted(done, total), what),
+            agree=_ready_to if yes else _agree,
+        )
+        pictures = [whole_picture(FOLDER / photo) for photo in fingerprints.PHOTOS]
+        vectors = vectors_of(made, pictures, fingerprints.TEXTS)
+    file = out or fingerprints.FOLDER / f"{name}.json"
+    with writing(file, "--out"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(fingerprints.fingerprint(*vectors, made), "utf-8")
+    if as_json:
+        print_json({"model": name, "from": made.named, "file": str(file)})
+    else:
+        tell(f"wrote the reference numbers of {name} to {file}")
 
 
 @models.command(

@@ -23,11 +23,14 @@ from pixquery.trainer.adopting import fingerprints
 from pixquery.trainer.adopting.examples import DESCRIPTIONS, FOLDER, Example
 from pixquery.trainer.adopting.find import find
 from pixquery.trainer.adopting.fingerprints import PHOTOS, TEXTS, compared, fingerprint, sums
+from pixquery.trainer.adopting.joint_networks import joint_networks
 from pixquery.trainer.adopting.layouts import Pair, networks_in, pair_of
 from pixquery.trainer.adopting.ready import Encoders, encoders_of
 from pixquery.trainer.adopting.sources import Source
-from tests import ready
+from tests import checkpoints, ready
+from tests.conftest import Invoke
 
+torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.usefixtures("one_thread")
 LAYOUTS = {"clip": ready.clip, "siglip": ready.siglip, "siglip2": ready.siglip2}
 
@@ -53,7 +56,7 @@ class Repository:
         self.pair = pair_of(self.source, networks)
         photos = [Image.open(io.BytesIO((FOLDER / name).read_bytes())) for name in PHOTOS]
         seen = self.made.photos([photo.convert("RGB") for photo in photos])
-        self.reference = fingerprint(seen, self.made.texts(TEXTS), {})
+        self.reference = json.loads(fingerprint(seen, self.made.texts(TEXTS), self.source))
 
     def compared(self, pair: Pair, out: Path, source: Source | None = None) -> dict[str, float]:
         out.mkdir()
@@ -162,3 +165,25 @@ def test_committed_numbers_can_be_read() -> None:
         assert np.shape(numbers["photos"]) == (len(PHOTOS), 24)
         assert np.shape(numbers["texts"]) == (len(TEXTS), 24)
     assert fingerprints.reference_of("nothing") is None
+
+
+def test_a_maintainer_computes_the_numbers_with_the_makers_code(
+    tmp_path: Path, invoke: Invoke
+) -> None:
+    """A small model for PyTorch: its texts have the vectors that pixquery's own reading gives."""
+    checkpoints.clip(tmp_path / "model")
+    out = tmp_path / "numbers.json"
+    done = invoke("models", "fingerprint", "clip-b32", "--source", tmp_path / "model", "--out", out)
+    assert done.exit_code == 0, done.output
+    numbers = json.loads(out.read_text("utf-8"))
+    assert out.stat().st_size < 8000
+    text = joint_networks(find(str(tmp_path / "model"))).text
+    with torch.no_grad():
+        rows = [
+            text(torch.tensor([ids]), torch.ones((1, len(ids)), dtype=torch.int64)).numpy()
+            for ids in text.pieces.ids(TEXTS)
+        ]
+    assert np.abs(np.subtract(numbers["texts"], sums(np.concatenate(rows)))).max() < 1e-3
+    assert np.shape(numbers["photos"]) == (5, 24)
+    refused = invoke("models", "fingerprint", "mine", "--out", out)
+    assert (refused.exit_code, "clip-b32" in refused.stderr) == (1, True)

@@ -20,6 +20,7 @@ from pixquery.engine.alignment import unit
 from pixquery.trainer.adopting.examples import Example, Manner, pixels_of
 from pixquery.trainer.adopting.ready import Encoders
 from pixquery.trainer.adopting.sources import Source
+from pixquery.trainer.packages import made_with
 
 FOLDER = Path(__file__).with_name("fingerprints")
 PHOTOS = ("p01.jpg", "p08.jpg", "p12.png", "p16.jpg", "p20.jpg")
@@ -50,9 +51,16 @@ def reference_of(name: str) -> dict[str, Any] | None:
     return json.loads(file.read_text("utf-8")) if file.is_file() else None
 
 
-def fingerprint(photos: Floats, texts: Floats, made_with: Mapping[str, str]) -> dict[str, Any]:
-    """Numbers to commit, from the vectors of `PHOTOS` and of `TEXTS`."""
-    return {"photos": sums(photos), "texts": sums(texts), "made_with": dict(made_with)}
+def fingerprint(photos: Floats, texts: Floats, source: Source) -> str:
+    """Numbers to commit as JSON, from the vectors of `PHOTOS` and of `TEXTS`."""
+    made = {
+        "from": source.named,
+        "revision": source.revision,
+        "made_with": made_with("torch", "transformers"),
+        "photos": sums(photos),
+        "texts": sums(texts),
+    }
+    return json.dumps(made, indent=1) + "\n"
 
 
 def compared(
