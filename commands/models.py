@@ -167,9 +167,12 @@ def _summary(name: str, found: dict[str, Any]) -> list[str]:
         if found["aligned"]
         else f"train it before use:  pixquery train DATA --profile {profile} --out DIR"
     )
+    why = found["left_out"].get("relevance")
+    unpredicted = [f"predicts no relevance: {why}"] if why else []
     return [
         f"added {name}: {megabytes(found['bytes'])}, {found['licence']}, in {found['folder']}",
         f"lowest cosine to the original: {agreement}",
+        *unpredicted,
         next_step,
     ]
 

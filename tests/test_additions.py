@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pixquery.commands.printing import origin
 from pixquery.db.errors import BadData, ProfileUntrained, SourceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.encoders import has_bfloat16
+from pixquery.engine.features import Vectors
 from pixquery.engine.profile import MANIFEST, load_profile
 from pixquery.indexer.decode import decode
 from tests import checkpoints
@@ -206,6 +208,23 @@ def test_a_joint_model_is_aligned_as_it_is(together: tuple[Path, dict[str, Any]]
     assert np.linalg.norm(profile.alignment.probes, axis=1) == pytest.approx(1, abs=1e-3)
 
 
+def test_a_joint_model_borrows_its_relevance(together: tuple[Path, dict[str, Any]]) -> None:
+    """Of photos that its landmarks have seen, some must seem more relevant than others."""
+    out, report = together
+    profile = load_profile(str(out))
+    assert report["relevance"] is True
+    assert report["left_out"] == {}
+    assert profile.predicts_relevance
+    assert profile.relevance is not None
+    assert len(profile.relevance.landmarks.photos) == len(many(checkpoints.SIDE, "bicubic"))
+    texts = Vectors(profile.alignment.texts(profile.texts.encode(["a red balloon"])))
+    photos = profile.images.encode(some(checkpoints.SIDE, "bicubic"))
+    relevance = profile.relevance.score(texts, Vectors(profile.alignment.images(photos)))
+    assert ((relevance >= 0) & (relevance <= 1)).all()
+    assert profile.manifest["trained"]["borrowed"] is True
+    assert origin(profile.manifest["trained"]).startswith("relevance borrowed from lite2-minilm")
+
+
 def test_a_joint_model_states_its_scale(together: tuple[Path, dict[str, Any]], place: Path) -> None:
     from safetensors.numpy import load_file
 
@@ -229,7 +248,9 @@ def test_with_few_photos_no_mean_is_subtracted(
 
     copy = Path(shutil.copytree(together[0], tmp_path / "copy"))
     joint = joint_networks(find(str(place / "both")))
-    joint_part(copy, joint, some(checkpoints.SIDE, "bicubic"))
+    part = joint_part(copy, joint, some(checkpoints.SIDE, "bicubic"))
+    assert "relevance" not in part
+    assert part["left_out"] == {"relevance": "its scale needs 20 photos, and 14 were given"}
     tensors = load_file(copy / "alignment.safetensors")
     assert not tensors["image.bias"].any()
     assert tensors["text.0.bias"].any()

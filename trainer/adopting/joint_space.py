@@ -10,6 +10,7 @@ from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Pixels
 from pixquery.engine.alignment import Alignment, unit
 from pixquery.engine.encoders import OpenVinoImageEncoder
+from pixquery.trainer.adopting.borrowed import relevance_part
 from pixquery.trainer.adopting.encoder_files import ENOUGH, text_encoder
 from pixquery.trainer.adopting.networks import Joint
 from pixquery.trainer.classes import imagenet_names, wordings
@@ -20,7 +21,7 @@ _PROBES = 256
 
 
 def joint_part(folder: Path, joint: Joint, pixels: Pixels) -> dict[str, Any]:
-    """Writes the alignment of a joint model; returns its part of the manifest.
+    """Writes alignment and relevance of a joint model; returns their part of the manifest.
 
     Photos crowd in one corner of the common space and texts in another, which makes some photos an
     answer to everything. Therefore half of each side's mean is subtracted: Zhou et al. 2023
@@ -49,10 +50,12 @@ def joint_part(folder: Path, joint: Joint, pixels: Pixels) -> dict[str, Any]:
     )
     names = imagenet_names()[::_EACH]
     texts = [wording for name in names for wording in reversed(wordings(name))]
-    text_vectors = unit(text_encoder(folder, text).encode(texts))
+    text_model = text_encoder(folder, text)
+    text_vectors = unit(text_model.encode(texts))
+    photos = encoder.encode(pixels)
     photo_bias = np.zeros(image.dimension, np.float32)
     if len(pixels) >= ENOUGH:
-        photo_bias = -0.5 * unit(encoder.encode(pixels)).mean(0)
+        photo_bias = -0.5 * unit(photos).mean(0)
     identity = np.eye(image.dimension, dtype=np.float32)
     tensors = {
         "image.weight": identity,
@@ -67,4 +70,8 @@ def joint_part(folder: Path, joint: Joint, pixels: Pixels) -> dict[str, Any]:
     scales = {"logit_scale": joint.logit_scale}
     if joint.logit_bias is not None:
         scales["logit_bias"] = joint.logit_bias
-    return {"alignment": file.name, "joint": scales}
+    return {
+        "alignment": file.name,
+        "joint": scales,
+        **relevance_part(folder, text_model, Alignment(file), photos),
+    }
