@@ -21,7 +21,7 @@ from scipy.optimize import least_squares
 
 from benchmarks.given.spaces import Space, Spaces, imitations
 from benchmarks.setting import DATA, EXAMPLES, machine, needed, photos_in, print_json, versions
-from pixquery.db.records import Floats, Ids
+from pixquery.db.records import Floats
 from pixquery.engine.features import relative_features
 from pixquery.engine.policy import SHIPPED, Policy
 from pixquery.engine.predictors import Curve, logistic
@@ -41,6 +41,8 @@ from pixquery.trainer.measuring.metrics import Values, rmse, tau_b, tau_c
 from pixquery.trainer.measuring.queries import read_queries
 
 HALF = 0.5
+ASKED = 2
+"""One in so many captions of rated photos is searched for."""
 USUAL = "landmarks"
 """The landmark photos of a row that does not say otherwise: Flickr8k's development photos."""
 
@@ -91,6 +93,7 @@ def _spaces(arguments: argparse.Namespace, rated: "Rated") -> list[Space]:
         "usual": usual_texts(),
         "names": [said for name in imagenet_names()[::4] for said in reversed(wordings(name))],
         "things": rated.things.names,
+        "asked": rated.asked,
     }
     profile = load_profile(DEFAULT)
     spaces = Spaces(profile, photos, texts, flickr8k / "captions_train.csv", arguments.cache)
@@ -132,6 +135,10 @@ class Rated:
         self.photos: list[str] = photos.tolist()
         self.texts: list[str] = texts.tolist()
         self.things = Things(things)
+        captions = read_captions(folder / "captions_rated.csv")
+        captions = [one for one in captions if one.image in set(self.photos)][::ASKED]
+        self.asked = [caption.text for caption in captions]
+        self.asked_of = [caption.image for caption in captions]
         self.judged: Mask = self.pairs.expert & ~self.pairs.own
         self.voted: Mask = self.pairs.crowd
         self._grades: Values = np.full(len(self.pairs.images), np.nan)
@@ -164,22 +171,22 @@ class Rated:
         }
 
     def order(self, space: Space) -> dict[str, Any]:
-        """Where captions find their own photo among the rated ones, by cosine and by closeness."""
-        texts, photos = space.texts["rated"], space.photos["rated"]
-        sources = dict(zip(self.pairs.texts, self.pairs.sources, strict=True))
+        """How often a caption finds its own photo among ten, by cosine and by closeness."""
+        photos = space.photos["rated"]
         row_of = {name: row for row, name in enumerate(self.photos)}
-        own = np.array([row_of.get(sources[text], -1) for text in self.texts])
-        known = np.flatnonzero(own >= 0)
-        found = {
-            "cosine": (texts[known] @ photos.T).astype(np.float64),
-            "closeness": np.stack([self._near(space, texts[n], photos, USUAL) for n in known]),
-        }
+        places: dict[str, list[int]] = {"cosine": [], "closeness": []}
+        for text, image in zip(space.texts["asked"], self.asked_of, strict=True):
+            for name, near in (
+                ("cosine", photos @ text),
+                ("closeness", self._near(space, text, photos, USUAL)),
+            ):
+                places[name].append(int((near > near[row_of[image]]).sum()) + 1)
         return {
             "space": space.name,
-            "captions": len(known),
+            "captions": len(self.asked),
             **{
-                f"recall@10 by {name}": round(float((_ranks(near, own[known]) <= 10).mean()), 4)
-                for name, near in found.items()
+                f"recall@10 by {name}": round(float((np.array(of) <= 10).mean()), 4)
+                for name, of in places.items()
             },
         }
 
@@ -282,11 +289,6 @@ def calibration_error(predicted: Values, judged: Values, bins: int = 10) -> floa
     bin_of = np.minimum((predicted * bins).astype(int), bins - 1)
     off = [abs(float((predicted - judged)[bin_of == number].sum())) for number in np.unique(bin_of)]
     return sum(off) / len(predicted)
-
-
-def _ranks(near: Values, own: Ids) -> Ids:
-    """int64[q]: the place of each row's own column."""
-    return np.asarray((near > near[np.arange(len(own)), own][:, None]).sum(1) + 1, np.int64)
 
 
 def _arguments() -> argparse.Namespace:

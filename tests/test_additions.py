@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pixquery.commands.models import _summary
 from pixquery.commands.printing import origin
 from pixquery.db.errors import BadData, ProfileUntrained, SourceUnusable
 from pixquery.db.records import Floats, Pixels
@@ -254,6 +255,14 @@ def test_with_few_photos_no_mean_is_subtracted(
     tensors = load_file(copy / "alignment.safetensors")
     assert not tensors["image.bias"].any()
     assert tensors["text.0.bias"].any()
+
+
+def test_the_summary_says_why_there_is_no_relevance(together: tuple[Path, dict[str, Any]]) -> None:
+    _, report = together
+    why = {"left_out": {"relevance": "its scale needs 20 photos, and 3 were given"}}
+    line = "predicts no relevance: its scale needs 20 photos, and 3 were given"
+    assert line in _summary("together", {**report, **why})
+    assert not any("relevance" in line for line in _summary("together", report))
 
 
 def test_a_profile_that_computes_something_else_is_refused(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_clip_answers_at_once_and_can_be_trained(
     clip: str, tmp_path: Path, data: Path, invoke: Invoke
 ) -> None:
     listed = invoke("models", "list").stdout
-    assert "predicts no relevance: orders by similarity alone" in listed
+    assert "  relevance borrowed from lite2-minilm, which learned it from 2,645 pairs" in listed
     searched(invoke, tmp_path, clip)
     trained(invoke, data, tmp_path / "learned", clip)
     searched(invoke, tmp_path, str(tmp_path / "learned"))

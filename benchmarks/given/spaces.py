@@ -1,10 +1,9 @@
 """Joint spaces to carry relevance between: the shipped profile's, and others trained here.
 
 The others are like CLIP's, a map for each side without memory or names. They differ in encoders,
-knowledge and statistics. Raw vectors are kept in a folder, as they take minutes.
+knowledge and statistics. Raw vectors and maps are kept in a folder, as they take minutes.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -74,7 +73,7 @@ class Spaces:
             photos: The sets; ``train`` has the photos of the captions.
             texts: The sets; ``names`` has the names of ImageNet's classes.
             trained: Captions to train on: ``captions_train.csv``.
-            kept: The folder of raw vectors.
+            kept: The folder of raw vectors and of trained maps.
         """
         self._profile, self._photos, self._texts, self._kept = profile, photos, texts, kept
         captions = read_captions(needed(trained))[::EACH_CAPTION]
@@ -136,7 +135,6 @@ class Spaces:
 
     def _trained(self, name: str, raw: Mapping[str, Floats], classifier: Floats) -> Space:
         """A space learned from the captions and, if there is a classifier, from its names."""
-        say(f"training the space of {name}")
         sets = {**self._texts, "captions": self._captions, **self._classes}
         texts = self._encoded_texts("minilm", lambda: self._minilm, sets)
         rows = np.stack([texts["class names"], texts["class photos"]], 1)
@@ -145,10 +143,11 @@ class Spaces:
         )
         captions = texts["captions"]
         data = Captioned(raw["train"][None], captions, self._photo_of, captions)
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "alignment.safetensors"
+        file = self._kept / f"alignment-{name.replace(' ', '-')}.safetensors"
+        if not file.exists():
+            say(f"training the space of {name}")
             save_file(fit(data, classes, RECIPE), file)
-            return _aligned(name, Alignment(file), raw, texts).centred()
+        return _aligned(name, Alignment(file), raw, texts).centred()
 
     @property
     def _classes(self) -> Texts:
