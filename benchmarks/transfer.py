@@ -41,6 +41,7 @@ from pixquery.trainer.measuring.metrics import Values, rmse, tau_b, tau_c
 from pixquery.trainer.measuring.queries import read_queries
 
 HALF = 0.5
+COUNTS = (3, 5, 10, 20, 50, 100)
 ASKED = 2
 """One in so many captions of rated photos is searched for."""
 USUAL = "landmarks"
@@ -61,9 +62,8 @@ def main() -> None:
         for other in spaces
         for photos in (USUAL, "examples", "objects")
     ]
-    rows += [
-        rated.row(spaces[0], moved, USUAL) for each in spaces[:2] for moved in imitations(each)
-    ]
+    moved = [imitation for each in spaces[:2] for imitation in imitations(each)]
+    rows += [rated.row(spaces[0], other, USUAL) for other in moved]
     print_json(
         {
             "question": "relevance carried from one joint space to another",
@@ -71,8 +71,9 @@ def main() -> None:
             "versions": versions("openvino", "numpy", "scipy", "scikit-learn", "torch"),
             "pairs": {"experts": int(rated.judged.sum()), "crowd": int(rated.voted.sum())},
             "rows": rows,
-            "floor": [rated.floor(spaces[0], other) for other in spaces],
+            "floor": [rated.floor(spaces[0], other) for other in [*spaces, *moved]],
             "order": [rated.order(each) for each in spaces],
+            "scale": [scale(each) for each in spaces],
         }
     )
 
@@ -216,7 +217,7 @@ class Rated:
 
     def _cosines(self, space: Space) -> Values:
         texts, seen = space.texts["rated"][self._text_of], space.photos["rated"][self._photo_of]
-        return np.einsum("na,na->n", texts, seen).astype(np.float64)
+        return np.asarray(np.einsum("na,na->n", texts, seen), np.float64)
 
     def _things(self, space: Space, photos: str) -> Values:
         """float64[q * n]: of all names with all photos."""
@@ -268,6 +269,18 @@ class Rated:
             "things_right": round(both / max(1, int(shown.sum())), 4),
             "things_found": round(both / int(right.sum()), 4),
         }
+
+
+def scale(space: Space, draws: int = 30) -> dict[str, Any]:
+    """How far the span of so many usual photos is off that of all, as a share of it."""
+    photos, rng = space.photos[USUAL], np.random.default_rng(0)
+    _, whole = landmarks_of(space.texts["usual"], photos).usual
+    off = {}
+    for count in COUNTS:
+        drawn = [photos[rng.permutation(len(photos))[:count]] for _ in range(draws)]
+        spans = [landmarks_of(space.texts["usual"], some).usual[1] for some in drawn]
+        off[str(count)] = round(float(np.std(spans)) / whole, 4)
+    return {"space": space.name, "usual span": round(whole, 4), "off with photos": off}
 
 
 def _fit(columns: Values, grades: Values) -> Curve:

@@ -31,7 +31,7 @@ def test_calibration_error_weights_bins_by_their_pairs() -> None:
 def test_a_curve_is_found_again() -> None:
     closeness = np.linspace(-1, 3, 200)
     curve = _fit(closeness, 1 / (1 + np.exp(-(2.5 * closeness - 2))))
-    assert (curve.weights[0], curve.bias) == (pytest.approx(2.5, 1e-3), pytest.approx(-2, 1e-3))
+    assert [curve.weights[0], curve.bias] == pytest.approx([2.5, -2], 1e-3)
 
 
 def test_imitations_hardly_move_closeness() -> None:
