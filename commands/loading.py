@@ -76,6 +76,24 @@ def some_photos(folder: Path, most: int) -> list[Path]:
     return files[:: max(1, len(files) // most)][:most]
 
 
+def library_photos(library: Path, most: int) -> list[Path]:
+    """Photos of a library, evenly chosen; none if it has fewer than ``most`` that are there."""
+    from pixquery.db.errors import PixqueryError
+    from pixquery.engine.library import Library
+
+    if not library.is_dir():
+        return []
+    try:
+        with Library.open(library) as opened:
+            ids = opened.index.ids()
+            chosen = ids[:: max(1, len(ids) // most)][:most].tolist()
+            paths = [record.path for record in opened.catalog.records(chosen).values()]
+    except PixqueryError:  # whatever is wrong with it, it is not what was asked for
+        return []
+    present = [path for path in paths if path.is_file()]
+    return present if len(present) == most else []
+
+
 def photo_loader(size: int, interpolation: str, fit: str = "squash") -> Callable[[Path], Pixels]:
     """A function that reads a photo as uint8[size, size, 3]; its errors name the photo."""
     load = scales_loader((size,), interpolation, fit)

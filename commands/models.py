@@ -10,6 +10,7 @@ import click
 
 from pixquery.commands.loading import (
     extra,
+    library_photos,
     photo_loader,
     some_photos,
     whole_picture,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pixquery.engine.answers import Lesson
 
 _MOST_PHOTOS = 300
+_OWN_PHOTOS = 128
 _A_FILE = 1000
 """Progress of this many is counted in bytes: no profile takes as many steps."""
 
@@ -97,7 +99,8 @@ pixquery models add mine --image ./resnet-18 --text sentence-transformers/all-Mi
 @click.option("--joint", default="", metavar="SOURCE",
               help="Where both come from, if trained together (CLIP, SigLIP).")  # fmt: skip
 @click.option("--photos", metavar="DIR", type=click.Path(path_type=Path),
-              help="A few hundred of your photos, to check the encoders with.",
+              help="Photos to check the encoders with, and to learn from what is usual. By default "
+              "some of the library's, if it has enough.",
               )  # fmt: skip
 @click.option("--yes", is_flag=True, help="Download without asking.")
 @click.option("--force", is_flag=True,
@@ -125,7 +128,6 @@ def models_add(
     PyTorch; all others need the extra `train`. The new profile is checked against the original
     models before it is kept. Code that comes with a model is never run.
     """
-    del library
     from pixquery.engine.profile import profiles_folder
     from pixquery.trainer.adopting.additions import Material, Wanted, add
     from pixquery.trainer.adopting.examples import FOLDER, examples
@@ -136,9 +138,10 @@ def models_add(
             "there is no home folder to keep profiles in: name a folder with --out DIR, or set "
             "PIXQUERY_PROFILES to one"
         )
-    if photos is None and not FOLDER.is_dir():
+    files = some_photos(photos, _MOST_PHOTOS) if photos else library_photos(library, _OWN_PHOTOS)
+    if not files and not FOLDER.is_dir():
         raise BadData("the encoders are checked with real photos: name a folder with --photos DIR")
-    files = some_photos(photos or FOLDER, _MOST_PHOTOS)
+    files = files or some_photos(FOLDER, _MOST_PHOTOS)
 
     def load(size: int, interpolation: str, fit: str) -> Pixels:
         import numpy as np
@@ -201,9 +204,12 @@ def _summary(name: str, found: dict[str, Any]) -> list[str]:
         if found["aligned"]
         else f"train it before use:  pixquery train DATA --profile {profile} --out DIR"
     )
+    why = found["left_out"].get("relevance")
+    unpredicted = [f"predicts no relevance: {why}"] if why else []
     return [
         f"added {name}: {megabytes(found['bytes'])}, {found['licence']}, in {found['folder']}",
         f"lowest cosine to the original: {agreement}",
+        *unpredicted,
         next_step,
     ]
 
@@ -227,10 +233,11 @@ pixquery models fingerprint siglip2-b16 --source ./siglip2-base-patch16-256 --ou
 def models_fingerprint(
     name: str, source: str, yes: bool, out: Path | None, library: Path, as_json: bool
 ) -> None:
-    """Compute reference numbers for the known model NAME, with its makers' own code.
+    """Compute reference numbers for the known model NAME.
 
-    For maintainers: the numbers are of a few example photos and texts. Once they are committed,
-    `models add NAME` refuses a profile that computes anything else. Needs the extra `train`.
+    For maintainers: its makers' own code computes the vectors of a few example photos and texts.
+    Once their numbers are committed, `models add NAME` refuses a profile that computes anything
+    else. Needs the extra `train`.
     """
     del library
     from pixquery.trainer.adopting import fingerprints

@@ -95,6 +95,11 @@ def figure(value: float | None) -> float | None:
 
 def origin(trained: Mapping[str, Any]) -> str:
     """What a profile was trained from and on, for people."""
+    if trained.get("borrowed"):
+        return (
+            f"relevance borrowed from {trained['from']}, which learned it from "
+            f"{counted(trained['pairs'], 'pair')} judged by {trained['judges']}"
+        )
     asked = f"; {trained['asked']}" if "asked" in trained else ""
     return (
         f"trained from {trained['from']} on {counted(trained['pairs'], 'pair')} judged by "

@@ -8,8 +8,10 @@ import numpy as np
 
 from pixquery.db.records import Floats, Ids
 
-ALIGNED, CONCATENATED, PRODUCT = "aligned", "concatenated", "product"
-FEATURES = (ALIGNED, CONCATENATED, PRODUCT)
+ALIGNED, CONCATENATED, PRODUCT, RELATIVE = "aligned", "concatenated", "product", "relative"
+OF_ONE_SPACE = (ALIGNED, CONCATENATED, PRODUCT)
+"""What training compares: a regressor that sees it is for the space that it was fitted in."""
+FEATURES = (*OF_ONE_SPACE, RELATIVE)
 """What :func:`columns` can compute of a pair."""
 
 NAMES = (
@@ -21,6 +23,9 @@ NAMES = (
     "lead",
 )
 """The columns of :func:`pair_features`."""
+
+RELATIVE_NAMES = ("closeness",)
+"""The columns of :func:`relative_features`."""
 
 KIN = 32
 """How many of the text landmarks nearest to a text are its kin."""
@@ -34,9 +39,17 @@ BEHIND = 0.06
 """How far behind them a photo may be that shows what the text names, in cosines."""
 NAMED = 0.65, 0.85
 """Cosines with the nearest name: up to the first, a text is no name; from the second, it is one."""
+BEST = 3
+"""How many of the text landmarks nearest to a photo its span is measured to."""
+OWN_AVERAGE = 0.5
+"""How much of the average that *closeness* starts from is the photo's own."""
+OWN_SPAN = 1 / 3
+"""How much of the span that *closeness* is measured in is the photo's own."""
+_LEAST_SPAN = 1e-6
+"""The least span: if all text landmarks are one point, it would be 0."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Landmarks:
     """Points of the aligned space, chosen in training, that show what is usual."""
 
@@ -49,6 +62,12 @@ class Landmarks:
     if it has no classifier."""
     names: Floats
     """float32[t, a]: names of things, and of groups of things; none without things."""
+
+    @cached_property
+    def usual(self) -> tuple[float, float]:
+        """The mean average and the mean span of the photo landmarks: see `relative_features`."""
+        average, span = _average_and_span(self.photos, self)
+        return float(average.mean()), float(span.mean())
 
 
 class Vectors:
@@ -86,7 +105,7 @@ def columns(features: str, texts: Vectors, photos: Vectors, landmarks: Landmarks
     Args:
         features: *aligned*: :func:`pair_features`. *concatenated*: the raw vectors, the photo's
             first. *product*: the products of the aligned vectors' numbers, the text's own, and
-            :func:`pair_features`.
+            :func:`pair_features`. *relative*: :func:`relative_features`.
         texts: Of n texts, or of one text and many photos.
         photos: Of n photos.
         landmarks: The profile's.
@@ -97,6 +116,8 @@ def columns(features: str, texts: Vectors, photos: Vectors, landmarks: Landmarks
     if features == CONCATENATED:
         return np.hstack([photos.raw, _of_each(texts.raw, len(photos.raw))])
     near, far = texts.aligned, photos.aligned
+    if features == RELATIVE:
+        return relative_features(near, far, landmarks)
     described = pair_features(near, far, landmarks)
     if features == ALIGNED:
         return described
@@ -147,6 +168,44 @@ def pair_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats
         rivals = _peak(np.hstack([usual, texts @ landmarks.things.T]), RIVALS)
         features[:, 5] = named * (similarity - rivals + BEHIND)
     return features
+
+
+def relative_features(texts: Floats, photos: Floats, landmarks: Landmarks) -> Floats:
+    """Describes aligned pairs by what means nearly the same in every space.
+
+    A cosine of 0.3 is much in one space and little in another. So *closeness* compares the text
+    with others, the text landmarks: it is 0 if the text is as near to the photo as they are on
+    average, and about 1 if it is as near as the few of them that suit the photo best. How much
+    nearer these few are than the average is the *span* of a photo.
+
+    Average and span are partly those of this photo, and partly those of usual photos. Of its own
+    alone, a photo that few landmarks suit would have a short span, and be close to everything; and
+    a photo that every text is near to, a hub, has a right to be somewhat nearer.
+
+    If a constant is added to all cosines, or all are multiplied by one, closeness stays the same.
+
+    Args:
+        texts: float32[n, a], or float32[1, a] for one text and many photos.
+        photos: float32[n, a]
+        landmarks: The profile's.
+
+    Returns:
+        float32[n, len(RELATIVE_NAMES)]
+    """
+    similarity = np.einsum("na,na->n", np.broadcast_to(texts, photos.shape), photos)
+    average, span = _average_and_span(photos, landmarks)
+    usual_average, usual_span = landmarks.usual
+    average = OWN_AVERAGE * average + (1 - OWN_AVERAGE) * usual_average
+    span = OWN_SPAN * span + (1 - OWN_SPAN) * usual_span
+    closeness = (similarity - average) / np.maximum(span, _LEAST_SPAN)
+    return np.asarray(closeness[:, None], np.float32)
+
+
+def _average_and_span(photos: Floats, landmarks: Landmarks) -> tuple[Floats, Floats]:
+    """Of photos float32[n, a]: see `relative_features`; float32[n] each, in cosines."""
+    cosines = photos @ landmarks.texts.T
+    average = cosines.mean(1)
+    return average, _peak(cosines, BEST) - average
 
 
 def _named_share(texts: Floats, landmarks: Landmarks) -> Floats:

@@ -15,6 +15,8 @@ from pixquery.engine.features import (
     CONCATENATED,
     NAMES,
     PRODUCT,
+    RELATIVE,
+    RELATIVE_NAMES,
     Landmarks,
     Vectors,
     columns,
@@ -154,6 +156,7 @@ class Regressor:
             ALIGNED: len(NAMES),
             CONCATENATED: photo + text,
             PRODUCT: 2 * aligned + len(NAMES),
+            RELATIVE: len(RELATIVE_NAMES),
         }[self.features]
         if self.predictor.width != seen:
             raise ValueError(f"sees {self.predictor.width} numbers of a pair, and there are {seen}")

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pixquery.commands.models import _summary
+from pixquery.commands.printing import origin
 from pixquery.db.errors import BadData, ProfileUntrained, SourceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.encoders import has_bfloat16
+from pixquery.engine.features import Vectors
 from pixquery.engine.profile import MANIFEST, load_profile
 from pixquery.indexer.decode import decode
 from tests import checkpoints
@@ -211,6 +214,23 @@ def test_a_joint_model_is_aligned_as_it_is(together: tuple[Path, dict[str, Any]]
     assert np.linalg.norm(profile.alignment.probes, axis=1) == pytest.approx(1, abs=1e-3)
 
 
+def test_a_joint_model_borrows_its_relevance(together: tuple[Path, dict[str, Any]]) -> None:
+    """Of photos that its landmarks have seen, some must seem more relevant than others."""
+    out, report = together
+    profile = load_profile(str(out))
+    assert report["relevance"] is True
+    assert report["left_out"] == {}
+    assert profile.predicts_relevance
+    assert profile.relevance is not None
+    assert len(profile.relevance.landmarks.photos) == len(many(checkpoints.SIDE, "bicubic"))
+    texts = Vectors(profile.alignment.texts(profile.texts.encode(["a red balloon"])))
+    photos = profile.images.encode(some(checkpoints.SIDE, "bicubic"))
+    relevance = profile.relevance.score(texts, Vectors(profile.alignment.images(photos)))
+    assert ((relevance >= 0) & (relevance <= 1)).all()
+    assert profile.manifest["trained"]["borrowed"] is True
+    assert origin(profile.manifest["trained"]).startswith("relevance borrowed from lite2-minilm")
+
+
 def test_a_joint_model_states_its_scale(together: tuple[Path, dict[str, Any]], place: Path) -> None:
     from safetensors.numpy import load_file
 
@@ -235,10 +255,20 @@ def test_with_few_photos_no_mean_is_subtracted(
 
     copy = Path(shutil.copytree(together[0], tmp_path / "copy"))
     text = text_encoder(copy, joint_networks(find(str(place / "both"))).text)
-    joint_part(copy, np.ones((14, text.dimension), np.float32), text)
+    part = joint_part(copy, np.ones((14, text.dimension), np.float32), text)
+    assert "relevance" not in part
+    assert part["left_out"] == {"relevance": "its scale needs 20 photos, and 14 were given"}
     tensors = load_file(copy / "alignment.safetensors")
     assert not tensors["image.bias"].any()
     assert tensors["text.0.bias"].any()
+
+
+def test_the_summary_says_why_there_is_no_relevance(together: tuple[Path, dict[str, Any]]) -> None:
+    _, report = together
+    why = {"left_out": {"relevance": "its scale needs 20 photos, and 3 were given"}}
+    line = "predicts no relevance: its scale needs 20 photos, and 3 were given"
+    assert line in _summary("together", {**report, **why})
+    assert not any("relevance" in line for line in _summary("together", report))
 
 
 def test_a_profile_that_computes_something_else_is_refused(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ ONE_ROOM = {
     "transformers": {
         "trainer/text_model.py",
         "trainer/adopting/architectures.py",
+        "trainer/adopting/makers.py",
         "trainer/adopting/wordpieces.py",
     },
     "torchvision": set(),  # it breaks beside PyTorch for processors
@@ -268,8 +269,8 @@ def test_every_room_has_its_test(file: Path) -> None:
         "changes": "rows_changed", "writing": "content", "roots": "forget",
         "classes": "additions", "encoder_files": "additions", "joint_space": "additions",
         "comparison": "fingerprints", "ready": "ready_profiles", "pytorch": "additions",
-        "sample_texts": "additions", "wording": "layouts", "known": "layouts", "pins": "layouts",
-        "notes": "habits",
+        "sample_texts": "additions", "makers": "fingerprints", "wording": "layouts",
+        "known": "layouts", "pins": "layouts", "notes": "habits",
         "manifest": "additions", "networks": "image_network", "resnet": "image_network",
         "wordpieces": "text_network",
         "boxes": "formats", "jpegxl": "formats", "jpeg": "mending", "png": "mending",

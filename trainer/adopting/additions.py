@@ -85,7 +85,8 @@ def add(
     Returns:
         ``profile``, ``folder``, ``image`` and ``text`` (source, dimension and more), the lowest and
         mean cosines to the original in ``agreement`` or ``checked``, ``aligned`` (whether it can be
-        used for searches), ``bytes``, ``licence``.
+        used for searches), ``relevance`` (whether it predicts any), ``left_out`` (why it does not),
+        ``bytes``, ``licence``.
 
     Raises:
         BadData: The name or the folder cannot be used, or the sources are not given.

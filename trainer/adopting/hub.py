@@ -99,7 +99,7 @@ def fetch(named: str, wish: Wish, progress: Progress, agree: Agree) -> Source:
     """
     _configure()
     revision = wish.revision or constants.DEFAULT_REVISION
-    with explained(named, revision):
+    with explained(named, revision, joint=wish.joint):
         try:
             model = _look_up(named, revision, joint=wish.joint)
         except (TimeoutException, *NO_CONNECTION):

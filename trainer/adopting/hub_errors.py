@@ -22,17 +22,32 @@ from pixquery.trainer.adopting.sources import COMMAND, CONFIG, WEIGHTS
 NO_CONNECTION = (ConnectError, ConnectTimeout, ProxyError, UnsupportedProtocol,
                  OfflineModeIsEnabled)  # fmt: skip
 MAKE_ROOM = "make room, or set HF_HOME to a folder on another disk, and run the command again"
+_TORCH = (
+    f"{CONFIG}, {WEIGHTS[0]} (or {WEIGHTS[-1]}) and, if they exist, preprocessor_config.json, "
+    f"tokenizer.json, tokenizer_config.json, vocab.txt and modules.json with 1_Pooling/{CONFIG}"
+)
+_READY = (
+    f"{CONFIG}, preprocessor_config.json, tokenizer.json, tokenizer_config.json, "
+    f"onnx/vision_model.onnx and onnx/text_model.onnx (or {WEIGHTS[0]}; or, if they are there, the "
+    "folders visual and textual)"
+)
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def explained(named: str, revision: str) -> Iterator[None]:
-    """Raises errors of the hub's library as ``DownloadFailed``, with what to do about them."""
+def explained(named: str, revision: str, *, joint: bool) -> Iterator[None]:
+    """Raises errors of the hub's library as ``DownloadFailed``, with what to do about them.
+
+    Args:
+        named: The model's id.
+        revision: Branch, tag or commit.
+        joint: Whether its ready pair of ONNX networks would do.
+    """
     try:
         yield
     except (HTTPError, OSError) as error:
         cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else error
-        raise _explanation(named, revision, cause or error) from error
+        raise _explanation(named, revision, _READY if joint else _TORCH, cause or error) from error
 
 
 def no_hub() -> DownloadFailed:
@@ -43,12 +58,12 @@ def no_hub() -> DownloadFailed:
     )
 
 
-def _explanation(named: str, revision: str, error: BaseException) -> DownloadFailed:
+def _explanation(named: str, revision: str, files: str, error: BaseException) -> DownloadFailed:
     hub, again = constants.ENDPOINT, "run the command again: the download resumes where it stopped"
     if isinstance(error, HfHubHTTPError):
         return _refusal(named, revision, error.response)
     if isinstance(error, NO_CONNECTION):
-        return _unreachable(named, revision, error)
+        return _unreachable(named, revision, files, error)
     if isinstance(error, TimeoutException):
         return DownloadFailed(f"{hub} stopped answering during the download of {named}: {again}")
     if isinstance(error, HTTPError):
@@ -91,13 +106,11 @@ def _refusal(named: str, revision: str, response: Response) -> DownloadFailed:
     )
 
 
-def _unreachable(named: str, revision: str, error: BaseException) -> DownloadFailed:
+def _unreachable(named: str, revision: str, files: str, error: BaseException) -> DownloadFailed:
     hub = constants.ENDPOINT
     reason = "HF_HUB_OFFLINE is set" if isinstance(error, OfflineModeIsEnabled) else error
     return DownloadFailed(
         f"{hub} cannot be reached ({reason}) and {named} is not in {constants.HF_HUB_CACHE}. "
-        f"On a machine with a network, download {CONFIG}, {WEIGHTS[0]} (or {WEIGHTS[-1]}) and, if "
-        "they exist, preprocessor_config.json, tokenizer.json, tokenizer_config.json, vocab.txt "
-        f"and modules.json with 1_Pooling/{CONFIG} from {hub}/{named}/tree/{revision}, put them "
-        f"into one folder, and run {COMMAND}"
+        f"On a machine with a network, download {files} from {hub}/{named}/tree/{revision}, put "
+        f"them into one folder, and run {COMMAND}"
     )

@@ -10,6 +10,7 @@ from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Floats
 from pixquery.engine.alignment import Alignment, unit
 from pixquery.engine.encoders import TextEncoder
+from pixquery.trainer.adopting.borrowed import relevance_part
 from pixquery.trainer.classes import imagenet_groups, wordings
 
 ENOUGH = 100
@@ -20,7 +21,7 @@ _PROBES = 256
 
 
 def joint_part(folder: Path, photos: Floats, text: TextEncoder) -> dict[str, Any]:
-    """Writes the alignment of encoders that share a space; returns its part of the manifest.
+    """Writes alignment and relevance of encoders that share a space; returns the manifest's part.
 
     Photos crowd in one corner of the common space and texts in another, which makes some photos an
     answer to everything. Therefore half of each side's mean is subtracted: Zhou et al. 2023
@@ -61,4 +62,7 @@ def joint_part(folder: Path, photos: Floats, text: TextEncoder) -> dict[str, Any
     file.write_bytes(save(tensors))
     rows = np.random.default_rng(0).permutation(len(texts))[:_PROBES]
     file.write_bytes(save({**tensors, "probes": Alignment(file).texts(text_vectors[rows])}))
-    return {"alignment": file.name}
+    return {
+        "alignment": file.name,
+        **relevance_part(folder, text, Alignment(file), photos),
+    }

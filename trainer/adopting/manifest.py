@@ -65,6 +65,8 @@ def report(out: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "agreement": manifest.get("agreement", {}),
         "checked": manifest.get("checked"),
         "aligned": "alignment" in manifest,
+        "relevance": "relevance" in manifest,
+        "left_out": manifest.get("left_out", {}),
         "bytes": sum(file.stat().st_size for file in out.iterdir()),
         "licence": manifest["licence"],
     }

@@ -10,7 +10,7 @@ from pixquery.db.records import Floats
 from pixquery.engine.alignment import Alignment
 from pixquery.engine.encoders import TextEncoder
 from pixquery.engine.features import (
-    FEATURES,
+    OF_ONE_SPACE,
     Landmarks,
     Vectors,
     columns,
@@ -65,7 +65,7 @@ def columns_of(
     photos = Vectors(alignment.images(raw_photos), lambda: alignment.completed(raw_photos))
     return {
         NONE: np.zeros((len(raw_texts), 1), np.float32),
-        **{name: columns(name, texts, photos, landmarks) for name in FEATURES},
+        **{name: columns(name, texts, photos, landmarks) for name in OF_ONE_SPACE},
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pixquery.db.errors import BadData
 from pixquery.db.records import Floats
 from pixquery.engine import predictors
-from pixquery.engine.features import ALIGNED, CONCATENATED, FEATURES, PRODUCT
+from pixquery.engine.features import ALIGNED, CONCATENATED, OF_ONE_SPACE, PRODUCT
 from pixquery.engine.predictors import KINDS, Curve, Layers, Line
 from pixquery.trainer.learning.judged import Judged
 from pixquery.trainer.learning.regressors import (
@@ -85,7 +85,7 @@ def asked_for(regressor: str, features: str, *, seed: int = 0) -> list[Contender
 
     Args:
         regressor: *auto*, or one of ``predictors.KINDS``.
-        features: *auto*, or one of ``FEATURES``.
+        features: *auto*, or one of ``OF_ONE_SPACE``.
         seed: For everything that is random.
 
     Returns:
@@ -102,7 +102,7 @@ def asked_for(regressor: str, features: str, *, seed: int = 0) -> list[Contender
             "--features, or choose another --regressor"
         )
     kinds = KINDS if regressor == AUTO else (regressor,)
-    seen = FEATURES if features == AUTO else (features,)
+    seen = OF_ONE_SPACE if features == AUTO else (features,)
     return [
         _made(kind, each, seed)
         for kind in kinds

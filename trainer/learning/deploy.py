@@ -186,7 +186,7 @@ def copy_encoders(profile: Profile, folder: Path) -> None:
 def _write_profile(
     profile: Profile, folder: Path, relevance: Regressor | None, *, fine_tuned: bool
 ) -> None:
-    made = ("files", "relevance", "regressor", "taste")
+    made = ("files", "relevance", "regressor", "taste", "left_out")
     manifest = {k: v for k, v in profile.manifest.items() if k not in made}
     manifest["alignment"] = manifest.get("alignment", "alignment.safetensors")
     if fine_tuned:

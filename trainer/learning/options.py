@@ -32,7 +32,7 @@ class Options:
     regressor: str = AUTO
     """What to deploy, even where it loses: one of ``predictors.KINDS``; *auto*: what wins."""
     features: str = AUTO
-    """What it sees of a pair: one of ``features.FEATURES``; *auto*: what wins."""
+    """What it sees of a pair: one of ``features.OF_ONE_SPACE``; *auto*: what wins."""
     keep_alignment: bool | None = None
     """Whether the profile's alignment stays; None: where it has one and the data has no captions to
     learn another from."""
