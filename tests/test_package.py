@@ -16,7 +16,7 @@ import pytest
 import pixquery
 from tests.conftest import REPOSITORY
 
-ROOMS = ("commands", "db", "engine", "indexer", "trainer", "web")
+ROOMS = ("commands", "db", "engine", "examples", "indexer", "trainer", "web")
 CHECKOUT = ["LICENSE", "MANIFEST.in", "NOTICE", "README.md", "pyproject.toml", "setup.cfg",
             "setup.py"]  # fmt: skip
 Run = Callable[..., subprocess.CompletedProcess[str]]
