@@ -4,9 +4,9 @@ Each profile is measured in its own process: bytes of its files, memory of both 
 encoded per second, milliseconds per text and, if it has an alignment and the data is available,
 recall on Flickr8k's development split, by similarity alone and re-ranked.
 
-`--random` makes the profiles that are known by name from networks of their size with random
-weights. They are as large and as fast as the published ones, and only what they find is
-meaningless; this needs no network connection.
+`--random` makes profiles of networks of the size of known ones with random weights. They are as
+large and as fast as the published ones, and only what they find is meaningless; this needs no
+network connection. With one, add the real ones first: `pixquery models add siglip2-b16`.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -69,7 +70,7 @@ def main() -> None:
         for title, (profile, learned) in chosen.items():
             say(f"{title}: size and speed")
             document["profiles"][title] = apart(_measured, profile, arguments.photos)
-            if learned and "alignment" in load_profile(profile).manifest:
+            if learned and not arguments.sizes and "alignment" in load_profile(profile).manifest:
                 say(f"{title}: recall")
                 place = Path(name) / f"library-{len(document['profiles'])}"
                 document["profiles"][title]["recall"] = apart(_recalls, profile, place)
@@ -90,6 +91,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--random", action="store_true", help="add the known ones, with random weights"
     )
+    parser.add_argument(
+        "--sizes", action="store_true", help="size and speed alone, for models of random weights"
+    )
     parser.add_argument("--table", action="store_true", help="print a table for the docs")
     parser.add_argument(
         "--photos",
@@ -109,7 +113,12 @@ def _measured(name: str, folder: Path) -> dict[str, Any]:
     files = (files * -(-COUNT // len(files)))[:COUNT]
     pixels = np.stack(
         [
-            decode(file.read_bytes(), profile.size, interpolation=profile.interpolation).pixels
+            decode(
+                file.read_bytes(),
+                profile.size,
+                interpolation=profile.interpolation,
+                fit=profile.fit,
+            ).pixels
             for file in files
         ]
     )
@@ -197,9 +206,9 @@ def table(figures_of: dict[str, Any], best: list[str]) -> str:
 
 
 def _random_profiles(place: Path) -> list[tuple[str, Path]]:
-    """The profiles known by name, made from checkpoints with random weights."""
+    """Profiles of networks of the size of known ones."""
     made = []
-    for kind in ("resnet18-distilbert", "clip-b32", "siglip-b16"):
+    for kind in ("resnet18-distilbert", "clip-b32", "siglip-b16", "siglip2-b16"):
         say(f"{kind}: making it with random weights")
         out = place / "profiles" / kind
         apart(_added, kind, place / kind, out)
@@ -209,6 +218,7 @@ def _random_profiles(place: Path) -> list[tuple[str, Path]]:
 
 
 def _added(kind: str, place: Path, out: Path) -> dict[str, Any]:
+    from benchmarks.full_size import write
     from pixquery.trainer.adopting.additions import Material, Wanted, add
 
     files = photos_in(first_of(FLICKR8K / "images" / "dev", EXAMPLES))[:120]
@@ -226,9 +236,14 @@ def _added(kind: str, place: Path, out: Path) -> dict[str, Any]:
         _save_distilbert(place / "text")
         wanted = Wanted(str(place / "image"), str(place / "text"))
     else:
-        (_save_clip if kind == "clip-b32" else _save_siglip)(place / "joint")
+        save: dict[str, Callable[[Path], object]] = {
+            "clip-b32": _save_clip,
+            "siglip-b16": _save_siglip,
+            "siglip2-b16": write,
+        }
+        save[kind](place / "joint")
         wanted = Wanted(joint=str(place / "joint"))
-    return add(f"{kind}-random", out, wanted, Material(photos))
+    return add(f"{kind}-random", out, wanted, Material(photos, force=True))
 
 
 def _save_resnet18(folder: Path) -> None:

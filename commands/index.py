@@ -16,6 +16,7 @@ from pixquery.commands.printing import print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.commands.recommendation import recommend
 from pixquery.db.quoting import quoted
+from pixquery.engine.habits import note_profile
 from pixquery.engine.legible import counted
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def index(
         _show_names(report)
         _show_report(report, as_json=as_json)
         _note_speed(opened, report)
+        note_profile(library, opened.profile.reference)
         if not as_json:
             recommend(opened, report)
         if watch and not report.interrupted:

@@ -285,6 +285,14 @@ def _is_name(text: str) -> bool:
     )
 
 
+def caption_of(text: str) -> str:
+    """A bare name as a caption would put it: "a photo of red car"; empty for other texts.
+
+    Without an article, which would be wrong for "people" or "two dogs".
+    """
+    return f"a photo of {text}" if _is_name(text) and not _ARTICLE.match(text) else ""
+
+
 def _without_article(text: str) -> str:
     """A name finds more without its article. A sentence such as "a dog barks" does not."""
     name = _ARTICLE.sub("", text)

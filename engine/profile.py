@@ -217,6 +217,16 @@ class Profile:
         return tuple(text.get("languages", ("en",) if shipped else ()))
 
     @property
+    def reads_captions(self) -> bool:
+        """Whether a bare name should also be put as a caption of a photo.
+
+        Encoders that were trained together have read captions alone, and find more by "a photo of
+        a dog" than by "dog" (Radford et al. 2021, arXiv:2103.00020, section 3.1.4). Of those that
+        read several languages, it is not known.
+        """
+        return "joint" in self.manifest and self.languages == ("en",)
+
+    @property
     def texts(self) -> "TextEncoder":
         """The text encoder."""
         if self._normal is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pixquery.db.errors import BadQuery
 from pixquery.db.records import Filter, Pixels, Scales
 from pixquery.db.values import refuse_other_bytes
-from pixquery.engine.phrasing import MOST_WORDS, UNWANTED, Phrase, phrase
+from pixquery.engine.phrasing import MOST_WORDS, UNWANTED, Phrase, caption_of, phrase
 
 LONGEST_QUERY = 1000
 """Characters of each text."""
@@ -31,6 +31,8 @@ class Part:
     """What to call it."""
     also: str = ""
     """Another form of the text, such as its singular: photos are compared with the mean of both."""
+    caption: str = ""
+    """The text of a bare name as a caption would put it, for profiles that read those better."""
 
     def __post_init__(self) -> None:
         if (bool(self.text.strip()) + (self.pixels is not None) + bool(self.id)) != 1:
@@ -76,6 +78,8 @@ class Query:
     """Search for the text word for word; otherwise see :mod:`pixquery.engine.phrasing`."""
     also: str = ""
     """Another form of the text, as in :class:`Part`."""
+    caption: str = ""
+    """The text as a caption, as in :class:`Part`."""
 
     def __post_init__(self) -> None:
         if not (self.text.strip() or self.parts or self.where):
@@ -103,7 +107,7 @@ class Query:
         """The text, if there is one, and the parts."""
         if not self.text.strip():
             return self.parts
-        return (Part(self.text, also=self.also), *self.parts)
+        return (Part(self.text, also=self.also, caption=self.caption), *self.parts)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -126,7 +130,14 @@ class Query:
         ]
         meant = self.phrase
         parts += [Part(thing, weight=-UNWANTED) for thing in meant.minus]
-        return replace(self, text=meant.text, also=meant.also, parts=tuple(parts), exact=True)
+        return replace(
+            self,
+            text=meant.text,
+            also=meant.also,
+            caption=caption_of(meant.text),
+            parts=tuple(parts),
+            exact=True,
+        )
 
     @property
     def judged(self) -> bool:

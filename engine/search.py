@@ -186,10 +186,11 @@ def _vector(part: Part, profile: "Profile", index: "VectorIndex") -> Floats:
 
 
 def said(part: Part, profile: "Profile") -> Vectors:
-    """The vectors of a text; of one that has another form, the means of both."""
-    raw = profile.texts.encode([part.text, part.also] if part.also else [part.text])
+    """The vectors of a text; of one that has other forms, the means of all."""
+    caption = part.caption if profile.reads_captions else ""
+    raw = profile.texts.encode([text for text in (part.text, part.also, caption) if text])
     vectors = profile.alignment.texts(raw)
-    if part.also:
+    if len(raw) > 1:
         vectors = unit(vectors.sum(0, keepdims=True))
     return Vectors(vectors, lambda: raw.mean(0, keepdims=True))
 

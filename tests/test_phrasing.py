@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pixquery.engine.phrasing import Phrase, phrase
+from pixquery.engine.phrasing import Phrase, caption_of, phrase
 
 SEARCHED = [  # what is typed, what photos should show, its singular, what they should not show
     # names of things
@@ -178,3 +178,15 @@ def test_no_word_comes_from_nowhere(typed: str) -> None:
     assert set(added) <= {"no", "people"}  # "nobody" is "no people"
     dropped = {word.lower() for word in before} - {word.lower() for word in after}
     assert not dropped & {"dog", "dogs", "beach", "red", "cars", "night", "man", "taking", "x"}
+
+
+@pytest.mark.parametrize("name", ["dog", "dogs", "red car", "two dogs", "people", "Los Angeles"])
+def test_a_bare_name_has_a_caption(name: str) -> None:
+    assert caption_of(name) == f"a photo of {name}"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a dog", "running", "the beach", "a dog barks", "a man on a bicycle in the rain"]
+)
+def test_other_texts_have_none(text: str) -> None:
+    assert caption_of(text) == ""

@@ -15,6 +15,8 @@ from PIL import Image
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
 from pixquery.engine.profile import Profile, load_profile
+from pixquery.engine.query import Query
+from pixquery.engine.search import said
 from pixquery.engine.tokenizer import Reading
 from pixquery.indexer.decode import decode
 from pixquery.web.reader import Reader
@@ -214,3 +216,21 @@ def test_altered_weights_are_noticed(
         refused = invoke("index", PHOTOS[0].parent, "--profile", copy, *library)
         assert refused.exit_code == 1
         assert "image.bin of the profile small-clip is not the one" in refused.stderr
+
+
+def test_a_bare_name_is_also_put_as_a_caption(
+    made: Callable[[str], Ready], invoke: Invoke, profiles: Path
+) -> None:
+    """For joint models that read English alone; the others read what was typed."""
+    profile = added("clip", made, invoke, profiles)
+    assert not profile.reads_captions  # whose languages are not known
+    text = {**profile.manifest["text"], "languages": ["en"]}
+    english = Profile(profile.folder, {**profile.manifest, "text": text})
+    assert english.reads_captions
+    texts = english.texts
+    (part,) = Query("dogs").phrased().everything
+    mean = english.alignment.texts(texts.encode(["dogs", "dog", "a photo of dogs"])).sum(0)
+    assert cosines(said(part, english).aligned, mean[None])[0] == pytest.approx(1, abs=1e-3)
+    (typed,) = Query("dogs", exact=True).phrased().everything
+    alone = english.alignment.texts(texts.encode(["dogs"]))
+    assert cosines(said(typed, english).aligned, alone)[0] == pytest.approx(1, abs=1e-3)
