@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixquery.commands.lessons import doubts, lesson_json
 from pixquery.commands.loading import (
     extra,
     library_photos,
@@ -17,17 +19,15 @@ from pixquery.commands.loading import (
     writing,
 )
 from pixquery.commands.options import shared
-from pixquery.commands.printing import figure, megabytes, near, print_json, say, shown, tell
-from pixquery.commands.progress import progress_bar
-from pixquery.db.errors import BadData, ProfileError
+from pixquery.commands.printing import megabytes, near, print_json, say, shown, tell
+from pixquery.commands.progress import Show, progress_bar
+from pixquery.db.errors import BadData, DownloadFailed, ProfileError
 from pixquery.db.quoting import quoted
 from pixquery.engine.home import NOWHERE
 from pixquery.engine.legible import counted, legible
-from pixquery.engine.standing import fits, in_figures
 
 if TYPE_CHECKING:
     from pixquery.db.records import Pixels
-    from pixquery.engine.answers import Lesson
 
 _MOST_PHOTOS = 300
 _OWN_PHOTOS = 128
@@ -159,7 +159,7 @@ def models_add(
             Wanted(image, text, joint),
             Material(load, examples(load_one), force),
             lambda what, done, total: progress(*_counted(done, total), what),
-            _ready_to if yes else _agree,
+            partial(_agree, progress, yes=yes),
         )
     if as_json:
         print_json(found)
@@ -168,21 +168,22 @@ def models_add(
         tell(line)
 
 
-def _ready_to(named: str, licence: str, size: int) -> None:
-    say(f"downloading {named} ({licence}), {megabytes(size)}")
-
-
-def _agree(named: str, licence: str, size: int) -> None:
+def _agree(progress: Show, named: str, licence: str, size: int, *, yes: bool) -> None:
     """Asks before a download.
 
     Raises:
         UsageError: There is nobody to ask.
-        Abort: The user does not want it.
+        DownloadFailed: The user does not want it.
     """
+    if yes:
+        say(f"downloading {named} ({licence}), {megabytes(size)}")
+        return
     about = f"{named} ({licence}) has to be downloaded, {megabytes(size)}"
     if not sys.stdin.isatty():
         raise click.UsageError(f"{about}: give --yes to do so without being asked")
-    click.confirm(f"{about}. Continue?", default=True, abort=True, err=True)
+    with progress.paused():
+        if not click.confirm(f"{about}. Continue?", default=True, err=True):
+            raise DownloadFailed(f"{named} was not downloaded, and nothing was added")
 
 
 def _counted(done: int, total: int) -> tuple[int, int]:
@@ -253,7 +254,7 @@ def models_fingerprint(
         made = find(
             source or KNOWN[name].origin,
             progress=lambda what, done, total: progress(*_counted(done, total), what),
-            agree=_ready_to if yes else _agree,
+            agree=partial(_agree, progress, yes=yes),
         )
         pictures = [whole_picture(FOLDER / photo) for photo in fingerprints.PHOTOS]
         vectors = vectors_of(made, pictures, fingerprints.TEXTS)
@@ -295,12 +296,6 @@ def models_export(out: Path, photos: Path, library: Path, as_json: bool) -> None
         tell(f"wrote the encoders to {out}; next: pixquery train DATA --profile {out} --out DIR")
 
 
-_ALIKE = 0.3
-"""Examples whose mean likeness is below this have little in common.
-
-With the shipped profile, 78 of 100 threes of random photos lie below, and 1 of 100 threes of photos
-of one thing.
-"""
 _BEST = 3
 
 
@@ -335,10 +330,10 @@ def models_teach(
         images = len(opened)
     for skip in lesson.skipped:
         say(f"skipped {shown(skip.path)}: {skip.reason}")
-    for doubt in _doubts(lesson):
+    for doubt in doubts(lesson):
         say(f"pixquery: {doubt}")
     if as_json:
-        print_json(_lesson_json(lesson, library))
+        print_json(lesson_json(lesson, library))
         return
     examples = counted(len(lesson.concept.examples), "example")
     earlier = " instead of the earlier ones" if lesson.replaced else ""
@@ -353,41 +348,6 @@ def models_teach(
     else:
         click.echo(f"{counted(lesson.fits, 'photo')} of {images:,} fit; the best: {best}")
     tell(f"see them with `pixquery query {quoted(lesson.concept.name)}`")
-
-
-def _doubts(lesson: Lesson) -> list[str]:
-    """Why the lesson may not have been a good one."""
-    name, doubts = legible(lesson.concept.name), []
-    if lesson.likeness < _ALIKE:
-        doubts.append(
-            f"the examples of {name} have little in common (mean likeness {lesson.likeness:.2f}): "
-            "if queries for it find other things, teach it again with photos of one kind"
-        )
-    if lesson.relevance_before is not None and fits(lesson.relevance_before):
-        doubts.append(
-            f"the profile knows {name} without examples (mean relevance "
-            f"{in_figures(lesson.relevance_before)}): if queries for it were right before, forget "
-            f"it with `pixquery models forget-concept {quoted(lesson.concept.name)}`"
-        )
-    return doubts
-
-
-def _lesson_json(lesson: Lesson, library: Path) -> dict[str, Any]:
-    return {
-        "library": str(library),
-        "concept": lesson.concept.name,
-        "examples": [str(path) for path in lesson.concept.examples],
-        "added": lesson.added,
-        "replaced": lesson.replaced,
-        "likeness": round(lesson.likeness, 4),
-        "relevance": {
-            "before": figure(lesson.relevance_before),
-            "after": figure(lesson.relevance_after),
-        },
-        "fits": lesson.fits,
-        "best": [str(hit.path) for hit in lesson.answer.hits],
-        "skipped": [{"path": str(skip.path), "reason": skip.reason} for skip in lesson.skipped],
-    }
 
 
 @models.command("forget-concept", epilog="Example:  pixquery models forget-concept receipt")

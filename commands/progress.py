@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Protocol
 
 from pixquery.commands.printing import console
 from pixquery.commands.streams import guarded
 from pixquery.engine.legible import legible
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class Show(Protocol):
@@ -18,16 +21,55 @@ class Show(Protocol):
     def __call__(self, done: int, total: int, what: str = "") -> None:
         """Shows ``done`` of ``total``; ``what`` names the task if it is a new one."""
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Takes the bar away for as long as something is asked."""
+        ...
 
-def _nothing(done: int, total: int, what: str = "") -> None:
-    pass
+
+class _Silent:
+    """No bar."""
+
+    def __call__(self, done: int, total: int, what: str = "") -> None:
+        """Shows nothing."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Changes nothing."""
+        return nullcontext()
+
+
+class _Bar:
+    """A bar of rich's that is shown already."""
+
+    def __init__(self, bar: Progress, what: str, unit: str) -> None:
+        self._bar, self._named, self._unit = bar, what, unit
+        self._task = bar.add_task(what, total=None, rate="")
+
+    def __call__(self, done: int, total: int, what: str = "") -> None:
+        """Updates the bar."""
+        if what and what != self._named:  # each task has a rate of its own
+            self._named = what
+            self._bar.reset(self._task, description=legible(what), total=None, rate="")
+        speed = self._bar.tasks[0].speed if self._unit else None
+        self._bar.update(
+            self._task,
+            completed=done,
+            total=total or None,
+            rate=f"{speed:,.0f} {self._unit}/s" if speed else "",
+        )
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stops the bar, and shows it again afterwards."""
+        self._bar.stop()
+        yield
+        self._bar.start()
 
 
 @contextmanager
 def progress_bar(what: str, unit: str) -> Iterator[Show]:
     """Shows rate and time left on stderr, or nothing if stderr is not a terminal."""
     if not sys.stderr.isatty():
-        yield _nothing
+        yield _Silent()
         return
     from rich.progress import (
         BarColumn,
@@ -47,24 +89,7 @@ def progress_bar(what: str, unit: str) -> Iterator[Show]:
         transient=True,
     )
     with bar, _guarded():
-        task = bar.add_task(what, total=None, rate="")
-
-        named = what
-
-        def show(done: int, total: int, what: str = "") -> None:
-            nonlocal named
-            if what and what != named:  # each task has a rate of its own
-                named = what
-                bar.reset(task, description=legible(what), total=None, rate="")
-            speed = bar.tasks[0].speed if unit else None
-            bar.update(
-                task,
-                completed=done,
-                total=total or None,
-                rate=f"{speed:,.0f} {unit}/s" if speed else "",
-            )
-
-        yield show
+        yield _Bar(bar, what, unit)
 
 
 @contextmanager
