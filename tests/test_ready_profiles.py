@@ -4,6 +4,7 @@ Small random networks are laid out as public repositories are; everything else i
 """
 
 import io
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -234,3 +235,41 @@ def test_a_bare_name_is_also_put_as_a_caption(
     (typed,) = Query("dogs", exact=True).phrased().everything
     alone = english.alignment.texts(texts.encode(["dogs"]))
     assert cosines(said(typed, english).aligned, alone)[0] == pytest.approx(1, abs=1e-3)
+
+
+def test_without_room_nothing_is_added(
+    made: Callable[[str], Ready],
+    invoke: Invoke,
+    profiles: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    folder, out = made("clip").folder, tmp_path / "out"
+    words = ("models", "add", "crowded", "--joint", folder, "--force", "--out", out)
+    with monkeypatch.context() as patch:
+        usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+        patch.setattr(shutil, "disk_usage", lambda _: usage)
+        refused = invoke(*words)
+    assert (refused.exit_code, "make room" in refused.stderr) == (1, True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of processes are POSIX's")
+def test_a_disk_that_fills_up_leaves_nothing(
+    made: Callable[[str], Ready], tmp_path: Path, spawn: Spawn
+) -> None:
+    """Files larger than 64 KB cannot be written: the networks' weights are."""
+    import resource
+
+    folder, out = made("clip").folder, tmp_path / "profiles"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    try:
+        done = spawn("models", "add", "full", "--joint", folder, "--force",
+                     PIXQUERY_PROFILES=str(out), PIXQUERY_CACHE=str(tmp_path / "c"))  # fmt: skip
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+    assert not [file for file in out.rglob("*") if file.is_file()]

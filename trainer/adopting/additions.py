@@ -7,12 +7,16 @@ together can be used at once. For all others, an alignment has to be trained.
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixquery.db.errors import BadData
+import numpy as np
+
+from pixquery.db.errors import BadData, StorageFailed
+from pixquery.db.records import Floats, Pixels
 from pixquery.engine.profile import MANIFEST, SHIPPED
 from pixquery.trainer.adopting.examples import Example, found_among
 from pixquery.trainer.adopting.find import find
@@ -22,7 +26,7 @@ from pixquery.trainer.adopting.known import KNOWN, Known
 from pixquery.trainer.adopting.layouts import networks_in, pair_of
 from pixquery.trainer.adopting.manifest import about, report
 from pixquery.trainer.adopting.pins import refuse_foreign
-from pixquery.trainer.adopting.ready import encoders_of
+from pixquery.trainer.adopting.ready import Encoders, encoders_of
 from pixquery.trainer.adopting.sources import Agree, Photos, Source
 from pixquery.trainer.packages import made_with
 from pixquery.trainer.profile_folder import moved_when_done, write_manifest
@@ -134,6 +138,7 @@ def _of_pair(
     known = KNOWN.get(name)
     if known is not None:
         refuse_foreign(name, known, source)
+    _refuse_without_room(folder, source, networks)
     course.step("reading the networks")
     pair = pair_of(source, networks)
     pixels = material.photos(pair.preparation.size, pair.preparation.interpolation, pair.fit)
@@ -149,7 +154,7 @@ def _of_pair(
         "conversion": entries.pop("conversion"),
         "reference": reference and compared(reference, made, material.examples, manner, source),
     }
-    aligned = joint_part(folder, made.image.encode(pixels), made.text)
+    aligned = joint_part(folder, _encoded(made, pixels, course), made.text)
     checked["examples"] = found_among(
         material.examples, made, folder / aligned["alignment"], manner, source,
         force=material.force,
@@ -164,6 +169,30 @@ def _of_pair(
         "checked": checked,
         "made_with": made_with("openvino", "tokenizers"),
     }
+
+
+def _encoded(made: Encoders, pixels: Pixels, course: "_Course") -> Floats:
+    """The photos' vectors float32[n, d]; a large network takes a second for each."""
+    parts = []
+    for start in range(0, len(pixels), _CHECKED):
+        course.progress("learning from photos what is usual", start, len(pixels))
+        parts.append(made.image.encode(pixels[start : start + _CHECKED]))
+    return np.concatenate(parts)
+
+
+def _refuse_without_room(folder: Path, source: Source, networks: tuple[str, str]) -> None:
+    """Raises unless the networks have room in half precision.
+
+    Raises:
+        StorageFailed: They do not.
+    """
+    needed = sum((source.folder / network).stat().st_size for network in networks) // 2
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise StorageFailed(
+            f"the profile needs about {needed / 1e6:,.0f} MB and {folder.parent.parent} has "
+            f"{free / 1e6:,.0f} MB left: make room, or choose another folder with --out DIR"
+        )
 
 
 def _described(known: Known | None) -> dict[str, str]:

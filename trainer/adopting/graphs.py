@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pixquery.db.errors import SourceUnusable
+from pixquery.db.errors import SourceUnusable, StorageFailed
 from pixquery.engine.onnx_graph import refuse_unusual
 from pixquery.engine.photos import open_file
 from pixquery.engine.runtime import openvino
@@ -159,7 +159,12 @@ def _write(
     unit = opset.normalize_l2(vectors, axis, 1e-12, "max")
     model = openvino().Model([unit], list(parameters), out.stem)
     length = model.outputs[0].get_partial_shape()[1]
-    openvino().save_model(model, str(out), compress_to_fp16=True)
+    try:
+        openvino().save_model(model, str(out), compress_to_fp16=True)
+    except RuntimeError as error:
+        raise StorageFailed(
+            f"{out} cannot be written: make room, or choose another folder with --out DIR"
+        ) from error
     return int(length.get_length())
 
 
