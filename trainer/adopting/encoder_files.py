@@ -64,7 +64,7 @@ def image_part(
         "size": size,
         "interpolation": image.preparation.interpolation,
         "dimension": dimension,
-        "preprocessing": _image_steps(image),
+        "preprocessing": [*image.preparation.steps(), image.pooling],
         **_classes(folder, image),
     }
     return part, agreement
@@ -125,22 +125,6 @@ def _rounded(cosines: Floats) -> dict[str, float]:
 def _cosines(vectors: Floats, true: Floats) -> Floats:
     """float32[n]; 0 where either vector has no direction."""
     return np.asarray(np.nan_to_num(np.einsum("nd,nd->n", unit(vectors), unit(true))), np.float32)
-
-
-def _image_steps(image: ImageNetwork) -> list[str]:
-    preparation = image.preparation
-    mean, deviation = (
-        ", ".join(f"{value:g}" for value in values)
-        for values in (preparation.mean, preparation.deviation)
-    )
-    return [
-        "EXIF orientation applied",
-        "transparency on white",
-        f"squashed whole to {preparation.size} x {preparation.size} pixels, "
-        f"{preparation.interpolation}",
-        f"RGB bytes, (x * {preparation.scale:g} - ({mean})) / ({deviation}) inside the model",
-        image.pooling,
-    ]
 
 
 def _classes(folder: Path, image: ImageNetwork) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pixquery.db.errors import SourceUnusable
+from pixquery.engine.manifest import SQUASH
 from pixquery.trainer.adopting.sources import Source
 from pixquery.trainer.adopting.wordpieces import read_json
 
@@ -32,6 +33,19 @@ class Preparation:
     """Of each channel, after scaling."""
     deviation: tuple[float, ...]
     """Of each channel, after scaling."""
+
+    def steps(self, fit: str = SQUASH) -> list[str]:
+        """What is done to a photo, in words; the last step is inside the network."""
+        mean, deviation = (
+            ", ".join(f"{value:g}" for value in values) for values in (self.mean, self.deviation)
+        )
+        square = f"{self.size} x {self.size} pixels, {self.interpolation}"
+        return [
+            "EXIF orientation applied",
+            "transparency on white",
+            f"squashed whole to {square}" if fit == SQUASH else f"its middle square at {square}",
+            f"RGB bytes, (x * {self.scale:g} - ({mean})) / ({deviation}) inside the model",
+        ]
 
 
 IMAGENET = Preparation(224, "bilinear", 1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

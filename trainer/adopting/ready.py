@@ -133,21 +133,10 @@ def _inside(source: Source, file: Path) -> str:
 
 
 def _image_steps(image: Network, pair: Pair) -> list[str]:
-    preparation = pair.preparation
-    size = f"{preparation.size} x {preparation.size} pixels, {preparation.interpolation}"
-    mean, deviation = (
-        ", ".join(f"{value:g}" for value in values)
-        for values in (preparation.mean, preparation.deviation)
-    )
-    return [
-        "EXIF orientation applied",
-        "transparency on white",
-        f"squashed whole to {size}" if pair.fit == SQUASH else f"its middle square at {size}",
-        "RGB bytes, as the network takes them"
-        if image.bytes_in
-        else f"RGB bytes, (x * {preparation.scale:g} - ({mean})) / ({deviation}) inside the model",
-        "as the model pools, projected, length 1",
-    ]
+    steps = pair.preparation.steps(pair.fit)
+    if image.bytes_in:
+        steps[-1] = "RGB bytes, as the network takes them"
+    return [*steps, "as the model pools, projected, length 1"]
 
 
 def _text_steps(pair: Pair) -> list[str]:
