@@ -43,10 +43,10 @@ def test_half_precision_is_preferred(tmp_path: Path) -> None:
 
 
 RULES = {
-    "clip": (ready.clip, "crop", "bicubic", Wording(77, False, "<|endoftext|>")),
+    "clip": (ready.clip, "crop", "bicubic", Wording(77, False, "")),
     "siglip": (ready.siglip, "squash", "bicubic", Wording(64, True, "</s>", True, True)),
     "siglip2": (ready.siglip2, "squash", "bilinear", Wording(64, True, "<pad>", True)),
-    "immich-clip": (ready.immich_clip, "crop", "bicubic", Wording(77, True, "<|endoftext|>")),
+    "immich-clip": (ready.immich_clip, "crop", "bicubic", Wording(77, True, "")),
     "immich-siglip": (
         ready.immich_siglip, "squash", "bicubic", Wording(64, True, "<pad>", True, True),
     ),

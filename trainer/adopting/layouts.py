@@ -47,6 +47,10 @@ _OPENAI = Preparation(
 """The preparation of OpenAI's CLIP, which open_clip's models have unless their files differ."""
 _CONTEXTS = {"clip": 77, "siglip": 64}
 """The architectures of transformers whose rules are known, and the usual length of their texts."""
+_ENDS_NOTHING = ""
+"""What CLIP's texts are filled up with. Its makers repeat the piece that ends a text, and read the
+vector at the first of them; which of several equal numbers is found first differs among runtimes
+(OpenVINO 2025.2: the last). What follows the end has no effect."""
 _CANONICAL = {"SiglipTokenizer"}
 """Classes of transformers' tokenizers that remove punctuation before their ``tokenizer.json``."""
 _OF_LANGUAGES = {"NllbTokenizer", "NllbTokenizerFast"}
@@ -62,7 +66,7 @@ class Wording:
     filled: bool
     """Shorter ones are filled up to as many."""
     pad: str
-    """The piece to fill up with."""
+    """The piece to fill up with; if it is empty, the one with the number 0."""
     lower: bool = False
     """Texts become lower case first."""
     plain: bool = False
@@ -141,7 +145,7 @@ def pair_of(source: Source, networks: tuple[str, str]) -> Pair:
         wording=Wording(
             most=_whole(told, "context_length", _CONTEXTS["clip"], folder / CONFIG),
             filled=True,
-            pad=_pad(settings),
+            pad=_pad(settings) if told.get("no_causal_mask") else _ENDS_NOTHING,
             lower=canonical,
             plain=canonical,
         ),
@@ -175,7 +179,7 @@ def _of_transformers(source: Source, networks: tuple[str, str]) -> Pair:
         wording=Wording(
             most=min(context, int(longest)) if isinstance(longest, int | float) else context,
             filled=siglip,
-            pad=_pad(settings),
+            pad=_pad(settings) if siglip else _ENDS_NOTHING,
             lower=siglip,
             plain=siglip and settings.get("tokenizer_class") in _CANONICAL,
         ),
