@@ -17,6 +17,7 @@ from pixquery.db.errors import DeviceUnusable
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.alignment import unit
 from pixquery.engine.encoders import ImageEncoder, OpenVinoImageEncoder, expect
+from pixquery.engine.manifest import IR
 from pixquery.engine.runtime import checked, compiled, openvino
 
 AUTO, CPU, CUDA, GPU, NPU = "auto", "cpu", "cuda", "gpu", "npu"
@@ -36,7 +37,7 @@ def image_encoder_on(
         device: ``cpu``, ``cuda``, ``gpu``, ``npu``, or ``auto``, which is a GPU with memory of its
             own if there is one, else the processor. Graphics that share the processor's memory, and
             NPUs, are only used if named.
-        model: ONNX, uint8[n, size, size, 3] -> float32[n, dimension], in full precision.
+        model: ONNX or IR, uint8[n, size, size, 3] -> float32[n, dimension], in full precision.
         size: Side of the square input, in pixels.
         dimension: Length of a vector.
         sha256: What the model's file must have; by default it may be any.
@@ -57,6 +58,13 @@ def image_encoder_on(
         NPU: lambda: BatchImageEncoder(model, "NPU", **about),
     }
     available = present()
+    if model.suffix == IR:
+        if device == CUDA:
+            raise DeviceUnusable(
+                "the profile's image model is in OpenVINO's format, which runs on Intel's devices "
+                "alone: use --device cpu, or another profile"
+            )
+        available = [name for name in available if name != CUDA]
     if device == AUTO:
         best = next(
             (name for name in (CUDA, GPU) if name in available and _is_discrete(name)), None
@@ -134,7 +142,7 @@ def agreement_of(encoder: ImageEncoder, model: Path) -> float:
 
 
 class BatchImageEncoder:
-    """Runs an ONNX image model with OpenVINO in batches of one size, as GPUs and NPUs need."""
+    """Runs an image model with OpenVINO in batches of one size, as GPUs and NPUs need."""
 
     def __init__(
         self, model: Path, device: str, *, size: int, dimension: int, sha256: str = ""

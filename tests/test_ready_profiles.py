@@ -8,12 +8,16 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pixquery.db.errors import DeviceUnusable
 from pixquery.db.records import Floats, Pixels
+from pixquery.engine import devices
+from pixquery.engine.devices import BatchImageEncoder
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
 from pixquery.engine.profile import Profile, load_profile
 from pixquery.engine.query import Query
@@ -155,6 +159,23 @@ def test_every_command_works_with_it(
     with client_of(Reader(tmp_path / "library")) as client:
         page = client.get("/api/search", params={"q": "a red balloon", "k": 2})
         assert (page.status_code, len(page.json()["hits"])) == (200, 2)
+
+
+def test_devices_take_batches(
+    made: Callable[[str], Ready], invoke: Invoke, profiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As GPUs and NPUs do, here on the processor; NVIDIA's cannot run the format."""
+    profile = added("siglip2", made, invoke, profiles)
+    about: dict[str, Any] = {"size": profile.size, "dimension": profile.dimension}
+    file = profile.folder / "image.xml"
+    pixels = decoded(fifty()[:20], profile)
+    batches = BatchImageEncoder(file, "CPU", **about).encode(pixels)
+    alone = OpenVinoImageEncoder(file, **about).encode(pixels)
+    assert cosines(batches, alone).min() >= 0.99
+    monkeypatch.setattr(devices, "present", lambda: ["cuda"])
+    with pytest.raises(DeviceUnusable, match="in OpenVINO's format"):
+        devices.image_encoder_on("cuda", file, **about)
+    assert devices.image_encoder_on("auto", file, **about) is None
 
 
 def test_a_profile_says_how_it_was_checked(
