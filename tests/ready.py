@@ -68,6 +68,7 @@ def clip(folder: Path, *, dynamic: bool = True, halves: bool = False) -> Ready:
         vision_config=_VISION,
         projection_dim=24,
     )
+    torch.manual_seed(0)  # some weights keep a share of what they begin with
     model = shaken(CLIPModel(config))
     _write_words(folder, tokenizer)
     ready_files.write_clip(folder, config)
@@ -203,6 +204,7 @@ def _siglip(
 
     text = {**_TOWER, "vocab_size": rows, "projection_size": 32, **marks}
     config = SiglipConfig(text_config=text, vision_config=_VISION)
+    torch.manual_seed(0)
     model = shaken(SiglipModel(config))
     files(folder, config)
     processor: Any = SiglipImageProcessorPil.from_pretrained(folder)

@@ -15,7 +15,7 @@ from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Pixels
 from pixquery.engine.alignment import unit
 from pixquery.engine.manifest import CROP, SQUASH
-from pixquery.indexer.decode import decode
+from pixquery.indexer.decode import decode, picture
 
 pytest.importorskip("transformers", reason="the makers' code is transformers")
 
@@ -35,8 +35,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 LAYOUTS = {"clip": ready.clip, "siglip": ready.siglip, "siglip2": ready.siglip2}
 
 
+def small(name: str) -> bytes:
+    """An example of at most 160 pixels: networks for 48 see more in what a large one loses."""
+    content = io.BytesIO()
+    picture((FOLDER / name).read_bytes(), 160).save(content, "PNG")
+    return content.getvalue()
+
+
 def load(name: str) -> Callable[[int, str, str], Pixels]:
-    content = (FOLDER / name).read_bytes()
+    content = small(name)
     return lambda size, interpolation, fit: (
         decode(content, size, interpolation=interpolation, fit=fit).pixels
     )
@@ -54,7 +61,7 @@ class Repository:
         networks = networks_in(self.source.checksums)
         assert networks is not None
         self.pair = pair_of(self.source, networks)
-        photos = [Image.open(io.BytesIO((FOLDER / name).read_bytes())) for name in PHOTOS]
+        photos = [Image.open(io.BytesIO(small(name))) for name in PHOTOS]
         seen = self.made.photos([photo.convert("RGB") for photo in photos])
         self.reference = json.loads(fingerprint(seen, self.made.texts(TEXTS), self.source))
 
@@ -85,7 +92,7 @@ def test_the_right_rules_agree_with_the_makers_code(
     repository = repositories(kind)
     agreement = repository.compared(repository.pair, tmp_path / "out")
     assert agreement["texts"] > 0.9995
-    assert agreement["photos"] > 0.99
+    assert agreement["photos"] > 0.998
 
 
 def wording(**changes: Any) -> Callable[[Pair], Pair]:
