@@ -107,6 +107,8 @@ def query(
     if pictures and not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise click.UsageError("--pictures needs a terminal: use --sheet FILE.html to write a page")
     one_thread_for_small_sums()
+    import numpy  # noqa: F401 - see `engine.library`: deeper, its import takes longer
+
     from pixquery.engine.habits import note_profile, usual_profile
     from pixquery.engine.profile import load_profile
 
