@@ -164,7 +164,7 @@ def models_add(
     if as_json:
         print_json(found)
         return
-    for line in _summary(name, found):
+    for line in _summary(name, found, library):
         tell(line)
 
 
@@ -191,7 +191,13 @@ def _counted(done: int, total: int) -> tuple[int, int]:
     return (done, total) if total < _A_FILE else (done // 10**6, -(-total // 10**6))
 
 
-def _summary(name: str, found: dict[str, Any]) -> list[str]:
+def _has_photos(library: Path) -> bool:
+    from pixquery.engine.library import CATALOGUE
+
+    return (library / CATALOGUE).is_file()
+
+
+def _summary(name: str, found: dict[str, Any], library: Path) -> list[str]:
     checked = found["checked"]
     lowest = (
         checked["conversion"]
@@ -200,11 +206,13 @@ def _summary(name: str, found: dict[str, Any]) -> list[str]:
     )
     agreement = ", ".join(f"{what} {cosine:.4f}" for what, cosine in lowest.items())
     profile = name if Path(found["folder"]).name == name else found["folder"]
-    next_step = (
-        f"index photos with it:  pixquery index FOLDER --profile {profile}"
-        if found["aligned"]
-        else f"train it before use:  pixquery train DATA --profile {profile} --out DIR"
-    )
+    next_step = f"train it before use:  pixquery train DATA --profile {profile} --out DIR"
+    if found["aligned"]:
+        next_step = (
+            f"switch your library to it:  pixquery index --rebuild --profile {profile}"
+            if _has_photos(library)
+            else f"index photos with it:  pixquery index FOLDER --profile {profile}"
+        )
     why = found["left_out"].get("relevance")
     unpredicted = [f"predicts no relevance: {why}"] if why else []
     return [

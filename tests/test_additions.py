@@ -267,8 +267,8 @@ def test_the_summary_says_why_there_is_no_relevance(together: tuple[Path, dict[s
     _, report = together
     why = {"left_out": {"relevance": "its scale needs 20 photos, and 3 were given"}}
     line = "predicts no relevance: its scale needs 20 photos, and 3 were given"
-    assert line in _summary("together", {**report, **why})
-    assert not any("relevance" in line for line in _summary("together", report))
+    assert line in _summary("together", {**report, **why}, Path("none"))
+    assert not any("relevance" in line for line in _summary("together", report, Path("none")))
 
 
 def test_a_profile_that_computes_something_else_is_refused(tmp_path: Path) -> None:

@@ -161,6 +161,18 @@ def test_every_command_works_with_it(
         assert (page.status_code, len(page.json()["hits"])) == (200, 2)
 
 
+@pytest.mark.slow
+def test_it_can_be_trained(
+    made: Callable[[str], Ready], invoke: Invoke, profiles: Path, data: Path, tmp_path: Path
+) -> None:
+    name, out = added("siglip2", made, invoke, profiles).name, tmp_path / "learned"
+    done = invoke("train", data, "--quick", "--profile", name, "--out", out)
+    assert done.exit_code == 0, done.output
+    library = ("--library", tmp_path / "library")
+    assert invoke("index", PHOTOS[0].parent, "--profile", out, *library).exit_code == 0
+    assert invoke("query", "a red balloon", *library).exit_code == 0
+
+
 def test_devices_take_batches(
     made: Callable[[str], Ready], invoke: Invoke, profiles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
