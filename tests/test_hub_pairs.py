@@ -41,6 +41,20 @@ def test_only_the_files_of_the_pair_are_downloaded(hub: Hub) -> None:
     assert networks_in(source.checksums) == ("onnx/vision_model.onnx", "onnx/text_model.onnx")
 
 
+def test_files_with_known_checksums_come_before_smaller_ones(hub: Hub) -> None:
+    """The repositories of known names have networks in half precision as well."""
+    halves = {"onnx/vision_model_fp16.onnx": b"seen", "onnx/text_model_fp16.onnx": b"read"}
+    hub.publish(REPO, FILES | halves)
+    assert networks_in(find(REPO, joint=True).checksums) == tuple(halves)
+    hub.log.clear()
+    pins = KNOWN["siglip2-b16"].pins
+    source = find(REPO, joint=True, known=pins)
+    assert networks_in(source.checksums) == ("onnx/vision_model.onnx", "onnx/text_model.onnx")
+    assert not {request.file for request in hub.requests()} & set(halves)
+    again = find(str(source.folder), joint=True, known=pins)
+    assert again.checksums == source.checksums
+
+
 def test_without_a_pair_the_weights_are_downloaded(hub: Hub) -> None:
     hub.publish(REPO, {name: file for name, file in FILES.items() if "text_model" not in name})
     assert networks_in(find(REPO, joint=True).checksums) is None
@@ -150,13 +164,16 @@ def test_a_side_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_other_files_under_a_known_name_are_refused(tmp_path: Path, spawn: Spawn) -> None:
     known = KNOWN["siglip2-b16"]
     with running() as hub:
-        hub.publish(known.repo, FILES, commit=known.revision)
+        halves = {"onnx/vision_model_fp16.onnx": b"1", "onnx/text_model_fp16.onnx": b"2"}
+        hub.publish(known.repo, FILES | halves, commit=known.revision)
         done = spawn(
             "models", "add", "siglip2-b16", "--yes",
             NO_PROXY="127.0.0.1,localhost", HF_ENDPOINT=hub.address(),
             HF_HOME=str(tmp_path / "cache"), PIXQUERY_PROFILES=str(tmp_path / "profiles"),
         )  # fmt: skip
     assert done.returncode == 1
+    assert "onnx/vision_model.onnx of onnx-community/siglip2-base-patch16-256" in done.stderr
     assert "siglip2-b16 is made of the file with the sha256" in done.stderr
+    assert "is missing" not in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "profiles" / "siglip2-b16").exists()

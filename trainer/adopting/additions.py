@@ -106,6 +106,7 @@ def add(
                 find(
                     wanted.joint,
                     joint=True,
+                    known=KNOWN[name].pins if name in KNOWN else (),
                     revision=wanted.revision,
                     progress=progress,
                     agree=agree,

@@ -22,13 +22,14 @@ from pixquery.trainer.adopting.sources import (
 from pixquery.trainer.adopting.weights import parts_of, readable, refuse_hollow
 
 
-def of_disk(named: str, path: Path, *, joint: bool = False) -> Source:
+def of_disk(named: str, path: Path, *, joint: bool = False, known: Collection[str] = ()) -> Source:
     """The source that a folder or a file of weights makes.
 
     Args:
         named: What the user typed.
         path: The folder or file.
         joint: Of a folder with a ready pair of ONNX networks, take these.
+        known: Files whose checksums are known: networks among them come before all others.
 
     Raises:
         SourceUnusable: It is no model, or cannot be read.
@@ -40,7 +41,7 @@ def of_disk(named: str, path: Path, *, joint: bool = False) -> Source:
         names = [file.name for file in path.iterdir() if file.is_file()]
         if joint:
             deeper = [file.relative_to(path).as_posix() for file in path.glob("*/*")]
-            networks = networks_in([*names, *deeper])
+            networks = networks_in([*names, *deeper], known)
             if networks:
                 return _pair(named, path, [*names, *deeper], networks)
     return _source(named, path, _weights_of(path, names))

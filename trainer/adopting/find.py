@@ -4,6 +4,7 @@ Nothing goes over the network unless the user names an id of the hub.
 """
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from pixquery.engine.home import expanded
@@ -18,6 +19,7 @@ def find(
     named: str,
     *,
     joint: bool = False,
+    known: Collection[str] = (),
     revision: str = "",
     progress: Progress = lambda file, done, total: None,
     agree: Agree = lambda named, licence, size: None,
@@ -30,6 +32,7 @@ def find(
     Args:
         named: A folder, a file of weights, or an id of the hub such as ``microsoft/resnet-18``.
         joint: Of a model with a ready pair of ONNX networks, find these.
+        known: Files whose checksums are known: networks among them come before all others.
         revision: Branch, tag or commit at the hub; its main branch when empty.
         progress: Called while each file is downloaded.
         agree: Called before anything is downloaded; raises to prevent it.
@@ -41,9 +44,9 @@ def find(
     path = expanded(named) if named.startswith("~/") else Path(named)
     with readable(path):
         if named.startswith((".", "/", "~")) or named.endswith(ENDINGS) or path.exists():
-            return of_disk(named, path, joint=joint)
+            return of_disk(named, path, joint=joint, known=known)
     if not _ID.fullmatch(named):
         raise no_model(named)
     from pixquery.trainer.adopting import hub  # a model on the disk needs none of its libraries
 
-    return hub.fetch(named, hub.Wish(joint, revision), progress, agree)
+    return hub.fetch(named, hub.Wish(joint, revision, tuple(known)), progress, agree)

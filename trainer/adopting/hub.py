@@ -79,6 +79,8 @@ class Wish:
     """Its ready pair of ONNX networks, if it has one."""
     revision: str = ""
     """Branch, tag or commit; the main branch when empty."""
+    known: tuple[str, ...] = ()
+    """Files whose checksums are known: networks among them come before all others."""
 
 
 def fetch(named: str, wish: Wish, progress: Progress, agree: Agree) -> Source:
@@ -101,9 +103,9 @@ def fetch(named: str, wish: Wish, progress: Progress, agree: Agree) -> Source:
     revision = wish.revision or constants.DEFAULT_REVISION
     with explained(named, revision, joint=wish.joint):
         try:
-            model = _look_up(named, revision, joint=wish.joint)
+            model = _look_up(named, revision, wish)
         except (TimeoutException, *NO_CONNECTION):
-            if (cached := _from_cache(named, revision, joint=wish.joint)) is None:
+            if (cached := _from_cache(named, revision, wish)) is None:
                 raise
             return cached
         missing = sum(file.size or 0 for file in model.files if not model.cached(file.rfilename))
@@ -135,7 +137,7 @@ def _configure() -> None:
 # -- what the hub has ----------------------------------------------------------------------------
 
 
-def _look_up(named: str, revision: str, *, joint: bool) -> _Model:
+def _look_up(named: str, revision: str, wish: Wish) -> _Model:
     """Asks the hub which commit a revision is, and which files it has."""
     try:
         info = HfApi().model_info(
@@ -149,17 +151,17 @@ def _look_up(named: str, revision: str, *, joint: bool) -> _Model:
     sums = [file.lfs.sha256 for file in files if file.lfs]
     if not re.fullmatch("[0-9a-f]{40}", commit) or not all(map(_looks_like_sum, sums)):
         raise no_hub()  # they become names of files
-    return _Model(named, commit, info.tags or [], _needed(named, files, joint=joint))
+    return _Model(named, commit, info.tags or [], _needed(named, files, wish))
 
 
 def _looks_like_sum(text: str) -> bool:
     return re.fullmatch("[0-9a-f]{64}", text) is not None
 
 
-def _needed(named: str, files: list[RepoSibling], *, joint: bool) -> list[RepoSibling]:
+def _needed(named: str, files: list[RepoSibling], wish: Wish) -> list[RepoSibling]:
     """The files to download: config.json first, the weights last, so that they come with all."""
     by_name = {file.rfilename: file for file in files}
-    networks = networks_in(by_name) if joint else None
+    networks = networks_in(by_name, wish.known) if wish.joint else None
     if networks:
         return [by_name[name] for name in files_of(by_name, networks)]
     weights = next((name for name in WEIGHTS if name in by_name), None)
@@ -174,14 +176,16 @@ def _needed(named: str, files: list[RepoSibling], *, joint: bool) -> list[RepoSi
     return [by_name[name] for name in [*about, *parts, weights]]
 
 
-def _from_cache(named: str, revision: str, *, joint: bool) -> Source | None:
+def _from_cache(named: str, revision: str, wish: Wish) -> Source | None:
     """The model in the cache; the hub is not asked."""
     config = try_to_load_from_cache(named, CONFIG, revision=revision)
     if not isinstance(config, str):
         return None
     folder = Path(config).parent
     with suppress(SourceUnusable):  # an unfinished download
-        return replace(of_disk(named, folder, joint=joint), revision=folder.name)
+        return replace(
+            of_disk(named, folder, joint=wish.joint, known=wish.known), revision=folder.name
+        )
     return None
 
 

@@ -89,11 +89,17 @@ class Pair:
     wording: Wording
 
 
-def networks_in(names: Collection[str]) -> tuple[str, str] | None:
+def networks_in(names: Collection[str], known: Collection[str] = ()) -> tuple[str, str] | None:
     """The files of the image and of the text network among those of a repository.
 
     Half precision is preferred: its files are half as large, and profiles store no more.
+
+    Args:
+        names: Of all files.
+        known: Files whose checksums are known, which come before all others.
     """
+    if known and (pair := networks_in({*names} & {*known})):
+        return pair
     for image, text in zip(_IMAGES, _TEXTS, strict=True):
         if image in names and text in names:
             return image, text
