@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ class PartedTokenizer:
     def __init__(self, rest: Tokenizer, vocabulary: Vocabulary) -> None:
         """Joins what :func:`parted` parted."""
         self._rest, self._vocabulary = rest, vocabulary
+        self._one_at_a_time = Lock()
         stored = json.loads(rest.to_str())
         self._model: Mapping[str, Any] = stored["model"]
         marks = [re.escape(mark["content"]) for mark in stored["added_tokens"]]
@@ -96,8 +98,10 @@ class PartedTokenizer:
         """Splits texts as the whole tokenizer would."""
         words = {word for text in texts for word in self._words(text)}
         pieces, rules = self._vocabulary.among(words)
-        self._rest.model = _model(self._model, {**self._model["vocab"], **pieces}, rules)
-        return list(self._rest.encode_batch(list(texts)))
+        model = _model(self._model, {**self._model["vocab"], **pieces}, rules)
+        with self._one_at_a_time:  # or the model of another thread's texts would split these
+            self._rest.model = model
+            return list(self._rest.encode_batch(list(texts)))
 
     def _words(self, text: str) -> Iterable[str]:
         """What is split into pieces, also between marks such as ``<pad>`` in the text."""

@@ -1,6 +1,7 @@
 """Texts are split as with the whole vocabulary, though only parts of it are read."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,20 @@ def test_any_text_is_split_alike(both: tuple[Tokenizer, PartedTokenizer], text: 
     theirs, ours = both
     text = text.encode("utf-8", "ignore").decode()
     assert ours.encode_batch([text])[0].ids == theirs.encode(text).ids
+
+
+def test_threads_do_not_read_each_others_pieces(
+    both: tuple[Tokenizer, PartedTokenizer],
+) -> None:
+    """As in the gallery, where several people search at once."""
+    theirs, ours = both
+    true = {text: theirs.encode(text).ids for text in TEXTS}
+
+    def differing(_: int) -> list[str]:
+        return [text for text in TEXTS if ours.encode_batch([text])[0].ids != true[text]]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(differing, range(64)))
 
 
 def test_small_and_other_vocabularies_stay_whole(
