@@ -119,6 +119,11 @@ def day(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
+def size_of(count: int) -> str:
+    """A number of bytes as megabytes or gigabytes, for people; rounded."""
+    return f"{count / 1e6:.0f} MB" if count < 10**9 else f"{count / 1e9:.1f} GB"
+
+
 def megabytes(count: int) -> str:
     """A number of bytes as megabytes, for people."""
     return f"{count / 1e6:.1f} MB"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pixquery.commands.printing import say
+from pixquery.commands.printing import say, size_of
 from pixquery.db.errors import PixqueryError
 from pixquery.engine.legible import counted
 
@@ -65,10 +65,10 @@ def _network() -> VisionTransformer:
 def _words(photos: int, seconds: float) -> str:
     from pixquery.trainer.adopting.known import KNOWN
 
-    download = KNOWN[_name()].download / 1e9
+    download = size_of(KNOWN[_name()].download)
     return (
         f"a larger model finds more, in 109 languages: `pixquery models add {_name()}` (downloads "
-        f"{download:.1f} GB; encoding these {counted(photos, 'photo')} again would take about "
+        f"{download}; encoding these {counted(photos, 'photo')} again would take about "
         f"{_duration(photos * seconds)} here, measured on ten of them)"
     )
 

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixquery.commands.printing import origin, print_json, say, shown, tell
+from pixquery.commands.printing import origin, print_json, say, shown, size_of, tell
 from pixquery.db.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def show_removal(name: str, library: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"profile": removed.name, "folder": str(removed.folder), "bytes": removed.bytes})
     else:
-        tell(f"removed {removed.name}: {_size(removed.bytes)} in {shown(removed.folder)}")
+        tell(f"removed {removed.name}: {size_of(removed.bytes)} in {shown(removed.folder)}")
 
 
 # -- what there is ------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     speed = row["images_per_second"]
     return {
         "profile": row["name"],
-        "size": _size(row["bytes"] if row["installed"] else row["download_bytes"]),
+        "size": size_of(row["bytes"] if row["installed"] else row["download_bytes"]),
         "languages": _languages(row["languages"]),
         "licence": f"{licence}*" if reserve else licence,
         "recall@1": _recall(row["recall"]),
@@ -167,10 +167,6 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "installed": _state(row),
         _DESCRIPTION: row["description"],
     }
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.0f} MB" if count < 10**9 else f"{count / 1e9:.1f} GB"
 
 
 def _languages(codes: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pixquery.db.errors import ProfileDamaged
 from pixquery.db.records import Floats, Pixels, Scales
-from pixquery.engine.runtime import compiled, openvino
+from pixquery.engine.runtime import EXACT, Options, cause_of, compiled, openvino
 from pixquery.engine.tokenizer import Reading, rank_of, read_parted, read_tokenizer
 
 if TYPE_CHECKING:
@@ -67,9 +67,10 @@ class PhotoEncoder:
     arXiv:1409.1556, section 3.2). The vectors stay in the space of a single size.
     """
 
-    def __init__(self, encoders: Sequence[ImageEncoder]) -> None:
-        """Joins encoders, one for each size, that run the same network."""
+    def __init__(self, encoders: Sequence[ImageEncoder], device: str = "cpu") -> None:
+        """Joins encoders, one for each size, that run the same network on a device."""
         self._encoders = tuple(encoders)
+        self.device = device
 
     def encode(self, photos: Sequence[Scales]) -> Floats:
         """Encodes photos.
@@ -254,11 +255,9 @@ def damage_reported(model: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, ValueError, OSError) as error:  # OpenVINO's have several lines
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        cause = getattr(error, "strerror", None) or (lines or ["no reason given"])[-1]
+    except (RuntimeError, ValueError, OSError) as error:
         raise ProfileDamaged(
-            f"the model file {model} cannot be used ({cause}): install the profile again"
+            f"the model file {model} cannot be used ({cause_of(error)}): install the profile again"
         ) from error
 
 
@@ -288,8 +287,8 @@ def expect(model: "CompiledModel", inputs: Sequence[str], dimension: int) -> Non
         raise ValueError(f"it gives {kind}, not f32")
 
 
-def _options(*, exact: bool) -> dict[str, str | int]:
-    return {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
+def _options(*, exact: bool) -> Options:
+    return EXACT if exact else {}
 
 
 def usable_cores() -> int:

@@ -21,9 +21,9 @@ def usual_profile(library: Path) -> str:
 
 def note_profile(library: Path, reference: str) -> None:
     """Notes the profile of a library, if that is not what is noted already."""
-    if reference == usual_profile(library):
+    notes = read_notes(_NAME)
+    if notes.pop(_key(library), DEFAULT) == reference:
         return
-    notes = {name: noted for name, noted in read_notes(_NAME).items() if name != _key(library)}
     while len(notes) >= _MOST:
         del notes[next(iter(notes))]
     write_notes(_NAME, notes if reference == DEFAULT else {**notes, _key(library): reference})

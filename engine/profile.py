@@ -157,7 +157,7 @@ class Profile:
         ]
         if None in encoders:
             return self.photos
-        return PhotoEncoder([encoder for encoder in encoders if encoder is not None])
+        return PhotoEncoder([encoder for encoder in encoders if encoder is not None], device)
 
     def image_encoder(self, precision: str, size: int | None = None) -> "ImageEncoder":
         """The image encoder at a precision that the manifest names.

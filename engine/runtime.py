@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 Options = Mapping[str, str | int]
 
+EXACT: Options = MappingProxyType({"INFERENCE_PRECISION_HINT": "f32"})
+"""Computes in float32 even if the processor is faster with less precision."""
 WITHOUT_SNIPPETS: Options = MappingProxyType({"SNIPPETS_MODE": "DISABLE"})
 """Keeps OpenVINO from fusing steps of attention on processors.
 
@@ -73,6 +75,12 @@ def openvino() -> Any:
             if missing:
                 del sys.modules[_CONVERTER]
     return openvino
+
+
+def cause_of(error: Exception) -> str:
+    """Why a file or a model cannot be used, in one line; OpenVINO's errors have several."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return str(getattr(error, "strerror", None) or (lines or ["no reason given"])[-1])
 
 
 def cache_folder() -> Path:
@@ -125,7 +133,7 @@ def compiled(
     network = _in_ir(core, model, sha256) if model.suffix == IR else _in_onnx(core, model, sha256)
     if shape:
         network.reshape(list(shape))
-    _refuse_vast(network)
+    _refuse_endless(network)
     made: ov.CompiledModel = core.compile_model(network, device, options)
     if place is not None:
         _keep(place, made)
@@ -141,7 +149,7 @@ def _in_ir(core: "ov.Core", model: Path, sha256: str) -> "ov.Model":
 
     Raises:
         OSError: A file cannot be read.
-        ValueError: It is not the one with this SHA-256, or repeats steps.
+        ValueError: It is not the one with this SHA-256.
     """
     content = _content(model, sha256).decode("utf-8")
     with open_file(model.with_name(weights_of(model.name))) as opened:
@@ -149,11 +157,6 @@ def _in_ir(core: "ov.Core", model: Path, sha256: str) -> "ov.Model":
         weights = np.memmap(opened, np.uint8, "c")
     network: ov.Model = core.read_model(content, openvino().Tensor(weights, shared_memory=True))
     _in_use.append(weights)
-    for operation in network.get_ordered_ops():
-        if operation.get_type_name() in _REPEATING:
-            raise ValueError(
-                f"it contains the step {operation.get_type_name()}, which may never end"
-            )
     return network
 
 
@@ -277,8 +280,8 @@ def _remove(file: Path) -> None:
         file.unlink()
 
 
-def _refuse_vast(network: "ov.Model") -> None:
-    """Raises if a tensor is larger than any encoder's, or constants take long to compute.
+def _refuse_endless(network: "ov.Model") -> None:
+    """Raises if steps repeat, a tensor is larger than any encoder's, or constants take long.
 
     OpenVINO computes with constants when it compiles a model, and by the plainest code it has.
     """
@@ -286,6 +289,8 @@ def _refuse_vast(network: "ov.Model") -> None:
     spent = 0
     for operation in network.get_ordered_ops():
         name, kind = operation.get_friendly_name(), operation.get_type_name()
+        if kind in _REPEATING:  # of ONNX, `refuse_unusual` has looked at more
+            raise ValueError(f"it contains the step {kind}, which may never end")
         if kind == "Constant":  # no larger than the file
             constant.add(name)
             continue

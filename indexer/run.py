@@ -142,9 +142,7 @@ class Run:
     def _encoder(self) -> "PhotoEncoder":
         """Loaded with the first photo: most runs find nothing new."""
         encoder = self._profile.photos_on(self._options.device)
-        # Asking for the processor's encoder would load it, where another device encodes.
-        on_processor = encoder is vars(self._profile).get("photos")
-        self._tally.pace.begin("cpu" if on_processor else self._options.device)
+        self._tally.pace.begin(encoder.device)
         return encoder
 
     # -- removing -----------------------------------------------------------------------------

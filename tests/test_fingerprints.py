@@ -26,7 +26,7 @@ from pixquery.trainer.adopting.fingerprints import PHOTOS, TEXTS, compared, fing
 from pixquery.trainer.adopting.joint_networks import joint_networks
 from pixquery.trainer.adopting.layouts import Pair, networks_in, pair_of
 from pixquery.trainer.adopting.ready import Encoders, encoders_of
-from pixquery.trainer.adopting.sources import Source
+from pixquery.trainer.adopting.sources import Source, Wish
 from tests import checkpoints, ready
 from tests.conftest import Invoke
 
@@ -57,7 +57,7 @@ class Repository:
 
     def __init__(self, kind: str, folder: Path) -> None:
         self.made = LAYOUTS[kind](folder)
-        self.source = find(str(folder), joint=True)
+        self.source = find(str(folder), Wish(joint=True))
         networks = networks_in(self.source.checksums)
         assert networks is not None
         self.pair = pair_of(self.source, networks)

@@ -11,7 +11,7 @@ import pytest
 from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Floats
 from pixquery.engine.encoders import OpenVinoImageEncoder
-from pixquery.engine.runtime import openvino
+from pixquery.engine.runtime import compiled, openvino
 from pixquery.engine.tokenizer import Reading
 from pixquery.trainer.adopting import graphs
 from pixquery.trainer.adopting.preparation import Preparation
@@ -203,3 +203,20 @@ def test_what_is_no_text_network_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(SourceUnusable, match="gives logits_per_text"):
         graphs.text_network(real, 4)
+
+
+def test_a_network_that_repeats_steps_is_refused(tmp_path: Path) -> None:
+    """In OpenVINO's own format, which holds loops as well; in ONNX it is refused before."""
+    ov = openvino()
+    op = ov.opset13
+    each = op.parameter([1, 3], np.float32)
+    body = ov.Model([op.constant(True), op.add(each, op.constant(np.float32(1)))], [each], "body")
+    rows = op.parameter([1, 3], np.float32)
+    loop = op.loop(op.constant(np.int32(3)), op.constant(True))
+    loop.set_function(body)
+    loop.set_special_body_ports([-1, 0])
+    loop.set_merged_input(each, rows.output(0), body.results[1].output(0))
+    result = loop.get_iter_value(body.results[1].output(0), -1)
+    ov.save_model(ov.Model([result], [rows], "loop"), str(tmp_path / "loop.xml"))
+    with pytest.raises(ValueError, match="the step Loop, which may never end"):
+        compiled(tmp_path / "loop.xml", "CPU", {})

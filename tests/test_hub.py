@@ -14,7 +14,7 @@ from huggingface_hub import constants
 
 from pixquery.db.errors import DownloadFailed, SourceUnusable
 from pixquery.trainer.adopting.find import find
-from pixquery.trainer.adopting.sources import Source
+from pixquery.trainer.adopting.sources import Source, Wish
 from pixquery.trainer.adopting.weights import read_state
 from tests import hubs
 from tests.conftest import REPOSITORY
@@ -116,11 +116,11 @@ def test_the_requested_revision_is_downloaded(hub: Hub, revision: str) -> None:
     hub.publish(RESNET, dict.fromkeys(resnet(), b"newer"))
     hub.models[RESNET].revisions = {"v1.0": old, "refs/pr/4": old}
     revision = revision.replace("COMMIT", old)
-    source = find(RESNET, revision=revision)
+    source = find(RESNET, Wish(revision=revision))
     assert (source.revision, source.checksums) == (old, sums(resnet(), *source.checksums))
     hub.servers["hub"].server_close()
     constants.HF_HUB_OFFLINE = True  # the fixture restores it
-    assert find(RESNET, revision=revision) == source
+    assert find(RESNET, Wish(revision=revision)) == source
 
 
 def test_progress_is_reported_in_bytes_and_nothing_is_printed(

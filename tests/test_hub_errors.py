@@ -7,6 +7,7 @@ from huggingface_hub import constants
 
 from pixquery.db.errors import DownloadFailed, SourceUnusable
 from pixquery.trainer.adopting.find import find
+from pixquery.trainer.adopting.sources import Wish
 from tests import hubs
 from tests.hubs import Answer, Hub
 from tests.published import RESNET, refused, resnet, silence
@@ -55,7 +56,7 @@ def test_a_missing_model_is_reported(hub: Hub) -> None:
 def test_a_missing_revision_is_reported(hub: Hub) -> None:
     hub.publish(RESNET, resnet())
     with pytest.raises(DownloadFailed, match=r"no revision 'v9'.*resnet-18/commits/main"):
-        find(RESNET, revision="v9")
+        find(RESNET, Wish(revision="v9"))
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
@@ -139,4 +140,4 @@ def test_an_incomplete_model_in_the_cache_does_not_count(
     silence(hub, monkeypatch)
     for revision in ("", commit):
         with pytest.raises(DownloadFailed, match="cannot be reached"):
-            find(RESNET, revision=revision)
+            find(RESNET, Wish(revision=revision))

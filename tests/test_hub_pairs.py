@@ -8,6 +8,7 @@ from pixquery.db.errors import DownloadFailed, SourceUnusable
 from pixquery.trainer.adopting.find import find
 from pixquery.trainer.adopting.known import KNOWN
 from pixquery.trainer.adopting.layouts import networks_in
+from pixquery.trainer.adopting.sources import Wish
 from tests.conftest import Spawn
 from tests.hubs import Answer, Hub, Request, running
 from tests.published import sums
@@ -33,7 +34,7 @@ NEEDED = ("README.md", "config.json", "preprocessor_config.json", "tokenizer.jso
 
 def test_only_the_files_of_the_pair_are_downloaded(hub: Hub) -> None:
     commit = hub.publish(REPO, FILES)
-    source = find(REPO, joint=True)
+    source = find(REPO, Wish(joint=True))
     assert {request.file for request in hub.requests()} == {"", *NEEDED}
     assert source.checksums == sums(FILES, *NEEDED)
     assert (source.revision, source.licence) == (commit, "apache-2.0")
@@ -45,19 +46,19 @@ def test_files_with_known_checksums_come_before_smaller_ones(hub: Hub) -> None:
     """The repositories of known names have networks in half precision as well."""
     halves = {"onnx/vision_model_fp16.onnx": b"seen", "onnx/text_model_fp16.onnx": b"read"}
     hub.publish(REPO, FILES | halves)
-    assert networks_in(find(REPO, joint=True).checksums) == tuple(halves)
+    assert networks_in(find(REPO, Wish(joint=True)).checksums) == tuple(halves)
     hub.log.clear()
     pins = KNOWN["siglip2-b16"].pins
-    source = find(REPO, joint=True, known=pins)
+    source = find(REPO, Wish(joint=True, known=tuple(pins)))
     assert networks_in(source.checksums) == ("onnx/vision_model.onnx", "onnx/text_model.onnx")
     assert not {request.file for request in hub.requests()} & set(halves)
-    again = find(str(source.folder), joint=True, known=pins)
+    again = find(str(source.folder), Wish(joint=True, known=tuple(pins)))
     assert again.checksums == source.checksums
 
 
 def test_without_a_pair_the_weights_are_downloaded(hub: Hub) -> None:
     hub.publish(REPO, {name: file for name, file in FILES.items() if "text_model" not in name})
-    assert networks_in(find(REPO, joint=True).checksums) is None
+    assert networks_in(find(REPO, Wish(joint=True)).checksums) is None
     hub.publish(REPO, FILES)
     assert find(REPO).weights.name == "model.safetensors"  # for one side, no pair is looked for
 
@@ -65,7 +66,7 @@ def test_without_a_pair_the_weights_are_downloaded(hub: Hub) -> None:
 def test_a_pair_without_config_is_found(hub: Hub) -> None:
     """As rclip publishes its networks."""
     hub.publish(REPO, {"visual.onnx": LARGE, "textual.onnx": LARGE, "tokenizer.json": b"{}"})
-    source = find(REPO, joint=True)
+    source = find(REPO, Wish(joint=True))
     assert source.weights == source.folder / "visual.onnx"
 
 
@@ -77,11 +78,11 @@ def test_a_download_is_asked_for_once(hub: Hub) -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        find(REPO, joint=True, agree=refuse)
+        find(REPO, Wish(joint=True), agree=refuse)
     assert not [request for request in hub.requests() if request.file]
-    find(REPO, joint=True, agree=lambda *download: asked.append(download))
+    find(REPO, Wish(joint=True), agree=lambda *download: asked.append(download))
     assert asked == [(REPO, "mit", sum(len(FILES[name]) for name in NEEDED))]
-    find(REPO, joint=True, agree=lambda *download: asked.append(download))
+    find(REPO, Wish(joint=True), agree=lambda *download: asked.append(download))
     assert len(asked) == 1  # the cache has all
 
 
@@ -94,7 +95,7 @@ def test_a_cut_download_resumes(hub: Hub) -> None:
             request.cut = 800_000 if request.file == name else None
 
     hub.fault = cut
-    assert find(REPO, joint=True).checksums[name] == sums(FILES, name)[name]
+    assert find(REPO, Wish(joint=True)).checksums[name] == sums(FILES, name)[name]
     sent = [request.sent for request in hub.requests(name, "GET") if request.sent]
     assert len(sent) == 2
     assert sent[1] <= len(FILES[name]) - 800_000 + 2**18  # at most a piece is sent twice
@@ -102,23 +103,23 @@ def test_a_cut_download_resumes(hub: Hub) -> None:
 
 def test_the_cache_answers_without_a_network(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.publish(REPO, FILES)
-    there = find(REPO, joint=True)
+    there = find(REPO, Wish(joint=True))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    again = find(REPO, joint=True)
+    again = find(REPO, Wish(joint=True))
     assert (again.checksums, again.revision) == (there.checksums, there.revision)
     with pytest.raises(DownloadFailed, match=r"onnx/vision_model\.onnx and onnx/text_model\.onnx"):
-        find("onnx-community/other-ONNX", joint=True)
+        find("onnx-community/other-ONNX", Wish(joint=True))
 
 
 def test_an_unfinished_pair_in_the_cache_is_no_pair(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.publish(REPO, {name: file for name, file in FILES.items() if name != "model.safetensors"})
-    source = find(REPO, joint=True)
+    source = find(REPO, Wish(joint=True))
     (source.folder / "onnx" / "text_model.onnx").unlink()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(DownloadFailed, match="cannot be reached"):
-        find(REPO, joint=True)
+        find(REPO, Wish(joint=True))
 
 
 def test_a_renamed_repository_is_followed(hub: Hub) -> None:
@@ -130,7 +131,7 @@ def test_a_renamed_repository_is_followed(hub: Hub) -> None:
         return 307, {"Location": request.path.replace(REPO, "onnx-community/renamed")}, b""
 
     hub.fault = moved
-    assert set(find(REPO, joint=True).checksums) == set(NEEDED)
+    assert set(find(REPO, Wish(joint=True)).checksums) == set(NEEDED)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_what_the_hub_refuses_is_one_sentence(hub: Hub, status: int, words: str)
     hub.publish(REPO, FILES)
     hub.fault = lambda request: (status, {}, b"no") if "api/models" in request.path else None
     with pytest.raises(DownloadFailed, match=words) as error:
-        find(REPO, joint=True)
+        find(REPO, Wish(joint=True))
     assert "\n" not in str(error.value)
 
 
@@ -158,7 +159,7 @@ def test_a_side_file_that_is_missing_is_named(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(FILES[name])
     (tmp_path / "onnx" / "text_model.onnx").unlink()
     with pytest.raises(SourceUnusable, match="no weights"):
-        find(str(tmp_path), joint=True)
+        find(str(tmp_path), Wish(joint=True))
 
 
 def test_other_files_under_a_known_name_are_refused(tmp_path: Path, spawn: Spawn) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from pixquery.db.errors import SourceUnusable
 from pixquery.trainer.adopting.find import find
-from pixquery.trainer.adopting.known import KNOWN, RECOMMENDED, Known, Pin
+from pixquery.trainer.adopting.known import KNOWN, RECOMMENDED, Known
 from pixquery.trainer.adopting.layouts import Pair, Wording, files_of, networks_in, pair_of
 from pixquery.trainer.adopting.pins import refuse_foreign
+from pixquery.trainer.adopting.sources import Wish
 from pixquery.trainer.adopting.wording import worded
 
 pytest.importorskip("transformers", reason="the small repositories are made with transformers")
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def pair_in(folder: Path) -> Pair:
-    source = find(str(folder), joint=True)
+    source = find(str(folder), Wish(joint=True))
     networks = networks_in(source.checksums)
     assert networks is not None
     return pair_of(source, networks)
@@ -117,7 +118,7 @@ def test_a_file_of_git_lfs_is_no_network(tmp_path: Path) -> None:
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
     (tmp_path / "onnx" / "text_model.onnx").write_bytes(pointer)
     with pytest.raises(SourceUnusable, match="git lfs pull"):
-        find(str(tmp_path), joint=True)
+        find(str(tmp_path), Wish(joint=True))
 
 
 # -- known models ---------------------------------------------------------------------------------
@@ -133,18 +134,18 @@ def test_known_models_are_pinned() -> None:
         assert len(known.revision) == 40
         assert len(known.pins) == 3
         assert networks_in(known.pins) is not None
-        assert all(len(pin.sha256) == 64 for pin in known.pins.values())
+        assert all(len(pin) == 64 for pin in known.pins.values())
 
 
 def test_a_foreign_file_under_a_known_name_is_refused(tmp_path: Path) -> None:
     ready.siglip2(tmp_path)
-    source = find(str(tmp_path), joint=True)
+    source = find(str(tmp_path), Wish(joint=True))
     name = "onnx/text_model.onnx"
-    known = Known("a/b", "B", "MIT", ("en",), 1, pins={name: Pin(1, source.checksums[name])})
+    known = Known("a/b", "B", "MIT", ("en",), 1, pins={name: source.checksums[name]})
     refuse_foreign("b", known, source)
-    other = replace(known, pins={name: Pin(1, "0" * 64)})
+    other = replace(known, pins={name: "0" * 64})
     with pytest.raises(SourceUnusable, match="and b is made of the file with the sha256 0000"):
         refuse_foreign("b", other, source)
-    gone = replace(known, pins={"onnx/other.onnx": Pin(1, "0" * 64)})
+    gone = replace(known, pins={"onnx/other.onnx": "0" * 64})
     with pytest.raises(SourceUnusable, match="is missing"):
         refuse_foreign("b", gone, source)

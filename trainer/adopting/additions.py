@@ -18,6 +18,7 @@ import numpy as np
 from pixquery.db.errors import BadData, StorageFailed
 from pixquery.db.records import Floats, Pixels
 from pixquery.engine.profile import MANIFEST, SHIPPED
+from pixquery.trainer.adopting.comparison import some_of
 from pixquery.trainer.adopting.examples import Example, found_among
 from pixquery.trainer.adopting.find import find
 from pixquery.trainer.adopting.fingerprints import compared, reference_of
@@ -27,15 +28,15 @@ from pixquery.trainer.adopting.layouts import networks_in, pair_of
 from pixquery.trainer.adopting.manifest import about, report
 from pixquery.trainer.adopting.pins import refuse_foreign
 from pixquery.trainer.adopting.ready import Encoders, encoders_of
-from pixquery.trainer.adopting.sources import Agree, Photos, Source
+from pixquery.trainer.adopting.sources import Agree, Photos, Source, Wish
 from pixquery.trainer.packages import made_with
 from pixquery.trainer.profile_folder import moved_when_done, write_manifest
 
 Progress = Callable[[str, int, int], object]
 """Called with the step, steps done and steps in all; or a download's file and its bytes."""
 _STEPS = 6
-_CHECKED = 32
-"""How many photos go through a network and its original."""
+_AT_ONCE = 32
+"""Photos that are encoded between two calls of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +103,9 @@ def add(
     course = _Course(progress)
     with moved_when_done(out) as folder:
         if wanted.joint:
-            sources = [
-                find(
-                    wanted.joint,
-                    joint=True,
-                    known=KNOWN[name].pins if name in KNOWN else (),
-                    revision=wanted.revision,
-                    progress=progress,
-                    agree=agree,
-                )
-            ]
+            known = tuple(KNOWN[name].pins) if name in KNOWN else ()
+            wish = Wish(joint=True, revision=wanted.revision, known=known)
+            sources = [find(wanted.joint, wish, progress=progress, agree=agree)]
         else:
             named = (wanted.image, wanted.text)
             sources = [find(source, progress=progress, agree=agree) for source in named]
@@ -142,14 +136,13 @@ def _of_pair(
     _refuse_without_room(folder, source, networks)
     course.step("reading the networks")
     pair = pair_of(source, networks)
-    pixels = material.photos(pair.preparation.size, pair.preparation.interpolation, pair.fit)
+    manner = pair.preparation.size, pair.preparation.interpolation, pair.fit
+    pixels = material.photos(*manner)
     if not len(pixels):
         raise BadData("there is no photo to check the encoders with: name a folder of photos")
-    checked_photos = pixels[:: max(1, len(pixels) // _CHECKED)][:_CHECKED]
-    made = encoders_of(folder, pair, source, checked_photos, course.step)
+    made = encoders_of(folder, pair, source, some_of(pixels), course.step)
     entries = dict(made.entries)
     course.step("comparing photos with texts")
-    manner = pair.preparation.size, pair.preparation.interpolation, pair.fit
     reference = reference_of(name)
     checked = {
         "conversion": entries.pop("conversion"),
@@ -175,9 +168,9 @@ def _of_pair(
 def _encoded(made: Encoders, pixels: Pixels, course: "_Course") -> Floats:
     """The photos' vectors float32[n, d]; a large network takes a second for each."""
     parts = []
-    for start in range(0, len(pixels), _CHECKED):
+    for start in range(0, len(pixels), _AT_ONCE):
         course.progress("learning from photos what is usual", start, len(pixels))
-        parts.append(made.image.encode(pixels[start : start + _CHECKED]))
+        parts.append(made.image.encode(pixels[start : start + _AT_ONCE]))
     return np.concatenate(parts)
 
 

@@ -17,19 +17,19 @@ from pixquery.trainer.adopting.sources import (
     UNKNOWN,
     WEIGHTS,
     Source,
+    Wish,
     licence_of,
 )
 from pixquery.trainer.adopting.weights import parts_of, readable, refuse_hollow
 
 
-def of_disk(named: str, path: Path, *, joint: bool = False, known: Collection[str] = ()) -> Source:
+def of_disk(named: str, path: Path, wish: Wish) -> Source:
     """The source that a folder or a file of weights makes.
 
     Args:
         named: What the user typed.
         path: The folder or file.
-        joint: Of a folder with a ready pair of ONNX networks, take these.
-        known: Files whose checksums are known: networks among them come before all others.
+        wish: What is wanted of it; there is but one revision.
 
     Raises:
         SourceUnusable: It is no model, or cannot be read.
@@ -39,9 +39,9 @@ def of_disk(named: str, path: Path, *, joint: bool = False, known: Collection[st
             with open_file(path):  # raises if it is missing, or a pipe
                 return _source(named, path.parent, path.name)
         names = [file.name for file in path.iterdir() if file.is_file()]
-        if joint:
+        if wish.joint:
             deeper = [file.relative_to(path).as_posix() for file in path.glob("*/*")]
-            networks = networks_in([*names, *deeper], known)
+            networks = networks_in([*names, *deeper], wish.known)
             if networks:
                 return _pair(named, path, [*names, *deeper], networks)
     return _source(named, path, _weights_of(path, names))

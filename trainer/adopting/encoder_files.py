@@ -9,10 +9,10 @@ from safetensors.numpy import save
 
 from pixquery.db.errors import SourceUnusable
 from pixquery.db.records import Floats, Pixels
-from pixquery.engine.alignment import unit
 from pixquery.engine.encoders import OpenVinoImageEncoder, OpenVinoTextEncoder
 from pixquery.engine.tokenizer import Reading
 from pixquery.trainer import onnx_files
+from pixquery.trainer.adopting.comparison import LEAST, cosines_of, some_of
 from pixquery.trainer.adopting.joint_space import ENOUGH
 from pixquery.trainer.adopting.manifest import encoder_sha256, weights_sha256
 from pixquery.trainer.adopting.networks import ImageNetwork, TextNetwork
@@ -20,9 +20,6 @@ from pixquery.trainer.adopting.sample_texts import TEXTS
 from pixquery.trainer.adopting.sources import Source
 
 _CALIBRATING = 300
-_CHECKED = 32
-"""How many photos go through both encoders."""
-_LEAST = 0.999
 _LEAST_INT8 = 0.99
 
 
@@ -33,7 +30,7 @@ def image_part(
     size, dimension = image.preparation.size, image.dimension
     model = onnx_files.image_onnx(image, size)
     onnx_files.save(onnx_files.halved(model), folder / "image.onnx")
-    checked = pixels[:: max(1, len(pixels) // _CHECKED)][:_CHECKED]
+    checked = some_of(pixels)
     with torch.no_grad():
         true = np.concatenate([image(torch.from_numpy(one[None])).numpy() for one in checked])
     encoder = OpenVinoImageEncoder(
@@ -50,10 +47,10 @@ def image_part(
         calibration = pixels[:: max(1, len(pixels) // _CALIBRATING)][:_CALIBRATING]
         onnx_files.save(onnx_files.quantized(model, calibration, kept=1), file)
         coarse = OpenVinoImageEncoder(file, size=size, dimension=dimension).encode(checked)
-        mean = float(_cosines(coarse, true).mean())
+        mean = float(cosines_of(coarse, true).mean())
         if mean >= _LEAST_INT8:
             models["int8"] = file.name
-            agreement["int8"] = _rounded(_cosines(coarse, true))
+            agreement["int8"] = _rounded(cosines_of(coarse, true))
         else:
             file.unlink()
             left_out["int8"] = f"its mean cosine to full precision is {mean:.3f}, not {_LEAST_INT8}"
@@ -108,11 +105,11 @@ def text_encoder(folder: Path, text: TextNetwork) -> OpenVinoTextEncoder:
 
 
 def _agreed(vectors: Floats, true: Floats, source: Source, what: str) -> dict[str, float]:
-    cosines = _cosines(vectors, true)
-    if not cosines.min() >= _LEAST:
+    cosines = cosines_of(vectors, true)
+    if not cosines.min() >= LEAST:
         raise SourceUnusable(
             f"the encoder made from {source.named} gives {what} other vectors than the original: "
-            f"the lowest cosine between them is {cosines.min():.4f}, and {_LEAST} is needed; "
+            f"the lowest cosine between them is {cosines.min():.4f}, and {LEAST} is needed; "
             "choose another model"
         )
     return _rounded(cosines)
@@ -120,11 +117,6 @@ def _agreed(vectors: Floats, true: Floats, source: Source, what: str) -> dict[st
 
 def _rounded(cosines: Floats) -> dict[str, float]:
     return {"lowest": round(float(cosines.min()), 6), "mean": round(float(cosines.mean()), 6)}
-
-
-def _cosines(vectors: Floats, true: Floats) -> Floats:
-    """float32[n]; 0 where either vector has no direction."""
-    return np.asarray(np.nan_to_num(np.einsum("nd,nd->n", unit(vectors), unit(true))), np.float32)
 
 
 def _classes(folder: Path, image: ImageNetwork) -> dict[str, Any]:

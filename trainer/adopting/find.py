@@ -4,12 +4,19 @@ Nothing goes over the network unless the user names an id of the hub.
 """
 
 import re
-from collections.abc import Collection
 from pathlib import Path
 
 from pixquery.engine.home import expanded
 from pixquery.trainer.adopting.disk import of_disk
-from pixquery.trainer.adopting.sources import ENDINGS, Agree, Progress, Source, no_model
+from pixquery.trainer.adopting.sources import (
+    ANYTHING,
+    ENDINGS,
+    Agree,
+    Progress,
+    Source,
+    Wish,
+    no_model,
+)
 from pixquery.trainer.adopting.weights import readable
 
 _ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
@@ -17,10 +24,8 @@ _ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 def find(
     named: str,
+    wish: Wish = ANYTHING,
     *,
-    joint: bool = False,
-    known: Collection[str] = (),
-    revision: str = "",
     progress: Progress = lambda file, done, total: None,
     agree: Agree = lambda named, licence, size: None,
 ) -> Source:
@@ -31,9 +36,7 @@ def find(
 
     Args:
         named: A folder, a file of weights, or an id of the hub such as ``microsoft/resnet-18``.
-        joint: Of a model with a ready pair of ONNX networks, find these.
-        known: Files whose checksums are known: networks among them come before all others.
-        revision: Branch, tag or commit at the hub; its main branch when empty.
+        wish: What is wanted of the model.
         progress: Called while each file is downloaded.
         agree: Called before anything is downloaded; raises to prevent it.
 
@@ -44,9 +47,9 @@ def find(
     path = expanded(named) if named.startswith("~/") else Path(named)
     with readable(path):
         if named.startswith((".", "/", "~")) or named.endswith(ENDINGS) or path.exists():
-            return of_disk(named, path, joint=joint, known=known)
+            return of_disk(named, path, wish)
     if not _ID.fullmatch(named):
         raise no_model(named)
     from pixquery.trainer.adopting import hub  # a model on the disk needs none of its libraries
 
-    return hub.fetch(named, hub.Wish(joint, revision, tuple(known)), progress, agree)
+    return hub.fetch(named, wish, progress, agree)

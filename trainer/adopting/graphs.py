@@ -15,7 +15,7 @@ import numpy as np
 from pixquery.db.errors import SourceUnusable, StorageFailed
 from pixquery.engine.onnx_graph import refuse_unusual
 from pixquery.engine.photos import open_file
-from pixquery.engine.runtime import openvino
+from pixquery.engine.runtime import cause_of, openvino
 from pixquery.engine.tokenizer import Reading
 from pixquery.trainer.adopting.preparation import Preparation
 
@@ -34,7 +34,6 @@ class Network:
 
     graph: Any
     """OpenVINO's model, as it was read."""
-    file: Path
     input: str
     """The name of the photos or pieces that it takes."""
     output: str
@@ -76,7 +75,7 @@ def image_network(file: Path, preparation: Preparation) -> Network:
         )
     rows = _rows(shape)
     graph.reshape({_name(taken): [rows or -1, *wanted[1:]]})
-    return Network(graph, file, _name(taken), _output(graph, file), in_bytes, rows, masked=False)
+    return Network(graph, _name(taken), _output(graph, file), in_bytes, rows, masked=False)
 
 
 def text_network(file: Path, most: int) -> Network:
@@ -100,7 +99,7 @@ def text_network(file: Path, most: int) -> Network:
                 f"takes {kind}{_shown(shape)}, and its other files speak of texts of {most} pieces",
             )
     rows = _rows(taken.get_partial_shape())
-    return Network(graph, file, _name(taken), _output(graph, file), False, rows, masked=bool(masks))
+    return Network(graph, _name(taken), _output(graph, file), False, rows, masked=bool(masks))
 
 
 def write_image(network: Network, preparation: Preparation, out: Path) -> int:
@@ -179,10 +178,8 @@ def _read(file: Path) -> Any:
             refuse_unusual(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
         return openvino().Core().read_model(str(file))
     except (OSError, ValueError, RuntimeError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        cause = getattr(error, "strerror", None) or (lines or ["no reason given"])[-1]
         raise SourceUnusable(
-            f"{file} cannot be used ({cause}): download it again, or choose another model"
+            f"{file} cannot be used ({cause_of(error)}): download it again, or choose another model"
         ) from error
 
 

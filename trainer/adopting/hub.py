@@ -42,6 +42,7 @@ from pixquery.trainer.adopting.sources import (
     Agree,
     Progress,
     Source,
+    Wish,
     licence_of,
     no_model,
 )
@@ -69,18 +70,6 @@ class _Model:
 
     def cached(self, name: str) -> bool:
         return isinstance(try_to_load_from_cache(self.named, name, revision=self.commit), str)
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is wanted of a model."""
-
-    joint: bool = False
-    """Its ready pair of ONNX networks, if it has one."""
-    revision: str = ""
-    """Branch, tag or commit; the main branch when empty."""
-    known: tuple[str, ...] = ()
-    """Files whose checksums are known: networks among them come before all others."""
 
 
 def fetch(named: str, wish: Wish, progress: Progress, agree: Agree) -> Source:
@@ -183,9 +172,7 @@ def _from_cache(named: str, revision: str, wish: Wish) -> Source | None:
         return None
     folder = Path(config).parent
     with suppress(SourceUnusable):  # an unfinished download
-        return replace(
-            of_disk(named, folder, joint=wish.joint, known=wish.known), revision=folder.name
-        )
+        return replace(of_disk(named, folder, wish), revision=folder.name)
     return None
 
 

@@ -10,16 +10,11 @@ from types import MappingProxyType
 
 MANY = "mul"
 """ISO 639-2's code for several languages: SigLIP 2 was trained on texts in 109."""
+_VISION, _TEXT, _WORDS = "onnx/vision_model.onnx", "onnx/text_model.onnx", "tokenizer.json"
+_VISUAL, _TEXTUAL = "visual/model.onnx", "textual/model.onnx"
+_TEXTUAL_WORDS = "textual/tokenizer.json"
 _APACHE = "Apache-2.0"
 _GEMMA = "Apache-2.0; its tokenizer is Gemma's, which has terms of its own"
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """What a file must be."""
-
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +32,8 @@ class Known:
     """Bytes of the files to download, about."""
     revision: str = ""
     """A commit; the newest if it is empty."""
-    pins: Mapping[str, Pin] = field(default_factory=dict)
-    """What some of the files must be, by their path in the repository."""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 that files must have, by their path in the repository."""
     coco: float | None = None
     """Published recall@1 on COCO, in [0, 1]."""
     flickr30k: float | None = None
@@ -57,18 +52,9 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
             download=1_535_829_000,
             revision="d1114256522a37ffa257a0a58017348ab0058db2",
             pins={
-                "onnx/vision_model.onnx": Pin(
-                    371_992_072,
-                    "f5cb16728a704703f05516ded628397e11dbca4de2eb5db04b0c0bcee988aa7a",
-                ),
-                "onnx/text_model.onnx": Pin(
-                    1_129_469_657,
-                    "d3de4a6bbbfcb429b6615ac496790353cf4a4fc0f19fbbe7179e523ae60daaef",
-                ),
-                "tokenizer.json": Pin(
-                    34_363_039,
-                    "cb9140fae3ac5122c972d37adf83e1248471a38147ad76f8215c8872c6fd8322",
-                ),
+                _VISION: "f5cb16728a704703f05516ded628397e11dbca4de2eb5db04b0c0bcee988aa7a",
+                _TEXT: "d3de4a6bbbfcb429b6615ac496790353cf4a4fc0f19fbbe7179e523ae60daaef",
+                _WORDS: "cb9140fae3ac5122c972d37adf83e1248471a38147ad76f8215c8872c6fd8322",
             },
             coco=0.532,
             origin="google/siglip2-base-patch16-256",
@@ -81,17 +67,9 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
             download=1_542_160_000,
             revision="762c736d366fc253e9453021144f9fe71789b075",
             pins={
-                "visual/model.onnx": Pin(
-                    378_359_772,
-                    "e96b8a3d32ab1b683aa12c45312342b4a10d4befef5f195f5cf84eadf1938696",
-                ),
-                "textual/model.onnx": Pin(
-                    1_129_435_819,
-                    "ba6e09d2dbb3d7ac0f9e2935676db92dceebddfd06c1462b67019caa90eeea20",
-                ),
-                "textual/tokenizer.json": Pin(
-                    0, "220c63d496e0c14e63eb656c91e0215e926202e4c74b1f089e09f1920d779b04"
-                ),
+                _VISUAL: "e96b8a3d32ab1b683aa12c45312342b4a10d4befef5f195f5cf84eadf1938696",
+                _TEXTUAL: "ba6e09d2dbb3d7ac0f9e2935676db92dceebddfd06c1462b67019caa90eeea20",
+                _TEXTUAL_WORDS: "220c63d496e0c14e63eb656c91e0215e926202e4c74b1f089e09f1920d779b04",
             },
             coco=0.472,
             origin="google/siglip2-base-patch32-256",
@@ -113,18 +91,9 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
             download=815_551_000,
             revision="4649052661e53c7000355844105f8a1792088239",
             pins={
-                "onnx/vision_model.onnx": Pin(
-                    371_819_850,
-                    "f89d41bac7f4d4b87e010a467d93f98689d708916ed22f5a07f96fdfa26f475f",
-                ),
-                "onnx/text_model.onnx": Pin(
-                    441_332_132,
-                    "3aa7fdbd20eaa8740cce17bf82913de641fcb632a768fed59f661cdcd0c32553",
-                ),
-                "tokenizer.json": Pin(
-                    2_398_744,
-                    "4a17c975210be5ab4c36b47d8dae4eefb866dbfb1e676e394aad85dc30a3ae08",
-                ),
+                _VISION: "f89d41bac7f4d4b87e010a467d93f98689d708916ed22f5a07f96fdfa26f475f",
+                _TEXT: "3aa7fdbd20eaa8740cce17bf82913de641fcb632a768fed59f661cdcd0c32553",
+                _WORDS: "4a17c975210be5ab4c36b47d8dae4eefb866dbfb1e676e394aad85dc30a3ae08",
             },
             coco=0.478,
             flickr30k=0.747,
@@ -138,18 +107,9 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
             download=607_968_000,
             revision="d15189d7028b43f1d3e65039190477f6af591c2a",
             pins={
-                "onnx/vision_model.onnx": Pin(
-                    351_685_709,
-                    "fd6e1402a588279d1723c7534d4bcba5bc0b14b47dfab0e46f8c47b8270d7d40",
-                ),
-                "onnx/text_model.onnx": Pin(
-                    254_058_553,
-                    "3f6571f5bad13a97c469c1622e1cfc4d9aef78b79fdbfcff804ca357bfada8cc",
-                ),
-                "tokenizer.json": Pin(
-                    2_224_119,
-                    "f7f3b7af117d467b58374797691a6438d3e6b9e9cef800dfd5dced7f697a90cd",
-                ),
+                _VISION: "fd6e1402a588279d1723c7534d4bcba5bc0b14b47dfab0e46f8c47b8270d7d40",
+                _TEXT: "3f6571f5bad13a97c469c1622e1cfc4d9aef78b79fdbfcff804ca357bfada8cc",
+                _WORDS: "f7f3b7af117d467b58374797691a6438d3e6b9e9cef800dfd5dced7f697a90cd",
             },
             flickr30k=0.588,
             origin="openai/clip-vit-base-patch32",

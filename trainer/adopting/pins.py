@@ -13,9 +13,9 @@ def refuse_foreign(name: str, known: Known, source: Source) -> None:
     """
     for path, pin in known.pins.items():
         actual = source.checksums.get(path)
-        if actual != pin.sha256:
+        if actual != pin:
             state = "is missing" if actual is None else f"has the sha256 {actual}"
             raise SourceUnusable(
                 f"{path} of {source.named} {state}, and {name} is made of the file with the sha256 "
-                f"{pin.sha256}: download it from {known.repo}, or choose another name for yours"
+                f"{pin}: download it from {known.repo}, or choose another name for yours"
             )

@@ -54,6 +54,21 @@ class Source:
     """Path from the folder -> SHA-256 in hex, for every file used."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted of a model."""
+
+    joint: bool = False
+    """Its ready pair of ONNX networks, if it has one."""
+    revision: str = ""
+    """Branch, tag or commit; the main branch when empty."""
+    known: tuple[str, ...] = ()
+    """Files whose checksums are known: networks among them come before all others."""
+
+
+ANYTHING = Wish()
+
+
 def no_model(named: str) -> SourceUnusable:
     """The error for a name that is no path on the disk and cannot be an id of the hub."""
     return SourceUnusable(
