@@ -125,6 +125,51 @@ class ImageRecord:
     """0 until the photo is in the catalogue; never reused."""
 
 
+class Line(NamedTuple):
+    """A line of text that was read in a photo."""
+
+    text: str
+    confidence: float
+    """Of the reader, (0, 1]."""
+    corners: tuple[float, ...]
+    """x and y of the four corners, clockwise from where the text begins: 8 numbers in [0, 1], as
+    shares of the upright photo's width and height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What the owner wrote about a photo, in its file or in a sidecar."""
+
+    title: str = ""
+    caption: str = ""
+    keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    """Names of persons in it."""
+    rating: int | None = None
+    """Stars, 0 to 5; -1 is rejected."""
+    label: str = ""
+    """A colour label, such as "Red"."""
+    location: tuple[str, ...] = ()
+    """Names of places as the owner wrote them, the smallest first."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was written."""
+        return self != Annotation()
+
+
+class Locality(NamedTuple):
+    """Where a photo was taken, in names."""
+
+    city: str
+    """The nearest town; empty if none is near."""
+    region: str
+    """State, province or the like; may be empty."""
+    country: str
+    """Its English name."""
+    code: str
+    """The country's ISO 3166-1 code of two letters."""
+
+
 class KnownFile(NamedTuple):
     """What the catalogue notes of a file, to detect changes."""
 
