@@ -7,7 +7,7 @@ content changes.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pixquery.db.checksums import SEALED, digest, sound
@@ -48,6 +48,10 @@ class MetadataKeeping(LossKeeping):
         )
         return [row[0] for row in self._rows(f"{tables} ORDER BY image_id", revision)]
 
+    def with_words(self, ids: Sequence[int]) -> set[int]:
+        """Those of some photos that have an annotation or a reading."""
+        return self._ids("annotations", ids) | self._ids("readings", ids)
+
     # -- annotations ----------------------------------------------------------------------------
 
     def annotations(self, ids: Sequence[int]) -> dict[int, Annotation]:
@@ -66,16 +70,16 @@ class MetadataKeeping(LossKeeping):
         return {row[0]: row[1] for row in rows}
 
     def annotate(self, notes: Mapping[int, Noted]) -> None:
-        """Replaces what was noted about photos; an empty annotation without sidecars is no row."""
-        rows = {
-            image_id: _annotation_row(image_id, noted)
-            for image_id, noted in notes.items()
-            if noted.annotation or noted.sidecars
-        }
+        """Replaces what was noted about photos, if there is or was anything."""
         with self._write() as connection:
             held = self._ids("annotations", list(notes))
-            if rows or held:
-                _replace(connection, self, "annotations", notes, rows)
+            rows = {
+                image_id: _annotation_row(image_id, noted)
+                for image_id, noted in notes.items()
+                if noted.annotation or noted.sidecars or image_id in held
+            }
+            if rows:
+                _replace(connection, self, "annotations", rows)
 
     # -- text that was read ---------------------------------------------------------------------
 
@@ -116,13 +120,7 @@ class MetadataKeeping(LossKeeping):
             for image_id, own in lines.items()
         }
         with self._write() as connection:
-            _replace(connection, self, "readings", rows, rows)
-
-    def forget_readings(self) -> None:
-        """Removes all text that was read."""
-        with self._write() as connection:
-            _raise_revision(connection, self)
-            connection.execute("DELETE FROM readings")
+            _replace(connection, self, "readings", rows)
 
     # -- places ---------------------------------------------------------------------------------
 
@@ -161,7 +159,7 @@ class MetadataKeeping(LossKeeping):
             image_id: (image_id, gazetteer, *locality) for image_id, locality in localities.items()
         }
         with self._write() as connection:
-            _replace(connection, self, "localities", rows, rows)
+            _replace(connection, self, "localities", rows)
 
     # -- rows -----------------------------------------------------------------------------------
 
@@ -206,12 +204,11 @@ def _replace(
     connection: sqlite3.Connection,
     catalog: MetadataKeeping,
     table: str,
-    ids: Iterable[int],
     rows: Mapping[int, tuple[object, ...]],
 ) -> None:
     """Replaces the rows of photos by new ones, which lack their revision after the id."""
     revision = _raise_revision(connection, catalog)
-    connection.executemany(f"DELETE FROM {table} WHERE image_id = ?", [(one,) for one in ids])
+    connection.executemany(f"DELETE FROM {table} WHERE image_id = ?", [(one,) for one in rows])
     columns = (*SEALED[table], "checksum")
     numbered = [(image_id, revision, *rest) for image_id, *rest in rows.values()]
     sealed = [(*row, digest(*row)) for row in numbered]
