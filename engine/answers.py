@@ -37,7 +37,7 @@ class Hit:
     taken: datetime | None = None
     """Camera time from EXIF, without a zone."""
     matched: tuple[Match, ...] = ()
-    """Words in the photo, or of its owner, that were searched."""
+    """Why it is in the answer, the best reason first; empty if nothing was described."""
 
     @property
     def standing(self) -> str | None:
