@@ -62,7 +62,7 @@ class Region(NamedTuple):
     name: str
     """In English; empty if it is unknown."""
     aliases: frozenset[str]
-    """Its other names, folded."""
+    """Its other names, folded; an abbreviation begins with =."""
 
 
 def folded(name: str) -> str:
@@ -96,10 +96,6 @@ class Lines:
     def __getitem__(self, row: int) -> str:
         begin = int(self._ends[row - 1]) + 1 if row else 0
         return self.text[begin : int(self._ends[row])].decode()
-
-    def rows(self, offsets: list[int]) -> list[int]:
-        """The rows of the lines with these bytes."""
-        return np.searchsorted(self._ends, offsets).tolist()
 
 
 class Gazetteer:

