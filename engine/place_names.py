@@ -162,12 +162,13 @@ def known_as(counts: Mapping[Locality, int]) -> dict[str, Known]:
     """
     data = gazetteer()
     meant: dict[str, Meaning] = defaultdict(Meaning)
-    shown: dict[str, tuple[int, str]] = {}
+    shown: dict[str, tuple[bool, int, str]] = {}
 
     def add(name: str, aliases: Iterable[str], meaning: Meaning, photos: int) -> None:
         for alias in {folded(name), *aliases}:
             meant[alias] |= meaning
-            shown[alias] = max(shown.get(alias, (-1, "")), (photos, name))
+            best = shown.get(alias, (False, -1, ""))
+            shown[alias] = max(best, (bool(meaning.cities), photos, name))
 
     regions, countries = defaultdict[Province, int](int), defaultdict[str, int](int)
     for locality, photos in counts.items():
@@ -189,7 +190,7 @@ def known_as(counts: Mapping[Locality, int]) -> dict[str, Known]:
                 add(name, filter(None, data.aliases[row].split("\t")),
                     Meaning(cities=frozenset({_city(locality)})), photos)  # fmt: skip
     meant.pop("", None)
-    return {name: Known(shown[name][1], meaning) for name, meaning in meant.items()}
+    return {name: Known(shown[name][2], meaning) for name, meaning in meant.items()}
 
 
 def dumped(known: Mapping[str, Known]) -> str:
