@@ -80,6 +80,10 @@ _RATHER_PLACES = frozenset({"sydney", "florence", "india", "milan", "melbourne",
 """Those of them that are places if nothing else was typed."""
 
 
+_SHORT = frozenset({"nyc", "uk", "usa", "uae"})
+"""Abbreviations of places; others, such as SUV, are those of things."""
+
+
 class Mention(NamedTuple):
     """Words of a query that name a place."""
 
@@ -125,7 +129,7 @@ def mentions(text: str, known: Callable[[str], Known | None]) -> list[Mention]:
             ):
                 continue
             name = folded(text[begin:stop])
-            place = known(name) if len(name) > 2 or not name.isascii() else None
+            place = known(name) if _may_be_name(name) else None
             if place is not None:
                 if _is_place(text, words, at, end, name):
                     found.append(Mention(begin, stop, text[begin:stop], *place))
@@ -136,9 +140,16 @@ def mentions(text: str, known: Callable[[str], Known | None]) -> list[Mention]:
     return _narrowed(text, found)
 
 
+def _may_be_name(name: str) -> bool:
+    """Whether a folded text is long enough; two letters of others than the Latin script are."""
+    return len(name.replace(" ", "")) > 2 or name in _SHORT or (bool(name) and not name.isascii())
+
+
 def _is_place(text: str, words: list[_Word], at: int, end: int, name: str) -> bool:
     """Whether the words from ``at`` to ``end``, which are a known name, stand as a place."""
     if any(word.quoted for word in words[at:end]):
+        return False
+    if words[at].text.isupper() and len(name) < 5 and name not in _SHORT:
         return False
     before = _joined(text, words, at - 1)
     after = _joined(text, words, end - 1, behind=True)
@@ -153,10 +164,11 @@ def _is_place(text: str, words: list[_Word], at: int, end: int, name: str) -> bo
     if _is_common(name):
         if not led:
             return False
-        return _stands_out(words, at, end) or (ends and (" " in name or name in _COUNTRIES))
+        several = " " in name and name.partition(" ")[0] not in _BEFORE_NAMES
+        return _stands_out(words, at, end) or (ends and (several or name in _COUNTRIES))
     if led:
         return True
-    if before in _BEFORE_NAMES and before not in ("my", "our"):
+    if before == "of" or (before in _BEFORE_NAMES and before not in ("my", "our")):
         return False
     return ends or after in _SIGHTS
 
@@ -184,7 +196,8 @@ def _stands_out(words: list[_Word], at: int, end: int) -> bool:
 
 
 def _is_common(name: str) -> bool:
-    return all(word in _common() for word in name.split())
+    """Whether all words of a folded name are everyday words: "nice", "the river", "long beach"."""
+    return all(word in _common() or word in _BEFORE_NAMES for word in name.split())
 
 
 @cache

@@ -56,6 +56,9 @@ def write(wordnet: Path, file: Path = WORDS) -> None:
         names |= {folded(region.name), *region.aliases}
     words = {*_words(wordnet), *_FUNCTION.split(), *_ELSEWHERE.split(), *_GIVEN.split()}
     words -= set(_RATHER_PLACES.split())
+    for name in list(names):  # the words of "long beach", too
+        if " " in name and words.issuperset(name.split()):
+            names.update(name.split())
     common = sorted(word for word in words & names if len(word) > 2)
     file.write_text(_HEADER + "\n".join(common) + "\n", "utf-8")
 
