@@ -54,7 +54,7 @@ def write(wordnet: Path, file: Path = WORDS) -> None:
     names.update(*(line.split("\t") for line in data.aliases.text.decode().split("\n")))
     for region in (*data.regions, *data.countries.values()):
         names |= {folded(region.name), *region.aliases}
-    words = {*_words(wordnet), *_FUNCTION.split(), *_ELSEWHERE.split(), *_GIVEN.split()}
+    words = {*words_of(wordnet), *_FUNCTION.split(), *_ELSEWHERE.split(), *_GIVEN.split()}
     words -= set(_RATHER_PLACES.split())
     for name in list(names):  # the words of "long beach", too
         if " " in name and words.issuperset(name.split()):
@@ -63,7 +63,8 @@ def write(wordnet: Path, file: Path = WORDS) -> None:
     file.write_text(_HEADER + "\n".join(common) + "\n", "utf-8")
 
 
-def _words(wordnet: Path) -> Iterator[str]:
+def words_of(wordnet: Path) -> Iterator[str]:
+    """The words of WordNet in lower case, with their inflections."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["dpkg", "-x", wordnet, folder], check=True)
         for file in sorted(Path(folder).rglob("data.*")):
