@@ -14,7 +14,7 @@ import tarfile
 from collections import defaultdict
 from pathlib import Path
 
-from pixquery.engine.dates import MONTHS
+from pixquery.engine.date_words import MONTHS
 from pixquery.engine.gazetteer import folded
 from pixquery.trainer.place_words import words_of
 
