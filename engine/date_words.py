@@ -22,6 +22,8 @@ UNITS = _all(
     year="year years jahr jahre jahren an ans annee annees ano anos anni anno",
     weekend="weekend wochenende",
 )
+SEVERAL = frozenset("weeks months years".split())
+"""The last weeks are no certain ones."""
 SEASONS = {
     word: month
     for month, words in {

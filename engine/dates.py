@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from pixquery.db.records import Period
 from pixquery.engine.date_words import (
-    DAYS_AGO, DECADES, FEASTS, NUMBERS, SEASONS, UNITS, WEEKDAYS, months,
+    DAYS_AGO, DECADES, FEASTS, NUMBERS, SEASONS, SEVERAL, UNITS, WEEKDAYS, months,
 )  # fmt: skip
 from pixquery.engine.gazetteer import folded
 
@@ -76,6 +76,13 @@ _LIMIT = re.compile(
 )
 _BETWEEN = re.compile(r"\b(?:between|zwischen|entre|tra|from|von|de|dal)\s+(?:the\s+)?$", re.IGNORECASE)
 _TO = re.compile(r"\s+(?:and|to|until|till|und|bis|et|à|y|a|e|al)\s+|\s*[-–]\s*", re.IGNORECASE)
+_DENIED = re.compile(
+    r"\b(?:not|no|except|excluding|without|never|but|than|over|nicht|ohne|pas|sauf|sin|non|senza|or|"
+    r"oder|ou)\s+(?:\w+\s+)?$",
+    re.IGNORECASE,
+)
+"""Before a date, says that it is another one, or less than exactly this one."""
+_ALSO = re.compile(r"\s*(?:,|and|or|&|und|oder|et|ou|y|e|o)\s+", re.IGNORECASE)
 _NEXT = re.compile(r"[ \t]+([\w'’]+)")
 _PREVIOUS = re.compile(r"([\w'’]+)\.?[ \t]+$")
 _BOUNDARY = frozenset(
@@ -113,11 +120,24 @@ def dates(text: str, today: date) -> list[DateMention]:
     return [
         DateMention(begin, end, text[begin:end], period)
         for begin, end, period, _ in _joined(text, sorted(spans))
+        if not _DENIED.search(text, 0, begin)
     ]
 
 
+def covering(mentions: list[DateMention]) -> Period | None:
+    """The period from the first of several dates to the last; none if there are none."""
+    if not mentions:
+        return None
+    begins = [mention.period.begin for mention in mentions]
+    ends = [mention.period.end for mention in mentions]
+    return Period(
+        min((begin for begin in begins if begin), default=None) if all(begins) else None,
+        max((end for end in ends if end), default=None) if all(ends) else None,
+    )
+
+
 def _joined(text: str, spans: list[_Span]) -> Iterator[_Span]:
-    """Makes one span of a period's two ends, and adds the prepositions before."""
+    """Makes one span of a period's two ends or of several dates, with the prepositions before."""
     at = 0
     while at < len(spans):
         span = spans[at]
@@ -131,6 +151,10 @@ def _joined(text: str, spans: list[_Span]) -> Iterator[_Span]:
                 yield _Span(begin, last.end, Period(span.period.begin, last.period.end))
                 at += 1
                 continue
+        while at < len(spans) and _ALSO.fullmatch(text, span.end, spans[at].begin):
+            whole = covering([DateMention(0, 0, "", each.period) for each in (span, spans[at])])
+            span = span._replace(end=spans[at].end, period=whole or span.period)
+            at += 1
         if limit := _LIMIT.search(text, 0, span.begin):
             begin, end = span.period
             periods = ((begin, None), (None, begin), (end, None), (None, end))
@@ -275,6 +299,36 @@ def _named_year(match: re.Match[str], today: date) -> Period | None:
     return yearly(int(match[2])) if yearly else None
 
 
+def _from_to(match: re.Match[str], today: date) -> Period | None:
+    """From a month or season to another one of the same year, or of the next one."""
+    first, last = _yearly(folded(match[1])), _yearly(folded(match[2]))
+    if first is None or last is None:
+        return None
+    end = last(int(match[3]))
+    begin = first(int(match[3])).begin
+    if begin is not None and end.begin is not None and begin > end.begin:
+        begin = first(int(match[3]) - 1).begin
+    return Period(begin, end.end)
+
+
+def _day_to_day(match: re.Match[str], today: date) -> Period | None:
+    """Days of one month."""
+    month = months().get(folded(match[3]))
+    if not month:
+        return None
+    first, last = (date(int(match[4]), month, int(match[each])) for each in (1, 2))
+    return _days(first, (last - first).days + 1) if first < last else None
+
+
+def _new_year(match: re.Match[str], today: date) -> Period | None:
+    begin = datetime(int(match[1]) - 1, 12, 31, 18)
+    return Period(begin, datetime(int(match[1]), 1, 2))
+
+
+def _christmas_day(match: re.Match[str], today: date) -> Period | None:
+    return _days(date(int(match[2]), 12, 24 if match[1].lower() == "eve" else 25))
+
+
 def _eve_year(match: re.Match[str], today: date) -> Period | None:
     return _feast("eve", int(match[1]))
 
@@ -287,7 +341,7 @@ def _last(match: re.Match[str], today: date) -> Period | None:
     """The last week, summer, Friday or Christmas."""
     word = folded(match["of"])
     if word in UNITS and UNITS[word] != "day":
-        return _unit(UNITS[word], today, 1)
+        return None if word in SEVERAL else _unit(UNITS[word], today, 1)
     if word in WEEKDAYS:
         return _days(today - timedelta(days=(today.weekday() - WEEKDAYS[word] - 1) % 7 + 1))
     yearly = _yearly(word)
@@ -338,7 +392,7 @@ def _ago(match: re.Match[str], today: date) -> Period | None:
 
 
 def _day_word(match: re.Match[str], today: date) -> Period | None:
-    if _goes_on(match):
+    if _goes_on(match) and not match["s"]:
         return None
     return _days(today - timedelta(days=int(DAYS_AGO[folded(match[1])])))
 
@@ -374,15 +428,27 @@ _RULES = (
     _rule(r"((?:19|20)\d\d)([-/.])(\d{1,2})\2(\d{1,2})", _iso_day),
     _rule(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2{_YEAR}", _numbers),
     (re.compile(r"(?<!\d)((?:19|20)\d\d)年(?:(\d{1,2})月(?:(\d{1,2})日)?)?"), _chinese),
+    _rule(
+        rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?\s*(?:-|–|to|and|until|bis|und|au|et|al|y)\s*"
+        rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?{_OF}({_WORD}){_OF}{_YEAR}",
+        _day_to_day,
+    ),
     _rule(rf"(\d{{1,2}})(?:st|nd|rd|th|er|º|°|\.)?{_OF}({_WORD})[.,]?{_OF}{_YEAR}", _day_month_year),
     _rule(rf"({_WORD})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+{_YEAR}", _month_day_year),
     _rule(rf"(?:new\s+year['’]?s\s+eve)(?:\s+of)?\s+{_YEAR}", _eve_year),
+    _rule(rf"new\s+year(?:['’]?s\s+day)?{_OF}{_YEAR}", _new_year),
+    _rule(rf"christmas\s+(eve|day){_OF}{_YEAR}", _christmas_day),
+    _rule(
+        rf"({_WORD})\s*(?:-|–|/|\b(?:to|and|or|until|till|bis|und|oder|à|et|a|y|e|al)\b)\s*"
+        rf"({_WORD}){_OF}{_YEAR}",
+        _from_to,
+    ),
     _rule(rf"({_WORD})[.,]?{_OF}{_YEAR}", _named_year),
     _rule(r"((?:19|20)\d\d)-(\d{1,2})", _iso_month),
     _rule(rf"{_YEAR}\s*[-–]\s*{_YEAR}", _years),
-    _rule(rf"(?:the\s+)?(?:last|past)\s+(\d+|{_WORD})\s+({_WORD})", _last_few),
+    _rule(rf"(?:the\s+)?(?:last|past|letzten)\s+(\d+|{_WORD})\s+({_WORD})", _last_few),
     _rule(r"last\s+night", _last_night),
-    _rule(rf"(?:last|letzte[nrs]?|vorige[nrs]?)\s+(?P<of>{_WORD})", _last),
+    _rule(rf"(?:last|letzte[nrs]?|vorige[nrs]?)\s+(?P<of>{_WORD})(?:['’]s)?", _last),
     _rule(
         rf"(?:l['’]|(?:la|le|el|lo)\s+)?(?P<of>{_WORD})\s+"
         r"(?:derni[eè]re?|pass[eé]e?|pasad[oa]|scors[oa]|passad[oa])",
@@ -392,7 +458,7 @@ _RULES = (
     _rule(rf"(?P<n>\d+|{_WORD})\s+(?P<unit>{_WORD})\s+(?:ago|fa)", _ago),
     _rule(rf"(?:vor|il\s+y\s+a|hace)\s+(?P<n>\d+|{_WORD})\s+(?P<unit>{_WORD})", _ago),
     _rule(r"the\s+day\s+before\s+yesterday", _two_days_ago),
-    _rule(rf"({'|'.join(DAYS_AGO)})", _day_word),
+    _rule(rf"({'|'.join(DAYS_AGO)})(?P<s>['’]s)?", _day_word),
     _rule(rf"the\s+((?:\d\d)?\d0['’]?s|{'|'.join(DECADES)})", _decade),
     _rule(_YEAR, _bare_year),
 )

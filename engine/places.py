@@ -47,6 +47,8 @@ _BOUNDARY = frozenset(
     "next yesterday today tonight when since until between im am mit und et avec con y e".split()
 )
 """What a name of a place ends before."""
+_DENYING = frozenset("not no except excluding without but ohne nicht pas sauf sin senza non".split())
+"""What says that another place is meant."""
 _SIGHTS = frozenset(
     "trip holiday holidays vacation vacations weekend honeymoon visit tour travel travels beach "
     "street streets night nights skyline airport hotel harbour harbor port downtown zoo wedding "
@@ -157,6 +159,8 @@ def _is_place(text: str, words: list[_Word], at: int, end: int, name: str) -> bo
         return False
     ends = not after or after in _BOUNDARY or after[0].isdigit()
     earlier = _joined(text, words, at - 2) if before else ""
+    if before in _DENYING or earlier in _DENYING:
+        return False
     led = before in _PREPOSITIONS or (before == "of" and earlier in _PHOTOS)
     if name in _GIVEN:
         alone = not before and (not after or after[0].isdigit()) and name in _RATHER_PLACES

@@ -1,7 +1,7 @@
 """Makes ``engine/months.txt``: the names of the months in all languages of Unicode's CLDR.
 
 A name that is another month in another language is left out, such as listopad, and so is an everyday
-word of English, such as mart. CLDR is under the Unicode License v3; see NOTICE::
+word of English, such as mart, unless its language is a usual one. CLDR is under the Unicode License v3; see NOTICE::
 
     npm pack cldr-dates-full@48.2.0
     apt-get download wordnet-base
@@ -23,11 +23,14 @@ _HEADER = """\
 # trainer/month_names.py makes this file.
 """
 
+_MAIN = {"en", "de", "fr", "es", "it", "pt"}
+"""Languages whose months are kept although they are words of English, such as mars."""
+
 
 def write(package: Path, wordnet: Path, file: Path = MONTHS) -> None:
     """Makes the list from the npm package of CLDR's dates and Debian's of WordNet."""
     meant: dict[str, set[int]] = defaultdict(set)
-    english: set[str] = set()
+    kept: set[str] = set()
     with tarfile.open(package) as archive:
         for member in sorted(archive.getmembers(), key=lambda member: member.name):
             stream = archive.extractfile(member)
@@ -39,8 +42,8 @@ def write(package: Path, wordnet: Path, file: Path = MONTHS) -> None:
                 for number, name in months[usage]["wide"].items():
                     if len(folded(name)) > 2 and folded(name).isalpha():
                         meant[folded(name)].add(int(number))
-                        english |= {folded(name)} if language == "en" else set()
-    everyday = set(words_of(wordnet)) - english
+                        kept |= {folded(name)} if language in _MAIN else set()
+    everyday = set(words_of(wordnet)) - kept
     lines = [
         "\t".join(sorted(name for name in meant if meant[name] == {month} and name not in everyday))
         for month in range(1, 13)
