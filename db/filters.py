@@ -12,8 +12,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from pixquery.db.records import EARLIEST_NS, LATEST_NS, Filter, Period
-from pixquery.db.schema import images
+from pixquery.db.records import EARLIEST_NS, LATEST_NS, Filter, Meaning, Period
+from pixquery.db.schema import images, localities
 from pixquery.db.values import bounds, refuse_other_bytes, written
 
 _LARGEST = 2**63 - 1
@@ -63,6 +63,7 @@ def _conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
     if where.camera:
         refuse_other_bytes(where.camera, "the camera")
         conditions.append(sa.func.pixquery_holds(images.c.camera, where.camera.casefold()))
+    conditions += map(_taken_in, where.places)
     if where.near is not None:
         (latitude, longitude), kilometres = where.near
         away = sa.func.pixquery_km(images.c.latitude, images.c.longitude, latitude, longitude)
@@ -70,6 +71,19 @@ def _conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
         conditions.append(images.c.longitude.is_not(None))
         conditions.append(away <= kilometres)
     return conditions
+
+
+def _taken_in(place: Meaning) -> sa.ColumnElement[bool]:
+    columns = localities.c
+    inside = [
+        columns.code.in_(sorted(place.codes)),
+        *(sa.and_(columns.region == region, columns.code == code)
+          for region, code in sorted(place.regions)),
+        *(sa.and_(columns.city == city, columns.region == region, columns.code == code)
+          for city, region, code in sorted(place.cities)),
+    ]  # fmt: skip
+    photos = sa.select(columns.image_id).where(sa.or_(*inside))
+    return images.c.id.in_(photos)
 
 
 def prepare(connection: sqlite3.Connection) -> None:
