@@ -47,7 +47,9 @@ _BOUNDARY = frozenset(
     "next yesterday today tonight when since until between im am mit und et avec con y e".split()
 )
 """What a name of a place ends before."""
-_DENYING = frozenset("not no except excluding without but ohne nicht pas sauf sin senza non".split())
+_DENYING = frozenset(
+    "not no except excluding without but ohne nicht pas sauf sin senza non".split()
+)
 """What says that another place is meant."""
 _SIGHTS = frozenset(
     "trip holiday holidays vacation vacations weekend honeymoon visit tour travel travels beach "

