@@ -1,5 +1,5 @@
 """The forms that dates have in a text, and the period that each means."""
-# ruff: noqa: RUF001 - rules are alike; apostrophes and dashes
+# ruff: noqa: RUF001, SIM905 - apostrophes and dashes; words that are easier to read as one text
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from pixquery.engine.date_words import (
     WEEKDAYS,
     months,
 )  # fmt: skip
-from pixquery.engine.gazetteer import folded
+from pixquery.engine.folding import folded
 from pixquery.engine.periods import days, feast, latest, unit_ago, whole_months, yearly
 
 EARLIEST = 1900
@@ -39,7 +39,8 @@ _OF = r"\s+(?:of\s+|de\s+|del\s+|di\s+)?"
 _BEGIN, _END = r"(?<![\w$€£#/:.\-–])", r"(?![\w$€£/%:°\-–]|\.\d)"
 _NEXT = re.compile(r"[ \t]+([\w'’]+)")
 _BOUNDARY = frozenset(
-    ["in", "at", "on", "by", "from", "to", "near", "with", "without", "and", "or", "for", "during", "im", "am", "mit", "und", "et", "avec", "con", "y", "e", "à"]
+    "in at on by from to near with without and or for during im am mit und et avec con y e "
+    "à".split()
 )
 
 
@@ -204,6 +205,7 @@ def _years(match: re.Match[str], today: date) -> Period | None:
 
 
 def bare_year(match: re.Match[str], today: date) -> Period | None:
+    """A year that may be any number; the words around it decide."""
     year = int(match[1])
     return whole_months(year, 1, 12) if year <= today.year else None
 

@@ -3,10 +3,10 @@
 A filter that was not meant hides photos, a date that was not recognised only ranks them less well:
 so words stay words when in doubt.
 
-- A year stands for itself at the end of a part of the query or before a preposition: "lisbon 2023",
-  not "a 2021 bottle of wine". It is one from 1900 to this one.
-- Seasons are those of the north, in whole months: summer is June to August, and "winter 2020" begins
-  in December 2020. Weeks begin on Monday. "Three years ago" is all of that year.
+- A year stands for itself at the end of a part of the query or before a preposition: "lisbon
+  2023", not "a 2021 bottle of wine". It is one from 1900 to this one.
+- Seasons are those of the north, in whole months: summer is June to August, and "winter 2020"
+  begins in December 2020. Weeks begin on Monday. "Three years ago" is all of that year.
 - Christmas is 24 to 26 December, Easter is Good Friday to Easter Monday, and New Year's Eve ends at
   six in the morning. Without a year or "last" they are words: no period holds them all.
 - In 7/14/2023 the 14 can only be a day, 7/4/2023 may be either and stays words; with dots, as in
@@ -14,7 +14,7 @@ so words stay words when in doubt.
 
 Months are read in all languages, other words in English, German, French, Spanish and Italian.
 """
-# ruff: noqa: RUF001 - apostrophes and dashes
+# ruff: noqa: RUF001, SIM905 - apostrophes and dashes; words that are easier to read as one text
 
 import re
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from pixquery.db.records import Period
 from pixquery.engine.date_forms import RULES, bare_year, follows
+from pixquery.engine.folding import QUOTED
 
 
 class DateMention(NamedTuple):
@@ -44,20 +45,20 @@ class _Span(NamedTuple):
 
 
 _HINT = re.compile(
-    r"\d{4}|\d0s\b|ies\b|day\b|\b(?:last|past|this|ago|tonight|letzte|vorige|gestern|heute|vor|il y a|"
-    r"hace|fa|derni|pass|pasad|scors|ayer|anteayer|ieri|vorgestern)",
+    r"\d{4}|\d0s\b|ies\b|day\b|\b(?:last|past|this|ago|tonight|letzte|vorige|gestern|heute|vor|"
+    r"il y a|hace|fa|derni|pass|pasad|scors|ayer|anteayer|ieri|vorgestern)",
     re.IGNORECASE,
 )
 """What every date has; other texts are not looked at any further."""
-_QUOTED = re.compile(r'"[^"]*"|“[^”]*”|„[^“”]*[“”]|«[^»]*»')
 _LED = re.compile(
-    r"\b(?:(?:in|on|at|from|during|of|im|am|vom|an|zu|en|au|aux|à|de|nel|the|le|el|il|i|in the|on the|"
-    r"from the|during the|of the|en el|dans le)\s+)$",
+    r"\b(?:(?:in|on|at|from|during|of|im|am|vom|an|zu|en|au|aux|à|de|nel|the|le|el|il|i|in the|"
+    r"on the|from the|during the|of the|en el|dans le)\s+)$",
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
-    r"\b(?:(since|seit|depuis|desde)|(before|vor|avant|antes de)|(after|nach|après|después de|dopo)|"
-    r"(until|till|up to|bis|jusqu['’]en|hasta|fino al?))\s+(?:the\s+)?$",
+    r"\b(?:(since|seit|depuis|desde)|(before|vor|avant|antes de)|"
+    r"(after|nach|après|después de|dopo)|(until|till|up to|bis|jusqu['’]en|hasta|fino al?))"
+    r"\s+(?:the\s+)?$",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(
@@ -73,7 +74,10 @@ _DENIED = re.compile(
 _ALSO = re.compile(r"\s*(?:,|and|or|&|und|oder|et|ou|y|e|o)\s+", re.IGNORECASE)
 _PREVIOUS = re.compile(r"([\w'’]+)\.?[ \t]+$")
 _NO_YEAR_AFTER = frozenset(
-    ["a", "an", "the", "this", "that", "these", "those", "my", "your", "his", "her", "our", "their", "of", "no", "number", "nr", "room", "route", "flight", "model", "windows", "iphone", "galaxy", "version", "bmw", "audi", "boeing", "airbus", "porsche", "mercedes", "peugeot", "highway", "apartment", "house", "bus", "train", "line", "page", "euro", "euros", "dollars", "office", "pavilion", "series", "type", "mark", "size", "is", "space", "odyssey", "population", "year's", "le", "la", "el", "il", "der", "die", "das", "ein", "eine"]
+    "a an the this that these those my your his her our their of no number nr room route flight "
+    "model windows iphone galaxy version bmw audi boeing airbus porsche mercedes peugeot highway "
+    "apartment house bus train line page euro euros dollars office pavilion series type mark size "
+    "is space odyssey population le la el il der die das ein eine".split()
 )
 """Words before a number that is hardly a year."""
 
@@ -82,7 +86,7 @@ def dates(text: str, today: date) -> list[DateMention]:
     """The dates that a query names, in the order of the query; by the camera's clock."""
     if not _HINT.search(text) and "年" not in text:
         return []
-    taken = [match.span() for match in _QUOTED.finditer(text)]
+    taken = [match.span() for match in QUOTED.finditer(text)]
     spans: list[_Span] = []
     for pattern, rule in RULES:
         for match in pattern.finditer(text):

@@ -1,4 +1,4 @@
-"""Periods of the calendar: days, months, weeks, seasons, feasts; half-open, by the camera's clock."""
+"""Periods of the calendar: days, months, weeks, seasons and feasts, by the camera's clock."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -8,6 +8,7 @@ from pixquery.engine.date_words import FEASTS, SEASONS, months
 
 
 def days(first: date, count: int = 1) -> Period:
+    """A day, or several from a first one on."""
     begin = datetime(first.year, first.month, first.day)
     return Period(begin, begin + timedelta(days=count))
 
@@ -19,6 +20,7 @@ def whole_months(year: int, month: int, count: int = 1) -> Period:
 
 
 def feast(name: str, year: int) -> Period:
+    """A feast of a year; ``FEASTS`` has the names. Christmas is 24 to 26 December."""
     if name == "christmas":
         return days(date(year, 12, 24), 3)
     if name == "eve":
