@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pixquery.db.records import City, Locality, Meaning, Place, Province
-from pixquery.engine.gazetteer import Country, Gazetteer, Region, folded, gazetteer
+from pixquery.engine.folding import folded
+from pixquery.engine.gazetteer import Country, Gazetteer, Region, gazetteer
 
 ALIAS = 0.1
 """How much the inhabitants of a town count if its name in another language was typed: Nis is Niš,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pixquery.db.records import Meaning, Period
 from pixquery.engine.answers import Recognised
+from pixquery.engine.date_hint import may_name_date
 from pixquery.engine.query import Query
 
 if TYPE_CHECKING:  # most queries name no date, and most libraries no place
@@ -65,7 +66,7 @@ def _spans(
     """The words that are a filter, in their order."""
     text, kept = query.text, {phrase.casefold() for phrase in query.literal}
     found: list[_Span] = []
-    if query.where.taken is None and MAY_BE_DATE.search(text):
+    if query.where.taken is None and may_name_date(text):
         from pixquery.engine.dates import dates
 
         for when in dates(text, today):

@@ -276,6 +276,8 @@ def test_every_room_has_its_test(file: Path) -> None:
         "boxes": "formats", "jpegxl": "formats", "jpeg": "mending", "png": "mending",
         "deep_tiff": "tiff", "tones": "tiff", "options": "build",
         "plan": "build", "run": "build", "interrupt": "interruption",
+        "folding": "gazetteer", "gazetteer_file": "gazetteer", "place_words": "places",
+        "date_words": "dates", "date_forms": "dates", "periods": "dates", "month_names": "dates",
         "thumbnails": "photos", "fields": "exif", "xmp": "exif",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
