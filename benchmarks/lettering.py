@@ -95,7 +95,7 @@ def _block(
 ) -> Image.Image:
     """Lines of words; in red the letters, in green the plate below them."""
     em = int(font.size)
-    blank = round(0.33 * em)  # not the font's own: some have none
+    blank = round(chance.uniform(0.2, 0.36) * em)  # not the font's own: some have none
     places, width = [], 0
     for number, words in enumerate(lines):
         x = 0
