@@ -140,8 +140,8 @@ def _joined(text: str, spans: list[_Span]) -> Iterator[_Span]:
             span = span._replace(end=spans[at].end, period=whole or span.period)
             at += 1
         if limit := _LIMIT.search(text, 0, span.begin):
-            begin, end = span.period
-            periods = ((begin, None), (None, begin), (end, None), (None, end))
+            first, after = span.period
+            periods = ((first, None), (None, first), (after, None), (None, after))
             period = Period(*periods[(limit.lastindex or 1) - 1])
             if period != Period(None, None):
                 yield _Span(limit.start(), span.end, period)

@@ -59,9 +59,9 @@ class Region(NamedTuple):
 def directions(latitudes: Numbers, longitudes: Numbers) -> Numbers:
     """Unit vectors float64[n, 3] from the earth's centre to positions in degrees."""
     north, east = np.radians(latitudes), np.radians(longitudes)
-    return np.stack(
-        [np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=-1
-    )
+    across = np.cos(north)
+    units = np.stack([across * np.cos(east), across * np.sin(east), np.sin(north)], axis=-1)
+    return np.asarray(units, np.float64)
 
 
 class Lines:
@@ -177,8 +177,9 @@ class Gazetteer:
         """
         rows = np.full(len(latitudes), -1, np.int64)
         kilometres = np.full(len(latitudes), np.inf)
-        left = np.flatnonzero((np.abs(latitudes) <= 90) & (np.abs(longitudes) <= 180))
-        units = directions(latitudes, longitudes)
+        valid = (np.abs(latitudes) <= 90) & (np.abs(longitudes) <= 180)
+        left = np.flatnonzero(valid)
+        units = directions(np.where(valid, latitudes, 0), np.where(valid, longitudes, 0))
         for grid in self._grids():
             for part in np.array_split(left, len(left) // _AT_ONCE + 1):
                 rows[part], chords = grid.nearest(units[part])

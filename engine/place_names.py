@@ -201,9 +201,8 @@ def dumped(known: Mapping[str, Known]) -> str:
         groups[place].append(name)
     return json.dumps(
         [
-            [place.name, *map(sorted, (m.cities, m.regions, m.codes)), sorted(names)]
-            for place, names in groups.items()
-            for m in [place.meaning]
+            [name, sorted(meant.cities), sorted(meant.regions), sorted(meant.codes), sorted(names)]
+            for (name, meant), names in groups.items()
         ],
         ensure_ascii=False,
         separators=(",", ":"),
