@@ -100,7 +100,7 @@ class Gazetteer:
     def positions(self) -> Numbers:
         """float64[t, 2], degrees north and east."""
         steps = self._numbers("points", np.int32).reshape(2, -1)
-        return np.cumsum(steps, axis=1, dtype=np.int64).T * PRECISION
+        return np.asarray(np.cumsum(steps, axis=1, dtype=np.int64).T * PRECISION, np.float64)
 
     @cached_property
     def names(self) -> "Lines":

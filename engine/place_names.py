@@ -3,9 +3,9 @@
 import difflib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -102,7 +102,7 @@ def names_of(name: str) -> Meaning:
     return _names_of(gazetteer(), name)
 
 
-@cache
+@lru_cache(256)
 def _names_of(data: Gazetteer, name: str) -> Meaning:
     first, *rest = _split(name)
     rows = [row for row in _index(data).towns(first) if data.whole[row] == row]
@@ -207,6 +207,19 @@ def dumped(known: Mapping[str, Known]) -> str:
         ensure_ascii=False,
         separators=(",", ":"),
     )
+
+
+def lookup(text: str) -> Callable[[str], Known | None]:
+    """The same as ``loaded(text).get``, for few names: it reads the text when one is in it."""
+    content = text.encode()
+    known: dict[str, Known] = {}
+
+    def look(name: str) -> Known | None:
+        if not known and f'"{name}"'.encode() in content:
+            known.update(loaded(text))
+        return known.get(name)
+
+    return look
 
 
 def loaded(text: str) -> dict[str, Known]:

@@ -14,7 +14,7 @@ such as Charlotte, have to follow a preposition of place. What stands in quotes 
 # ruff: noqa: RUF001, SIM905 - apostrophes; words that are easier to read as one text
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -107,20 +107,25 @@ class _Word(NamedTuple):
     text: str
     begin: int
     end: int
-    quoted: bool
+    apart: bool
+    """It is in quotes, or part of something else that was recognised."""
 
 
-def mentions(text: str, known: Callable[[str], Known | None]) -> list[Mention]:
+def mentions(
+    text: str, known: Callable[[str], Known | None], taken: Iterable[tuple[int, int]] = ()
+) -> list[Mention]:
     """The places of the library that a query names, in the order of the query.
 
     Args:
         text: The query.
         known: The place of a folded name, if the library has photos of one: such as
             ``known_as(...).get``.
+        taken: Where words begin and end that were recognised as something else, such as a date:
+            they name no place, and a place may stand before or behind them.
     """
-    quotes = [match.span() for match in QUOTED.finditer(text)]
+    parts = [*taken, *(match.span() for match in QUOTED.finditer(text))]
     words = [
-        _Word(match[0], *match.span(), any(b <= match.start() < e for b, e in quotes))
+        _Word(match[0], *match.span(), any(b <= match.start() < e for b, e in parts))
         for match in _TOKEN.finditer(text)
     ]
     found: list[Mention] = []
@@ -152,7 +157,7 @@ def _may_be_name(name: str) -> bool:
 
 def _is_place(text: str, words: list[_Word], at: int, end: int, name: str) -> bool:
     """Whether the words from ``at`` to ``end``, which are a known name, stand as a place."""
-    if any(word.quoted for word in words[at:end]):
+    if any(word.apart for word in words[at:end]):
         return False
     if words[at].text.isupper() and len(name) < 5 and name not in _SHORT:
         return False
@@ -181,12 +186,12 @@ def _is_place(text: str, words: list[_Word], at: int, end: int, name: str) -> bo
 
 
 def _joined(text: str, words: list[_Word], at: int, *, behind: bool = False) -> str:
-    """A word before or behind a name in lower case; nothing if a punctuation mark parts them."""
+    """A word before or behind a name in lower case; nothing if it does not belong to it."""
     if behind:
         if at + 1 >= len(words) or text[words[at].end : words[at + 1].begin].strip():
             return ""
-        return words[at + 1].text.lower()
-    if at < 0 or text[words[at].end : words[at + 1].begin].strip():
+        return "" if words[at + 1].apart else words[at + 1].text.lower()
+    if at < 0 or words[at].apart or text[words[at].end : words[at + 1].begin].strip():
         return ""
     return words[at].text.lower()
 
