@@ -106,6 +106,23 @@ def test_a_date_is_no_place_and_a_place_may_stand_beside_it() -> None:
         assert [mention.name for mention in mentions(text, known().get, taken)] == places
 
 
+def test_more_places() -> None:
+    """The same as the table, found to be needed when it was read."""
+    for text, places in {
+        "my trip to Rome and Florence": ["Rome", "Florence"],
+        "lima peru": ["Lima"],
+        "nice, france": ["Nice"],
+        "a week in austin texas": ["Austin"],
+        "streets of lisbon": ["Lisbon"],
+        "old town of vienna": ["Vienna"],
+        "a map of italy": [],
+        "in rome and nice weather": ["Rome"],
+        "paris fashion week poster": [],
+        "i love new york t-shirt": [],
+    }.items():
+        assert [mention.name for mention in mentions(text, known().get)] == places
+
+
 def test_a_mention_says_where_it_stands_and_what_it_means() -> None:
     text = "two dogs in Paris, Texas, at night"
     (mention,) = mentions(text, known().get)
