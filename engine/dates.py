@@ -22,7 +22,7 @@ from datetime import date
 from typing import NamedTuple
 
 from pixquery.db.records import Period
-from pixquery.engine.date_forms import RULES, bare_year, follows
+from pixquery.engine.date_forms import bare_year, follows, rules
 from pixquery.engine.folding import QUOTED
 
 
@@ -88,7 +88,7 @@ def dates(text: str, today: date) -> list[DateMention]:
         return []
     taken = [match.span() for match in QUOTED.finditer(text)]
     spans: list[_Span] = []
-    for pattern, rule in RULES:
+    for pattern, rule in rules():
         for match in pattern.finditer(text):
             begin, end = match.span()
             if any(begin < e and b < end for b, e in taken):

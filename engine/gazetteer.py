@@ -5,7 +5,6 @@ The towns are those of GeoNames with 1,000 inhabitants or more (https://geonames
 district, stands for that town. The file is read when the first name is needed.
 """
 
-import zipfile
 from collections.abc import Iterator
 from functools import cache, cached_property
 from pathlib import Path
@@ -88,6 +87,8 @@ class Gazetteer:
 
     def member(self, name: str) -> bytes:
         """A part of the file, decompressed."""
+        import zipfile  # takes milliseconds, and most queries need none of it
+
         with zipfile.ZipFile(self._file) as archive:
             return archive.read(name)
 

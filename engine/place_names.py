@@ -1,11 +1,11 @@
 """What the name of a place can mean, in any of its languages: towns, regions, countries."""
 
-import difflib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -141,6 +141,8 @@ def position(name: str) -> Found | None:
 
 def similar(name: str, most: int = 3) -> list[str]:
     """Names of known towns, regions and countries that are spelt nearly like this one."""
+    import difflib  # takes milliseconds, and most queries need none of it
+
     data = gazetteer()
     wanted = _split(name)[0]
     sized = np.flatnonzero(data.people >= _KNOWN_TOWN)
@@ -195,44 +197,48 @@ def known_as(counts: Mapping[Locality, int]) -> dict[str, Known]:
 
 
 def dumped(known: Mapping[str, Known]) -> str:
-    """The names of a library's places as JSON, to be kept until its places change."""
+    """The names of a library's places as text, to be kept until its places change.
+
+    The first line has all names, between tabulators, the second one what they mean as JSON: the
+    name that is shown, cities, regions, codes, and how many of the names mean this.
+    """
     groups: dict[Known, list[str]] = defaultdict(list)
     for name, place in known.items():
         groups[place].append(name)
-    return json.dumps(
-        [
-            [name, sorted(meant.cities), sorted(meant.regions), sorted(meant.codes), sorted(names)]
-            for (name, meant), names in groups.items()
-        ],
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-
-
-def lookup(text: str) -> Callable[[str], Known | None]:
-    """The same as ``loaded(text).get``, for few names: it reads the text when one is in it."""
-    content = text.encode()
-    known: dict[str, Known] = {}
-
-    def look(name: str) -> Known | None:
-        if not known and f'"{name}"'.encode() in content:
-            known.update(loaded(text))
-        return known.get(name)
-
-    return look
+    meant = [
+        [name, sorted(place.cities), sorted(place.regions), sorted(place.codes), len(names)]
+        for (name, place), names in groups.items()
+    ]
+    names = "\t".join(name for each in groups.values() for name in each)
+    return f"{names}\n{json.dumps(meant, ensure_ascii=False, separators=(',', ':'))}"
 
 
 def loaded(text: str) -> dict[str, Known]:
     """What `dumped` wrote."""
+    line, _, meant = text.partition("\n")
+    names = iter(line.split("\t"))
     known = {}
-    for name, cities, regions, codes, names in json.loads(text):
+    for name, cities, regions, codes, count in json.loads(meant):
         meaning = Meaning(
             frozenset(City(*each) for each in cities),
             frozenset(Province(*each) for each in regions),
             frozenset(codes),
         )
-        known.update(dict.fromkeys(names, Known(name, meaning)))
+        known.update(dict.fromkeys(islice(names, count), Known(name, meaning)))
     return known
+
+
+def lookup(text: str) -> Callable[[str], Known | None]:
+    """The same as ``loaded(text).get``, for a few names: it takes one of them to read it all."""
+    names = frozenset(text.partition("\n")[0].split("\t"))
+    known: dict[str, Known] = {}
+
+    def look(name: str) -> Known | None:
+        if name in names and not known:
+            known.update(loaded(text))
+        return known.get(name)
+
+    return look
 
 
 def _split(name: str) -> list[str]:
