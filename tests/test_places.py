@@ -143,7 +143,7 @@ def test_names_are_looked_up_in_what_was_kept() -> None:
 
 
 def test_captions_hardly_ever_name_a_place(flickr: Path) -> None:
-    """All places of the world as a library: of 5,000 captions, 3 name a place that is meant."""
+    """All places of the world as a library: of 5,000 captions, 4 name a place."""
     data = gazetteer()
     large = np.flatnonzero((data.people > 30_000) & (data.whole == np.arange(len(data.whole))))
     world = known_as({data.locality(row): 1 for row in large.tolist()})
