@@ -282,7 +282,9 @@ def test_every_room_has_its_test(file: Path) -> None:
         "folding": "gazetteer", "gazetteer_file": "gazetteer", "place_words": "places",
         "date_words": "dates", "date_forms": "dates", "periods": "dates", "month_names": "dates",
         "thumbnails": "photos", "fields": "exif", "xmp": "exif",
-        "text_rules": "text_reader",
+        "text_rules": "text_reader", "lookalikes": "mentions", "ranking": "search",
+        "policed": "policy", "known_places": "recognition", "place_pass": "recognition",
+        "date_hint": "dates",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert list((REPOSITORY / "tests").rglob(f"test_{stem}.py"))
