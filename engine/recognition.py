@@ -67,7 +67,7 @@ def recognise(
     filter_ = replace(
         query.where, taken=taken, places=(*meanings, *(each.meaning for each in where))
     )
-    spans = sorted((each.begin, each.end) for each in (*when, *where))
+    spans = sorted([(each.begin, each.end) for each in when] + [(m.begin, m.end) for m in where])
     rest = replace(query, text=_without(query.text, spans), where=filter_)
     return rest, tuple(each for _, each in sorted(recognised, key=lambda pair: pair[0]))
 
