@@ -1,8 +1,11 @@
-"""Which words in photos are read?
+"""Which words in photos are read, and are they found?
 
-Photos with known words are made (benchmarks/lettering.py) and read as `index` reads them. The
-figures are the shares of words that were read exactly, but for case and punctuation: `recall` as
-words of their own, `recall_within` also where they run together with others.
+`made`: photos with known words are made (benchmarks/lettering.py) and read as `index` reads them.
+The figures are the shares of words that were read exactly, but for case and punctuation: `recall`
+as words of their own, `recall_within` also where they run together with others.
+
+`receipts`, `captions` and `large`: see benchmarks/mentioned.py. The first two need a library of
+receipts among 2,500 other photos, which takes a quarter of an hour to read; --library keeps it.
 """
 
 import argparse
@@ -14,11 +17,30 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lettering import HEIGHT, WIDTH, Lettered, all_lettered
-from benchmarks.setting import FLICKR8K, machine, photos_in, print_json, say, shown, versions
+from benchmarks.made import workplace
+from benchmarks.mentioned import captions, large, receipts
+from benchmarks.setting import (
+    DATA,
+    FLICKR8K,
+    OBJECTS,
+    machine,
+    photos_in,
+    print_json,
+    say,
+    shown,
+    versions,
+)
+from pixquery import Library
 from pixquery.db.records import Line
+from pixquery.indexer.build import Options, index
+from pixquery.indexer.text_pass import read_text
 from pixquery.indexer.text_reader import TextReader
 
 Facts = dict[str, Any]
+
+RECEIPTS = DATA / "receipts" / "images"
+OTHERS = 2_500
+_PARTS = ("made", "receipts", "captions", "large")
 
 
 def main() -> None:
@@ -26,24 +48,61 @@ def main() -> None:
     arguments = _arguments()
     folder: Path = arguments.backgrounds
     document: Facts = {
-        "question": "words read in photos",
+        "question": "words read in photos, and found",
         "machine": machine(),
         "versions": versions("numpy", "openvino", "pillow", "rapidocr"),
-        "made": _made(
-            TextReader(arguments.threads),
-            photos_in(folder) if folder.is_dir() else [],
-            arguments.count,
-            arguments.seed,
-        ),
     }
-    document["made"]["backgrounds"] = shown(folder) if folder.is_dir() else "waves of colour"
+    if "made" in arguments.parts:
+        photos = photos_in(folder) if folder.is_dir() else []
+        reader = TextReader(arguments.threads)
+        document["made"] = _made(reader, photos, arguments.count, arguments.seed)
+        document["made"]["backgrounds"] = shown(folder) if photos else "waves of colour"
+    with workplace(None) as place:
+        if {"receipts", "captions"} & {*arguments.parts}:
+            with _library(arguments.library or place / "library") as library:
+                if "receipts" in arguments.parts:
+                    seed = arguments.seed
+                    document["receipts"] = receipts(library, RECEIPTS, arguments.queries, seed)
+                if "captions" in arguments.parts:
+                    document["captions"] = captions(library, FLICKR8K / "captions_dev.csv")
+        if "large" in arguments.parts:
+            document["large"] = large(place, arguments.large, arguments.seed)
     print_json(document)
+
+
+def _library(folder: Path) -> Library:
+    """A library of the receipts and others, whose text was read; made if there is none."""
+    images = FLICKR8K / "images"
+    others = [
+        *map(photos_in, (images / "dev", images / "rated", images / "extra", OBJECTS / "images"))
+    ]
+    rest = photos_in(images / "train")[: OTHERS - sum(map(len, others))]
+    photos = [photo for part in (*others, rest, photos_in(RECEIPTS)) for photo in part]
+    library = Library.open(folder, create=True)
+    if len(library) < len(photos):
+        links = folder / "photos"
+        for photo in photos:
+            place = links / photo.parent.parent.name / photo.parent.name / photo.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(photo)
+        say(f"indexing {len(photos):,} photos")
+        index(library, [links], Options(follow_links=True))
+    read_text(library, lambda done, total: done % 100 or say(f"read {done:,} of {total:,} photos"))
+    return library
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--parts", nargs="+", default=_PARTS, choices=_PARTS,
+                        help="what to measure (all)")  # fmt: skip
+    parser.add_argument("--library", type=Path, metavar="DIR",
+                        help="where the library of receipts and others is, or is made")  # fmt: skip
+    parser.add_argument("--queries", type=int, default=4, metavar="N",
+                        help="queries for each receipt (4)")  # fmt: skip
+    parser.add_argument("--large", type=int, default=100_000, metavar="N",
+                        help="photos of the large library (100000)")  # fmt: skip
     parser.add_argument("--count", type=int, default=1000, metavar="N",
                         help="made photos (1000)")  # fmt: skip
     parser.add_argument("--backgrounds", type=Path, metavar="DIR",
