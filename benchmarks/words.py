@@ -87,7 +87,12 @@ def _library(folder: Path) -> Library:
             place.symlink_to(photo)
         say(f"indexing {len(photos):,} photos")
         index(library, [links], Options(follow_links=True))
-    read_text(library, lambda done, total: done % 100 or say(f"read {done:,} of {total:,} photos"))
+
+    def told(done: int, total: int) -> None:
+        if done % 100 == 0:
+            say(f"read {done:,} of {total:,} photos")
+
+    read_text(library, told)
     return library
 
 
