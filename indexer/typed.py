@@ -116,9 +116,9 @@ _MACHINE = re.compile(
       (?:(?:{_MAKERS})\s+){{0,3}}digital\ (?:still\ |photo\ |video\ )?camera
     | exif[ _-]?jpeg.{{0,20}}  # Exif_JPEG_PICTURE, Exif_JPEG_420
     | <[^<>]{{0,100}}>  # <Digimax S500>, <SAMSUNG ...>
-    | (?:file\ )?(?:created|processed|made|edited|converted|written)\ (?:with|by|using|in)\ .{{0,20}}
-        (?:gimp|vsco|snapseed|imagemagick|photoshop|lightroom|picasa|instagram|paint\.net|meitu|
-           ebay|prisma|pixlr|canva|b612|beautycam).{{0,60}}
+    | (?:file\ )?(?:created|processed|made|edited|converted|written)\ (?:with|by|using|in)
+        \ .{{0,20}}(?:gimp|vsco|snapseed|imagemagick|photoshop|lightroom|picasa|instagram|
+           paint\.net|meitu|ebay|prisma|pixlr|canva|b612|beautycam).{{0,60}}
     | (?:lead\ technologies|creator:\ gd-jpeg|intel\(r\)\ jpeg|lavc\d|handmade\ software).{{0,100}}
     | charset=\w+\ .{{0,40}}
     | \{{.*\}}  # the settings of a phone's camera

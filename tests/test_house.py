@@ -50,6 +50,7 @@ ONE_ROOM = {
     },
     "PIL": {
         "indexer/altered.py",
+        "indexer/annotations.py",
         "indexer/decode.py",
         "indexer/exif.py",
         "indexer/formats.py",

@@ -22,7 +22,8 @@ def fields(*written: tuple[int, int, bytes]) -> bytes:
 def test_every_field() -> None:
     data = fields(
         UTF_8, (2, 0, b"\0\4"), (2, 5, "Tür".encode()), (2, 25, b"Lisbon"),
-        (2, 25, "Zug 🚂".encode()), (2, 25, b"LISBON"), (2, 90, b"Lisboa"), (2, 92, b"Alfama"), (2, 95, b"Lisboa District"),
+        (2, 25, "Zug 🚂".encode()), (2, 25, b"LISBON"), (2, 90, b"Lisboa"), (2, 92, b"Alfama"),
+        (2, 95, b"Lisboa District"),
         (2, 101, b"Portugal"), (2, 120, b"Two\rlines"), (2, 122, b"writer"), (2, 80, b"by-line"),
     )  # fmt: skip
     assert words_of(data) == Annotation(
