@@ -136,7 +136,10 @@ class Catalog(ChangeWriting):
     def _forget_changed(
         self, connection: sqlite3.Connection, records: Sequence[ImageRecord]
     ) -> None:
-        """Deletes vectors in the other table whose photo now has other content."""
+        """Deletes what is of the content that a photo no longer has, but its vector.
+
+        That is its vector in the other table, and what was noted about it.
+        """
         other = "coming" if self._vectors == "vectors" else "vectors"
         content_of = {os.fsencode(record.path): record.content for record in records}
         for part in parts(list(content_of)):
@@ -145,6 +148,7 @@ class Catalog(ChangeWriting):
             )
             changed = [row[0] for row in rows if row[2] != content_of[row[1]]]
             _delete(connection, other, "image_id", changed)
+            self.forget_metadata(connection, changed)
 
     def skip(self, root_id: int, files: Sequence[tuple[Skipped, FileState]]) -> None:
         """Notes unusable files, so that they are not read again until they change.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pixquery.db.checksums import SEALED, sound
 from pixquery.db.concepts import ExampleRecord, example_row
 from pixquery.db.connections import damaged
-from pixquery.db.losses import LossKeeping
+from pixquery.db.metadata import MetadataKeeping
 from pixquery.db.reading import marks, parts
 from pixquery.db.records import FileState
 
@@ -25,7 +25,7 @@ class Move(NamedTuple):
     state: FileState
 
 
-class ChangeWriting(LossKeeping):
+class ChangeWriting(MetadataKeeping):
     """Changes of rows that keep their vectors."""
 
     def transaction(self) -> AbstractContextManager[object]:

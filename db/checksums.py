@@ -28,6 +28,10 @@ SEALED = {
     "concept_names": ("concept", "encoder", "raw"),
     "generations": ("file", "size", "sha256", "revision", "space"),
     "losses": ("root", "photos", "guessed"),
+    "annotations": ("image_id", "revision", "sidecars", "title", "caption", "keywords", "people",
+                    "location", "rating", "label"),
+    "readings": ("image_id", "revision", "reader", "lines"),
+    "localities": ("image_id", "revision", "gazetteer", "city", "region", "country", "code"),
 }  # fmt: skip
 """The tables with checksums, and their columns: all but the root, which no answer shows."""
 

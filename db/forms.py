@@ -22,7 +22,14 @@ _NATURAL = "typeof({0}) = 'integer' AND {0} >= 0"
 _INTEGER = "typeof({0}) = 'integer'"
 _TEXT = "typeof({0}) = 'text'"
 _VECTOR = "typeof({0}) = 'blob' AND length({0}) > 0 AND length({0}) % 2 = 0"
-_NAMES = {"concept": _TEXT, "encoder": _TEXT}
+
+
+def _texts(*columns: str) -> dict[str, str]:
+    return dict.fromkeys(columns, _TEXT)
+
+
+_NAMES = _texts("concept", "encoder")
+_OF_PHOTO = {"image_id": _ID, "revision": _NATURAL}
 
 _FORMS = {
     "settings": {"name": _TEXT, "value": _TEXT},
@@ -55,6 +62,13 @@ _FORMS = {
     "concept_names": {**_NAMES, "raw": f"{_VECTOR} AND length({{0}}) % 4 = 0"},
     "generations": {"size": _NATURAL, "revision": _NATURAL},
     "losses": {"root": "typeof({0}) = 'blob'", "photos": _NATURAL, "guessed": "{0} IN (0, 1)"},
+    "annotations": {
+        **_OF_PHOTO,
+        **_texts("sidecars", "title", "caption", "keywords", "people", "location", "label"),
+        "rating": "({0} IS NULL OR {0} IN (-1, 0, 1, 2, 3, 4, 5))",
+    },
+    "readings": {**_OF_PHOTO, **_texts("reader", "lines")},
+    "localities": {**_OF_PHOTO, **_texts("gazetteer", "city", "region", "country", "code")},
 }
 _FORMS["coming"] = _FORMS["vectors"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pixquery.db.checksums import SEALED, digest, sound
-from pixquery.db.migrations import NEWEST
+from pixquery.db.migrations import WITH_LOSSES
 from pixquery.db.opening import Opened
 from pixquery.db.reading import marks
 from pixquery.db.values import UNDER, bounds
@@ -38,7 +38,7 @@ class LossKeeping(Opened):
 
         A damaged row counts as a loss that nothing is known of.
         """
-        if self._version < NEWEST:  # which noted none
+        if self._version < WITH_LOSSES:  # which noted none
             return []
         return [_loss(*row) for row in self._rows(f"SELECT {', '.join(_COLUMNS)} FROM losses "
                                                   "ORDER BY root")]  # fmt: skip

@@ -89,6 +89,31 @@ def _add_losses(connection: sqlite3.Connection) -> None:
     )
 
 
+def _add_metadata(connection: sqlite3.Connection) -> None:
+    """Version 7: tables for what photos say of themselves, which the next indexing fills."""
+    of_photo = "image_id INTEGER NOT NULL, revision INTEGER NOT NULL"
+    for table, columns in (
+        (
+            "annotations",
+            "sidecars TEXT NOT NULL, title TEXT NOT NULL, caption TEXT NOT NULL, "
+            "keywords TEXT NOT NULL, people TEXT NOT NULL, location TEXT NOT NULL, "
+            "rating INTEGER, label TEXT NOT NULL",
+        ),
+        ("readings", "reader TEXT NOT NULL, lines TEXT NOT NULL"),
+        (
+            "localities",
+            "gazetteer TEXT NOT NULL, city TEXT NOT NULL, region TEXT NOT NULL, "
+            "country TEXT NOT NULL, code TEXT NOT NULL",
+        ),
+    ):
+        connection.execute(
+            f"CREATE TABLE {table} ({of_photo}, {columns}, checksum BLOB DEFAULT (x'') NOT NULL, "
+            "PRIMARY KEY (image_id), "
+            "FOREIGN KEY(image_id) REFERENCES images (id) ON DELETE CASCADE)"
+        )
+        connection.execute(f"CREATE INDEX ix_{table}_revision ON {table} (revision)")
+
+
 _Step = Callable[[sqlite3.Connection], None]
 MIGRATIONS: tuple[_Step, ...] = (
     _add_checksums,
@@ -96,6 +121,7 @@ MIGRATIONS: tuple[_Step, ...] = (
     _add_coming,
     _add_concepts,
     _add_losses,
+    _add_metadata,
 )
 """Step i brings a catalogue from version i + 1 to i + 2. Released steps never change."""
 
@@ -103,6 +129,8 @@ NEWEST = len(MIGRATIONS) + 1
 
 READABLE = 5
 """Catalogues from this version on are read as they are; only writers bring them up to date."""
+WITH_LOSSES, WITH_METADATA = 6, 7
+"""The versions from which there are those tables."""
 
 
 def version_of(connection: sqlite3.Connection, file: Path) -> int:

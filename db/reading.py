@@ -307,7 +307,8 @@ def _is_setting(name: str, value: object) -> bool:
         return False
     if name == "updated":
         return is_moment(value)
-    return name != "revision" or (value.isascii() and value.isdigit() and len(value) < 19)
+    counts = name in ("revision", "metadata_revision")
+    return not counts or (value.isascii() and value.isdigit() and len(value) < 19)
 
 
 def parts(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:

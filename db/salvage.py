@@ -19,15 +19,19 @@ from pixquery.db.checksums import digest
 from pixquery.db.connections import distrust, is_half_mended, mended, refuse_odd_files
 from pixquery.db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, StorageFailed
 from pixquery.db.losses import put
-from pixquery.db.migrations import NEWEST
+from pixquery.db.metadata import ANNOTATED
+from pixquery.db.migrations import NEWEST, WITH_LOSSES, WITH_METADATA
 from pixquery.db.quoting import quoted
 from pixquery.db.remains import FARTHEST, Remains, Row, raise_if_busy
 from pixquery.db.schema import (
+    annotations,
     coming,
     concept_examples,
     concept_names,
     images,
+    localities,
     losses,
+    readings,
     roots,
     settings,
     skipped,
@@ -170,13 +174,24 @@ def _mend(old: sqlite3.Connection, new: sqlite3.Connection) -> str | None:
         new.execute(f"DELETE FROM {table.name} WHERE image_id NOT IN (SELECT id FROM images)")
     for table in (concept_examples, concept_names):
         _insert(new, table, remains.sound(table))
-    if version >= NEWEST:
+    if version >= WITH_LOSSES:
         _insert(new, losses, remains.sound(losses))
+    if version >= WITH_METADATA:
+        _save_metadata(remains, new)
     put(new, photos.losses())
     _raise_revision(new)
     _raise_newest_id(old, new)
     new.execute("COMMIT")
     return None
+
+
+def _save_metadata(remains: Remains, new: sqlite3.Connection) -> None:
+    """Saves what photos say of themselves; what is lost of it, the next indexing reads again."""
+    held = {row[0] for row in new.execute("SELECT id FROM images")}
+    for table in (annotations, readings, localities):
+        _insert(new, table, (row for row in remains.sound(table) if row["image_id"] in held))
+    # Only photos that have an annotation have a row of one, so nobody can tell what is missing.
+    new.execute("DELETE FROM settings WHERE name = ?", (ANNOTATED,))
 
 
 # -- writing what was read ----------------------------------------------------------------------

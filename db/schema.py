@@ -129,6 +129,51 @@ losses = sa.Table(
 """Photos that a repair could not save, until an indexing has looked for them."""
 
 
+def _of_photo(name: str, *columns: sa.Column[str] | sa.Column[int]) -> sa.Table:
+    """A table of what photos say of themselves; most photos have no row in most of them."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("image_id", sa.ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
+        # Of the setting `metadata_revision`, so that what is derived can be brought up to date.
+        sa.Column("revision", sa.Integer, nullable=False, index=True),
+        *columns,
+        _checksum(),
+    )
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+annotations = _of_photo(
+    "annotations",
+    _text("sidecars"),  # a digest of their names, sizes and times; empty if there are none
+    _text("title"),
+    _text("caption"),
+    _text("keywords"),  # one a line, as in the next two
+    _text("people"),
+    _text("location"),
+    sa.Column("rating", sa.Integer),
+    _text("label"),
+)
+
+readings = _of_photo(
+    "readings",
+    _text("reader"),  # a digest of the models and settings that read it
+    _text("lines"),  # JSON; see `db.metadata`
+)
+
+localities = _of_photo(
+    "localities",
+    _text("gazetteer"),  # a digest of the data that the names are from
+    _text("city"),
+    _text("region"),
+    _text("country"),
+    _text("code"),
+)
+
+
 def create(connection: sqlite3.Connection) -> None:
     """Creates the tables and their indexes."""
     for table in metadata.sorted_tables:

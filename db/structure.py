@@ -15,11 +15,15 @@ KNOWN = frozenset(
         "53801f208fbf217835da314075ceea712856d9f6a7ecdc0d6146829f71e5835e",  # version 5
         "6b13cb5e1112336d858fea9f5f8c5b0e8c6c667149ea5389f2630c3c6e8cadec",  # 6, once 5
         "df02e1c9ce53aea477a46fec02f6fcecc48655f9cfce9edeb0617c9e342c8db7",  # version 6
+        "528b3c8cfb497d088bc0e8f1d5b35a5d91e3dd837761b2af5f30ce68f79e2e52",  # 7, once 5
+        "e3ea7820026d9876fdf2640af932624f0ffeac27aed5e4052319278213635c05",  # 7, once 6
+        "b1d6621290accfc433d2283c92c9bbb83f15d786300ae64361fb328c965f60ea",  # version 7
     }
 )
 """SHA-256 of most schemas, as SQLite stores them: a shorter way to the same answer."""
 NORMAL = {
     5: "af3d889366f3e22e5ddc7f5ba4c0636aff41c7f21d4d4dbd018094c8bb2166bc",
+    7: "49c406c7400d0652d598beafcbfc9fb9f5d00b403bd3f0b4f98ab48388646066",
     6: "eecdc9e1a19bea217d024c6b693bc75b52e421a4ae2598741a6c5f63b5c8a5aa",
 }
 """SHA-256 of the schema of a version in :func:`normal` form. Migrated tables have their columns in

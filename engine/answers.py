@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixquery.db.records import ImageRecord, RootSummary, Skipped
+from pixquery.engine.mentions import Match
 from pixquery.engine.phrasing import Phrase
 from pixquery.engine.standing import fits, standing
 
@@ -35,6 +36,8 @@ class Hit:
     """When the file was last modified before it was indexed, UTC."""
     taken: datetime | None = None
     """Camera time from EXIF, without a zone."""
+    matched: tuple[Match, ...] = ()
+    """Words in the photo, or of its owner, that were searched."""
 
     @property
     def standing(self) -> str | None:

@@ -45,6 +45,7 @@ class Library(Teachable):
         folder: The folder that holds its files.
         catalog: Its photos.
         profile: The models it was made with, and what it was taught.
+        mentions: The words in its photos, and of their owners.
     """
 
     @classmethod
@@ -136,6 +137,7 @@ class Library(Teachable):
 
     def close(self) -> None:
         """Closes the library's files."""
+        self._words.close()
         self.catalog.close()
 
     def __enter__(self) -> "Library":
@@ -190,7 +192,7 @@ class Library(Teachable):
         meant = query.phrased()
         self._refuse_stop_words((*query.texts, *meant.texts))
         loaded = self._index_file.loaded
-        answer = search(meant, loaded.profile, loaded.index, self.catalog)
+        answer = search(meant, loaded.profile, loaded.index, self.catalog, self.mentions)
         return advised(answer, query, loaded.profile)
 
     def newest(self, *, k: int = 10, offset: int = 0) -> Answer:
@@ -229,7 +231,8 @@ class Library(Teachable):
         a library's measures would depend on it. Texts are searched as they are.
         """
         loaded = self._index_file.loaded
-        return rank(Query(text), candidates, loaded.profile, loaded.index, self.catalog)
+        parts = loaded.profile, loaded.index, self.catalog, self.mentions
+        return rank(Query(text), candidates, *parts)
 
     def photo(self, image_id: int) -> ImageRecord:
         """The catalogue's record of a photo.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from pixquery.db.errors import BadQuery
 from pixquery.db.records import Filter, Pixels, Scales
+from pixquery.db.terms import terms
 from pixquery.db.values import refuse_other_bytes
 from pixquery.engine.phrasing import MOST_WORDS, UNWANTED, Phrase, caption_of, phrase
 
@@ -80,9 +81,13 @@ class Query:
     """Another form of the text, as in :class:`Part`."""
     caption: str = ""
     """The text as a caption, as in :class:`Part`."""
+    words: str = ""
+    """Words that stand in the photo, all of them, in any order."""
 
     def __post_init__(self) -> None:
-        if not (self.text.strip() or self.parts or self.where):
+        if self.words and not terms(self.words):
+            raise BadQuery(f"{self.words!r} has no word or number that could stand in a photo")
+        if not (self.text.strip() or self.parts or self.where or self.words):
             raise BadQuery('the query is empty: describe a photo, for example "man on bicycle"')
         for name, least in (("k", 1), ("offset", 0), ("candidates", 1)):
             if not least <= (value := getattr(self, name)) <= _MOST:
@@ -145,8 +150,10 @@ class Query:
         return bool(self.text.strip()) and not self.parts
 
     def __str__(self) -> str:
-        words = [
+        parts = [
             ("" if part.weight == 1 else f"{part.weight:+g} x ") + str(part)
             for part in self.everything
         ]
-        return ", ".join(words)
+        if self.words:
+            parts.append(f'with the text "{self.words}"')
+        return ", ".join(parts)

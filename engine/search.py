@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,17 @@ from pixquery.db.records import Filter, Floats, Ids, ImageRecord
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
 from pixquery.engine.features import Vectors
+from pixquery.engine.mentions import Match, Mentioned, Mentions
 from pixquery.engine.query import Part, Query
 from pixquery.engine.standing import DIGITS
 
 if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile
     from pixquery.engine.vectors import VectorIndex
+
+
+_RANK = 60.0
+"""The constant of reciprocal ranks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,10 @@ class Ranking:
     relevances: Floats | None
     """float32[c]; none if the profile has no regressor, or one not trained on such queries."""
     milliseconds: Milliseconds
+    mentioned: Mentioned = field(default_factory=dict)
+    """The candidates that mention what was searched. Those that are not near are at the end."""
+    near: int = 0
+    """How many candidates are from the prefilter."""
 
     def order(self, *, rerank: bool, at_once: int = 0) -> Ids:
         """Positions of the candidates, best first; equal relevances are sorted by similarity.
@@ -50,10 +59,27 @@ class Ranking:
             int64[c]
         """
         positions = np.arange(len(self.ids), dtype=np.int64)
-        if self.relevances is None or not rerank:
+        if not rerank or (self.relevances is None and not self.mentioned):
             return positions
         blocks = positions // (at_once or max(1, len(positions)))
-        return np.asarray(np.lexsort((-self.similarities, -self.relevances, blocks)), np.int64)
+        # They stay in the first block however many candidates there are.
+        mentioned = np.isin(self.ids, list(self.mentioned))
+        blocks[mentioned] = 0
+        worth = self._fused(positions) if self.relevances is None else self.relevances
+        return np.asarray(np.lexsort((-self.similarities, -worth, blocks)), np.int64)
+
+    def _fused(self, positions: Ids) -> Floats:
+        """float32[c]: reciprocal ranks by similarity and by mention, added up.
+
+        Cormack, Clarke and Buettcher, SIGIR 2009.
+        """
+        worth = 1 / (_RANK + positions.astype(np.float32))
+        worth[self.near :] = 0
+        places = {image_id: place for place, image_id in enumerate(self.mentioned)}
+        for position, image_id in enumerate(self.ids.tolist()):
+            if image_id in places:
+                worth[position] += 1 / (_RANK + places[image_id])
+        return np.asarray(worth, np.float32)
 
 
 class Aimed:
@@ -70,6 +96,7 @@ class Aimed:
         index: "VectorIndex",
         catalog: Catalog,
         among: Ids | None = None,
+        mentioned: Mentioned | None = None,
     ) -> None:
         """Computes the point.
 
@@ -79,11 +106,13 @@ class Aimed:
             index: The library's.
             catalog: The library's; raw vectors of candidates are read from it, if they are needed.
             among: The ids int64[n] to search; none means all.
+            mentioned: Photos of these that mention what is searched.
 
         Raises:
             BadQuery: A part names a photo that the library does not hold, or the parts cancel out.
         """
         self._profile, self._index, self._catalog, self._among = profile, index, catalog, among
+        self._mentioned = self._indexed(mentioned or {})
         self._relevance = profile.relevance if query.judged else None
         begin = perf_counter()
         if query.judged:
@@ -100,7 +129,12 @@ class Aimed:
         begin = perf_counter()
         near = self._index.search(self._point, depth, among=self._among)
         end = perf_counter()
-        relevances = self._judge(near.ids[0])
+        ids, similarities = near.ids[0], near.similarities[0]
+        if self._mentioned:
+            far = np.setdiff1d(np.fromiter(self._mentioned, np.int64), ids)
+            own = self._index.vectors(far) @ self._point[0]
+            ids, similarities = np.append(ids, far), np.append(similarities, own)
+        relevances = self._judge(ids)
         prefilter, rerank = 1e3 * (end - begin), 1e3 * (perf_counter() - end)
         before = self._spent
         self._spent = Milliseconds(
@@ -109,7 +143,16 @@ class Aimed:
             rerank=before.rerank + rerank,
             total=before.total + prefilter + rerank,
         )
-        return Ranking(near.ids[0], near.similarities[0], relevances, self._spent)
+        return Ranking(
+            ids, similarities, relevances, self._spent, self._mentioned, len(near.ids[0])
+        )
+
+    def _indexed(self, mentioned: Mentioned) -> Mentioned:
+        """The mentions of photos whose vectors are loaded: others were added meanwhile."""
+        if not mentioned:
+            return {}
+        held = np.isin(np.fromiter(mentioned, np.int64), self._index.ids())
+        return {one: mentioned[one] for one, here in zip(mentioned, held, strict=True) if here}
 
     def _judge(self, ids: Ids) -> Floats | None:
         """The relevances float32[n] of int64[n] ids, if they are predicted."""
@@ -123,7 +166,11 @@ class Aimed:
             order = np.argsort(known)
             self._ids = known[order]
             self._relevances = np.concatenate([self._relevances, scores])[order]
-        return self._relevances[np.searchsorted(self._ids, ids)]
+        relevances = self._relevances[np.searchsorted(self._ids, ids)]
+        for position in np.flatnonzero(np.isin(ids, list(self._mentioned))):
+            mention = self._mentioned[int(ids[position])]
+            relevances[position] = max(relevances[position], mention.strength)
+        return relevances
 
     def _raw(self, ids: Ids) -> Floats:
         """The raw vectors float32[n, d] of int64[n] ids, in one read."""
@@ -139,10 +186,16 @@ class Aimed:
 
 
 def rank(
-    query: Query, depth: int, profile: "Profile", index: "VectorIndex", catalog: Catalog
+    query: Query,
+    depth: int,
+    profile: "Profile",
+    index: "VectorIndex",
+    catalog: Catalog,
+    mentions: "Mentions | None" = None,
 ) -> Ranking:
-    """Finds the ``depth`` candidates nearest to a query and judges them."""
-    return Aimed(query, profile, index, catalog).rank(depth)
+    """Finds the ``depth`` candidates nearest to a query, and those that mention it; judges them."""
+    mentioned = mentions.of(query.text) if mentions else {}
+    return Aimed(query, profile, index, catalog, mentioned=mentioned).rank(depth)
 
 
 def aim(parts: Sequence[Part], profile: "Profile", index: "VectorIndex") -> Floats:
@@ -195,7 +248,13 @@ def said(part: Part, profile: "Profile") -> Vectors:
     return Vectors(vectors, lambda: raw.mean(0, keepdims=True))
 
 
-def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Catalog) -> Answer:
+def search(
+    query: Query,
+    profile: "Profile",
+    index: "VectorIndex",
+    catalog: Catalog,
+    mentions: Mentions,
+) -> Answer:
     """Answers a query.
 
     Raises:
@@ -207,16 +266,24 @@ def search(query: Query, profile: "Profile", index: "VectorIndex", catalog: Cata
             "leave out the least relevance, or train one with "
             f"`pixquery train RATINGS.csv --profile {quoted(profile.reference)} --out DIR`"
         )
-    if not query.everything:
-        return newest(query.where, query.k, query.offset, profile, catalog)
     begin = perf_counter()
+    if not (query.everything or query.words):
+        return newest(query.where, query.k, query.offset, profile, catalog)
     among = _among(query, catalog, index)
+    standing: Mentioned = {}
+    if query.words:
+        standing = mentions.with_text(query.words, among=among)
+        if not query.everything:
+            return _with_text(query, standing, profile, catalog)
+        among = np.intersect1d(np.fromiter(standing, np.int64), index.ids())
     searched = len(index) if among is None else len(among)
-    ranking, order = _reach(query, Aimed(query, profile, index, catalog, among), searched)
+    mentioned = mentions.of(query.text, among=among) if query.judged and query.rerank else {}
+    aimed = Aimed(query, profile, index, catalog, among, mentioned)
+    ranking, order = _reach(query, aimed, searched)
     shown = order[query.offset : query.offset + query.k]
     records = catalog.records([int(ranking.ids[position]) for position in shown])
     hits = tuple(
-        _hit(rank_, records[int(ranking.ids[position])], ranking, int(position))
+        _hit(rank_, records[int(ranking.ids[position])], ranking, int(position), standing)
         for rank_, position in enumerate(shown, query.offset + 1)
         if int(ranking.ids[position]) in records  # removed since the index was written
     )
@@ -248,9 +315,9 @@ def _reach(query: Query, aimed: Aimed, searched: int) -> tuple[Ranking, Ids]:
             return ranking, order
         relevances = ranking.relevances[order].astype(np.float64)  # float32 has no 0.45
         order = order[relevances.round(DIGITS) >= query.min_relevance]
-        last = len(ranking.ids) - query.candidates
-        barren = not (order >= last).any()
-        if len(order) >= end or barren or len(ranking.ids) >= searched:
+        last = ranking.near - query.candidates
+        barren = not ((order >= last) & (order < ranking.near)).any()
+        if len(order) >= end or barren or ranking.near >= searched:
             return ranking, order
         depth *= 2
 
@@ -276,15 +343,36 @@ def newest(where: Filter, k: int, offset: int, profile: "Profile", catalog: Cata
     return Answer("", profile.name, 0, hits, Milliseconds(0.0, 0.0, 0.0, total), searched)
 
 
-def _hit(rank_: int, record: ImageRecord, ranking: Ranking, position: int) -> Hit:
-    relevance = None if ranking.relevances is None else float(ranking.relevances[position])
-    return _described(
-        rank_, record, relevance, float(np.clip(ranking.similarities[position], -1, 1))
+def _with_text(query: Query, standing: Mentioned, profile: "Profile", catalog: Catalog) -> Answer:
+    """The photos in which words stand, those first that say little else."""
+    begin = perf_counter()
+    ids = list(standing)[query.offset : query.offset + query.k]
+    records = catalog.records(ids)
+    hits = tuple(
+        _described(rank_, records[one], None, None, standing[one].matches)
+        for rank_, one in enumerate(ids, query.offset + 1)
+        if one in records
     )
+    total = 1e3 * (perf_counter() - begin)
+    spent = Milliseconds(0.0, 0.0, 0.0, total)
+    return Answer(str(query), profile.name, 0, hits, spent, len(standing))
+
+
+def _hit(
+    rank_: int, record: ImageRecord, ranking: Ranking, position: int, standing: Mentioned
+) -> Hit:
+    relevance = None if ranking.relevances is None else float(ranking.relevances[position])
+    similarity = float(np.clip(ranking.similarities[position], -1, 1))
+    mention = ranking.mentioned.get(record.id) or standing.get(record.id)
+    return _described(rank_, record, relevance, similarity, mention.matches if mention else ())
 
 
 def _described(
-    rank_: int, record: ImageRecord, relevance: float | None, similarity: float | None
+    rank_: int,
+    record: ImageRecord,
+    relevance: float | None,
+    similarity: float | None,
+    matched: tuple[Match, ...] = (),
 ) -> Hit:
     return Hit(
         rank=rank_,
@@ -296,4 +384,5 @@ def _described(
         height=record.height,
         modified=record.state.modified,
         taken=record.taken,
+        matched=matched,
     )

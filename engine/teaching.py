@@ -11,6 +11,7 @@ from pixquery.db.concepts import ExampleRecord
 from pixquery.db.errors import BadConcept, NothingFound
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Floats
+from pixquery.db.words import Words
 from pixquery.engine.answers import Concept, Lesson
 from pixquery.engine.concepts import (
     LEAST_EXAMPLES,
@@ -30,6 +31,7 @@ from pixquery.engine.concepts import (
 from pixquery.engine.features import Vectors
 from pixquery.engine.index_file import IndexFile
 from pixquery.engine.lock import writers_lock
+from pixquery.engine.mentions import Mentions
 from pixquery.engine.profile import Profile
 from pixquery.engine.query import Query
 from pixquery.engine.search import rank, search
@@ -47,6 +49,8 @@ class Teachable:
         self.folder = folder
         self.catalog = catalog
         self._index_file = IndexFile(folder, catalog, profile)
+        self._words = Words(folder)
+        self.mentions = Mentions(self._words, catalog)
 
     @property
     def profile(self) -> Profile:
@@ -215,7 +219,7 @@ class Teachable:
             likeness=likeness(without.alignment.images(raw)),
             relevance_before=_mean_relevance(without, text, raw),
             relevance_after=_mean_relevance(profile, text, raw),
-            answer=search(Query(name), profile, index, self.catalog),
+            answer=search(Query(name), profile, index, self.catalog, self.mentions),
             fits=None if relevances is None else sum(fits(float(each)) for each in relevances),
         )
 

@@ -13,6 +13,7 @@ import pytest
 
 from pixquery import Library
 from pixquery.db.errors import LibraryLocked
+from pixquery.db.metadata import TABLES
 from pixquery.db.migrations import NEWEST
 from pixquery.engine.library import CATALOGUE
 from pixquery.engine.lock import writers_lock
@@ -62,7 +63,8 @@ def version(place: Path) -> int:
 def older(place: Path, to: int = 5) -> None:
     """Makes the catalogue one of an earlier version."""
     with closing(sqlite3.connect(place / CATALOGUE)) as catalogue, catalogue:
-        catalogue.execute("DROP TABLE losses")
+        for table in ("losses", *TABLES):
+            catalogue.execute(f"DROP TABLE {table}")
         catalogue.execute("ALTER TABLE generations DROP COLUMN checksum")
         if to < 5:
             catalogue.execute("DROP TABLE concept_examples")

@@ -13,12 +13,13 @@ import pytest
 from pixquery.db.catalog import Catalog
 from pixquery.db.checksums import SEALED, digest
 from pixquery.db.errors import LibraryTooNew
+from pixquery.db.metadata import TABLES
 from pixquery.db.migrations import MIGRATIONS, migrate
 from pixquery.db.records import FileState, ImageRecord, Skipped
 from pixquery.db.schema import metadata
 
 NEWEST = len(MIGRATIONS) + 1
-ADDED = {"coming", "concept_examples", "concept_names", "losses"}
+ADDED = {"coming", "concept_examples", "concept_names", "losses", *TABLES}
 """The tables that version 3 did not have."""
 
 
@@ -80,8 +81,8 @@ def test_only_known_columns_may_be_empty() -> None:
         for column in table.columns
         if column.nullable
     }
-    # A photo may have no camera time and no position; all else is always known.
-    assert empty == {"images.taken", "images.latitude", "images.longitude"}
+    # A photo may have no camera time, no position and no stars; all else is always known.
+    assert empty == {"images.taken", "images.latitude", "images.longitude", "annotations.rating"}
 
 
 def test_an_older_catalogue_gets_checksums_and_loses_nothing(tmp_path: Path) -> None:

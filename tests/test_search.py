@@ -329,12 +329,12 @@ def test_more_candidates_encode_once_and_judge_each_photo_once(
     index(library, [tmp_path / "many"])
     counted = Counted(models.folder, models.manifest)
     query = Query("red", k=k, offset=offset, candidates=20, min_relevance=least)
-    answer = search(query, counted, library.index, library.catalog)
+    answer = search(query, counted, library.index, library.catalog, library.mentions)
     assert answer.candidates > 2 * 20  # more than at first
     assert counted.encoded == 1
     assert counted.judged == answer.candidates
     deep = Query("red", k=150, candidates=20)
-    every = search(deep, counted, library.index, library.catalog).hits
+    every = search(deep, counted, library.index, library.catalog, library.mentions).hits
     fit = [hit for hit in every if hit.relevance is not None and hit.relevance >= least]
     page = [(hit.id, hit.relevance, hit.similarity) for hit in answer.hits]
     assert page == [(hit.id, hit.relevance, hit.similarity) for hit in fit[offset : offset + k]]

@@ -1,0 +1,183 @@
+"""Photos that mention what is searched: in text that was read in them, or in their owner's words.
+
+A picture of a boarding pass for Lisbon looks like any other boarding pass. "boarding pass lisbon"
+finds it by the words in it. Such a photo joins the candidates, with a relevance of its own.
+"""
+# ruff: noqa: SIM905 - words that are easier to read as one text
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from pixquery.db.catalog import Catalog
+from pixquery.db.records import Annotation, Ids, Line
+from pixquery.db.terms import terms
+from pixquery.db.words import Source, Words
+from pixquery.engine.plurals import singular
+
+Kind = Literal["text", "title", "caption", "keyword", "person", "location"]
+
+MOST = 200
+"""Photos whose words are compared; more common words say little."""
+MOST_WITH_TEXT = 10_000
+"""Photos that a search for text alone returns."""
+_SHOWN = 3
+"""Matches that are kept of a photo."""
+_EMPTY = frozenset(
+    "a all am an and any are as at be been being both but by did do does down find for from had "
+    "has have he her here his how i image images in into is it its me my near next no not of off "
+    "on onto or our out over photo photos pic pics picture pictures please pm s she show some t "
+    "that the their them there these they this those to under up us was we were what when where "
+    "which while who with without you your".split()
+)
+"""Words that say nothing of what is in a photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Words of a photo that were searched."""
+
+    kind: Kind
+    words: str
+    """The line, name or sentence that they stand in."""
+    corners: tuple[float, ...] = ()
+    """Where a line stands; see :class:`pixquery.db.records.Line`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A photo that mentions what was searched."""
+
+    strength: float
+    """The least relevance of the photo, (0, 1]."""
+    matches: tuple[Match, ...]
+    """Why, the best first."""
+
+
+Mentioned = Mapping[int, Mention]
+"""Mentions by the id of the photo, the best first."""
+
+
+class Mentions:
+    """The words of a library's photos."""
+
+    def __init__(self, words: Words, catalog: Catalog) -> None:
+        """Reads nothing yet."""
+        self._words = words
+        self._catalog = catalog
+
+    def of(self, text: str, *, among: Ids | None = None) -> Mentioned:
+        """The photos that mention most of a text.
+
+        Args:
+            text: What was typed.
+            among: The ids int64[n] to search; none means all.
+
+        Raises:
+            LibraryDamaged: Rows of the catalogue differ from their checksums.
+        """
+        asked = asked_for(text)
+        found = self._found(asked, _Search(spare=_spare(len(asked))), among)
+        return dict(sorted(found.items(), key=lambda item: -item[1].strength))
+
+    def with_text(self, text: str, *, among: Ids | None = None) -> Mentioned:
+        """The photos in which all words of a text stand.
+
+        Args:
+            text: The words, in any order.
+            among: The ids int64[n] to search; none means all.
+
+        Raises:
+            LibraryDamaged: Rows of the catalogue differ from their checksums.
+        """
+        asked = [(term,) for term in dict.fromkeys(terms(text))]
+        return self._found(asked, _Search("text", limit=MOST_WITH_TEXT), among)
+
+    def _found(
+        self, asked: Sequence[Sequence[str]], search: "_Search", among: Ids | None
+    ) -> Mentioned:
+        if not asked or not self._words.bring_up_to_date(self._catalog):
+            return {}
+        ids = self._words.search(
+            asked, spare=search.spare, limit=search.limit, source=search.source
+        )
+        if among is not None:
+            allowed = set(among.tolist())
+            ids = [image_id for image_id in ids if image_id in allowed]
+        return dict(self._proven(asked, ids, search))
+
+    def _proven(
+        self, asked: Sequence[Sequence[str]], ids: Sequence[int], search: "_Search"
+    ) -> Iterator[tuple[int, Mention]]:
+        """What the catalogue confirms: the index of words may be out of step, or damaged."""
+        readings, annotations = self._catalog.readings(ids), self._catalog.annotations(ids)
+        for image_id in ids:
+            passages = list(_of_lines(readings.get(image_id, ())))
+            if search.source != "text":
+                passages += _of_annotation(annotations.get(image_id, Annotation()))
+            matches, met = _matches(asked, passages)
+            if len(met) >= len(asked) - search.spare:
+                yield image_id, Mention(_strength(len(met), len(asked)), matches)
+
+
+class _Search(NamedTuple):
+    """How to search for some terms."""
+
+    source: Source | None = None
+    """Where they must stand; anywhere by default."""
+    spare: int = 0
+    """How many of them may be missing."""
+    limit: int = MOST
+
+
+def asked_for(text: str) -> list[tuple[str, ...]]:
+    """The terms of a text that may be mentioned, each with the forms that will do."""
+    kept = [term for term in dict.fromkeys(terms(text)) if term not in _EMPTY]
+    return [tuple(dict.fromkeys((term, singular(term) or term, f"{term}s"))) for term in kept]
+
+
+def _spare(count: int) -> int:
+    """How many of some terms may be missing: text is not always read right."""
+    return 0 if count < 4 else 1
+
+
+def _strength(met: int, asked: int) -> float:
+    """How relevant a photo is that contains so many of the terms."""
+    return (0.6, 0.8, 0.9)[min(met, 3) - 1] * met / asked
+
+
+def _of_lines(lines: Iterable[Line]) -> Iterator[Match]:
+    return (Match("text", line.text, line.corners) for line in lines)
+
+
+def _of_annotation(annotation: Annotation) -> Iterator[Match]:
+    for name in annotation.people:
+        yield Match("person", name)
+    for word in annotation.keywords:
+        yield Match("keyword", word)
+    for place in annotation.location:
+        yield Match("location", place)
+    if annotation.title:
+        yield Match("title", annotation.title)
+    if annotation.caption:
+        yield Match("caption", annotation.caption)
+
+
+def _matches(
+    asked: Sequence[Sequence[str]], passages: Sequence[Match]
+) -> tuple[tuple[Match, ...], set[int]]:
+    """The passages that cover the most terms, and the places of all terms that are covered."""
+    covers = []
+    for passage in passages:
+        own = set(terms(passage.words))
+        covered = {place for place, forms in enumerate(asked) if not own.isdisjoint(forms)}
+        if covered:
+            covers.append((passage, covered))
+    met = set().union(*(covered for _, covered in covers))
+    chosen: list[Match] = []
+    left = set(met)
+    while left and len(chosen) < _SHOWN:
+        passage, covered = max(covers, key=lambda each: len(each[1] & left))
+        chosen.append(passage)
+        left -= covered
+    return tuple(chosen), met

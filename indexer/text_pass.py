@@ -1,0 +1,147 @@
+"""The second pass of an indexing: reads the text in photos, the newest first.
+
+It takes hours for many photos. So each photo is written for itself, the library is locked only for
+that moment, and whatever stops the pass, the next one goes on with the first photo that was not
+read. It runs at a low priority, as somebody may be searching.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from pixquery.db.errors import PhotoFailed, UnreadableImage
+from pixquery.db.records import ImageRecord, Line
+from pixquery.engine.library import Library
+from pixquery.engine.photos import read_indexed
+from pixquery.indexer.failures import failures_reported
+
+SETTING = "read_text"
+"""The library's setting that text is read: "on" or "off"."""
+_LOWER = 10
+"""By how much the priority is lowered, where the system has such numbers."""
+
+
+class TextReader(Protocol):
+    """Reads text in pictures; see :mod:`pixquery.indexer.text_reader`."""
+
+    version: str
+    """A digest of what it reads with."""
+    side: int
+    """Longer side of the pictures that it should be given, in pixels."""
+
+    def read(self, image: Image.Image) -> Sequence[Line]:
+        """The lines of text in an upright picture in RGB."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextReport:
+    """What one pass did."""
+
+    read: int = 0
+    """Photos that were read."""
+    found: int = 0
+    """How many of them have text."""
+    left: int = 0
+    """Photos that are still to be read: their files cannot be read now, or the pass was stopped."""
+    interrupted: bool = False
+
+
+def reads_text(library: Library) -> bool:
+    """Whether the library's indexings read text."""
+    return library.catalog.setting(SETTING, "off") == "on"
+
+
+def remember_to_read(library: Library, *, on: bool) -> None:
+    """Makes the library's indexings read text, or not; what was read stays."""
+    if reads_text(library) != on:
+        with library.writing(brief=True):
+            library.catalog.keep(SETTING, "on" if on else "off")
+
+
+def read_text(
+    library: Library,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+    stop_requested: Callable[[], bool] = lambda: False,
+    reader: TextReader | None = None,
+) -> TextReport:
+    """Reads the text in all photos that were not read yet, or changed since.
+
+    Args:
+        library: To read; it answers meanwhile, and knows what was read so far.
+        progress: Called with the number of photos done and the number to do.
+        stop_requested: Asked before each photo.
+        reader: By default the one of the extra ``text``.
+
+    Raises:
+        MissingExtra: It is not installed.
+        LibraryLocked: Another process has been writing for long.
+        StorageFailed: The disk is full or failing; what was written before is kept.
+    """
+    # In a thread of its own, whose priority can be lowered without that of others. Those that the
+    # models start get the same.
+    with ThreadPoolExecutor(1, "text", initializer=_step_back) as thread:
+        return thread.submit(_read_all, library, progress, stop_requested, reader).result()
+
+
+def _read_all(
+    library: Library,
+    progress: Callable[[int, int], object],
+    stop_requested: Callable[[], bool],
+    reader: TextReader | None,
+) -> TextReport:
+    if reader is None:
+        from pixquery.indexer.text_reader import TextReader as Reader  # loads its models
+
+        reader = Reader()
+    waiting = library.catalog.unread(reader.version)
+    read = found = 0
+    progress(0, len(waiting))
+    for done, image_id in enumerate(waiting):
+        if stop_requested():
+            return TextReport(read, found, len(waiting) - read, interrupted=True)
+        lines = _read(library, image_id, reader)
+        if lines is not None:
+            read += 1
+            found += bool(lines)
+        progress(done + 1, len(waiting))
+    return TextReport(read, found, len(waiting) - read)
+
+
+def _read(library: Library, image_id: int, reader: TextReader) -> Sequence[Line] | None:
+    """Reads one photo and notes its lines; none if it cannot be read now."""
+    catalog = library.catalog
+    record = catalog.records([image_id]).get(image_id)
+    if record is None:  # it was removed meanwhile
+        return None
+    try:
+        lines = _lines(record, reader)
+    except (OSError, UnreadableImage, PhotoFailed):
+        return None
+    with library.writing(brief=True), catalog.transaction():
+        now = catalog.records([image_id]).get(image_id)
+        if now is None or now.content != record.content:
+            return None
+        catalog.note_readings({image_id: lines}, reader.version)
+    return lines
+
+
+def _lines(record: ImageRecord, reader: TextReader) -> Sequence[Line]:
+    from pixquery.indexer.decode import picture  # most passes find nothing to read
+
+    image = picture(read_indexed(record), reader.side)
+    with failures_reported("could not be read"):
+        return reader.read(image)
+
+
+def _step_back() -> None:
+    """Lowers the priority of this thread, where the system can do that for one alone."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + _LOWER)

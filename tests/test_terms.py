@@ -1,0 +1,27 @@
+"""The terms of texts, by hand."""
+
+import pytest
+
+from pixquery.db.terms import terms
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Gate B27", ["gate", "b27"]),
+        ("TOTAL: 12.50 EUR", ["total", "12", "50", "eur"]),
+        ("Café-Bar Zürich", ["cafe", "bar", "zurich"]),
+        ("Straße", ["strasse"]),
+        ("İstanbul", ["istanbul"]),
+        ("snake_case Anna's", ["snake", "case", "anna", "s"]),
+        ("東京 Tower", ["東", "京", "tower"]),
+        ("ラーメン", ["ラ", "ー", "メ", "ン"]),
+        ("ﬁne ＡＢＣ ½", ["fine", "abc", "1", "2"]),
+        ("שָׁלוֹם Ёлка", ["שלום", "елка"]),
+        ("🎉 -- !", []),
+        ("", []),
+        ("a\0b\ud800c", ["a", "b", "c"]),
+    ],
+)
+def test_terms(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected
