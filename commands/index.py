@@ -209,6 +209,7 @@ def _index_json(report: IndexReport) -> dict[str, Any]:
         "linked": report.linked,
         "lacking": report.lacking,
         "passed_over": report.passed_over,
+        "described": report.described,
         "unmatched": list(report.unmatched),
         "other_names": [
             {"path": str(other.path), "name": str(other.name), "twice": other.twice}
@@ -312,6 +313,7 @@ def _show_report(report: IndexReport, *, as_json: bool, told: Sequence[AwayRoot]
         "removed": report.removed,
         "unchanged": report.unchanged,
         "skipped": len(report.skipped),
+        "with new words of their owner": report.described,
         "linked": report.linked,
         f"other file{'' if report.passed_over == 1 else 's'} passed over": report.passed_over,
     }

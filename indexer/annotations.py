@@ -41,6 +41,13 @@ def annotation_in(image: Image.Image) -> Annotation:
     says that there is none; see :func:`merged`.
     """
     try:
+        return _annotation_in(image)
+    except DECODER_ERRORS:  # a photo is worth more than what is said about it
+        return Annotation()
+
+
+def _annotation_in(image: Image.Image) -> Annotation:
+    try:
         exif = image.getexif()
         packet = _bytes(image.info.get("xmp")) or _bytes(exif.get(_XMP))
         fields = _iptc_of(exif)

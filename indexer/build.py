@@ -16,6 +16,7 @@ from pixquery.db.errors import BadRoot
 from pixquery.engine.home import expanded
 from pixquery.engine.library import Library
 from pixquery.engine.roots import known_folder
+from pixquery.indexer.describing import note_described
 from pixquery.indexer.examples import encode_again
 from pixquery.indexer.identity import drop_other_names, drop_repeated, note_checked
 from pixquery.indexer.interrupt import deferred_ctrl_c
@@ -95,6 +96,7 @@ def index(
             interrupted = interrupted or stop_requested()
         if not interrupted:
             note_checked(catalog)
+            note_described(catalog, in_reach)
             named += [other.name for other in other_names if other.path in named]
             catalog.settle(_looked_at(scans, in_reach, options), named)
     met = {pattern for scanned in scans.values() for pattern in scanned.met}
@@ -120,6 +122,7 @@ def index(
         unmatched=tuple(pattern for pattern in options.exclude if pattern not in met),
         other_names=tuple(other_names),
         mended=mended,
+        described=tally.described,
         pace=tally.pace,
     )
 

@@ -8,15 +8,14 @@
   share the original's.
 """
 
+import json
+import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pixquery.db.records import Annotation
-from pixquery.indexer import xmp_words
-from pixquery.indexer.exif import Exif, of_sidecar
-from pixquery.indexer.takeout import takeout_of
-from pixquery.indexer.xmp import LARGEST as LARGEST
+from pixquery.db.records import FileState
+from pixquery.engine.photos import fingerprint
 
 _XMP, _JSON = ".xmp", ".json"
 _WHOLE = "supplemental-metadata"
@@ -29,28 +28,56 @@ _EDITED = re.compile(
     re.DOTALL,
 )
 """What Google Photos adds to the names of edited copies, in the owner's language."""
+_DIGITS = 32
+"""Of a digest."""
 
 
-class Sidecar(NamedTuple):
-    """What a sidecar says."""
+class SidecarFile(NamedTuple):
+    """A sidecar as it was found."""
 
-    annotation: Annotation = Annotation()
-    exif: Exif = Exif()
-    """Time and place, for a photo that does not know its own."""
+    path: str
+    state: FileState
 
 
-def read_sidecar(name: str, content: bytes) -> Sidecar:
-    """What a sidecar says; nothing if it is none, is damaged, or is refused.
+def state_of(files: Sequence[SidecarFile]) -> str:
+    """A digest of the names, sizes and times of a photo's sidecars; empty if there are none.
+
+    Not of their folder: a photo that is moved with its sidecars keeps what was read of them.
+    """
+    if not files:
+        return ""
+    told = json.dumps([(path.rpartition(os.sep)[2], *state) for path, state in files])
+    return fingerprint(told.encode()).hex()[:_DIGITS]
+
+
+def paired(
+    beside: Sequence["os.DirEntry[str]"], photos: Iterable["os.DirEntry[str]"]
+) -> dict[str, tuple[SidecarFile, ...]]:
+    """The sidecars of each photo of a folder, by its path; of photos that have any.
 
     Args:
-        name: Of the file, which decides how it is read.
-        content: The whole file.
+        beside: Regular files of which some may be sidecars.
+        photos: Of the same folder.
     """
-    if name.lower().endswith(_JSON):
-        return Sidecar(*takeout_of(content))
-    if len(content) > LARGEST:
-        return Sidecar()
-    return Sidecar(xmp_words.words_of(content), of_sidecar(content))
+    entries = {entry.name: entry for entry in beside}
+    sidecars = Sidecars(entries)
+    files: dict[str, SidecarFile | None] = {}
+    found = {}
+    for photo in photos:
+        names = sidecars.of(photo.name)
+        for name in names:
+            if name not in files:
+                files[name] = _looked_at(entries[name])
+        if own := tuple(file for name in names if (file := files[name])):
+            found[photo.path] = own
+    return found
+
+
+def _looked_at(entry: "os.DirEntry[str]") -> SidecarFile | None:
+    try:
+        return SidecarFile(entry.path, FileState.of(entry.stat(follow_symlinks=False)))
+    except OSError:  # deleted meanwhile
+        return None
 
 
 def is_sidecar(name: str) -> bool:

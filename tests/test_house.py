@@ -57,6 +57,7 @@ ONE_ROOM = {
         "indexer/jpegxl.py",
         "indexer/limits.py",
         "indexer/mending.py",
+        "indexer/metadata.py",
         "indexer/pillow.py",
         "indexer/deep_tiff.py",
     },
@@ -277,7 +278,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "boxes": "formats", "jpegxl": "formats", "jpeg": "mending", "png": "mending",
         "deep_tiff": "tiff", "tones": "tiff", "options": "build",
         "plan": "build", "run": "build", "interrupt": "interruption",
-        "thumbnails": "photos", "fields": "exif", "xmp": "exif",
+        "thumbnails": "photos", "fields": "exif", "xmp": "exif", "owner": "describing",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert list((REPOSITORY / "tests").rglob(f"test_{stem}.py"))

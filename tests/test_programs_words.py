@@ -13,7 +13,8 @@ from pixquery.db.records import Annotation, Place
 from pixquery.indexer.annotations import annotation_in, merged
 from pixquery.indexer.formats import kind_of, open_photo
 from pixquery.indexer.pillow import set_for_decoding
-from pixquery.indexer.sidecars import Sidecar, read_sidecar, sidecars_of
+from pixquery.indexer.sidecar_content import Sidecar, read_sidecar
+from pixquery.indexer.sidecars import sidecars_of
 from tests.photos import SAMPLES, quarters
 
 pytestmark = pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool")
