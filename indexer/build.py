@@ -16,7 +16,6 @@ from pixquery.db.errors import BadRoot
 from pixquery.engine.home import expanded
 from pixquery.engine.library import Library
 from pixquery.engine.roots import known_folder
-from pixquery.indexer.describing import note_described
 from pixquery.indexer.examples import encode_again
 from pixquery.indexer.identity import drop_other_names, drop_repeated, note_checked
 from pixquery.indexer.interrupt import deferred_ctrl_c
@@ -26,6 +25,7 @@ from pixquery.indexer.report import IndexReport, Tally
 from pixquery.indexer.root_names import settled
 from pixquery.indexer.run import Run
 from pixquery.indexer.scan import Scan, scan_roots
+from pixquery.indexer.undescribed import note_described
 
 __all__ = ["Options", "index"]
 
@@ -96,7 +96,7 @@ def index(
             interrupted = interrupted or stop_requested()
         if not interrupted:
             note_checked(catalog)
-            note_described(catalog, in_reach)
+            note_described(catalog, [plan.root for plan in in_reach if not plan.unseen])
             named += [other.name for other in other_names if other.path in named]
             catalog.settle(_looked_at(scans, in_reach, options), named)
     met = {pattern for scanned in scans.values() for pattern in scanned.met}

@@ -7,10 +7,10 @@ from pathlib import Path
 from pixquery.db.records import KnownFile, Skipped
 from pixquery.engine.library import Library
 from pixquery.engine.profile import Profile
-from pixquery.indexer.describing import UnchangedFile, to_describe
 from pixquery.indexer.options import Options
 from pixquery.indexer.report import Tally, Vanished
 from pixquery.indexer.scan import NO_PHOTO, Changes, Scan, compare, out_of_reach
+from pixquery.indexer.undescribed import UnchangedFile, to_describe
 
 
 @dataclass(frozen=True, slots=True)

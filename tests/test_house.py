@@ -279,6 +279,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "deep_tiff": "tiff", "tones": "tiff", "options": "build",
         "plan": "build", "run": "build", "interrupt": "interruption",
         "thumbnails": "photos", "fields": "exif", "xmp": "exif", "owner": "describing",
+        "undescribed": "describing",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert list((REPOSITORY / "tests").rglob(f"test_{stem}.py"))
