@@ -18,11 +18,13 @@ from pixquery.commands.printing import console, day, figure, iso, near, rounded,
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
 from pixquery.engine.legible import counted, legible
+from pixquery.engine.mentions import LOOKS
 from pixquery.engine.standing import NOTHING_FITS, in_figures, standing
 
 if TYPE_CHECKING:
     from pixquery.db.records import ImageRecord
     from pixquery.engine.answers import Answer, Hit
+    from pixquery.engine.mentions import Match
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:
@@ -35,7 +37,14 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "modified": iso(hit.modified),
         "taken": hit.taken.isoformat() if hit.taken else None,
         "standing": hit.standing,
+        "matched": [_match_json(match) for match in hit.matched],
     }
+
+
+def _match_json(match: Match) -> dict[str, Any]:
+    """Why a photo is in an answer; where a line of text stands, if it is one."""
+    corners = {"corners": list(match.corners)} if match.corners else {}
+    return {"kind": match.kind, "words": match.words, **corners}
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
@@ -102,6 +111,8 @@ def show_hits(answer: Answer) -> None:
         link = Text(near(hit.path))
         if hit.path.is_absolute() and shown(hit.path) == str(hit.path):
             link.stylize(f"link {hit.path.as_uri()}")
+        for reason in _reasons(hit):
+            link.append(f"\n{reason}", "dim")
         size = [f"{hit.width} x {hit.height}"] if width >= _FOR_SIZE else []
         table.add_row(str(hit.rank), _known(hit, width), link, *size)
     drawing.print(table)
@@ -110,6 +121,12 @@ def show_hits(answer: Answer) -> None:
     if not answer.candidates:
         summary = f"the newest of {answer.among:,} photos"
     drawing.print(summary, style="dim", highlight=False)
+
+
+def _reasons(hit: Hit) -> list[str]:
+    """Why a photo is in the answer, in words, unless it only looks like what is searched."""
+    reasons = [] if hit.matched == (LOOKS,) else hit.matched
+    return [legible(str(match)) for match in reasons]
 
 
 _FOR_SIZE, _FOR_WORDS, _FOR_BARS = 70, 54, 40

@@ -14,6 +14,7 @@ from pixquery.commands.loading import extra
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
+from pixquery.commands.reading import read_if_wanted, say_what_was_read, text_json
 from pixquery.commands.recommendation import recommend
 from pixquery.db.quoting import quoted
 from pixquery.engine.habits import note_profile
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pixquery.engine.library import Library
     from pixquery.indexer.build import Options
     from pixquery.indexer.report import AwayRoot, IndexReport
+    from pixquery.indexer.text_pass import TextReport
 
 
 @click.command(
@@ -33,6 +35,7 @@ pixquery index ~/Pictures
 pixquery index ~/Pictures /media/camera --exclude '*.tmp.jpg' --exclude private/
 pixquery index ~/Pictures --quality high
 pixquery index /media/new/photos --moved-from /media/old/photos
+pixquery index --read-text
 pixquery index --watch"""
 )
 @click.argument("paths", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
@@ -52,6 +55,8 @@ pixquery index --watch"""
 @click.option("--moved-from", metavar="DIR", multiple=True, type=click.Path(path_type=Path),
               help="DIR was moved to PATH: photos found in both keep their ids; repeatable.",
               )  # fmt: skip
+@click.option("--read-text/--no-read-text", "reading", default=None,
+              help="Then read the text in photos, now and at every later indexing.")  # fmt: skip
 @click.option("--watch", is_flag=True, help="Keep running and index changes as they happen.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True,
               help="Photos per transaction.")  # fmt: skip
@@ -73,6 +78,7 @@ def index(
     follow_links: bool,
     prune: bool,
     moved_from: tuple[Path, ...],
+    reading: bool | None,
     watch: bool,
     batch_size: int,
     jobs: int,
@@ -91,6 +97,9 @@ def index(
     files of PATH, the folder was moved to PATH: its photos keep their ids. If only some are,
     --moved-from says that it was moved, and `pixquery forget` drops it.
 
+    With --read-text, text in photos is read once they can be searched, the newest first. It takes
+    from 0.2 seconds a photo. Ctrl-C stops it, and the next indexing goes on.
+
     Hidden and system folders are skipped, and so are the previews and thumbnails of Apple Photos,
     Lightroom and other programs. So is everything that matches --exclude or a .pixqueryignore file
     (the syntax of .gitignore, in any folder). Photos are recognised by their content if their names
@@ -101,6 +110,9 @@ def index(
     from pixquery.indexer.build import index as build
     from pixquery.indexer.scan import scan_roots
 
+    if reading:
+        with extra("text"):
+            import rapidocr  # noqa: F401 - a missing extra is reported at once
     if watch:
         with extra("watch"):
             import pixquery.indexer.watch  # noqa: F401 - a missing extra is reported at once
@@ -132,15 +144,19 @@ def index(
             prune=prune,
             moved_from=moved_from,
         )
+        if reading is not None:
+            from pixquery.indexer.text_pass import remember_to_read
+
+            remember_to_read(opened, on=reading)
         with progress_bar("Indexing", "photos") as progress:
             report = build(opened, paths, replace(options, progress=progress))
         _show_names(report)
-        _show_report(report, as_json=as_json)
+        text = _show_and_read(opened, report, as_json=as_json)
         _note_speed(opened, report)
         note_profile(library, opened.profile.reference)
         if not as_json:
             recommend(opened, report)
-        if watch and not report.interrupted:
+        if watch and not (report.interrupted or (text and text.interrupted)):
             report = _watch(
                 opened,
                 paths,
@@ -148,7 +164,7 @@ def index(
                 report,
                 as_json=as_json,
             )
-    if report.interrupted:
+    if report.interrupted or (text and text.interrupted):
         say("pixquery: interrupted; progress is saved, run the same command to continue")
         click.get_current_context().exit(INTERRUPTED)
     if report.lacking:
@@ -181,7 +197,9 @@ def _watch(
         for report in keep_in_step(library, paths, options):
             known_problems = (last.skipped, last.vanished)
             if report.changes or (report.skipped, report.vanished) != known_problems:
-                _show_report(report, as_json=as_json, told=last.away)
+                text = _show_and_read(library, report, as_json=as_json, told=last.away)
+                if text is not None and text.interrupted:
+                    break
             last = report
             if report.interrupted:
                 break
@@ -287,7 +305,22 @@ def _show_names(report: IndexReport) -> None:
 _SKIPS_SHOWN = 10
 
 
-def _show_report(report: IndexReport, *, as_json: bool, told: Sequence[AwayRoot] = ()) -> None:
+def _show_and_read(
+    library: Library, report: IndexReport, *, as_json: bool, told: Sequence[AwayRoot] = ()
+) -> TextReport | None:
+    """Shows what an indexing did, and reads the text in new photos if the library is to."""
+    _show_problems(report, told)
+    if not as_json:
+        _show_counts(report)
+    text = None if report.interrupted else read_if_wanted(library)
+    if as_json:
+        print_json({**_index_json(report), "text": text_json(text)})
+    else:
+        say_what_was_read(text)
+    return text
+
+
+def _show_problems(report: IndexReport, told: Sequence[AwayRoot]) -> None:
     for root in report.away:
         if root not in told:
             say(f"pixquery: {_told_of(root, report.library)}")
@@ -299,9 +332,9 @@ def _show_report(report: IndexReport, *, as_json: bool, told: Sequence[AwayRoot]
             f"pixquery: {lost.path} {lost.reason}: its {counted(lost.images, 'photo')} are kept; "
             "index again when it is back, or forget them with --prune"
         )
-    if as_json:
-        print_json(_index_json(report))
-        return
+
+
+def _show_counts(report: IndexReport) -> None:
     for skip in report.skipped[:_SKIPS_SHOWN]:
         say(f"skipped {shown(skip.path)}: {skip.reason}")
     if len(report.skipped) > _SKIPS_SHOWN:

@@ -64,6 +64,9 @@ def info(library: Path, as_json: bool) -> None:
             "image encoder or at another quality; they are found as before, and `pixquery index "
             "--rebuild` encodes them again"
         )
+    if found.reads_text or found.text_read:
+        paused = "" if found.reads_text else " (not continued: `pixquery index --read-text` does)"
+        click.echo(f"text       read in {found.text_read:,} of {found.images:,} photos{paused}")
     if found.switching:
         quality = found.switching_quality
         tell(
@@ -90,6 +93,7 @@ def _info_json(found: LibraryInfo) -> dict[str, Any]:
         },
         "catalogue_bytes": found.catalogue_bytes,
         "updated": iso(found.updated),
+        "text": {"on": found.reads_text, "read": found.text_read},
         "switching": {
             "profile": found.switching,
             "quality": found.switching_quality,

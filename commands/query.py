@@ -55,7 +55,8 @@ class _Described(click.Command):
 \b
 pixquery query "man on bicycle" -k 5
 pixquery query "a beach" --minus people --plus sunset:0.5 --taken 2023..2024-06
-pixquery query --like holiday.jpg --orientation landscape""",
+pixquery query --like holiday.jpg --orientation landscape
+pixquery query --text "gate b27\"""",
 )
 @click.argument("text", default="")
 @click.option("--plus", metavar="TEXT[:WEIGHT]", multiple=True, help="Find more of this.")
@@ -64,6 +65,8 @@ pixquery query --like holiday.jpg --orientation landscape""",
 @click.option("--like-id", metavar="ID", multiple=True, type=click.IntRange(1),
               help="Find photos like this one in the library; --json shows ids.")  # fmt: skip
 @click.option("--exact", is_flag=True, help="Search for TEXT word for word.")
+@click.option("--text", "words", metavar="WORDS", default="",
+              help="Only photos in which these words were read.")  # fmt: skip
 @filtered
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="Number of hits.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Skip this many hits at the top.")
@@ -169,6 +172,11 @@ def _parts(library: Library, options: dict[str, Any]) -> tuple[Part, ...]:
 
 
 def _why_nothing(query: Query, answer: Answer, photo_count: int, library: Path) -> str:
+    if query.words and photo_count and not answer.among:
+        return (
+            f"{query.words!r} was read in no photo that was searched: leave out a word, or read "
+            "more photos with `pixquery index --read-text`"
+        )
     if not (photo_count and answer.among):
         return why_no_photos(photo_count, library)
     if query.min_relevance > 0:

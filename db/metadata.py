@@ -20,6 +20,8 @@ from pixquery.db.records import Annotation, Line, Locality, Place
 TABLES = ("annotations", "readings", "localities")
 ANNOTATED = "annotated"
 """The setting that says that every photo was looked at for its owner's words."""
+READS_TEXT = "read_text"
+"""The setting that text in photos is read, "on" or "off"."""
 _REVISION = "metadata_revision"
 
 

@@ -9,16 +9,20 @@ _TERM = re.compile(
     r"|(?:(?![\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff])[^\\W_])+"
 )
+_INITIALS = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W_]))?")
+"""As in "D.I.Y." or "U.S.A"."""
 
 
 def terms(text: str) -> list[str]:
     """The words and numbers of a text, in order, without case and accents.
 
-    "Café-Bar 7½" has the terms ``cafe``, ``bar`` and ``71``, ``2``: compatible characters are
-    those that Unicode's NFKD takes them for.
+    "Café-Bar D.I.Y. 7½" has the terms ``cafe``, ``bar``, ``diy``, ``71`` and ``2``: compatible
+    characters are those that Unicode's NFKD takes them for.
     """
-    if text.isascii():
-        return _TERM.findall(text.lower())
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return _TERM.findall(letters.casefold())
+    plain = text.lower()
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKD", text.casefold())
+        plain = "".join(sign for sign in plain if not unicodedata.combining(sign)).casefold()
+    if "." in plain:
+        plain = _INITIALS.sub(lambda match: match[0].replace(".", ""), plain)
+    return _TERM.findall(plain)

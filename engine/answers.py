@@ -37,7 +37,7 @@ class Hit:
     taken: datetime | None = None
     """Camera time from EXIF, without a zone."""
     matched: tuple[Match, ...] = ()
-    """Words in the photo, or of its owner, that were searched."""
+    """Why it is in the answer, the best reason first; empty if nothing was described."""
 
     @property
     def standing(self) -> str | None:
@@ -247,3 +247,7 @@ class LibraryInfo:
     """Whether the profile predicts relevance."""
     trained: Mapping[str, Any] | None = None
     """What the profile was trained from and on, as its manifest says; None if it does not."""
+    reads_text: bool = False
+    """Whether indexing reads the text in photos."""
+    text_read: int = 0
+    """How many photos were read for text."""

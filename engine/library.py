@@ -13,6 +13,7 @@ import numpy as np  # noqa: F401 - see below
 from pixquery.db.catalog import Catalog
 from pixquery.db.connections import damaged, is_half_mended, refuse_odd_file
 from pixquery.db.errors import LibraryNotFound, NothingFound, PixqueryError, StorageFailed
+from pixquery.db.metadata import READS_TEXT
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.advice import advised
@@ -269,6 +270,8 @@ class Library(Teachable):
             earlier=earlier(self.catalog, self.profile),
             relevance=self.profile.predicts_relevance,
             trained=self.profile.manifest.get("trained"),
+            reads_text=self.catalog.setting(READS_TEXT, "off") == "on",
+            text_read=self.catalog.read_count(),
         )
 
     # -- the stop-word policy -------------------------------------------------------------------

@@ -18,15 +18,18 @@ from pixquery.db.records import Filter, Floats, Ids, ImageRecord
 from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
 from pixquery.engine.features import Vectors
-from pixquery.engine.mentions import Match, Mentioned, Mentions
+from pixquery.engine.lookalikes import lookalikes
+from pixquery.engine.mentions import LOOKS, Match, Mention, Mentioned, Mentions, asked_for
 from pixquery.engine.query import Part, Query
-from pixquery.engine.standing import DIGITS
+from pixquery.engine.standing import DIGITS, fits
 
 if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile
     from pixquery.engine.vectors import VectorIndex
 
 
+_NAME = 2
+"""Words of a name; longer texts describe one photo rather than a kind of photos."""
 _RANK = 60.0
 """The constant of reciprocal ranks."""
 
@@ -46,6 +49,16 @@ class Ranking:
     """The candidates that mention what was searched. Those that are not near are at the end."""
     near: int = 0
     """How many candidates are from the prefilter."""
+    seen: Floats | None = None
+    """float32[c]; the relevances by what the photos show alone."""
+
+    def matches(self, position: int) -> tuple[Match, ...]:
+        """Why a candidate is one."""
+        mention = self.mentioned.get(int(self.ids[position]))
+        if mention is None:
+            return (LOOKS,)
+        looks = self.seen is not None and fits(float(self.seen[position]))
+        return (*mention.matches, LOOKS) if looks else mention.matches
 
     def order(self, *, rerank: bool, at_once: int = 0) -> Ids:
         """Positions of the candidates, best first; equal relevances are sorted by similarity.
@@ -113,6 +126,8 @@ class Aimed:
         """
         self._profile, self._index, self._catalog, self._among = profile, index, catalog, among
         self._mentioned = self._indexed(mentioned or {})
+        if self._mentioned and len(asked_for(query.text)) <= _NAME:
+            self._mentioned |= lookalikes(self._mentioned, index, among)
         self._relevance = profile.relevance if query.judged else None
         begin = perf_counter()
         if query.judged:
@@ -144,10 +159,25 @@ class Aimed:
             total=before.total + prefilter + rerank,
         )
         return Ranking(
-            ids, similarities, relevances, self._spent, self._mentioned, len(near.ids[0])
+            ids=ids,
+            similarities=similarities,
+            relevances=self._with_mentions(ids, relevances),
+            milliseconds=self._spent,
+            mentioned=self._mentioned,
+            near=len(near.ids[0]),
+            seen=relevances,
         )
 
-    def _indexed(self, mentioned: Mentioned) -> Mentioned:
+    def _with_mentions(self, ids: Ids, relevances: Floats | None) -> Floats | None:
+        """The relevances float32[n] of int64[n] ids, at least those of what they mention."""
+        if relevances is None or not self._mentioned:
+            return relevances
+        least = [
+            self._mentioned[one].strength if one in self._mentioned else 0 for one in ids.tolist()
+        ]
+        return np.maximum(relevances, np.array(least, np.float32))
+
+    def _indexed(self, mentioned: Mentioned) -> dict[int, Mention]:
         """The mentions of photos whose vectors are loaded: others were added meanwhile."""
         if not mentioned:
             return {}
@@ -166,11 +196,7 @@ class Aimed:
             order = np.argsort(known)
             self._ids = known[order]
             self._relevances = np.concatenate([self._relevances, scores])[order]
-        relevances = self._relevances[np.searchsorted(self._ids, ids)]
-        for position in np.flatnonzero(np.isin(ids, list(self._mentioned))):
-            mention = self._mentioned[int(ids[position])]
-            relevances[position] = max(relevances[position], mention.strength)
-        return relevances
+        return self._relevances[np.searchsorted(self._ids, ids)]
 
     def _raw(self, ids: Ids) -> Floats:
         """The raw vectors float32[n, d] of int64[n] ids, in one read."""
@@ -363,8 +389,9 @@ def _hit(
 ) -> Hit:
     relevance = None if ranking.relevances is None else float(ranking.relevances[position])
     similarity = float(np.clip(ranking.similarities[position], -1, 1))
-    mention = ranking.mentioned.get(record.id) or standing.get(record.id)
-    return _described(rank_, record, relevance, similarity, mention.matches if mention else ())
+    stands = standing[record.id].matches if record.id in standing else ()
+    matches = tuple(dict.fromkeys((*stands, *ranking.matches(position))))
+    return _described(rank_, record, relevance, similarity, matches)
 
 
 def _described(

@@ -13,30 +13,26 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from PIL import Image
-
 from pixquery.db.errors import PhotoFailed, UnreadableImage
-from pixquery.db.records import ImageRecord, Line
+from pixquery.db.metadata import READS_TEXT
+from pixquery.db.records import Line
 from pixquery.engine.library import Library
 from pixquery.engine.photos import read_indexed
 from pixquery.indexer.failures import failures_reported
+from pixquery.indexer.interrupt import deferred_ctrl_c
 
-SETTING = "read_text"
-"""The library's setting that text is read: "on" or "off"."""
 _LOWER = 10
 """By how much the priority is lowered, where the system has such numbers."""
 
 
 class TextReader(Protocol):
-    """Reads text in pictures; see :mod:`pixquery.indexer.text_reader`."""
+    """Reads text in photos; see :mod:`pixquery.indexer.text_reader`."""
 
     version: str
     """A digest of what it reads with."""
-    side: int
-    """Longer side of the pictures that it should be given, in pixels."""
 
-    def read(self, image: Image.Image) -> Sequence[Line]:
-        """The lines of text in an upright picture in RGB."""
+    def read_file(self, content: bytes) -> Sequence[Line]:
+        """The lines of text in a photo's file."""
         ...
 
 
@@ -55,28 +51,28 @@ class TextReport:
 
 def reads_text(library: Library) -> bool:
     """Whether the library's indexings read text."""
-    return library.catalog.setting(SETTING, "off") == "on"
+    return library.catalog.setting(READS_TEXT, "off") == "on"
 
 
 def remember_to_read(library: Library, *, on: bool) -> None:
     """Makes the library's indexings read text, or not; what was read stays."""
     if reads_text(library) != on:
         with library.writing(brief=True):
-            library.catalog.keep(SETTING, "on" if on else "off")
+            library.catalog.keep(READS_TEXT, "on" if on else "off")
 
 
 def read_text(
     library: Library,
     progress: Callable[[int, int], object] = lambda done, total: None,
-    stop_requested: Callable[[], bool] = lambda: False,
     reader: TextReader | None = None,
 ) -> TextReport:
     """Reads the text in all photos that were not read yet, or changed since.
 
+    Ctrl-C ends the pass early; the report then says ``interrupted``.
+
     Args:
         library: To read; it answers meanwhile, and knows what was read so far.
         progress: Called with the number of photos done and the number to do.
-        stop_requested: Asked before each photo.
         reader: By default the one of the extra ``text``.
 
     Raises:
@@ -86,7 +82,10 @@ def read_text(
     """
     # In a thread of its own, whose priority can be lowered without that of others. Those that the
     # models start get the same.
-    with ThreadPoolExecutor(1, "text", initializer=_step_back) as thread:
+    with (
+        deferred_ctrl_c() as stop_requested,
+        ThreadPoolExecutor(1, "text", initializer=_step_back) as thread,
+    ):
         return thread.submit(_read_all, library, progress, stop_requested, reader).result()
 
 
@@ -97,9 +96,9 @@ def _read_all(
     reader: TextReader | None,
 ) -> TextReport:
     if reader is None:
-        from pixquery.indexer.text_reader import TextReader as Reader  # loads its models
+        from pixquery.indexer import text_reader  # OpenVINO: most indexings read no text
 
-        reader = Reader()
+        reader = text_reader.TextReader(os.cpu_count() or 1)
     waiting = library.catalog.unread(reader.version)
     read = found = 0
     progress(0, len(waiting))
@@ -121,7 +120,8 @@ def _read(library: Library, image_id: int, reader: TextReader) -> Sequence[Line]
     if record is None:  # it was removed meanwhile
         return None
     try:
-        lines = _lines(record, reader)
+        with failures_reported("could not be read"):
+            lines = reader.read_file(read_indexed(record))
     except (OSError, UnreadableImage, PhotoFailed):
         return None
     with library.writing(brief=True), catalog.transaction():
@@ -130,14 +130,6 @@ def _read(library: Library, image_id: int, reader: TextReader) -> Sequence[Line]
             return None
         catalog.note_readings({image_id: lines}, reader.version)
     return lines
-
-
-def _lines(record: ImageRecord, reader: TextReader) -> Sequence[Line]:
-    from pixquery.indexer.decode import picture  # most passes find nothing to read
-
-    image = picture(read_indexed(record), reader.side)
-    with failures_reported("could not be read"):
-        return reader.read(image)
 
 
 def _step_back() -> None:
