@@ -144,13 +144,25 @@ class MetadataKeeping(LossKeeping):
         )
         return [(Locality(*row[:4]), row[4]) for row in rows]
 
+    @property
+    def located_revision(self) -> int:
+        """The ``metadata_revision`` at which photos last got the names of places; 0 if never."""
+        if self._version < WITH_METADATA:
+            return 0
+        return int(self._value("SELECT coalesce(max(revision), 0) FROM localities"))
+
+    def has_places(self) -> bool:
+        """Whether any photo has coordinates."""
+        return bool(self._rows("SELECT 1 FROM images WHERE latitude IS NOT NULL LIMIT 1"))
+
     def unlocated(self, gazetteer: str) -> dict[int, Place]:
         """Photos with coordinates that this gazetteer has not named yet, by id."""
         rows = self._rows(
             "SELECT images.id, latitude, longitude FROM images LEFT JOIN localities "
             "ON localities.image_id = images.id AND localities.gazetteer = ? "
-            "WHERE latitude IS NOT NULL AND longitude IS NOT NULL "
-            f"AND localities.image_id IS NULL AND {sound('images')}",
+            "WHERE latitude IS NOT NULL AND longitude IS NOT NULL AND localities.image_id IS NULL "
+            # Only the checksums of these are computed.
+            f"AND CASE WHEN localities.image_id IS NULL THEN {sound('images')} END",
             gazetteer,
         )
         return {row[0]: Place(*row[1:]) for row in rows}

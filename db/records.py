@@ -70,6 +70,83 @@ class Near(NamedTuple):
     kilometres: float
 
 
+class Stars(NamedTuple):
+    """A range of ratings; photos without one count as 0."""
+
+    least: int | None
+    """From -1, which is rejected; none if there is no least."""
+    most: int | None
+    """Up to 5; none if there is no most."""
+
+
+class Locality(NamedTuple):
+    """Where a photo was taken, in names."""
+
+    city: str
+    """The nearest town; empty if none is near."""
+    region: str
+    """State, province or the like; may be empty."""
+    country: str
+    """Its English name."""
+    code: str
+    """The country's ISO 3166-1 code of two letters."""
+
+
+class City(NamedTuple):
+    """A town as the catalogue has it; without the country's name, which its code stands for."""
+
+    city: str
+    region: str
+    code: str
+
+
+class Province(NamedTuple):
+    """A region as the catalogue has it."""
+
+    region: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the name of a place can mean; a photo matches that was taken in any of it."""
+
+    cities: frozenset[City] = frozenset()
+    regions: frozenset[Province] = frozenset()
+    codes: frozenset[str] = frozenset()
+    """Of countries, ISO 3166-1."""
+
+    def __bool__(self) -> bool:
+        """Whether it means anything."""
+        return bool(self.cities or self.regions or self.codes)
+
+    def __or__(self, other: "Meaning") -> "Meaning":
+        """All that one or the other means."""
+        return Meaning(
+            self.cities | other.cities, self.regions | other.regions, self.codes | other.codes
+        )
+
+    def matches(self, locality: Locality) -> bool:
+        """Whether a photo with this locality matches."""
+        city, region, _, code = locality
+        return (
+            code in self.codes
+            or (bool(region) and Province(region, code) in self.regions)
+            or (bool(city) and City(city, region, code) in self.cities)
+        )
+
+    def within(self, other: "Meaning") -> "Meaning":
+        """What of it lies in another place, such as the Paris of Texas."""
+        return Meaning(
+            frozenset(
+                city
+                for city in self.cities
+                if city.code in other.codes or Province(city.region, city.code) in other.regions
+            ),
+            frozenset(region for region in self.regions if region.code in other.codes),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which photos to search; a photo matches if it meets every condition."""
@@ -92,6 +169,14 @@ class Filter:
     """Part of the camera's maker and model, in any case."""
     near: Near | None = None
     """It was taken there; leaves out photos without a position."""
+    places: tuple[Meaning, ...] = ()
+    """It was taken in one of these; leaves out photos without a position."""
+    rating: Stars | None = None
+    """Its owner gave it as many stars; photos without stars count as 0."""
+    keywords: tuple[str, ...] = ()
+    """It has each of these keywords, in any case and with or without accents."""
+    people: tuple[str, ...] = ()
+    """Each of these persons is in it: a name of which these are whole words."""
 
     def __bool__(self) -> bool:
         """Whether there is any condition."""
@@ -155,19 +240,6 @@ class Annotation:
     def __bool__(self) -> bool:
         """Whether anything was written."""
         return self != Annotation()
-
-
-class Locality(NamedTuple):
-    """Where a photo was taken, in names."""
-
-    city: str
-    """The nearest town; empty if none is near."""
-    region: str
-    """State, province or the like; may be empty."""
-    country: str
-    """Its English name."""
-    code: str
-    """The country's ISO 3166-1 code of two letters."""
 
 
 class KnownFile(NamedTuple):

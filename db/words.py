@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
-from typing import Literal
+from typing import Any, Literal
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.connections import distrust, refuse_odd_file
@@ -29,12 +29,13 @@ _SCHEMA = (
     "CREATE VIRTUAL TABLE words USING fts5(text, owner, tokenize = 'ascii')",
     "CREATE TABLE state (metadata INTEGER NOT NULL, photos INTEGER NOT NULL)",
     "INSERT INTO state VALUES (0, 0)",
+    "CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 )
 """Columns hold terms, separated by blanks, so that SQLite need not know how words are written. The
 state is the catalogue's ``metadata_revision`` and ``revision``."""
 _OBJECTS = [
     ("table", name)
-    for name in ("state", "words", "words_config", "words_content", "words_data", "words_docsize",
+    for name in ("kept", "state", "words", "words_config", "words_content", "words_data", "words_docsize",
                  "words_idx")
 ]  # fmt: skip
 
@@ -104,15 +105,15 @@ class Words:
         expression = _expression(needed, spare)
         if source is not None:
             expression = f"{source} : ({expression})"
-        return self._ids(
+        return self._values(
             "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?", expression, limit
         )
 
     def ids(self) -> list[int]:
         """The photos that have words, ascending."""
-        return self._ids("SELECT rowid FROM words ORDER BY rowid")
+        return self._values("SELECT rowid FROM words ORDER BY rowid")
 
-    def _ids(self, statement: str, *values: object) -> list[int]:
+    def _values(self, statement: str, *values: object) -> list[Any]:
         """The first column of some rows; none if the file was damaged since it was opened.
 
         Then whoever brings it up to date next makes it anew.
@@ -127,6 +128,17 @@ class Words:
                 with suppress(OSError):
                     self._file.unlink()
                 return []
+
+    # -- what else is derived -------------------------------------------------------------------
+
+    def kept(self, name: str) -> str:
+        """A text that was kept beside the words; empty if there is none."""
+        found = self._values("SELECT value FROM kept WHERE name = ?", name)
+        return str(found[0]) if found else ""
+
+    def keep(self, name: str, value: str) -> None:
+        """Keeps a text that can be derived from the catalogue again."""
+        self._values("INSERT OR REPLACE INTO kept VALUES (?, ?)", name, value)
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -195,7 +207,9 @@ class Words:
             if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in _SCHEMA:
                     connection.execute(statement)
-            made = connection.execute("SELECT type, name FROM sqlite_master ORDER BY name")
+            made = connection.execute(
+                "SELECT type, name FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+            )
             if made.fetchall() != _OBJECTS:
                 raise sqlite3.DatabaseError("the file has other tables")
             connection.execute("COMMIT")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pixquery.db.records import ImageRecord, RootSummary, Skipped
 from pixquery.engine.mentions import Match
@@ -56,6 +56,17 @@ class Milliseconds:
 
 
 @dataclass(frozen=True, slots=True)
+class Recognised:
+    """Words of a query that are a filter."""
+
+    kind: Literal["taken", "place"]
+    words: str
+    """As they were typed; :attr:`pixquery.engine.query.Query.literal` makes them words again."""
+    meaning: str
+    """The period as ``--taken`` reads it, or the name of the place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A library's answer to one query, best first."""
 
@@ -74,6 +85,8 @@ class Answer:
     """Texts to search for instead, if the text seems to have typing errors."""
     hints: tuple[str, ...] = ()
     """Sentences on how the text was understood."""
+    recognised: tuple[Recognised, ...] = ()
+    """Words of the query that were taken for a filter."""
     judged: bool = False
     """Whether relevance was predicted; otherwise hits are ordered by similarity, or by time."""
 

@@ -1,4 +1,4 @@
-"""The words that dates are made of, folded: English, German, French, Spanish, Italian and a few more."""
+"""The words that dates are made of, folded: English, German, French, Spanish, Italian, others."""
 # ruff: noqa: SIM905 - words that are easier to read as one text
 
 from functools import cache
@@ -46,7 +46,8 @@ WEEKDAYS = {
     name: number
     for number, names in enumerate(
         ("monday montag lundi lunes lunedi", "tuesday dienstag mardi martes martedi",
-         "wednesday mittwoch mercredi miercoles mercoledi", "thursday donnerstag jeudi jueves giovedi",
+         "wednesday mittwoch mercredi miercoles mercoledi",
+         "thursday donnerstag jeudi jueves giovedi",
          "friday freitag vendredi viernes venerdi", "saturday samstag samedi sabado sabato",
          "sunday sonntag dimanche domingo domenica")
     )
@@ -55,7 +56,8 @@ WEEKDAYS = {
 NUMBERS = {
     word: number
     for number, words in enumerate(
-        ("one a an einem einer un une uno una", "two couple zwei deux dos due", "three drei trois tres tre",
+        ("one a an einem einer un une uno una", "two couple zwei deux dos due",
+         "three drei trois tres tre",
          "four vier quatre cuatro quattro", "five funf cinq cinco cinque", "six sechs seis sei",
          "seven sieben sept siete sette", "eight acht huit ocho otto", "nine neun neuf nueve nove",
          "ten zehn dix diez dieci"), 1,

@@ -4,10 +4,7 @@ The towns are those of GeoNames with 1,000 inhabitants or more (https://geonames
 ``trainer/gazetteer_file.py`` writes them. A place that is part of a much larger town, such as a
 district, stands for that town. The file is read when the first name is needed.
 """
-# ruff: noqa: RUF001 - apostrophes
 
-import re
-import unicodedata
 import zipfile
 from collections.abc import Iterator
 from functools import cache, cached_property
@@ -33,12 +30,6 @@ _EARTH = 6371.0088
 """The earth's mean radius in kilometres."""
 _AT_ONCE = 20_000
 """Positions whose distances are computed together, to bound the memory."""
-_LETTERS = str.maketrans(
-    {"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ŧ": "t",
-     "ħ": "h", "-": " ", "–": " ", "/": " ", ".": " ", ",": " ",
-     "&": " and "}
-)  # fmt: skip
-_APOSTROPHES = re.compile("['’‘ʻʼ`´]")
 
 Numbers = NDArray[np.float64]
 
@@ -63,15 +54,6 @@ class Region(NamedTuple):
     """In English; empty if it is unknown."""
     aliases: frozenset[str]
     """Its other names, folded; an abbreviation begins with =."""
-
-
-def folded(name: str) -> str:
-    """A name as it is compared: without case, accents, apostrophes and hyphens."""
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    if not plain.isascii():
-        plain = "".join(char for char in plain if not unicodedata.combining(char))
-        plain = unicodedata.normalize("NFC", plain).casefold()
-    return " ".join(_APOSTROPHES.sub("", plain.translate(_LETTERS)).split())
 
 
 def directions(latitudes: Numbers, longitudes: Numbers) -> Numbers:

@@ -4,14 +4,14 @@ import difflib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from pixquery.db.records import Locality, Place
-from pixquery.engine.gazetteer import Country, Gazetteer, Region, folded, gazetteer
+from pixquery.db.records import City, Locality, Meaning, Place, Province
+from pixquery.engine.folding import folded
+from pixquery.engine.gazetteer import Country, Gazetteer, Region, gazetteer
 
 ALIAS = 0.1
 """How much the inhabitants of a town count if its name in another language was typed: Nis is Niš,
@@ -20,61 +20,6 @@ NEARLY = 0.78
 """How alike names are that may be meant; difflib's ratio, [0, 1]."""
 _KNOWN_TOWN = 15_000
 """Inhabitants of the smallest town that is suggested."""
-
-
-class City(NamedTuple):
-    """A town as the catalogue has it; without the country's name, which its code stands for."""
-
-    city: str
-    region: str
-    code: str
-
-
-class Province(NamedTuple):
-    """A region as the catalogue has it."""
-
-    region: str
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a name can mean; a photo matches that was taken in any of it."""
-
-    cities: frozenset[City] = frozenset()
-    regions: frozenset[Province] = frozenset()
-    codes: frozenset[str] = frozenset()
-    """Of countries, ISO 3166-1."""
-
-    def __bool__(self) -> bool:
-        """Whether it means anything."""
-        return bool(self.cities or self.regions or self.codes)
-
-    def __or__(self, other: "Meaning") -> "Meaning":
-        """All that one or the other means."""
-        return Meaning(
-            self.cities | other.cities, self.regions | other.regions, self.codes | other.codes
-        )
-
-    def matches(self, locality: Locality) -> bool:
-        """Whether a photo with this locality matches."""
-        city, region, _, code = locality
-        return (
-            code in self.codes
-            or (bool(region) and Province(region, code) in self.regions)
-            or (bool(city) and City(city, region, code) in self.cities)
-        )
-
-    def within(self, other: "Meaning") -> "Meaning":
-        """What of it lies in another place, such as the Paris of Texas."""
-        return Meaning(
-            frozenset(
-                city
-                for city in self.cities
-                if city.code in other.codes or Province(city.region, city.code) in other.regions
-            ),
-            frozenset(region for region in self.regions if region.code in other.codes),
-        )
 
 
 class Known(NamedTuple):

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pixquery.engine.gazetteer import folded
+from pixquery.engine.folding import QUOTED, folded
 from pixquery.engine.place_names import Known, Meaning
 
 WORDS = Path(__file__).parent / "place-words.txt"
@@ -30,7 +30,6 @@ _LONGEST = 5
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*")
 _GAP = re.compile(r"[ \-–]|\. ")
 """What stands between the words of a name."""
-_QUOTED = re.compile(r'"[^"]*"|“[^”]*”|„[^“”]*[“”]|«[^»]*»')
 _AT = frozenset(
     "in near around outside inside visiting through across bei nach en au aux à em uit naar".split()
 )
@@ -38,8 +37,9 @@ _AT = frozenset(
 _PREPOSITIONS = _AT | frozenset("at from to via leaving aus von depuis desde da hacia".split())
 _PHOTOS = frozenset("photo photos picture pictures pic pics image images shots trip visit".split())
 _BEFORE_NAMES = frozenset(
-    "a an the this that these those my your his her our their some any no every each another two "
-    "three four five six called named like ein eine der die das une un le la les una el il lo".split()
+    "a an the this that these those my your his her our their some any no every each another "
+    "two three four five six called named like ein eine der die das une un le la les una el il "
+    "lo".split()
 )
 """What the name of a thing follows, or of a person."""
 _BOUNDARY = frozenset(
@@ -47,7 +47,9 @@ _BOUNDARY = frozenset(
     "next yesterday today tonight when since until between im am mit und et avec con y e".split()
 )
 """What a name of a place ends before."""
-_DENYING = frozenset("not no except excluding without but ohne nicht pas sauf sin senza non".split())
+_DENYING = frozenset(
+    "not no except excluding without but ohne nicht pas sauf sin senza non".split()
+)
 """What says that another place is meant."""
 _SIGHTS = frozenset(
     "trip holiday holidays vacation vacations weekend honeymoon visit tour travel travels beach "
@@ -67,15 +69,16 @@ _COUNTRIES = frozenset(
 )
 """Common words that name a place after a preposition in lower case as well: "cats in turkey"."""
 _GIVEN = frozenset(
-    "charlotte florence austin sydney jordan georgia chelsea victoria madison savannah brooklyn "
-    "lincoln jackson houston dallas nancy lourdes carmel adelaide alexandria helena jefferson "
-    "lafayette santiago diego francisco jose maria sofia chester kent devon clay troy logan eugene "
-    "tyler denver camilla regina virginia carolina lucia martin asia india chad israel milan siena "
-    "sienna verona alice alma ada elizabeth irma marion jasper dayton preston carson clinton lorena "
-    "valencia catania antonia isabella olivia teresa rosa paola laura anna eva lara linda marina "
-    "monica gloria aurora diana flora grace hope faith joy dale glen craig douglas melbourne stanley "
-    "bradford stafford warwick wayne bruno felix leon oscar hugo max albert arthur henry george "
-    "andrea angelo salvador san antonio christian kingston sandy shelby avery reno rio".split()
+    "charlotte florence austin sydney jordan georgia chelsea victoria madison savannah "
+    "brooklyn lincoln jackson houston dallas nancy lourdes carmel adelaide alexandria helena "
+    "jefferson lafayette santiago diego francisco jose maria sofia chester kent devon clay "
+    "troy logan eugene tyler denver camilla regina virginia carolina lucia martin asia india "
+    "chad israel milan siena sienna verona alice alma ada elizabeth irma marion jasper dayton "
+    "preston carson clinton lorena valencia catania antonia isabella olivia teresa rosa paola "
+    "laura anna eva lara linda marina monica gloria aurora diana flora grace hope faith joy "
+    "dale glen craig douglas melbourne stanley bradford stafford warwick wayne bruno felix "
+    "leon oscar hugo max albert arthur henry george andrea angelo salvador san antonio "
+    "christian kingston sandy shelby avery reno rio".split()
 )
 """Names that people have."""
 _RATHER_PLACES = frozenset({"sydney", "florence", "india", "milan", "melbourne", "israel", "siena"})
@@ -115,7 +118,7 @@ def mentions(text: str, known: Callable[[str], Known | None]) -> list[Mention]:
         known: The place of a folded name, if the library has photos of one: such as
             ``known_as(...).get``.
     """
-    quotes = [match.span() for match in _QUOTED.finditer(text)]
+    quotes = [match.span() for match in QUOTED.finditer(text)]
     words = [
         _Word(match[0], *match.span(), any(b <= match.start() < e for b, e in quotes))
         for match in _TOKEN.finditer(text)

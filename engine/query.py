@@ -83,6 +83,8 @@ class Query:
     """The text as a caption, as in :class:`Part`."""
     words: str = ""
     """Words that stand in the photo, all of them, in any order."""
+    literal: tuple[str, ...] = ()
+    """Parts of the text that are words, although they could be a filter: "summer 2019"."""
 
     def __post_init__(self) -> None:
         if self.words and not terms(self.words):

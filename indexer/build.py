@@ -20,6 +20,7 @@ from pixquery.indexer.examples import encode_again
 from pixquery.indexer.identity import drop_other_names, drop_repeated, note_checked
 from pixquery.indexer.interrupt import deferred_ctrl_c
 from pixquery.indexer.options import Options
+from pixquery.indexer.place_pass import name_places
 from pixquery.indexer.plan import Plan, plan
 from pixquery.indexer.report import IndexReport, Tally
 from pixquery.indexer.root_names import settled
@@ -95,6 +96,7 @@ def index(
             lacking = _publish(library, options, interrupted=interrupted)
             interrupted = interrupted or stop_requested()
         if not interrupted:
+            name_places(catalog)
             note_checked(catalog)
             note_described(catalog, [plan.root for plan in in_reach if not plan.unseen])
             named += [other.name for other in other_names if other.path in named]

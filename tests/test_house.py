@@ -280,6 +280,8 @@ def test_every_room_has_its_test(file: Path) -> None:
         "plan": "build", "run": "build", "interrupt": "interruption",
         "thumbnails": "photos", "fields": "exif", "xmp": "exif", "owner": "describing",
         "undescribed": "describing",
+        "folding": "gazetteer", "gazetteer_file": "gazetteer", "place_words": "places",
+        "date_words": "dates", "date_forms": "dates", "periods": "dates", "month_names": "dates",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert list((REPOSITORY / "tests").rglob(f"test_{stem}.py"))

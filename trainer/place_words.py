@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pixquery.engine.gazetteer import folded, gazetteer
+from pixquery.engine.folding import folded
+from pixquery.engine.gazetteer import gazetteer
 from pixquery.engine.places import WORDS
 
 _HEADER = """\
@@ -41,8 +42,8 @@ _GIVEN = "barack obama jesus michael jackson david dave winnie harly finley"
 
 _RATHER_PLACES = (
     "berlin cordoba shanghai tripoli bologna marseille jodhpur malacca muscat tangier geneva liege "
-    "nimes oxford saskatoon anchorage bolivia brazil morocco curacao japan wales lucerne bursa samara "
-    "astrakhan manhattan kotor bled varna grisons ulster gent faro angers worthing"
+    "nimes oxford saskatoon anchorage bolivia brazil morocco curacao japan wales lucerne bursa "
+    "samara astrakhan manhattan kotor bled varna grisons ulster gent faro angers worthing"
 )
 """Words so rare that the place is meant: a berlin is a carriage."""
 
