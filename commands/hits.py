@@ -17,6 +17,7 @@ from pixquery.commands.loading import extra, writing
 from pixquery.commands.printing import console, day, figure, iso, near, rounded, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
+from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted, legible
 from pixquery.engine.mentions import LOOKS
 from pixquery.engine.standing import NOTHING_FITS, in_figures, standing
@@ -55,6 +56,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "candidates": answer.candidates,
         "among": answer.among,
         "searched": _searched_json(answer),
+        "recognised": [asdict(each) for each in answer.recognised],
         "suggestions": list(answer.suggestions),
         "hints": list(answer.hints),
         "fits": answer.fits,
@@ -72,6 +74,9 @@ def _searched_json(answer: Answer) -> dict[str, Any] | None:
 
 def say_what_was_searched(answer: Answer) -> None:
     """Prints on stderr how the text was understood, if not word for word, and what to try."""
+    for each in answer.recognised:
+        words = f"--literal {quoted(each.words)} searches for the words instead"
+        say(f"only photos taken in {each.meaning}: {words}")
     if answer.searched is not None and answer.searched.reworded:
         say(f"searching for: {answer.searched}")
     for suggestion in answer.suggestions:

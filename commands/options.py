@@ -65,7 +65,9 @@ def filtered(command: Command) -> Command:
                      help="Only photos of this format: jpeg, png, heic, raw ..."),
         click.option("--camera", metavar="TEXT",
                      help="Only photos whose camera's name contains TEXT."),
-        click.option("--near", metavar="LAT,LON[,KM]",
+        click.option("--place", "places", metavar="NAME", multiple=True,
+                     help="Only photos taken in this town, region or country."),
+        click.option("--near", metavar="LAT,LON|TOWN[,KM]",
                      help="Only photos taken within KM kilometres (default 10) of a place."),
         click.option("--rating", metavar="STARS",
                      help="Only photos that their owner gave as many stars: 4, 4.., ..2, 3..5."),
@@ -100,6 +102,7 @@ def filter_of(library: Library, options: dict[str, Any]) -> Filter:
         formats=tuple(wording.format_name(name) for name in options.pop("formats")),
         camera=options.pop("camera") or "",
         near=parsed("near", wording.near),
+        places=tuple(wording.place(name) for name in options.pop("places")),
         rating=parsed("rating", wording.rating),
         keywords=tuple(wording.named(word, "keyword") for word in options.pop("keywords")),
         people=tuple(wording.named(name, "person's name") for name in options.pop("people")),
@@ -115,5 +118,5 @@ def why_no_photos(photo_count: int, library: Path) -> str:
         )
     return (
         f"none of the library's {photo_count:,} photos matches the filters: remove or widen one "
-        "(photos without a recorded time or place never match --taken or --near)"
+        "(photos without a recorded time or place never match --taken, --near or --place)"
     )

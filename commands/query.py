@@ -56,7 +56,8 @@ class _Described(click.Command):
 pixquery query "man on bicycle" -k 5
 pixquery query "a beach" --minus people --plus sunset:0.5 --taken 2023..2024-06
 pixquery query --like holiday.jpg --orientation landscape
-pixquery query --text "gate b27\"""",
+pixquery query "boarding pass" --text "gate b27"
+pixquery query "a beach in Portugal, summer 2019\"""",
 )
 @click.argument("text", default="")
 @click.option("--plus", metavar="TEXT[:WEIGHT]", multiple=True, help="Find more of this.")
@@ -65,6 +66,8 @@ pixquery query --text "gate b27\"""",
 @click.option("--like-id", metavar="ID", multiple=True, type=click.IntRange(1),
               help="Find photos like this one in the library; --json shows ids.")  # fmt: skip
 @click.option("--exact", is_flag=True, help="Search for TEXT word for word.")
+@click.option("--literal", metavar="WORDS", multiple=True,
+              help="Words of TEXT that are no date or place.")  # fmt: skip
 @click.option("--text", "words", metavar="WORDS", default="",
               help="Only photos in which these words were read.")  # fmt: skip
 @filtered
@@ -101,7 +104,9 @@ def query(
     """Find photos by describing them.
 
     Write TEXT as a caption would describe the photo, or name a thing. Words such as "my photos of"
-    are left out, and "without people" works as --minus people:0.5 does; --exact prevents both.
+    are left out, and "without people" works as --minus people:0.5 does. A date such as "summer
+    2019", and a place of the library such as "in Lisbon", work as --taken and --place do. --exact
+    prevents all that, and --literal "summer 2019" makes these words again.
 
     Each hit has a relevance from 0 to 1: how well TEXT describes it, as people would judge.
     Relevance is predicted for TEXT alone; with --plus, --minus, --like or --like-id, hits are

@@ -91,6 +91,10 @@ class Locality(NamedTuple):
     code: str
     """The country's ISO 3166-1 code of two letters."""
 
+    def __str__(self) -> str:
+        """The names, each once, the smallest place first."""
+        return ", ".join(dict.fromkeys(filter(None, (self.city, self.region, self.country))))
+
 
 class City(NamedTuple):
     """A town as the catalogue has it; without the country's name, which its code stands for."""

@@ -35,8 +35,8 @@ _SCHEMA = (
 state is the catalogue's ``metadata_revision`` and ``revision``."""
 _OBJECTS = [
     ("table", name)
-    for name in ("kept", "state", "words", "words_config", "words_content", "words_data", "words_docsize",
-                 "words_idx")
+    for name in ("kept", "state", "words", "words_config", "words_content", "words_data",
+                 "words_docsize", "words_idx")
 ]  # fmt: skip
 
 

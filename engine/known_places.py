@@ -4,10 +4,13 @@ Finding them all takes a tenth of a second, so they are kept until there are pho
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.words import Words
-from pixquery.engine.place_names import Known, dumped, known_as, loaded
+
+if TYPE_CHECKING:
+    from pixquery.engine.place_names import Known
 
 _KEPT = "places"
 
@@ -23,7 +26,7 @@ class KnownPlaces:
         self._names: Mapping[str, Known] = {}
 
     @property
-    def names(self) -> Mapping[str, Known]:
+    def names(self) -> "Mapping[str, Known]":
         """Every name, folded, and the place that it means."""
         revision = self._catalog.located_revision
         if revision != self._revision:
@@ -31,7 +34,9 @@ class KnownPlaces:
             self._revision = revision
         return self._names
 
-    def _read(self, revision: str) -> Mapping[str, Known]:
+    def _read(self, revision: str) -> "Mapping[str, Known]":
+        from pixquery.engine.place_names import dumped, known_as, loaded  # few queries need it
+
         self._words.bring_up_to_date(self._catalog)
         noted, _, text = self._words.kept(_KEPT).partition("\n")
         if noted == revision:

@@ -3,7 +3,9 @@
 The catalogue is the truth; :mod:`pixquery.engine.index_file` derives the vectors from it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -21,16 +23,17 @@ from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
 from pixquery.engine.duplicates import THRESHOLD, duplicates
 from pixquery.engine.home import expanded, library_folder
 from pixquery.engine.lock import writers_lock
+from pixquery.engine.policed import Policed
 from pixquery.engine.profile import DEFAULT, NORMAL, load_profile
 from pixquery.engine.query import ALL, Query
-from pixquery.engine.search import Ranking, newest, rank, search
+from pixquery.engine.ranking import Ranking
+from pixquery.engine.recognition import recognise, with_hint
+from pixquery.engine.search import newest, rank, search
 from pixquery.engine.switch import begin, chosen, earlier
-from pixquery.engine.teaching import Teachable
 
 if TYPE_CHECKING:  # a query without a policy, a check or a table never loads these
     from pixquery.engine.checkup import Finding
     from pixquery.engine.frames import DataFrame
-    from pixquery.engine.policy import Policy
     from pixquery.engine.vectors import VectorIndex
 
 # NumPy is imported first: below the catalogue's chain of imports, the stack of Python 3.11 is so
@@ -39,7 +42,7 @@ if TYPE_CHECKING:  # a query without a policy, a check or a table never loads th
 CATALOGUE = "catalogue.sqlite"
 
 
-class Library(Teachable):
+class Library(Policed):
     """A library of photos; open it with :meth:`open`, close it with ``with`` or :meth:`close`.
 
     Attributes:
@@ -47,6 +50,7 @@ class Library(Teachable):
         catalog: Its photos.
         profile: The models it was made with, and what it was taught.
         mentions: The words in its photos, and of their owners.
+        places: The names of the places in which they were taken.
     """
 
     @classmethod
@@ -190,6 +194,13 @@ class Library(Teachable):
         """
         if isinstance(query, str):
             query = Query(query, k=k, min_relevance=min_relevance)
+        asked, recognised = recognise(query, lambda: self.places.names, date.today())
+        answer = self._answer(asked)
+        if recognised and not answer.among:  # a wrong filter would hide what is there
+            answer, recognised = with_hint(self._answer(query), recognised), ()
+        return replace(answer, query=str(query), recognised=recognised)
+
+    def _answer(self, query: Query) -> Answer:
         meant = query.phrased()
         self._refuse_stop_words((*query.texts, *meant.texts))
         loaded = self._index_file.loaded
@@ -273,56 +284,6 @@ class Library(Teachable):
             reads_text=self.catalog.setting(READS_TEXT, "off") == "on",
             text_read=self.catalog.read_count(),
         )
-
-    # -- the stop-word policy -------------------------------------------------------------------
-
-    @property
-    def policed(self) -> bool:
-        """Whether queries that contain a stop word are refused; any process may change it."""
-        return self.catalog.setting("policy", "off") == "on"
-
-    @property
-    def stop_words(self) -> Path:
-        """The list of stop words: the library's own, or the shipped one if it has none."""
-        from pixquery.engine.policy import SHIPPED, STOP_WORDS
-
-        own = self.folder / STOP_WORDS
-        return own if self.policed or own.exists() else SHIPPED
-
-    def policy(self) -> "Policy":
-        """The words of :attr:`stop_words`, read from the file each time.
-
-        Raises:
-            BadData: The list cannot be used; the message names the file, the line and a remedy.
-        """
-        from pixquery.engine.policy import policy_of
-
-        return policy_of(self.folder, self.stop_words)
-
-    def switch_policy(self, *, on: bool) -> None:
-        """Switches the stop-word policy on or off; a new library has it off.
-
-        A library without a list of its own gets a copy of the shipped one, for its user to edit.
-        An existing list is never changed, nor removed when the policy is switched off.
-
-        Raises:
-            BadData: The library's list cannot be used; the policy stays as it was.
-            LibraryLocked: Another process writes.
-            StorageFailed: The list or the setting cannot be written.
-        """
-        from pixquery.engine.policy import add_list
-
-        with self.writing(brief=True):
-            if on:
-                add_list(self.folder)
-                self.policy()
-            self.catalog.keep("policy", "on" if on else "off")
-
-    def _refuse_stop_words(self, texts: Iterable[str]) -> None:
-        if self.policed:
-            from pixquery.engine.policy import refuse  # most queries are not policed
-
-            refuse(texts, self.policy(), self.folder)
 
     # -- vectors --------------------------------------------------------------------------------
 

@@ -19,8 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from pixquery.db.records import Meaning
 from pixquery.engine.folding import QUOTED, folded
-from pixquery.engine.place_names import Known, Meaning
+from pixquery.engine.place_names import Known
 
 WORDS = Path(__file__).parent / "place-words.txt"
 """Words of everyday English that are names of places, too."""

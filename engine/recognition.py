@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from pixquery.db.records import Meaning, Period
-from pixquery.engine.answers import Recognised
+from pixquery.engine.answers import Answer, Recognised
 from pixquery.engine.date_hint import may_name_date
 from pixquery.engine.query import Query
 
@@ -58,6 +58,13 @@ def recognise(
     )
     rest = _without(query.text, spans)
     return replace(query, text=rest, where=where), tuple(span.recognised for span in spans)
+
+
+def with_hint(answer: Answer, recognised: tuple[Recognised, ...]) -> Answer:
+    """An answer in which words are words, as no photo matches the filter that they could be."""
+    words = " and ".join(f'"{each.words}"' for each in recognised)
+    hint = f"no photo matches {words} as a date or place, so it was searched as words"
+    return replace(answer, hints=(*answer.hints, hint))
 
 
 def _spans(

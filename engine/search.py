@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -19,80 +19,17 @@ from pixquery.engine.alignment import unit
 from pixquery.engine.answers import Answer, Hit, Milliseconds
 from pixquery.engine.features import Vectors
 from pixquery.engine.lookalikes import lookalikes
-from pixquery.engine.mentions import LOOKS, Match, Mention, Mentioned, Mentions, asked_for
+from pixquery.engine.mentions import Match, Mention, Mentioned, Mentions, asked_for
 from pixquery.engine.query import Part, Query
-from pixquery.engine.standing import DIGITS, fits
+from pixquery.engine.ranking import Ranking
+from pixquery.engine.standing import DIGITS
 
 if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile
     from pixquery.engine.vectors import VectorIndex
 
-
 _NAME = 2
 """Words of a name; longer texts describe one photo rather than a kind of photos."""
-_RANK = 60.0
-"""The constant of reciprocal ranks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """The candidates of one query in the prefilter's order, nearest first."""
-
-    ids: Ids
-    """int64[c]"""
-    similarities: Floats
-    """float32[c]"""
-    relevances: Floats | None
-    """float32[c]; none if the profile has no regressor, or one not trained on such queries."""
-    milliseconds: Milliseconds
-    mentioned: Mentioned = field(default_factory=dict)
-    """The candidates that mention what was searched. Those that are not near are at the end."""
-    near: int = 0
-    """How many candidates are from the prefilter."""
-    seen: Floats | None = None
-    """float32[c]; the relevances by what the photos show alone."""
-
-    def matches(self, position: int) -> tuple[Match, ...]:
-        """Why a candidate is one."""
-        mention = self.mentioned.get(int(self.ids[position]))
-        if mention is None:
-            return (LOOKS,)
-        looks = self.seen is not None and fits(float(self.seen[position]))
-        return (*mention.matches, LOOKS) if looks else mention.matches
-
-    def order(self, *, rerank: bool, at_once: int = 0) -> Ids:
-        """Positions of the candidates, best first; equal relevances are sorted by similarity.
-
-        Args:
-            rerank: Sort by relevance; otherwise by similarity.
-            at_once: Sorts the candidates in blocks of this size, so that asking for more hits never
-                changes the earlier ones; 0 means all in one block.
-
-        Returns:
-            int64[c]
-        """
-        positions = np.arange(len(self.ids), dtype=np.int64)
-        if not rerank or (self.relevances is None and not self.mentioned):
-            return positions
-        blocks = positions // (at_once or max(1, len(positions)))
-        # They stay in the first block however many candidates there are.
-        mentioned = np.isin(self.ids, list(self.mentioned))
-        blocks[mentioned] = 0
-        worth = self._fused(positions) if self.relevances is None else self.relevances
-        return np.asarray(np.lexsort((-self.similarities, -worth, blocks)), np.int64)
-
-    def _fused(self, positions: Ids) -> Floats:
-        """float32[c]: reciprocal ranks by similarity and by mention, added up.
-
-        Cormack, Clarke and Buettcher, SIGIR 2009.
-        """
-        worth = 1 / (_RANK + positions.astype(np.float32))
-        worth[self.near :] = 0
-        places = {image_id: place for place, image_id in enumerate(self.mentioned)}
-        for position, image_id in enumerate(self.ids.tolist()):
-            if image_id in places:
-                worth[position] += 1 / (_RANK + places[image_id])
-        return np.asarray(worth, np.float32)
 
 
 class Aimed:
@@ -294,7 +231,8 @@ def search(
         )
     begin = perf_counter()
     if not (query.everything or query.words):
-        return newest(query.where, query.k, query.offset, profile, catalog)
+        found = newest(query.where, query.k, query.offset, profile, catalog)
+        return replace(found, hits=_with_places(found.hits, query.where, catalog))
     among = _among(query, catalog, index)
     standing: Mentioned = {}
     if query.words:
@@ -319,7 +257,7 @@ def search(
         query=str(query),
         profile=profile.name,
         candidates=len(ranking.ids),
-        hits=hits,
+        hits=_with_places(hits, query.where, catalog),
         milliseconds=Milliseconds(spent.encode, spent.prefilter, spent.rerank, total),
         among=searched,
         judged=ranking.relevances is not None,
@@ -367,6 +305,19 @@ def newest(where: Filter, k: int, offset: int, profile: "Profile", catalog: Cata
     )
     total = 1e3 * (perf_counter() - begin)
     return Answer("", profile.name, 0, hits, Milliseconds(0.0, 0.0, 0.0, total), searched)
+
+
+def _with_places(hits: tuple[Hit, ...], where: Filter, catalog: Catalog) -> tuple[Hit, ...]:
+    """Hits that say where they were taken, if that was asked for."""
+    if not where.places:
+        return hits
+    names = catalog.localities([hit.id for hit in hits])
+    return tuple(
+        replace(hit, matched=(Match("place", str(names[hit.id])), *hit.matched))
+        if hit.id in names
+        else hit
+        for hit in hits
+    )
 
 
 def _with_text(query: Query, standing: Mentioned, profile: "Profile", catalog: Catalog) -> Answer:

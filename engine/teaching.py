@@ -30,6 +30,7 @@ from pixquery.engine.concepts import (
 )
 from pixquery.engine.features import Vectors
 from pixquery.engine.index_file import IndexFile
+from pixquery.engine.known_places import KnownPlaces
 from pixquery.engine.lock import writers_lock
 from pixquery.engine.mentions import Mentions
 from pixquery.engine.profile import Profile
@@ -51,6 +52,7 @@ class Teachable:
         self._index_file = IndexFile(folder, catalog, profile)
         self._words = Words(folder)
         self.mentions = Mentions(self._words, catalog)
+        self.places = KnownPlaces(self._words, catalog)
 
     @property
     def profile(self) -> Profile:

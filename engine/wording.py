@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 
 from pixquery.db.errors import BadQuery
-from pixquery.db.records import Near, Period, Place, RootSummary, Stars
+from pixquery.db.records import Meaning, Near, Period, Place, RootSummary, Stars
 from pixquery.engine.home import expanded
 
 NEARBY = 10.0
@@ -78,23 +78,67 @@ def _no_period(text: str) -> BadQuery:
 def near(text: str) -> Near:
     """Reads ``48.2,16.37`` or ``48.2,16.37,5``: degrees north and east, and kilometres around.
 
+    Instead of the degrees, the name of a town will do: ``Vienna`` or ``Paris, Texas, 20``.
+
     Raises:
         BadQuery: The text is not a place.
     """
     wrong = BadQuery(
-        f"{text!r} is not a place: write degrees north and east and the kilometres around, "
-        "such as 48.21,16.37,5; south and west are negative"
+        f"{text!r} is not a place: write a town, or degrees north and east, and the kilometres "
+        "around, such as Vienna,5 or 48.21,16.37,5; south and west are negative"
     )
+    parts = [part.strip() for part in text.split(",")]
+    if any(letter.isalpha() for letter in parts[0]):
+        kilometres = _number(parts[-1]) if parts[1:] else None
+        town = ",".join(parts if kilometres is None else parts[:-1])
+        centre, kilometres = _town(town), NEARBY if kilometres is None else kilometres
+    else:
+        numbers = [_number(part) for part in parts]
+        if len(numbers) not in (2, 3) or None in numbers:
+            raise wrong
+        latitude, longitude, kilometres = (each or 0.0 for each in (*numbers, NEARBY)[:3])
+        centre = Place(latitude, longitude)
+    inside = abs(centre.latitude) <= 90 and abs(centre.longitude) <= 180
+    if not (inside and 0 < kilometres < float("inf")):
+        raise wrong
+    return Near(centre, kilometres)
+
+
+def _number(text: str) -> float | None:
     try:
-        numbers = [float(part) for part in text.split(",")]
+        return float(text)
     except ValueError:
-        raise wrong from None
-    if len(numbers) not in (2, 3):
-        raise wrong
-    latitude, longitude, kilometres = *numbers, *([NEARBY] if len(numbers) == 2 else [])
-    if not (abs(latitude) <= 90 and abs(longitude) <= 180 and 0 < kilometres < float("inf")):
-        raise wrong
-    return Near(Place(latitude, longitude), kilometres)
+        return None
+
+
+def _town(name: str) -> Place:
+    from pixquery.engine.place_names import position  # reads the gazetteer
+
+    found = position(name)
+    if found is None:
+        raise _unknown(name)
+    return found.place
+
+
+def place(name: str) -> Meaning:
+    """What the name of a town, region or country means, in any language: ``Lisboa``, ``Bavaria``.
+
+    Raises:
+        BadQuery: No such place is known.
+    """
+    from pixquery.engine.place_names import names_of  # reads the gazetteer
+
+    meaning = names_of(name)
+    if not meaning:
+        raise _unknown(name)
+    return meaning
+
+
+def _unknown(name: str) -> BadQuery:
+    from pixquery.engine.place_names import similar
+
+    likely = " or ".join(similar(name)) or "write the name of a town, region or country"
+    return BadQuery(f"no place named {name!r} is known: {likely}")
 
 
 def rating(text: str) -> Stars:

@@ -8,7 +8,7 @@ read. It runs at a low priority, as somebody may be searching.
 import os
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,6 +23,8 @@ from pixquery.indexer.interrupt import deferred_ctrl_c
 
 _LOWER = 10
 """By how much the priority is lowered, where the system has such numbers."""
+_A_MOMENT = 0.5
+"""Seconds."""
 
 
 class TextReader(Protocol):
@@ -86,7 +88,10 @@ def read_text(
         deferred_ctrl_c() as stop_requested,
         ThreadPoolExecutor(1, "text", initializer=_step_back) as thread,
     ):
-        return thread.submit(_read_all, library, progress, stop_requested, reader).result()
+        reading = thread.submit(_read_all, library, progress, stop_requested, reader)
+        while not wait([reading], _A_MOMENT).done:  # on Windows, Ctrl-C interrupts no longer wait
+            pass
+        return reading.result()
 
 
 def _read_all(

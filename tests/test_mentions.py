@@ -193,7 +193,7 @@ def test_others_that_look_like_those_that_mention_it(
 def test_profiles_without_relevance_add_reciprocal_ranks(worded: Library) -> None:
     from pixquery.engine.answers import Milliseconds
     from pixquery.engine.mentions import Mention
-    from pixquery.engine.search import Ranking
+    from pixquery.engine.ranking import Ranking
 
     mentions = {13: Mention(0.9, ()), 99: Mention(0.8, ())}
     ranking = Ranking(

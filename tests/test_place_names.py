@@ -2,12 +2,9 @@
 
 import pytest
 
-from pixquery.db.records import Locality
+from pixquery.db.records import City, Locality, Meaning, Province
 from pixquery.engine.gazetteer import gazetteer
 from pixquery.engine.place_names import (
-    City,
-    Meaning,
-    Province,
     dumped,
     known_as,
     loaded,

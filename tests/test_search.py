@@ -18,7 +18,8 @@ from pixquery.engine.answers import Milliseconds
 from pixquery.engine.features import Vectors
 from pixquery.engine.profile import Profile
 from pixquery.engine.query import LONGEST_QUERY
-from pixquery.engine.search import Ranking, search
+from pixquery.engine.ranking import Ranking
+from pixquery.engine.search import search
 from pixquery.indexer.build import index
 from tests.conftest import COLOURS, NewLibrary, centred, square
 
