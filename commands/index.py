@@ -196,7 +196,11 @@ def _watch(
     try:
         for report in keep_in_step(library, paths, options):
             known_problems = (last.skipped, last.vanished)
-            if report.changes or (report.skipped, report.vanished) != known_problems:
+            if (
+                report.changes
+                or report.described
+                or (report.skipped, report.vanished) != known_problems
+            ):
                 text = _show_and_read(library, report, as_json=as_json, told=last.away)
                 if text is not None and text.interrupted:
                     break

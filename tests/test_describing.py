@@ -15,7 +15,7 @@ from pixquery.engine.library import Library
 from pixquery.indexer.build import index
 from pixquery.indexer.metadata import metadata_in, metadata_of
 from pixquery.indexer.report import IndexReport
-from tests.conftest import NewLibrary, square
+from tests.conftest import Invoke, NewLibrary, square
 from tests.photos import encoded
 from tests.test_annotations import HARVEST, PACKET, in_xmp, jpeg, with_xmp
 from tests.test_xmp_words import array, packet
@@ -207,6 +207,34 @@ def test_an_unreadable_sidecar_is_tried_again(library: Library, folder: Path) ->
     beside.chmod(0o600)
     assert run(library, folder).described == 1
     assert keywords(library) == {"a.jpg": ("Faro", "Lisbon")}
+
+
+# -- filters ------------------------------------------------------------------------------------
+
+
+def test_the_filters_of_the_command_line(library: Library, folder: Path, invoke: Invoke) -> None:
+    whole = packet(
+        array("dc:subject", ["São Paulo", "Zug"])
+        + array("Iptc4xmpExt:PersonInImage", ["Anna Müller"]),
+        'xmp:Rating="4"',
+    )
+    written(folder, "a.jpg").with_suffix(".xmp").write_bytes(whole)
+    written(folder, "b.jpg", "Zug", "blue")
+    written(folder, "c.jpg", colour="lime")
+    run(library, folder, encoding=True)
+
+    def found(*options: str) -> list[str]:
+        answer = invoke("query", *options, "--library", library.folder, "--json")
+        assert answer.exit_code == 0, answer.output
+        return sorted(Path(hit["path"]).name for hit in json.loads(answer.stdout)["hits"])
+
+    assert found("--keyword", "zug") == ["a.jpg", "b.jpg"]
+    assert found("--keyword", "zug", "--keyword", "sao paulo") == ["a.jpg"]
+    assert found("--person", "anna") == ["a.jpg"]
+    assert found("--rating", "4..") == ["a.jpg"]
+    assert found("red", "--rating", "0") == ["b.jpg", "c.jpg"]
+    nothing = invoke("query", "--rating", "5", "--library", library.folder)
+    assert nothing.exit_code == 3
 
 
 # -- libraries of earlier versions ---------------------------------------------------------------
