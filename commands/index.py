@@ -111,8 +111,9 @@ def index(
     from pixquery.indexer.scan import scan_roots
 
     if reading:
-        with extra("text"):
-            import rapidocr  # noqa: F401 - a missing extra is reported at once
+        from pixquery.indexer.text_pass import refuse_if_missing
+
+        refuse_if_missing()
     if watch:
         with extra("watch"):
             import pixquery.indexer.watch  # noqa: F401 - a missing extra is reported at once

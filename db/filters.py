@@ -70,7 +70,8 @@ def _conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
     if where.camera:
         refuse_other_bytes(where.camera, "the camera")
         conditions.append(sa.func.pixquery_holds(images.c.camera, where.camera.casefold()))
-    conditions += map(_taken_in, where.places)
+    if where.places:
+        conditions.append(sa.or_(*map(_taken_in, where.places)))
     if where.near is not None:
         (latitude, longitude), kilometres = where.near
         away = sa.func.pixquery_km(images.c.latitude, images.c.longitude, latitude, longitude)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
-from pixquery.db.errors import PhotoFailed, UnreadableImage
+from pixquery.db.errors import MissingExtra, PhotoFailed, UnreadableImage
 from pixquery.db.metadata import READS_TEXT
 from pixquery.db.records import Line
 from pixquery.engine.library import Library
@@ -49,6 +50,19 @@ class TextReport:
     left: int = 0
     """Photos that are still to be read: their files cannot be read now, or the pass was stopped."""
     interrupted: bool = False
+
+
+def refuse_if_missing() -> None:
+    """Refuses to read text before anything else is done, if that cannot be.
+
+    Raises:
+        MissingExtra: The packages of the extra ``text`` are not installed.
+    """
+    for package in ("rapidocr", "cv2"):
+        if find_spec(package) is None:
+            raise MissingExtra(
+                f"reading text needs the package {package}: pip install 'pixquery[text]'"
+            )
 
 
 def reads_text(library: Library) -> bool:

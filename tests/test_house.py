@@ -60,10 +60,13 @@ ONE_ROOM = {
         "indexer/metadata.py",
         "indexer/pillow.py",
         "indexer/deep_tiff.py",
+        "indexer/text_reader.py",
     },
     "pi_heif": {"indexer/formats.py"},
     "pillow_jxl": {"indexer/jpegxl.py"},
     "rawpy": {"indexer/formats.py"},
+    "rapidocr": {"indexer/text_reader.py"},
+    "cv2": {"indexer/text_reader.py"},
     "blake3": {"engine/photos.py"},
     "xxhash": {"engine/photos.py", "db/checksums.py"},
     "filelock": {"engine/lock.py", "trainer/adopting/hub.py", "trainer/profile_folder.py"},
@@ -282,6 +285,9 @@ def test_every_room_has_its_test(file: Path) -> None:
         "undescribed": "describing",
         "folding": "gazetteer", "gazetteer_file": "gazetteer", "place_words": "places",
         "date_words": "dates", "date_forms": "dates", "periods": "dates", "month_names": "dates",
+        "text_rules": "text_reader", "lookalikes": "mentions", "ranking": "search",
+        "policed": "policy", "known_places": "recognition", "place_pass": "recognition",
+        "date_hint": "dates",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert list((REPOSITORY / "tests").rglob(f"test_{stem}.py"))
