@@ -117,7 +117,7 @@ def test_json_of_index(tmp_path: Path, squares: Path, colours: Path, invoke: Inv
     assert found.pop("seconds") > 0
     assert found.pop("images_per_second") > 0
     for name in ("interrupted", "lacking", "linked", "vanished", "away", "text", "unmatched",
-                 "passed_over", "other_names", "mended", "described"):  # not part of the contract  # fmt: skip
+                 "passed_over", "other_names", "mended", "described"):  # fmt: skip # no contract
         found.pop(name, None)
     assert found == {
         "library": str(tmp_path / "l"),
