@@ -174,6 +174,7 @@ def test_errors_are_sentences(ask: Ask) -> None:
         ("search_photos", {"description": "x" * 1001}, "characters"),
         ("search_photos", {"description": "red", "taken": "summer"}, "is not a time"),
         ("search_photos", {"description": "red", "near": "Vienna"}, "is not a place"),
+        ("search_photos", {"description": "red", "rating": "many"}, "is not a rating"),
         ("search_photos", {"description": "red", "format": "doc"}, "there is no format"),
         ("search_photos", {"less_of": "red"}, "says only what is not wanted"),
         ("search_photos", {"like_id": 999}, "no photo with the id 999"),

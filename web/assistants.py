@@ -145,6 +145,11 @@ class _Tools:
         near: Annotated[
             str, Field(description="LAT,LON or LAT,LON,KM: within KM (default 10)")
         ] = "",
+        rating: Annotated[
+            str, Field(description="Stars that the owner gave: 4, 4.., ..2 or 3..5")
+        ] = "",
+        keyword: Annotated[str, Field(description="A keyword that the owner gave")] = "",
+        person: Annotated[str, Field(description="A person whom the owner named in it")] = "",
         thumbnails: Annotated[bool, Field(description="Whether to send thumbnails")] = True,
     ) -> CallToolResult:
         with self._answering() as library:
@@ -158,6 +163,9 @@ class _Tools:
                 formats=(wording.format_name(format),) if format else (),
                 camera=camera,
                 near=wording.near(near) if near else None,
+                rating=wording.rating(rating) if rating else None,
+                keywords=(wording.named(keyword, "keyword"),) if keyword else (),
+                people=(wording.named(person, "person's name"),) if person else (),
             )
             answer = library.search(
                 Query(

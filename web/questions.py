@@ -73,6 +73,16 @@ class SearchParameters(BaseModel):
     near: _Short = Field(
         "", description="LAT,LON or LAT,LON,KM: photos taken within KM (by default 10) of there."
     )
+    rating: _Short = Field(
+        "", description="Stars that the owner gave: 4, 4.., ..2 or 3..5; -1 is rejected."
+    )
+    keyword: list[_Short] = Field(
+        [], max_length=_MOST_VALUES, description="Photos that their owner gave this keyword."
+    )
+    person: list[_Short] = Field(
+        [], max_length=_MOST_VALUES,
+        description="Photos of this person, as their owner named faces in them.",
+    )  # fmt: skip
 
     def query(
         self,
@@ -136,6 +146,9 @@ class SearchParameters(BaseModel):
             formats=tuple(wording.format_name(name) for name in self.format),
             camera=self.camera,
             near=wording.near(self.near) if self.near else None,
+            rating=wording.rating(self.rating) if self.rating else None,
+            keywords=tuple(wording.named(word, "keyword") for word in self.keyword),
+            people=tuple(wording.named(name, "person's name") for name in self.person),
         )
         return where if local else replace(where, paths=_below(where.paths, roots))
 
