@@ -63,7 +63,7 @@ def receipts(library: Library, folder: Path, queries: int, seed: int) -> Facts:
         "first": round(float(np.mean(np.array(ranks) == 1)), 4),
         "in_the_first_3": round(float(np.mean(np.array(ranks) <= 3)), 4),
         "receipts_in_the_first_10_of_the_name": sum(
-            hit.path.parent.resolve() == folder.resolve() for hit in named
+            hit.path.resolve().parent == folder.resolve() for hit in named
         ),
     }
 

@@ -140,6 +140,32 @@ class Words:
                     self._file.unlink()
                 return []
 
+    def agrees(self, catalog: Catalog) -> bool:
+        """Whether the index is sound, and has exactly the words that the catalogue has.
+
+        Raises:
+            LibraryDamaged: Rows of the catalogue differ from their checksums.
+        """
+        if not self.bring_up_to_date(catalog):
+            return True
+        with self._one_at_a_time:
+            connection = self._connection
+            assert connection is not None  # noqa: S101 - it was just brought up to date
+            try:
+                connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+                noted = connection.execute("SELECT rowid, text, owner FROM words").fetchall()
+            except sqlite3.Error:
+                return False
+        expected = (
+            row for part in parts(catalog.described_since(0)) for row in _rows(catalog, part)
+        )
+        return sorted(noted) == sorted(expected)
+
+    def make_anew(self, catalog: Catalog) -> None:
+        """Makes the file anew, whatever is in it."""
+        with self._one_at_a_time:
+            self._make_anew(catalog, (catalog.metadata_revision, catalog.revision))
+
     # -- what else is derived -------------------------------------------------------------------
 
     def kept(self, name: str) -> str:
@@ -192,18 +218,8 @@ class Words:
     def _add(self, connection: sqlite3.Connection, catalog: Catalog, ids: Sequence[int]) -> None:
         for part in parts(ids):
             connection.executemany("DELETE FROM words WHERE rowid = ?", [(one,) for one in part])
-            readings, annotations = catalog.readings(part), catalog.annotations(part)
-            rows = (
-                (
-                    image_id,
-                    " ".join(of_lines(readings.get(image_id, ()))),
-                    " ".join(of_annotation(annotations.get(image_id, Annotation()))),
-                )
-                for image_id in part
-            )
             connection.executemany(
-                "INSERT INTO words (rowid, text, owner) VALUES (?, ?, ?)",
-                [row for row in rows if row[1] or row[2]],
+                "INSERT INTO words (rowid, text, owner) VALUES (?, ?, ?)", _rows(catalog, part)
             )
 
     def _opened(self, name: str) -> sqlite3.Connection:
@@ -228,6 +244,20 @@ class Words:
             connection.close()
             raise
         return connection
+
+
+def _rows(catalog: Catalog, ids: Sequence[int]) -> list[tuple[int, str, str]]:
+    """The ids and the words of some photos, of those that have any."""
+    readings, annotations = catalog.readings(ids), catalog.annotations(ids)
+    rows = (
+        (
+            image_id,
+            " ".join(of_lines(readings.get(image_id, ()))),
+            " ".join(of_annotation(annotations.get(image_id, Annotation()))),
+        )
+        for image_id in ids
+    )
+    return [row for row in rows if row[1] or row[2]]
 
 
 def _expression(needed: Sequence[str], spare: int) -> str:
