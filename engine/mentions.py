@@ -5,8 +5,10 @@ finds it by the words in it. Such a photo joins the candidates, with a relevance
 """
 # ruff: noqa: SIM905 - words that are easier to read as one text
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, NamedTuple
 
 from pixquery.db.catalog import Catalog
@@ -27,6 +29,10 @@ MOST_WITH_TEXT = 10_000
 """Photos that a search for text alone returns."""
 _STEP = 1e-5
 """Difference in strength between one mention and the next."""
+_LONG = 5
+"""Letters of a word that is recognised although it was not read quite right."""
+_NEAR = 0.9
+"""How much such a word counts."""
 _SHOWN = 3
 """Matches that are kept of a photo."""
 _EMPTY = frozenset(
@@ -93,7 +99,7 @@ class Mentions:
             LibraryDamaged: Rows of the catalogue differ from their checksums.
         """
         asked = asked_for(text)
-        found = self._found(asked, _Search(spare=_spare(len(asked))), among)
+        found = self._found(asked, _Search(spare=min(1, len(asked) - 1)), among)
         best = sorted(found.items(), key=lambda item: -item[1].strength)
         # Of two that mention as much, the better one by BM25 keeps its place.
         return {
@@ -136,10 +142,13 @@ class Mentions:
             passages = list(_of_lines(readings.get(image_id, ())))
             if search.source != "text":
                 passages += _of_annotation(annotations.get(image_id, Annotation()))
-            matches, met = _matches(asked, passages)
-            if len(met) >= len(asked) - search.spare:
+            matches, met = _matches(asked, passages, near=search.spare > 0)
+            exact = sum(share == 1 for share in met.values())
+            least = len(asked) - (search.spare and _spare(len(asked)))
+            if exact >= len(asked) - search.spare and len(met) >= least:
                 by_owner = all(match.kind != "text" for match in matches)
-                yield image_id, Mention(_strength(len(met), len(asked), by_owner=by_owner), matches)
+                strength = _strength(sum(met.values()), len(asked), by_owner=by_owner)
+                yield image_id, Mention(strength, matches)
 
 
 class _Search(NamedTuple):
@@ -158,19 +167,34 @@ def asked_for(text: str) -> list[tuple[str, ...]]:
     return [tuple(dict.fromkeys((term, singular(term) or term, f"{term}s"))) for term in kept]
 
 
+def _is_near(term: str, read: str) -> bool:
+    """Whether a term was perhaps read as another: one letter differs, or words ran together."""
+    if len(term) < _LONG or not term.isalpha():
+        return False
+    if len(read) > len(term) + 1:
+        return term in read
+    if abs(len(term) - len(read)) > 1:
+        return False
+    short, long = sorted((term, read), key=len)
+    same = next(
+        (at for at, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short)
+    )
+    return short[same + (len(short) == len(long)) :] == long[same + 1 :]
+
+
 def _spare(count: int) -> int:
     """How many of some terms may be missing: text is not always read right."""
     return 0 if count < 3 else 1
 
 
-def _strength(met: int, asked: int, *, by_owner: bool) -> float:
+def _strength(met: float, asked: int, *, by_owner: bool) -> float:
     """How relevant a photo is that contains so many of the terms.
 
     What an owner wrote is about the photo. A single word that stands in it need not be: a stall
     with hot dogs shows no dog.
     """
     certain = (0.8, 0.85, 0.9) if by_owner else (0.6, 0.8, 0.9)
-    return certain[min(met, 3) - 1] * met / asked
+    return certain[min(math.ceil(met), 3) - 1] * met / asked
 
 
 def _of_lines(lines: Iterable[Line]) -> Iterator[Match]:
@@ -191,16 +215,27 @@ def _of_annotation(annotation: Annotation) -> Iterator[Match]:
 
 
 def _matches(
-    asked: Sequence[Sequence[str]], passages: Sequence[Match]
-) -> tuple[tuple[Match, ...], set[int]]:
-    """The passages that cover the most terms, and the places of all terms that are covered."""
-    covers = []
-    for passage in passages:
-        own = set(terms(passage.words))
-        covered = {place for place, forms in enumerate(asked) if not own.isdisjoint(forms)}
-        if covered:
-            covers.append((passage, covered))
-    met = set().union(*(covered for _, covered in covers))
+    asked: Sequence[Sequence[str]], passages: Sequence[Match], *, near: bool
+) -> tuple[tuple[Match, ...], dict[int, float]]:
+    """The passages that cover the most terms, and how much of each term is covered, by its place.
+
+    Args:
+        asked: The forms of each term.
+        passages: Of one photo.
+        near: Whether a term may be read as one that differs in a letter, or as a part of one.
+    """
+    read = [(passage, set(terms(passage.words))) for passage in passages]
+    covers = [
+        (passage, {place for place, forms in enumerate(asked) if not own.isdisjoint(forms)})
+        for passage, own in read
+    ]
+    met = dict.fromkeys(set().union(*(covered for _, covered in covers)), 1.0)
+    for place in [place for place in range(len(asked)) if near and place not in met]:
+        for passage, own in read:
+            if passage.kind == "text" and any(map(partial(_is_near, asked[place][0]), own)):
+                covers.append((passage, {place}))
+                met[place] = _NEAR
+                break
     chosen: list[Match] = []
     left = set(met)
     while left and len(chosen) < _SHOWN:
