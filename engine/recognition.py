@@ -57,7 +57,9 @@ def recognise(
         places=(*query.where.places, *meanings),
     )
     rest = _without(query.text, spans)
-    return replace(query, text=rest, where=where), tuple(span.recognised for span in spans)
+    least = query.min_relevance if rest else 0.0  # there is nothing left to judge photos by
+    asked = replace(query, text=rest, where=where, min_relevance=least)
+    return asked, tuple(span.recognised for span in spans)
 
 
 def with_hint(answer: Answer, recognised: tuple[Recognised, ...]) -> Answer:
