@@ -158,7 +158,7 @@ def test_the_policy_refuses(own: Any) -> None:
         ("min_relevance=nan", "min_rel"), ("taken=yesterday", "2023-07"),
         ("modified=2023-13", "not a time"),
         ("near=here", "no place named"), ("near=1,2,3,4", "not a place"),
-       , ("format=mp3", "JPEG"), ("orientation=round", "orientation"),
+        ("format=mp3", "JPEG"), ("orientation=round", "orientation"),
         ("min_width=-1", "min_width"), ("min_width=1e99", "min_width"),
         ("minus=people", "not wanted"),
         ("plus=snow::1000", "weight"), ("plus=snow::", "weight"), ("plus=%20", "empty"),

@@ -1,6 +1,7 @@
 // The grid of thumbnails. Its rows are laid out before any picture has loaded.
 
 import { element, icon } from "./element.js";
+import { onlyByPlace, why } from "./reasons.js";
 import { layOut } from "./rows.js";
 import { thumbnail } from "./server.js";
 import { standing } from "./words.js";
@@ -53,7 +54,7 @@ export class Grid {
       "a",
       { draggable: false, on: { click: (event) => this.#open(event, hit.id) } },
       element("img", { alt: hit.name, loading: "lazy", decoding: "async", draggable: false }),
-      element("span.fit"),
+      element("span.marks", {}, element("span.why"), element("span.fit")),
     );
     const alike = element(
       "button.alike",
@@ -76,6 +77,11 @@ export class Grid {
 
   #describe(item, hit) {
     item.querySelector("a").href = this.how.addressOf(hit.id);
+    const reason = item.querySelector(".why");
+    reason.textContent = why(hit);
+    reason.hidden = !reason.textContent;
+    reason.title = reason.textContent;
+    reason.classList.toggle("known", onlyByPlace(hit));
     const mark = item.querySelector(".fit");
     mark.hidden = hit.similarity === null;
     if (mark.hidden) return;
