@@ -32,6 +32,7 @@ const grid = new Grid(byId("photos"), {
   addressOf: (id) => toAddress({ ...state, photo: String(id) }),
   onOpen: (id) => go({ ...state, photo: String(id) }, { opened: true }),
   onAlike: alike,
+  asked: () => `${state.text} ${state.q}`,
 });
 const meaning = new Meaning(byId("meaning"), {
   exactly: () => go({ ...state, exact: "true" }),

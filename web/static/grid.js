@@ -1,7 +1,7 @@
 // The grid of thumbnails. Its rows are laid out before any picture has loaded.
 
 import { element, icon } from "./element.js";
-import { onlyByPlace, why } from "./reasons.js";
+import { byWords, inWords, onlyByPlace, why } from "./reasons.js";
 import { layOut } from "./rows.js";
 import { thumbnail } from "./server.js";
 import { standing } from "./words.js";
@@ -14,7 +14,8 @@ const GLIDE = { duration: 240, easing: "cubic-bezier(.2,.7,.2,1)" };
 export class Grid {
   /**
    * @param {HTMLElement} list
-   * @param {{addressOf: Function, onOpen: Function, onAlike: Function}} how
+   * @param {{addressOf: Function, onOpen: Function, onAlike: Function, asked: function(): string}} how
+   *   ``asked`` gives the words that are searched for
    */
   constructor(list, how) {
     this.list = list;
@@ -78,9 +79,10 @@ export class Grid {
   #describe(item, hit) {
     item.querySelector("a").href = this.how.addressOf(hit.id);
     const reason = item.querySelector(".why");
-    reason.textContent = why(hit);
-    reason.hidden = !reason.textContent;
-    reason.title = reason.textContent;
+    const { kind, words: said } = why(hit, this.how.asked()) ?? {};
+    reason.hidden = !kind;
+    reason.replaceChildren(...(kind ? [element("span.kind", {}, `${kind}: `), said] : []));
+    reason.title = byWords(hit).map(inWords).join("\n");
     reason.classList.toggle("known", onlyByPlace(hit));
     const mark = item.querySelector(".fit");
     mark.hidden = hit.similarity === null;

@@ -6,7 +6,7 @@ import { number, photos } from "./words.js";
 /** One line above the photos. */
 export function summary(state, answer) {
   const among = photos(answer.among);
-  if (!answer.candidates && state.text) return `${among} with this text, best first`;
+  if (!answer.candidates && state.text) return `${among} with this text`;
   if (!describes(state) || !answer.candidates) return `${among}, newest first`;
   if (answer.judged) return `${answer.fits === 0 ? "Nothing fits well. " : ""}${among}, best first`;
   return `${among}, most similar first. Likeness does not say how well a photo fits.`;
