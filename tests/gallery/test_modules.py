@@ -62,6 +62,7 @@ def test_rows_of_odd_photos(visit: Open, gallery: str) -> None:
         "?minus=ratio+16%3A9%3A1&like_id=3&like_id=4",
         "?q=%26+%2B+%25+%22%3Cb%3E%22+%C3%A9&format=PNG&format=JPEG+XL",
         "?q=x&path=*may*&taken=2023..2024-06&root=2&orientation=portrait&photo=7",
+        "?q=a+dog%2C+2019&literal=2019&place=Paris%2C+Texas&text=gate+b27",
         "?q=x&example=holiday.jpg&photo=7",
     ],
 )
