@@ -111,8 +111,9 @@ def index(
     from pixquery.indexer.scan import scan_roots
 
     if reading:
-        with extra("text"):
-            import rapidocr  # noqa: F401 - a missing extra is reported at once
+        from pixquery.indexer.text_pass import refuse_if_missing
+
+        refuse_if_missing()
     if watch:
         with extra("watch"):
             import pixquery.indexer.watch  # noqa: F401 - a missing extra is reported at once
@@ -196,7 +197,11 @@ def _watch(
     try:
         for report in keep_in_step(library, paths, options):
             known_problems = (last.skipped, last.vanished)
-            if report.changes or (report.skipped, report.vanished) != known_problems:
+            if (
+                report.changes
+                or report.described
+                or (report.skipped, report.vanished) != known_problems
+            ):
                 text = _show_and_read(library, report, as_json=as_json, told=last.away)
                 if text is not None and text.interrupted:
                     break
@@ -227,6 +232,7 @@ def _index_json(report: IndexReport) -> dict[str, Any]:
         "linked": report.linked,
         "lacking": report.lacking,
         "passed_over": report.passed_over,
+        "described": report.described,
         "unmatched": list(report.unmatched),
         "other_names": [
             {"path": str(other.path), "name": str(other.name), "twice": other.twice}
@@ -345,6 +351,7 @@ def _show_counts(report: IndexReport) -> None:
         "removed": report.removed,
         "unchanged": report.unchanged,
         "skipped": len(report.skipped),
+        "with new words of their owner": report.described,
         "linked": report.linked,
         f"other file{'' if report.passed_over == 1 else 's'} passed over": report.passed_over,
     }

@@ -69,6 +69,12 @@ def filtered(command: Command) -> Command:
                      help="Only photos taken in this town, region or country."),
         click.option("--near", metavar="LAT,LON|TOWN[,KM]",
                      help="Only photos taken within KM kilometres (default 10) of a place."),
+        click.option("--rating", metavar="STARS",
+                     help="Only photos that their owner gave as many stars: 4, 4.., ..2, 3..5."),
+        click.option("--keyword", "keywords", metavar="WORD", multiple=True,
+                     help="Only photos that their owner gave this keyword."),
+        click.option("--person", "people", metavar="NAME", multiple=True,
+                     help="Only photos of this person, as their owner named faces in them."),
     )):  # fmt: skip
         command = option(command)
     return command
@@ -97,6 +103,9 @@ def filter_of(library: Library, options: dict[str, Any]) -> Filter:
         camera=options.pop("camera") or "",
         near=parsed("near", wording.near),
         places=tuple(wording.place(name) for name in options.pop("places")),
+        rating=parsed("rating", wording.rating),
+        keywords=tuple(wording.named(word, "keyword") for word in options.pop("keywords")),
+        people=tuple(wording.named(name, "person's name") for name in options.pop("people")),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,12 @@ def _seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
 
 \b
 pixquery train ./flickr8k --out ./my-profile
-pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
+pixquery train ratings.csv --scale 1..5 --out ./my-profile
+pixquery train --stars --out ./my-profile"""
 )
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option("--stars", is_flag=True,
+              help="Learn from the stars of the library's photos, in place of DATA.")  # fmt: skip
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
               help="Write the new profile and report.html to DIR.")  # fmt: skip
 @click.option("--profile", metavar="NAME|DIR", help="Profile whose encoders to start from.")
@@ -70,7 +75,8 @@ pixquery train ratings.csv --scale 1..5 --out ./my-profile"""
               )  # fmt: skip
 @shared
 def train(
-    data: Path,
+    data: Path | None,
+    stars: bool,
     out: Path,
     profile: str | None,
     alignment: str | None,
@@ -85,8 +91,14 @@ def train(
     or one with train_dataset.csv, ExpertAnnotations.tsv and train_images/. It can also be a CSV of
     your own ratings, with the columns image, text, rating and optionally worker; then only
     relevance is learned.
+
+    With --stars, the ratings are the stars that you gave the library's photos in other programs,
+    for what you wrote about them: it learns which photos you like.
     """
     from pixquery.engine.profile import load_profile
+
+    if stars == (data is not None):
+        raise click.UsageError("name DATA to learn from, or use --stars, and not both")
 
     with extra("train"):
         from pixquery.trainer.learning.datasets import described
@@ -98,12 +110,16 @@ def train(
     chosen["scale"] = None if chosen["scale"] is None else parse_scale(chosen["scale"])
     chosen["keep_alignment"] = None if alignment is None else alignment == "keep"
     chosen["thumbnail"] = None if no_photos else thumbnail_maker(_SIDE, _QUALITY)
-    if data.is_dir():
+    if data is not None and data.is_dir():
         say(described(data))
-    with cleaned_up(), progress_bar("Training", "steps") as progress:
+    with (
+        cleaned_up(),
+        _ratings(data, library, chosen) as ratings,
+        progress_bar("Training", "steps") as progress,
+    ):
         options = Options(**chosen, progress=progress)
         load = view_loader(models.interpolation, models.fit)
-        found = learn(data, out, models, load, options)
+        found = learn(ratings, out, models, load, options)
     for line in _left_out(found):
         say(line)
     if as_json:
@@ -111,6 +127,22 @@ def train(
         return
     for line in _study_lines(found, library):
         tell(line)
+
+
+@contextmanager
+def _ratings(data: Path | None, library: Path, chosen: dict[str, Any]) -> Iterator[Path]:
+    """The data to learn from; without them, a file of the stars of the library's photos."""
+    if data is not None:
+        yield data
+        return
+    from pixquery.engine.library import Library
+    from pixquery.trainer.learning.stars import SCALE, write_stars
+
+    chosen["scale"] = chosen["scale"] or SCALE
+    with tempfile.TemporaryDirectory() as folder, Library.open(library) as opened:
+        file = Path(folder) / "stars.csv"
+        say(f"learning from the stars of {counted(write_stars(opened, file), 'photo')}")
+        yield file
 
 
 _KINDS = {

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from pixquery.db.concepts import ExampleRecord, example_row
 from pixquery.db.connections import damaged
 from pixquery.db.metadata import MetadataKeeping
 from pixquery.db.reading import marks, parts
-from pixquery.db.records import FileState
+from pixquery.db.records import FileState, Place
+from pixquery.db.values import written
 
 
 class Move(NamedTuple):
@@ -23,6 +25,16 @@ class Move(NamedTuple):
     """From :meth:`pixquery.db.catalog.Catalog.add_root`."""
     path: Path
     state: FileState
+
+
+class Taking(NamedTuple):
+    """When and where a photo was taken, as far as it is known now."""
+
+    taken: datetime | None
+    """By the camera's clock."""
+    place: Place | None
+    moved: bool
+    """The place is another one than before, so that its name is not known any more."""
 
 
 class ChangeWriting(MetadataKeeping):
@@ -55,6 +67,23 @@ class ChangeWriting(MetadataKeeping):
             self._change(connection, ("root_id", "path", "size", "mtime_ns"), rows)
             for part in parts([row[1] for row in rows]):
                 connection.execute(f"DELETE FROM skipped WHERE path IN {marks(part)}", part)
+
+    def retake(self, takings: Mapping[int, Taking]) -> None:
+        """Changes when and where photos were taken, by id, as another sidecar says.
+
+        Raises:
+            LibraryDamaged: A row differs from its checksum.
+        """
+        rows = [
+            (written(taken) if taken else None, *(place or (None, None)), image_id)
+            for image_id, (taken, place, _) in takings.items()
+        ]
+        if not rows:
+            return
+        with self._write() as connection:
+            self._change(connection, ("taken", "latitude", "longitude"), rows)
+            for part in parts([image_id for image_id, new in takings.items() if new.moved]):
+                connection.execute(f"DELETE FROM localities WHERE image_id IN {marks(part)}", part)
 
     def prove(self, contents: Mapping[int, bytes]) -> None:
         """Replaces hints by fingerprints, by photo; the bytes are those that were indexed.

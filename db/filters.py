@@ -3,6 +3,7 @@
 import os
 import re
 import sqlite3
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fnmatch import translate
 from functools import lru_cache
@@ -12,8 +13,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from pixquery.db.records import EARLIEST_NS, LATEST_NS, Filter, Meaning, Period
-from pixquery.db.schema import images, localities
+from pixquery.db.records import EARLIEST_NS, LATEST_NS, Filter, Meaning, Period, Stars
+from pixquery.db.schema import annotations, images, localities
+from pixquery.db.terms import terms
 from pixquery.db.values import bounds, refuse_other_bytes, written
 
 _LARGEST = 2**63 - 1
@@ -28,12 +30,17 @@ _ORIENTATIONS = {
 }
 
 
-def condition(where: Filter) -> tuple[str, dict[str, object]]:
+def condition(where: Filter, *, annotated: bool = True) -> tuple[str, dict[str, object]]:
     """SQL that is true of the photos that match, and the values that it names.
 
     The connection that runs it needs the functions that :func:`prepare` adds.
+
+    Args:
+        where: The filter.
+        annotated: Whether the catalogue has a table of what owners wrote; earlier ones have none.
     """
-    compiled = sa.and_(sa.true(), *_conditions(where)).compile(
+    conditions = [*_conditions(where), *_written_by_owner(where, annotated=annotated)]
+    compiled = sa.and_(sa.true(), *conditions).compile(
         dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
     )
     return str(compiled), compiled.params
@@ -63,7 +70,8 @@ def _conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
     if where.camera:
         refuse_other_bytes(where.camera, "the camera")
         conditions.append(sa.func.pixquery_holds(images.c.camera, where.camera.casefold()))
-    conditions += map(_taken_in, where.places)
+    if where.places:
+        conditions.append(sa.or_(*map(_taken_in, where.places)))
     if where.near is not None:
         (latitude, longitude), kilometres = where.near
         away = sa.func.pixquery_km(images.c.latitude, images.c.longitude, latitude, longitude)
@@ -86,12 +94,43 @@ def _taken_in(place: Meaning) -> sa.ColumnElement[bool]:
     return images.c.id.in_(photos)
 
 
+def _written_by_owner(where: Filter, *, annotated: bool) -> Iterator[sa.ColumnElement[bool]]:
+    if where.rating is not None:
+        yield _rated(where.rating, annotated=annotated)
+    for names, column, function in (
+        (where.keywords, annotations.c.keywords, sa.func.pixquery_keyword),
+        (where.people, annotations.c.people, sa.func.pixquery_person),
+    ):
+        if names and not annotated:
+            yield sa.false()
+        for name in names if annotated else ():
+            refuse_other_bytes(name, "the name")
+            photos = sa.select(annotations.c.image_id).where(column != "", function(column, name))
+            yield images.c.id.in_(photos)
+
+
+def _rated(rating: Stars, *, annotated: bool) -> sa.ColumnElement[bool]:
+    least = -1 if rating.least is None else rating.least
+    most = 5 if rating.most is None else rating.most
+    unrated = least <= 0 <= most
+    if not annotated:
+        return sa.true() if unrated else sa.false()
+    stars = annotations.c.rating
+    if unrated:  # most photos have no row, or no rating in it
+        return images.c.id.not_in(
+            sa.select(annotations.c.image_id).where(sa.not_(stars.between(least, most)))
+        )
+    return images.c.id.in_(sa.select(annotations.c.image_id).where(stars.between(least, most)))
+
+
 def prepare(connection: sqlite3.Connection) -> None:
     """Adds the functions that :func:`condition` calls to a connection."""
     for name, arguments, function in (
         ("pixquery_fits", 2, _stored_path_fits),
         ("pixquery_holds", 2, _holds),
         ("pixquery_km", 4, _kilometres),
+        ("pixquery_keyword", 2, _has_keyword),
+        ("pixquery_person", 2, _has_person),
     ):
         connection.create_function(name, arguments, function, deterministic=True)
 
@@ -168,6 +207,22 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 def _holds(text: str, part: str) -> bool:
     return part in text.casefold()
+
+
+def _has_keyword(keywords: str, asked: str) -> bool:
+    wanted = plain(asked)
+    return any(plain(keyword) == wanted for keyword in keywords.split("\n"))
+
+
+def _has_person(people: str, asked: str) -> bool:
+    wanted = set(plain(asked).split())
+    return any(wanted.issubset(plain(name).split()) for name in people.split("\n"))
+
+
+@lru_cache(4096)
+def plain(text: str) -> str:
+    """A keyword or a name as it is compared: its terms, or itself if it is a symbol."""
+    return " ".join(terms(text)) or text.casefold().strip()
 
 
 def _kilometres(latitude: float, longitude: float, north: float, east: float) -> float:

@@ -23,6 +23,8 @@ ANNOTATED = "annotated"
 READS_TEXT = "read_text"
 """The setting that text in photos is read, "on" or "off"."""
 _REVISION = "metadata_revision"
+_PARTS = 10_000
+"""Numbers in [0, 1] are stored as so many parts."""
 
 
 class Noted(NamedTuple):
@@ -117,10 +119,7 @@ class MetadataKeeping(LossKeeping):
 
     def note_readings(self, lines: Mapping[int, Sequence[Line]], reader: str) -> None:
         """Notes what a reader read in photos; no lines say that there is no text."""
-        rows = {
-            image_id: (image_id, reader, json.dumps(own, ensure_ascii=False))
-            for image_id, own in lines.items()
-        }
+        rows = {image_id: (image_id, reader, _written(own)) for image_id, own in lines.items()}
         with self._write() as connection:
             _replace(connection, self, "readings", rows)
 
@@ -271,9 +270,18 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split("\n")))
 
 
+def _written(lines: Sequence[Line]) -> str:
+    """The lines of a photo as JSON: text, confidence and corners of each, in ten thousandths."""
+    rows = [
+        [line.text, round(_PARTS * line.confidence), [round(_PARTS * x) for x in line.corners]]
+        for line in lines
+    ]
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+
+
 def _lines(text: str) -> tuple[Line, ...]:
-    """The lines of a photo from JSON: text, confidence and corners of each."""
+    """What :func:`_written` wrote."""
     return tuple(
-        Line(str(words), float(confidence), tuple(map(float, corners)))
+        Line(words + "", confidence / _PARTS, tuple(x / _PARTS for x in corners))
         for words, confidence, corners in json.loads(text)
     )

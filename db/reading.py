@@ -16,6 +16,7 @@ from pixquery.db.checksums import SEALED, digest, sound
 from pixquery.db.connections import Connections, damaged
 from pixquery.db.errors import LibraryDamaged
 from pixquery.db.forms import formed
+from pixquery.db.migrations import WITH_METADATA
 from pixquery.db.records import (
     Facets,
     FileState,
@@ -47,6 +48,8 @@ class Reading:
         self._read = self._connections.reading
         self._vectors = "vectors"
         """The table to use: ``vectors``, or ``coming``, which replaces it once it is complete."""
+        self._version = 0
+        """Of the file, once it is opened."""
 
     def close(self) -> None:
         """Closes all connections; the write-ahead log is folded into the file."""
@@ -207,7 +210,8 @@ class Reading:
             return self._rows(statement.format("1"))
         from pixquery.db import filters  # SQLAlchemy: importing it takes longer than a query
 
-        matches, values = filters.condition(where)
+        annotated = self._version >= WITH_METADATA
+        matches, values = filters.condition(where, annotated=annotated)
         with self._read() as connection:
             filters.prepare(connection)
             return connection.execute(statement.format(matches), values).fetchall()

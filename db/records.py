@@ -70,6 +70,15 @@ class Near(NamedTuple):
     kilometres: float
 
 
+class Stars(NamedTuple):
+    """A range of ratings; photos without one count as 0."""
+
+    least: int | None
+    """From -1, which is rejected; none if there is no least."""
+    most: int | None
+    """Up to 5; none if there is no most."""
+
+
 class Locality(NamedTuple):
     """Where a photo was taken, in names."""
 
@@ -166,6 +175,12 @@ class Filter:
     """It was taken there; leaves out photos without a position."""
     places: tuple[Meaning, ...] = ()
     """It was taken in one of these; leaves out photos without a position."""
+    rating: Stars | None = None
+    """Its owner gave it as many stars; photos without stars count as 0."""
+    keywords: tuple[str, ...] = ()
+    """It has each of these keywords, in any case and with or without accents."""
+    people: tuple[str, ...] = ()
+    """Each of these persons is in it: a name of which these are whole words."""
 
     def __bool__(self) -> bool:
         """Whether there is any condition."""

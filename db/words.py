@@ -38,6 +38,8 @@ _OBJECTS = [
     for name in ("kept", "state", "words", "words_config", "words_content", "words_data",
                  "words_docsize", "words_idx")
 ]  # fmt: skip
+_RANKED = 2_000
+"""Photos that are ranked, at most; it takes 2 milliseconds for each thousand."""
 
 
 class Words:
@@ -93,6 +95,8 @@ class Words:
     ) -> list[int]:
         """The ids of photos that contain the terms, the best first (BM25).
 
+        If they are very many, the newest in the library come first: to rank them takes long.
+
         Args:
             alternatives: For each term, the forms that will do, such as its singular.
             spare: How many of the terms may be missing.
@@ -105,6 +109,13 @@ class Words:
         expression = _expression(needed, spare)
         if source is not None:
             expression = f"{source} : ({expression})"
+        found = self._values(
+            "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?",
+            expression,
+            max(limit, _RANKED + 1),
+        )
+        if len(found) > _RANKED:
+            return found[:limit]
         return self._values(
             "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?", expression, limit
         )
@@ -128,6 +139,32 @@ class Words:
                 with suppress(OSError):
                     self._file.unlink()
                 return []
+
+    def agrees(self, catalog: Catalog) -> bool:
+        """Whether the index is sound, and has exactly the words that the catalogue has.
+
+        Raises:
+            LibraryDamaged: Rows of the catalogue differ from their checksums.
+        """
+        if not self.bring_up_to_date(catalog):
+            return True
+        with self._one_at_a_time:
+            connection = self._connection
+            assert connection is not None  # noqa: S101 - it was just brought up to date
+            try:
+                connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+                noted = connection.execute("SELECT rowid, text, owner FROM words").fetchall()
+            except sqlite3.Error:
+                return False
+        expected = (
+            row for part in parts(catalog.described_since(0)) for row in _rows(catalog, part)
+        )
+        return sorted(noted) == sorted(expected)
+
+    def make_anew(self, catalog: Catalog) -> None:
+        """Makes the file anew, whatever is in it."""
+        with self._one_at_a_time:
+            self._make_anew(catalog, (catalog.metadata_revision, catalog.revision))
 
     # -- what else is derived -------------------------------------------------------------------
 
@@ -181,18 +218,8 @@ class Words:
     def _add(self, connection: sqlite3.Connection, catalog: Catalog, ids: Sequence[int]) -> None:
         for part in parts(ids):
             connection.executemany("DELETE FROM words WHERE rowid = ?", [(one,) for one in part])
-            readings, annotations = catalog.readings(part), catalog.annotations(part)
-            rows = (
-                (
-                    image_id,
-                    " ".join(of_lines(readings.get(image_id, ()))),
-                    " ".join(of_annotation(annotations.get(image_id, Annotation()))),
-                )
-                for image_id in part
-            )
             connection.executemany(
-                "INSERT INTO words (rowid, text, owner) VALUES (?, ?, ?)",
-                [row for row in rows if row[1] or row[2]],
+                "INSERT INTO words (rowid, text, owner) VALUES (?, ?, ?)", _rows(catalog, part)
             )
 
     def _opened(self, name: str) -> sqlite3.Connection:
@@ -217,6 +244,20 @@ class Words:
             connection.close()
             raise
         return connection
+
+
+def _rows(catalog: Catalog, ids: Sequence[int]) -> list[tuple[int, str, str]]:
+    """The ids and the words of some photos, of those that have any."""
+    readings, annotations = catalog.readings(ids), catalog.annotations(ids)
+    rows = (
+        (
+            image_id,
+            " ".join(of_lines(readings.get(image_id, ()))),
+            " ".join(of_annotation(annotations.get(image_id, Annotation()))),
+        )
+        for image_id in ids
+    )
+    return [row for row in rows if row[1] or row[2]]
 
 
 def _expression(needed: Sequence[str], spare: int) -> str:

@@ -1,5 +1,6 @@
 """Checks a library: catalogue, vectors, profile and files against each other."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pixquery.db.errors import LibraryDamaged, ProfileError
 from pixquery.db.losses import Loss
 from pixquery.db.quoting import quoted
 from pixquery.db.records import FileState
+from pixquery.db.words import Words
 from pixquery.engine.index_file import IndexFile
 from pixquery.engine.legible import counted
 from pixquery.engine.profile import Profile
@@ -47,11 +49,22 @@ def check(catalog: Catalog, index_file: IndexFile, *, repair: bool) -> list[Find
             *findings,
             *_profile_findings(profile),
             *_vector_findings(catalog, profile, index_file, repair=repair),
+            *_word_findings(catalog, repair=repair),
             *_loss_findings(catalog),
             *_file_findings(catalog),
         ]
     except LibraryDamaged as error:  # what cannot be read cannot be compared
         return findings or [Finding(f"catalogue: {error}")]
+
+
+def _word_findings(catalog: Catalog, *, repair: bool) -> list[Finding]:
+    with closing(Words(catalog.file.parent)) as words:
+        if words.agrees(catalog):
+            return []
+        if repair:
+            words.make_anew(catalog)
+    problem = "words: the index of words and the catalogue contradict each other"
+    return [Finding(problem, repaired=repair)]
 
 
 def _loss_findings(catalog: Catalog) -> list[Finding]:

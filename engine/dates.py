@@ -22,7 +22,7 @@ from datetime import date
 from typing import NamedTuple
 
 from pixquery.db.records import Period
-from pixquery.engine.date_forms import RULES, bare_year, follows
+from pixquery.engine.date_forms import bare_year, follows, rules
 from pixquery.engine.date_hint import may_name_date
 from pixquery.engine.folding import QUOTED
 
@@ -83,7 +83,7 @@ def dates(text: str, today: date) -> list[DateMention]:
         return []
     taken = [match.span() for match in QUOTED.finditer(text)]
     spans: list[_Span] = []
-    for pattern, rule in RULES:
+    for pattern, rule in rules():
         for match in pattern.finditer(text):
             begin, end = match.span()
             if any(begin < e and b < end for b, e in taken):
@@ -135,8 +135,8 @@ def _joined(text: str, spans: list[_Span]) -> Iterator[_Span]:
             span = span._replace(end=spans[at].end, period=whole or span.period)
             at += 1
         if limit := _LIMIT.search(text, 0, span.begin):
-            begin, end = span.period
-            periods = ((begin, None), (None, begin), (end, None), (None, end))
+            first, after = span.period
+            periods = ((first, None), (None, first), (after, None), (None, after))
             period = Period(*periods[(limit.lastindex or 1) - 1])
             if period != Period(None, None):
                 yield _Span(limit.start(), span.end, period)

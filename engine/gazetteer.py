@@ -1,11 +1,10 @@
 """Names the places of coordinates, offline: the nearest town, its region and its country.
 
-The towns are those of GeoNames with 1,000 inhabitants or more (https://geonames.org, CC BY 4.0), as
+The towns are those of GeoNames with 500 inhabitants or more (https://geonames.org, CC BY 4.0), as
 ``trainer/gazetteer_file.py`` writes them. A place that is part of a much larger town, such as a
 district, stands for that town. The file is read when the first name is needed.
 """
 
-import zipfile
 from collections.abc import Iterator
 from functools import cache, cached_property
 from pathlib import Path
@@ -59,9 +58,9 @@ class Region(NamedTuple):
 def directions(latitudes: Numbers, longitudes: Numbers) -> Numbers:
     """Unit vectors float64[n, 3] from the earth's centre to positions in degrees."""
     north, east = np.radians(latitudes), np.radians(longitudes)
-    return np.stack(
-        [np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=-1
-    )
+    across = np.cos(north)
+    units = np.stack([across * np.cos(east), across * np.sin(east), np.sin(north)], axis=-1)
+    return np.asarray(units, np.float64)
 
 
 class Lines:
@@ -88,6 +87,8 @@ class Gazetteer:
 
     def member(self, name: str) -> bytes:
         """A part of the file, decompressed."""
+        import zipfile  # takes milliseconds, and most queries need none of it
+
         with zipfile.ZipFile(self._file) as archive:
             return archive.read(name)
 
@@ -100,7 +101,7 @@ class Gazetteer:
     def positions(self) -> Numbers:
         """float64[t, 2], degrees north and east."""
         steps = self._numbers("points", np.int32).reshape(2, -1)
-        return np.cumsum(steps, axis=1, dtype=np.int64).T * PRECISION
+        return np.asarray(np.cumsum(steps, axis=1, dtype=np.int64).T * PRECISION, np.float64)
 
     @cached_property
     def names(self) -> "Lines":
@@ -177,8 +178,9 @@ class Gazetteer:
         """
         rows = np.full(len(latitudes), -1, np.int64)
         kilometres = np.full(len(latitudes), np.inf)
-        left = np.flatnonzero((np.abs(latitudes) <= 90) & (np.abs(longitudes) <= 180))
-        units = directions(latitudes, longitudes)
+        valid = (np.abs(latitudes) <= 90) & (np.abs(longitudes) <= 180)
+        left = np.flatnonzero(valid)
+        units = directions(np.where(valid, latitudes, 0), np.where(valid, longitudes, 0))
         for grid in self._grids():
             for part in np.array_split(left, len(left) // _AT_ONCE + 1):
                 rows[part], chords = grid.nearest(units[part])

@@ -5,7 +5,6 @@ The catalogue is the truth; :mod:`pixquery.engine.index_file` derives the vector
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -194,7 +193,7 @@ class Library(Policed):
         """
         if isinstance(query, str):
             query = Query(query, k=k, min_relevance=min_relevance)
-        asked, recognised = recognise(query, lambda: self.places.names, date.today())
+        asked, recognised = recognise(query, self.places)
         answer = self._answer(asked)
         if recognised and not answer.among:  # a wrong filter would hide what is there
             answer, recognised = with_hint(self._answer(query), recognised), ()

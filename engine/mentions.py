@@ -21,7 +21,7 @@ Kind = Literal[
 """Where words stand; "place" is a name of where the photo was taken. "alike" is a photo that looks
 like others in which the words stand, "look" one that looks like what is searched."""
 
-MOST = 200
+MOST = 100
 """Photos whose words are compared; more common words say little."""
 MOST_WITH_TEXT = 10_000
 """Photos that a search for text alone returns."""

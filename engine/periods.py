@@ -67,11 +67,11 @@ def latest(of_year: Callable[[int], Period], today: date) -> Period:
 
 
 def yearly(word: str) -> Callable[[int], Period] | None:
-    """The period of a season, feast or month in each year."""
-    if month := SEASONS.get(word):
-        return lambda year: whole_months(year, month, 3)
-    if name := FEASTS.get(word):
-        return lambda year: feast(name, year)
-    if month := months().get(word):
-        return lambda year: whole_months(year, month)
+    """The period of a season, feast or month, folded, in each year; none for other words."""
+    if word in SEASONS:
+        return lambda year: whole_months(year, SEASONS[word], 3)
+    if word in FEASTS:
+        return lambda year: feast(FEASTS[word], year)
+    if word in months():
+        return lambda year: whole_months(year, months()[word])
     return None

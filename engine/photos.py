@@ -67,10 +67,21 @@ def read(path: Path, identity: Identity | None = None) -> PhotoFile:
             while it was read.
         UnreadableImage: It is larger than :data:`MAX_BYTES`.
     """
-    with open_file(path) as file:
-        if identity is not None and identity_of(os.fstat(file.fileno())) != identity:
-            raise OSError(errno.ESTALE, "another file has taken its place", str(path))
+    with open_same(path, identity) as file:
         return _read(file, path)
+
+
+def open_same(path: Path, identity: Identity | None) -> BinaryIO:
+    """The same, but opens the file, at its beginning; the caller closes it.
+
+    Raises:
+        OSError: It cannot be opened, is not a regular file, or another one than was found.
+    """
+    file = open_file(path)
+    if identity is not None and identity_of(os.fstat(file.fileno())) != identity:
+        file.close()
+        raise OSError(errno.ESTALE, "another file has taken its place", str(path))
+    return file
 
 
 def read_below(folder: Path, path: Path, identity: Identity | None = None) -> PhotoFile:
@@ -87,12 +98,22 @@ def read_below(folder: Path, path: Path, identity: Identity | None = None) -> Ph
         OSError: As for :func:`read`; or there is a link on the way.
         UnreadableImage: It is larger than :data:`MAX_BYTES`.
     """
+    with open_below(folder, path, identity) as file:
+        return _read(file, path)
+
+
+def open_below(folder: Path, path: Path, identity: Identity | None = None) -> BinaryIO:
+    """The same, but opens the file, at its beginning; the caller closes it.
+
+    Raises:
+        OSError: As for :func:`read_below`.
+    """
     *folders, name = path.parts[len(folder.parts) :]
     if os.open not in os.supports_dir_fd:  # Windows
         real = os.path.realpath(path)
         if real != os.path.join(os.path.realpath(folder), *folders, name):
             raise OSError(errno.ELOOP, _LINKED, str(path))
-        return read(Path(real))
+        return open_file(Path(real))
     here = os.open(folder, os.O_RDONLY | _FOLDER)
     try:
         if identity is not None and identity_of(os.fstat(here)) != identity:
@@ -101,8 +122,7 @@ def read_below(folder: Path, path: Path, identity: Identity | None = None) -> Ph
             outer = here
             here = _folder_in(outer, inner, path)
             os.close(outer)
-        with _opened(name, path, _NO_LINK, here) as file:
-            return _read(file, path)
+        return _opened(name, path, _NO_LINK, here)
     finally:
         os.close(here)
 

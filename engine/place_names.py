@@ -1,10 +1,10 @@
 """What the name of a place can mean, in any of its languages: towns, regions, countries."""
 
-import difflib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +46,7 @@ def names_of(name: str) -> Meaning:
     return _names_of(gazetteer(), name)
 
 
-@cache
+@lru_cache(256)
 def _names_of(data: Gazetteer, name: str) -> Meaning:
     first, *rest = _split(name)
     rows = [row for row in _index(data).towns(first) if data.whole[row] == row]
@@ -85,6 +85,8 @@ def position(name: str) -> Found | None:
 
 def similar(name: str, most: int = 3) -> list[str]:
     """Names of known towns, regions and countries that are spelt nearly like this one."""
+    import difflib  # takes milliseconds, and most queries need none of it
+
     data = gazetteer()
     wanted = _split(name)[0]
     sized = np.flatnonzero(data.people >= _KNOWN_TOWN)
@@ -139,32 +141,48 @@ def known_as(counts: Mapping[Locality, int]) -> dict[str, Known]:
 
 
 def dumped(known: Mapping[str, Known]) -> str:
-    """The names of a library's places as JSON, to be kept until its places change."""
+    """The names of a library's places as text, to be kept until its places change.
+
+    The first line has all names, between tabulators, the second one what they mean as JSON: the
+    name that is shown, cities, regions, codes, and how many of the names mean this.
+    """
     groups: dict[Known, list[str]] = defaultdict(list)
     for name, place in known.items():
         groups[place].append(name)
-    return json.dumps(
-        [
-            [place.name, *map(sorted, (m.cities, m.regions, m.codes)), sorted(names)]
-            for place, names in groups.items()
-            for m in [place.meaning]
-        ],
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    meant = [
+        [name, sorted(place.cities), sorted(place.regions), sorted(place.codes), len(names)]
+        for (name, place), names in groups.items()
+    ]
+    names = "\t".join(name for each in groups.values() for name in each)
+    return f"{names}\n{json.dumps(meant, ensure_ascii=False, separators=(',', ':'))}"
 
 
 def loaded(text: str) -> dict[str, Known]:
     """What `dumped` wrote."""
+    line, _, meant = text.partition("\n")
+    names = iter(line.split("\t"))
     known = {}
-    for name, cities, regions, codes, names in json.loads(text):
+    for name, cities, regions, codes, count in json.loads(meant):
         meaning = Meaning(
             frozenset(City(*each) for each in cities),
             frozenset(Province(*each) for each in regions),
             frozenset(codes),
         )
-        known.update(dict.fromkeys(names, Known(name, meaning)))
+        known.update(dict.fromkeys(islice(names, count), Known(name, meaning)))
     return known
+
+
+def lookup(text: str) -> Callable[[str], Known | None]:
+    """The same as ``loaded(text).get``, for a few names: it takes one of them to read it all."""
+    names = frozenset(text.partition("\n")[0].split("\t"))
+    known: dict[str, Known] = {}
+
+    def look(name: str) -> Known | None:
+        if name in names and not known:
+            known.update(loaded(text))
+        return known.get(name)
+
+    return look
 
 
 def _split(name: str) -> list[str]:

@@ -14,7 +14,7 @@ such as Charlotte, have to follow a preposition of place. What stands in quotes 
 # ruff: noqa: RUF001, SIM905 - apostrophes; words that are easier to read as one text
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +31,9 @@ _LONGEST = 5
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*")
 _GAP = re.compile(r"[ \-–]|\. ")
 """What stands between the words of a name."""
+_WITHIN = ("", ",", "/")
+"""What stands between a town and its region or country: "Paris, Texas", "lima peru"."""
+_AND = re.compile(r"\s*(?:,|and|or|&|\+|/|und|oder|et|ou|y|e|o)\s+(?:in\s+)?", re.IGNORECASE)
 _AT = frozenset(
     "in near around outside inside visiting through across bei nach en au aux à em uit naar".split()
 )
@@ -57,7 +60,8 @@ _SIGHTS = frozenset(
     "street streets night nights skyline airport hotel harbour harbor port downtown zoo wedding "
     "sunset sunrise park cathedral opera castle museum station metro subway canal canals river "
     "coast countryside photos photo pictures pics marathon christmas winter summer spring autumn "
-    "rooftops suburbs riverside reise urlaub".split()
+    "streetlights old town city centre center view views mountains hills lakes islands rooftops "
+    "suburbs riverside reise urlaub".split()
 )
 _THINGS = frozenset(
     "sprouts beans cup cups plate plates sausage sausages cheesecake pizza terrier pie hat hats "
@@ -108,99 +112,136 @@ class _Word(NamedTuple):
     text: str
     begin: int
     end: int
-    quoted: bool
+    apart: bool
+    """It is in quotes, or part of something else that was recognised."""
 
 
-def mentions(text: str, known: Callable[[str], Known | None]) -> list[Mention]:
+def mentions(
+    text: str, known: Callable[[str], Known | None], taken: Iterable[tuple[int, int]] = ()
+) -> list[Mention]:
     """The places of the library that a query names, in the order of the query.
 
     Args:
         text: The query.
         known: The place of a folded name, if the library has photos of one: such as
             ``known_as(...).get``.
+        taken: Where words begin and end that were recognised as something else, such as a date:
+            they name no place, and a place may stand before or behind them.
     """
-    quotes = [match.span() for match in QUOTED.finditer(text)]
-    words = [
-        _Word(match[0], *match.span(), any(b <= match.start() < e for b, e in quotes))
-        for match in _TOKEN.finditer(text)
-    ]
+    query = _Query(text, known, taken)
     found: list[Mention] = []
     at = 0
-    while at < len(words):
-        for end in range(min(at + _LONGEST, len(words)), at, -1):
-            begin, stop = words[at].begin, words[end - 1].end
-            if not all(
-                _GAP.fullmatch(text, left.end, right.begin)
-                for left, right in zip(words[at:end], words[at + 1 : end], strict=False)
-            ):
-                continue
-            name = folded(text[begin:stop])
-            place = known(name) if _may_be_name(name) else None
-            if place is not None:
-                if _is_place(text, words, at, end, name):
-                    found.append(Mention(begin, stop, text[begin:stop], *place))
-                at = end
-                break
-        else:
+    while at < len(query.words):
+        end, place = query.name_at(at)
+        if place is None:
             at += 1
-    return _narrowed(text, found)
+            continue
+        begin, stop = query.words[at].begin, query.words[end - 1].end
+        wider_end, wider = query.name_at(end)
+        gap = text[stop : query.words[end].begin].strip() if wider else "none"
+        if wider and gap in _WITHIN and (meaning := place.meaning.within(wider.meaning)):
+            end, stop = wider_end, query.words[wider_end - 1].end
+            found.append(Mention(begin, stop, text[begin:stop], place.name, meaning))
+        elif query.is_place(at, end, bool(found and _AND.fullmatch(text, found[-1].end, begin))):
+            found.append(Mention(begin, stop, text[begin:stop], *place))
+        at = end
+    return found
+
+
+class _Query:
+    """The words of a query, and which of them stand as a place."""
+
+    def __init__(
+        self,
+        text: str,
+        known: Callable[[str], Known | None],
+        taken: Iterable[tuple[int, int]],
+    ) -> None:
+        parts = [*taken, *(match.span() for match in QUOTED.finditer(text))]
+        self._text = text
+        self._known = known
+        self.words = [
+            _Word(match[0], *match.span(), any(b <= match.start() < e for b, e in parts))
+            for match in _TOKEN.finditer(text)
+        ]
+
+    def name_at(self, at: int) -> tuple[int, Known | None]:
+        """The longest known name that begins with a word, and the word behind it."""
+        stop = at
+        while stop < min(at + _LONGEST, len(self.words)) and not self.words[stop].apart:
+            stop += 1
+            if stop < len(self.words) and not _GAP.fullmatch(
+                self._text, self.words[stop - 1].end, self.words[stop].begin
+            ):
+                break
+        for end in range(stop, at, -1):
+            name = self._name(at, end)
+            if _may_be_name(name) and (place := self._known(name)):
+                return end, place
+        return at, None
+
+    def is_place(self, at: int, end: int, linked: bool) -> bool:
+        """Whether the words from ``at`` to ``end``, which are a known name, stand as a place.
+
+        Args:
+            at: The first word of the name.
+            end: The word behind the last.
+            linked: Whether another place stands before it, with "and".
+        """
+        name, words = self._name(at, end), self.words
+        if words[at].text.isupper() and len(name) < 5 and name not in _SHORT:
+            return False
+        before, after = self._before(at), self._behind(end)
+        earlier = self._before(at - 1) if before else ""
+        if after in _THINGS or before in _DENYING or earlier in _DENYING:
+            return False
+        ends = not after or after in _BOUNDARY or after[0].isdigit()
+        seen = before == "of" and (earlier in _PHOTOS or earlier in _SIGHTS)
+        led = before in _PREPOSITIONS or seen or linked
+        if name in _GIVEN:
+            alone = not before and (not after or after[0].isdigit()) and name in _RATHER_PLACES
+            local = before in _AT or linked or (led and earlier in _PHOTOS)
+            return alone or (ends and local)
+        if _is_common(name):
+            several = " " in name and name.partition(" ")[0] not in _BEFORE_NAMES
+            clear = ends and (several or name in _COUNTRIES)
+            return led and (self._stands_out(at, end) or clear)
+        if led:
+            return True
+        if before == "of" or (before in _BEFORE_NAMES and before not in ("my", "our")):
+            return False
+        return ends or after in _SIGHTS
+
+    def _name(self, at: int, end: int) -> str:
+        return folded(self._text[self.words[at].begin : self.words[end - 1].end])
+
+    def _before(self, at: int) -> str:
+        """The word before one, in lower case; nothing if it does not belong to it."""
+        return self.words[at - 1].text.lower() if at > 0 and self._belong(at) else ""
+
+    def _behind(self, end: int) -> str:
+        return self.words[end].text.lower() if end < len(self.words) and self._belong(end) else ""
+
+    def _belong(self, at: int) -> bool:
+        """Whether a word and the one before are parts of one text without a punctuation mark."""
+        left, right = self.words[at - 1], self.words[at]
+        return not (left.apart or right.apart or self._text[left.end : right.begin].strip())
+
+    def _stands_out(self, at: int, end: int) -> bool:
+        """Whether a name has a capital letter that other words in its place would not have."""
+        words = self.words
+        others = [word.text for word in (*words[1:at], *words[end:]) if len(word.text) > 3]
+        return (
+            at > 0
+            and words[at].text[:1].isupper()
+            and not (others and all(word[:1].isupper() for word in others))
+            and not (words[0].text.isupper() and len(words[0].text) > 1)
+        )
 
 
 def _may_be_name(name: str) -> bool:
     """Whether a folded text is long enough; two letters of others than the Latin script are."""
     return len(name.replace(" ", "")) > 2 or name in _SHORT or (bool(name) and not name.isascii())
-
-
-def _is_place(text: str, words: list[_Word], at: int, end: int, name: str) -> bool:
-    """Whether the words from ``at`` to ``end``, which are a known name, stand as a place."""
-    if any(word.quoted for word in words[at:end]):
-        return False
-    if words[at].text.isupper() and len(name) < 5 and name not in _SHORT:
-        return False
-    before = _joined(text, words, at - 1)
-    after = _joined(text, words, end - 1, behind=True)
-    if after in _THINGS:
-        return False
-    ends = not after or after in _BOUNDARY or after[0].isdigit()
-    earlier = _joined(text, words, at - 2) if before else ""
-    if before in _DENYING or earlier in _DENYING:
-        return False
-    led = before in _PREPOSITIONS or (before == "of" and earlier in _PHOTOS)
-    if name in _GIVEN:
-        alone = not before and (not after or after[0].isdigit()) and name in _RATHER_PLACES
-        return alone or (ends and (before in _AT or (led and earlier in _PHOTOS)))
-    if _is_common(name):
-        if not led:
-            return False
-        several = " " in name and name.partition(" ")[0] not in _BEFORE_NAMES
-        return _stands_out(words, at, end) or (ends and (several or name in _COUNTRIES))
-    if led:
-        return True
-    if before == "of" or (before in _BEFORE_NAMES and before not in ("my", "our")):
-        return False
-    return ends or after in _SIGHTS
-
-
-def _joined(text: str, words: list[_Word], at: int, *, behind: bool = False) -> str:
-    """A word before or behind a name in lower case; nothing if a punctuation mark parts them."""
-    if behind:
-        if at + 1 >= len(words) or text[words[at].end : words[at + 1].begin].strip():
-            return ""
-        return words[at + 1].text.lower()
-    if at < 0 or text[words[at].end : words[at + 1].begin].strip():
-        return ""
-    return words[at].text.lower()
-
-
-def _stands_out(words: list[_Word], at: int, end: int) -> bool:
-    """Whether a name has a capital letter that other words in its place would not have."""
-    others = [word.text for word in (*words[1:at], *words[end:]) if len(word.text) > 3]
-    return (
-        at > 0
-        and words[at].text[:1].isupper()
-        and not (others and all(word[:1].isupper() for word in others))
-        and not (words[0].text.isupper() and len(words[0].text) > 1)
-    )
 
 
 def _is_common(name: str) -> bool:
@@ -212,17 +253,3 @@ def _is_common(name: str) -> bool:
 def _common() -> frozenset[str]:
     lines = WORDS.read_text("utf-8").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))
-
-
-def _narrowed(text: str, found: list[Mention]) -> list[Mention]:
-    """Joins a town and the region or country behind it: "Paris, Texas"."""
-    joined: list[Mention] = []
-    for mention in found:
-        if joined and text[joined[-1].end : mention.begin].strip() == ",":
-            town = joined[-1]
-            if meaning := town.meaning.within(mention.meaning):
-                words = text[town.begin : mention.end]
-                joined[-1] = Mention(town.begin, mention.end, words, town.name, meaning)
-                continue
-        joined.append(mention)
-    return joined

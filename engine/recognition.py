@@ -4,25 +4,29 @@
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Protocol
 
-from pixquery.db.records import Meaning, Period
+from pixquery.db.records import Period
 from pixquery.engine.answers import Answer, Recognised
 from pixquery.engine.date_hint import may_name_date
 from pixquery.engine.query import Query
 
 if TYPE_CHECKING:  # most queries name no date, and most libraries no place
+    from pixquery.engine.dates import DateMention
     from pixquery.engine.place_names import Known
+    from pixquery.engine.places import Mention
 
 
-class _Span(NamedTuple):
-    begin: int
-    end: int
-    recognised: Recognised
-    filter: Period | Meaning
+class Places(Protocol):
+    """The places of a library; see :class:`pixquery.engine.known_places.KnownPlaces`."""
+
+    @property
+    def lookup(self) -> "Callable[[str], Known | None] | None":
+        """The place that a folded name means; none if there are no places."""
+        ...
 
 
 _LEADING = re.compile(
@@ -33,7 +37,7 @@ _LEADING = re.compile(
 
 
 def recognise(
-    query: Query, places: Callable[[], "Mapping[str, Known]"], today: date
+    query: Query, places: Places, today: Callable[[], date] = date.today
 ) -> tuple[Query, tuple[Recognised, ...]]:
     """A query with a filter in place of the words that are one, and those words.
 
@@ -41,25 +45,49 @@ def recognise(
 
     Args:
         query: As it was typed.
-        places: Gets the names of places of the library.
+        places: Those of the library.
         today: For "yesterday" and the like.
     """
     if query.exact or not query.text.strip():
         return query, ()
-    spans = list(_spans(query, places, today))
-    if not spans:
+    literal = {phrase.casefold() for phrase in query.literal}
+    when = [each for each in _dates(query, today) if each.words.casefold() not in literal]
+    where = [each for each in _places(query, places, when) if each.words.casefold() not in literal]
+    if not (when or where):
         return query, ()
-    periods = [span.filter for span in spans if isinstance(span.filter, Period)]
-    meanings = tuple(span.filter for span in spans if isinstance(span.filter, Meaning))
-    where = replace(
-        query.where,
-        taken=_joined(periods) if periods else query.where.taken,
-        places=(*query.where.places, *meanings),
+    recognised = [
+        *((each.begin, Recognised("taken", each.words, written(each.period))) for each in when),
+        *((each.begin, Recognised("place", each.words, each.name)) for each in where),
+    ]
+    taken, meanings = query.where.taken, query.where.places
+    if when:
+        from pixquery.engine.dates import covering
+
+        taken = covering(when)
+    filter_ = replace(
+        query.where, taken=taken, places=(*meanings, *(each.meaning for each in where))
     )
+    spans = sorted([(each.begin, each.end) for each in when] + [(m.begin, m.end) for m in where])
     rest = _without(query.text, spans)
     least = query.min_relevance if rest else 0.0  # there is nothing left to judge photos by
-    asked = replace(query, text=rest, where=where, min_relevance=least)
-    return asked, tuple(span.recognised for span in spans)
+    asked = replace(query, text=rest, where=filter_, min_relevance=least)
+    return asked, tuple(each for _, each in sorted(recognised, key=lambda pair: pair[0]))
+
+
+def _dates(query: Query, today: Callable[[], date]) -> "Sequence[DateMention]":
+    if query.where.taken is not None or not may_name_date(query.text):
+        return ()
+    from pixquery.engine.dates import dates
+
+    return dates(query.text, today())
+
+
+def _places(query: Query, places: Places, when: "Sequence[DateMention]") -> "Sequence[Mention]":
+    if query.where.near is not None or query.where.places or (find := places.lookup) is None:
+        return ()
+    from pixquery.engine.places import mentions
+
+    return mentions(query.text, find, [(each.begin, each.end) for each in when])
 
 
 def with_hint(answer: Answer, recognised: tuple[Recognised, ...]) -> Answer:
@@ -69,46 +97,15 @@ def with_hint(answer: Answer, recognised: tuple[Recognised, ...]) -> Answer:
     return replace(answer, hints=(*answer.hints, hint))
 
 
-def _spans(
-    query: Query, places: Callable[[], "Mapping[str, Known]"], today: date
-) -> Iterator[_Span]:
-    """The words that are a filter, in their order."""
-    text, kept = query.text, {phrase.casefold() for phrase in query.literal}
-    found: list[_Span] = []
-    if query.where.taken is None and may_name_date(text):
-        from pixquery.engine.dates import dates
-
-        for when in dates(text, today):
-            recognised = Recognised("taken", when.words, written(when.period))
-            found.append(_Span(when.begin, when.end, recognised, when.period))
-    if query.where.near is None and not query.where.places and (names := places()):
-        from pixquery.engine.places import mentions
-
-        for place in mentions(text, names.get):
-            if not any(span.begin < place.end and place.begin < span.end for span in found):
-                recognised = Recognised("place", place.words, place.name)
-                found.append(_Span(place.begin, place.end, recognised, place.meaning))
-    return iter(sorted(span for span in found if span.recognised.words.casefold() not in kept))
-
-
-def _joined(periods: list[Period]) -> Period:
-    """From the first to the last."""
-    begins, ends = zip(*periods, strict=True)
-    return Period(
-        None if None in begins else min(filter(None, begins)),
-        None if None in ends else max(filter(None, ends)),
-    )
-
-
-def _without(text: str, spans: list[_Span]) -> str:
+def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
     """A text without some of its words, and without the prepositions that lead to them."""
     rest, at = "", 0
-    for span in spans:
-        part = text[at : span.begin]
+    for begin, end in spans:
+        part = text[at:begin]
         lead = _LEADING.search(part)
         rest += part[: lead.start()] if lead else part
         rest += " "
-        at = span.end
+        at = end
     return " ".join((rest + text[at:]).split()).strip(" ,;:-")
 
 

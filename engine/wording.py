@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 
 from pixquery.db.errors import BadQuery
-from pixquery.db.records import Meaning, Near, Period, Place, RootSummary
+from pixquery.db.records import Meaning, Near, Period, Place, RootSummary, Stars
 from pixquery.engine.home import expanded
 
 NEARBY = 10.0
@@ -19,6 +19,7 @@ _ALIASES = {
     "jxl": "JPEG XL", "raw": "camera RAW",
 }  # fmt: skip
 _FORMATS = ("JPEG", "PNG", "GIF", "WebP", "BMP", "TIFF", "HEIC", "AVIF", "JPEG XL", "camera RAW")
+_STARS = frozenset({"-1", "0", "1", "2", "3", "4", "5"})
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _WEIGHTED = re.compile(rf"(.*[^\s:])\s*:\s*({_NUMBER})\s*", re.DOTALL)
@@ -138,6 +139,52 @@ def _unknown(name: str) -> BadQuery:
 
     likely = " or ".join(similar(name)) or "write the name of a town, region or country"
     return BadQuery(f"no place named {name!r} is known: {likely}")
+
+
+def rating(text: str) -> Stars:
+    """Reads ``4``, ``4..``, ``..2`` or ``3..5``: stars from 0 to 5, or -1 for rejected.
+
+    Raises:
+        BadQuery: The text is no such range, or ends before it begins.
+    """
+    first, dots, last = (part.strip() for part in text.partition(".."))
+    if not dots:
+        last = first
+    least, most = (_stars(part, text) if part else None for part in (first, last))
+    if least is None and most is None:
+        raise _no_rating(text)
+    if least is not None and most is not None and least > most:
+        raise BadQuery(f"the rating {text!r} ends before it begins: write {last}..{first}")
+    return Stars(least, most)
+
+
+def _stars(text: str, typed: str) -> int:
+    if text not in _STARS:
+        raise _no_rating(typed)
+    return int(text)
+
+
+def _no_rating(text: str) -> BadQuery:
+    return BadQuery(
+        f"{text!r} is not a rating: write 4, 4.., ..2 or 3..5 stars; photos without stars have 0, "
+        "rejected ones -1"
+    )
+
+
+def named(text: str, what: str) -> str:
+    """A keyword or the name of a person, without blanks around it.
+
+    Args:
+        text: What was typed.
+        what: What it is, such as "keyword".
+
+    Raises:
+        BadQuery: There is none.
+    """
+    name = " ".join(text.split())
+    if not name:
+        raise BadQuery(f"the {what} is empty: write one, or leave the filter out")
+    return name
 
 
 def format_name(text: str) -> str:

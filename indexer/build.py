@@ -26,6 +26,7 @@ from pixquery.indexer.report import IndexReport, Tally
 from pixquery.indexer.root_names import settled
 from pixquery.indexer.run import Run
 from pixquery.indexer.scan import Scan, scan_roots
+from pixquery.indexer.undescribed import note_described
 
 __all__ = ["Options", "index"]
 
@@ -97,6 +98,7 @@ def index(
         if not interrupted:
             name_places(catalog)
             note_checked(catalog)
+            note_described(catalog, [plan.root for plan in in_reach if not plan.unseen])
             named += [other.name for other in other_names if other.path in named]
             catalog.settle(_looked_at(scans, in_reach, options), named)
     met = {pattern for scanned in scans.values() for pattern in scanned.met}
@@ -122,6 +124,7 @@ def index(
         unmatched=tuple(pattern for pattern in options.exclude if pattern not in met),
         other_names=tuple(other_names),
         mended=mended,
+        described=tally.described,
         pace=tally.pace,
     )
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -12,8 +12,10 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from pixquery.db.errors import UnreadableImage
-from pixquery.db.records import Pixels, Place, Scales
+from pixquery.db.records import Annotation, Pixels, Place, Scales
 from pixquery.engine.manifest import CROP, SQUASH
+from pixquery.indexer.annotations import annotation_in
+from pixquery.indexer.annotations import of_raw as words_of_raw
 from pixquery.indexer.damage import is_damage
 from pixquery.indexer.exif import exif_of, of_raw
 from pixquery.indexer.failures import failures_reported
@@ -68,6 +70,8 @@ class Photo:
     """Of the upright original, in pixels; for a camera RAW, of its preview."""
     height: int
     details: Details
+    words: Annotation = field(default_factory=Annotation)
+    """What its owner wrote in the file."""
 
     @property
     def pixels(self) -> Pixels:
@@ -106,7 +110,7 @@ def decode(
     width, height = upright.size
     with failures_reported("could not be decoded"):
         scales = tuple(np.asarray(image, np.uint8) for image in upright.images)
-    return Photo(scales, width, height, upright.details)
+    return Photo(scales, width, height, upright.details, upright.words)
 
 
 def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
@@ -184,6 +188,7 @@ class _Upright(NamedTuple):
     size: _Size
     """Of the upright original."""
     details: Details
+    words: Annotation
 
 
 def _upright(
@@ -237,7 +242,7 @@ def _decoded(
             with room.take(working + stored(image)):
                 images = _reduced(image, sizes, resizing)
             # Not earlier: some formats know it only once they are decoded.
-            exif = exif_of(image)
+            exif, words = exif_of(image), annotation_in(image)
             name = kind or _NAMES.get(str(image.format), str(image.format))
     except UnidentifiedImageError:
         raise _Damaged(unopened(content, kind)) from None
@@ -249,13 +254,13 @@ def _decoded(
     if kind == "JPEG XL":
         orientation = 1  # its decoder turns photos upright
     if kind == "camera RAW":  # its preview seldom has any EXIF
-        exif = of_raw(content, exif)
+        exif, words = of_raw(content, exif), words_of_raw(content, words)
     if orientation in _UPRIGHT:
         images = [image.transpose(_UPRIGHT[orientation]) for image in images]
     if orientation >= 5:
         width, height = height, width
     details = Details(name, exif.taken, exif.camera, exif.place)
-    return _Upright(images, (width, height), details)
+    return _Upright(images, (width, height), details, words)
 
 
 # -- pixels -----------------------------------------------------------------------------------

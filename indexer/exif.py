@@ -80,6 +80,11 @@ def of_raw(content: bytes, preview: Exif) -> Exif:
     return Exif(preview.orientation).completed(of_file, preview, modified)
 
 
+def of_sidecar(packet: bytes) -> Exif:
+    """Time, camera and place in an XMP sidecar, which programs write beside files they spare."""
+    return _of_told(properties(packet))
+
+
 def _fields(exif: Image.Exif) -> Exif:
     orientation = exif.get(ORIENTATION, 1)
     if not isinstance(orientation, int) or not 1 <= orientation <= 8:
@@ -107,7 +112,10 @@ def _first_time(values: Iterable[object]) -> datetime | None:
 def _of_xmp(packet: object, lacking: tuple[bytes, ...]) -> Exif:
     if not isinstance(packet, bytes) or not any(name in packet for name in lacking):
         return Exif()  # most have a place alone to look for, and few have one
-    told = properties(packet)
+    return _of_told(properties(packet))
+
+
+def _of_told(told: Mapping[str, str]) -> Exif:
     return Exif(
         taken=_first_time(
             told.get(name)

@@ -52,7 +52,8 @@ class _JpegXlFile(ImageFile.ImageFile):
     format_description = "JPEG XL"
 
     def _open(self) -> None:
-        self._code, self.info["exif"] = _code_and_exif(self.fp.read() if self.fp else b"")
+        parts = _parts(self.fp.read() if self.fp else b"")
+        self._code, self.info["exif"], self.info["xmp"] = parts
         width, height, channels = _header(self._code)
         self._size = width, height
         self._mode = "RGBA" if channels else "RGB"
@@ -72,17 +73,19 @@ class _JpegXlFile(ImageFile.ImageFile):
         return super().load()
 
 
-def _code_and_exif(content: bytes) -> tuple[bytes, bytes]:
-    """A file's code, and its EXIF if it has any."""
+def _parts(content: bytes) -> tuple[bytes, bytes, bytes]:
+    """A file's code, and its EXIF and XMP if it has any."""
     if content.startswith(JPEG_XL_CODE):
-        return content, b""
-    code, exif = [], b""
+        return content, b"", b""
+    code, exif, xmp = [], b"", b""
     for name, start, end in boxes(content, 0, len(content)):
         if name in (b"jxlc", b"jxlp"):
             code.append(content[start + 4 * (name == b"jxlp") : end])
         elif name == b"Exif":
             exif = content[start + 4 : end]
-    return b"".join(code), exif
+        elif name == b"xml ":
+            xmp = content[start:end]
+    return b"".join(code), exif, xmp
 
 
 def _header(code: bytes) -> tuple[int, int, int]:

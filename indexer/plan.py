@@ -10,6 +10,7 @@ from pixquery.engine.profile import Profile
 from pixquery.indexer.options import Options
 from pixquery.indexer.report import Tally, Vanished
 from pixquery.indexer.scan import NO_PHOTO, Changes, Scan, compare, out_of_reach
+from pixquery.indexer.undescribed import UnchangedFile, to_describe
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class Plan:
     """The root does not exist any more."""
     scanned: Scan
     """What was in it."""
+    to_describe: tuple[UnchangedFile, ...] = ()
+    """Unchanged photos whose owner's words must be read again."""
+    unseen: bool = False
+    """Some of its photos are in folders that could not be opened."""
 
 
 def sufficient(profile: Profile, options: Options) -> tuple[str, ...]:
@@ -40,10 +45,10 @@ def plan(
     """
     catalog, encoders = library.catalog, sufficient(library.profile, options)
     known = catalog.known(root, *encoders)
-    again = _readable_now(known)
-    if again:
-        catalog.forget_skipped([Path(path) for path in again])
-        known = {path: file for path, file in known.items() if path not in again}
+    readable = _readable_now(known)
+    if readable:
+        catalog.forget_skipped([Path(path) for path in readable])
+        known = {path: file for path, file in known.items() if path not in readable}
     changes = compare(scanned, known)
     reason = "" if options.prune else out_of_reach(scanned, known, changes)
     if reason or (scanned.missing and not options.prune):
@@ -66,7 +71,12 @@ def plan(
     }
     if new:
         catalog.skip(root_id, [(Skipped(Path(path), NO_PHOTO), new[path]) for path in new])
-    return Plan(root, root_id, changes, scanned.missing, scanned)
+    again = to_describe(catalog, root, scanned, known)
+    unseen = bool(scanned.closed) and any(
+        file.id and path not in scanned.states and Path(path) not in changes.gone
+        for path, file in known.items()
+    )
+    return Plan(root, root_id, changes, scanned.missing, scanned, again, unseen)
 
 
 def _readable_now(known: Mapping[str, KnownFile]) -> set[str]:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -21,6 +21,7 @@ from pixquery.indexer.scan import FreshFile
 
 if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find nothing new
     from pixquery.indexer.decode import Photo
+    from pixquery.indexer.owner import OwnersWords
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -48,6 +49,8 @@ class Read:
     """The reason may be gone at the next run even if the file looks the same then."""
     gone: bool = False
     """The file was deleted after the scan."""
+    words: "OwnersWords | None" = None
+    """What its owner wrote, in the file and beside it; none if that is not known."""
 
 
 class Reader:
@@ -148,12 +151,13 @@ class Reader:
             decoding: Decode it even if its content is known.
         """
         seen = None if decoding else self._recognised.pop(path, None)
-        if seen and seen.state == state and seen.content in self.known and not seen.hint:
-            return seen
         try:
+            if seen and seen.state == state and seen.content in self.known and not seen.hint:
+                return replace(seen, words=self._words_in(plan, path, state))
             state, content = self._file(plan, path)
             with failures_reported("cannot be read"):
-                return self._content(path, state, before, content, decoding=decoding)
+                read = self._content(path, state, before, content, decoding=decoding)
+                return replace(read, words=self._words(plan, read, content))
         except PhotoFailed as error:
             return Read(path, state, before, reason=f"{error}{TRIED_AGAIN}", passing=True)
         except UnreadableImage as error:
@@ -185,6 +189,20 @@ class Reader:
             content, *profile.sizes, interpolation=profile.interpolation, fit=profile.fit
         )
         return Read(path, state, before, digest, noted, proven, photo)
+
+    def _words(self, plan: Plan, read: Read, content: bytes) -> "OwnersWords | None":
+        """What the owner wrote about a photo that was read."""
+        from pixquery.indexer.metadata import metadata_of
+        from pixquery.indexer.owner import of_photo, words_of
+
+        own = of_photo(read.photo) if read.photo else metadata_of(content)
+        follow_links = self._options.follow_links
+        return None if own is None else words_of(plan, read.path, own, follow_links=follow_links)
+
+    def _words_in(self, plan: Plan, path: Path, state: FileState) -> "OwnersWords | None":
+        from pixquery.indexer.owner import words_in
+
+        return words_in(plan, path, state, follow_links=self._options.follow_links)
 
     def _hint(self, content: bytes) -> bytes:
         """The content's hint, if the catalogue holds it."""

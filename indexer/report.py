@@ -83,6 +83,7 @@ class Tally:
     linked: int = 0
     passed_over: int = 0
     away: list[AwayRoot] = field(default_factory=list)
+    described: int = 0
     pace: Pace = field(default_factory=Pace)
 
     def add(self, batch: "Tally") -> None:
@@ -129,6 +130,9 @@ class IndexReport:
     """Folders with two names, one of which is not used."""
     mended: int = 0
     """Photos that were in the library under two names of one file, and are now there once."""
+    described: int = 0
+    """Unchanged photos whose owner's words have changed, in a sidecar, or were read for the first
+    time."""
     pace: Pace = field(default_factory=Pace)
 
     @property

@@ -14,6 +14,7 @@ from pixquery.db.raw_vectors import RawVectors
 from pixquery.engine.library import Library
 from pixquery.engine.reach import absence
 from pixquery.indexer.away import Away
+from pixquery.indexer.describing import Describer
 from pixquery.indexer.failures import TRIED_AGAIN, failures_reported
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import Plan, sufficient
@@ -49,11 +50,13 @@ class Run:
         self._options = options
         self._tally = tally
         self._plans = plans
-        self._total = sum(len(plan.changes.fresh) for plan in plans)
+        self._fresh = sum(len(plan.changes.fresh) for plan in plans)
+        self._total = self._fresh + sum(len(plan.to_describe) for plan in plans)
         encoders = sufficient(self._profile, options)
         self._away = Away(self._catalog, plans, options.moved_from, tally, encoders)
         self._reader = Reader(self._profile, self._catalog, options, stop_requested, encoders)
         self._writer = Writer(self._catalog, self._reader, self._away, tally, self._raw)
+        self._describer = Describer(self._catalog, options, stop_requested)
         self._writer.gone.update(
             (file.id, path) for plan in plans for path, file in plan.changes.gone.items() if file.id
         )
@@ -66,7 +69,7 @@ class Run:
         """
         done = 0
         self._options.progress(done, self._total)
-        if self._total:
+        if self._fresh:
             self._reader.learn()
             new = [
                 (plan, file)
@@ -84,6 +87,11 @@ class Run:
                     self._writer.write(plan, batch, raw)
                     done += len(batch)
                     self._options.progress(done, self._total)
+        for plan in self._plans:
+            for looked_at, changed in self._describer.describe(plan):
+                done += looked_at
+                self._tally.described += changed
+                self._options.progress(done, self._total)
         # Last: any of the new files may turn out to be a missing one that was moved.
         for plan in self._plans:
             self._remove_gone(plan)

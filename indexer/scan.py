@@ -21,6 +21,7 @@ from pixquery.indexer.ignore import IGNORE_FILE, Rules
 from pixquery.indexer.programs import SYSTEM_FOLDERS, is_derived
 from pixquery.indexer.root_names import is_there, never
 from pixquery.indexer.root_names import roots_of as roots_of
+from pixquery.indexer.sidecars import SidecarFile, is_sidecar, paired
 from pixquery.indexer.signatures import is_photo
 from pixquery.indexer.suffixes import SUFFIXES as SUFFIXES
 from pixquery.indexer.suffixes import is_other
@@ -54,6 +55,8 @@ class Scan:
     """Other files, by their names or their first bytes; without hidden and excluded ones."""
     no_photos: Mapping[str, FileState] = field(default_factory=dict)
     """Those of them whose names say nothing, so that they were looked into."""
+    sidecars: Mapping[str, tuple[SidecarFile, ...]] = field(default_factory=dict)
+    """What lies beside photos and describes them, by the photo's path."""
     met: frozenset[str] = frozenset()
     """The patterns of ``exclude`` that matched something."""
 
@@ -204,6 +207,7 @@ class _Walk:
         self._opened: list[str] = []
         self._passed_over = 0
         self._no_photos: dict[str, FileState] = {}
+        self._sidecars: dict[str, tuple[SidecarFile, ...]] = {}
         self._exclude = Exclusion(exclude, root) if exclude else None
         self._follow_links = follow_links
         self._noted = noted
@@ -235,6 +239,7 @@ class _Walk:
             folders=tuple(self._opened),
             passed_over=self._passed_over,
             no_photos=self._no_photos,
+            sidecars=self._sidecars,
             met=frozenset(self._exclude.met if self._exclude else ()),
             identity=self._identity,
             identities=self._identities,
@@ -255,6 +260,7 @@ class _Walk:
         self._opened.append(folder)
         inner: list[tuple[str, Rules | None]] = []
         unclear: list[os.DirEntry[str]] = []
+        beside: list[os.DirEntry[str]] = []
         every = rules is None and self._exclude is None
         for entry in entries:
             name = entry.name
@@ -275,11 +281,17 @@ class _Walk:
             elif entry.is_file(follow_symlinks=False) and self._wants(entry.path, rules):
                 if is_other(name):
                     self._passed_over += 1
+                    if is_sidecar(name):
+                        beside.append(entry)
                 else:
                     unclear.append(entry)
         self._folders += reversed(inner)
         if unclear:
             self._look_into_files(unclear)
+        if beside:
+            found = paired(beside, (entry for entry in entries if entry.path in self._states))
+            self._passed_over -= len({file.path for files in found.values() for file in files})
+            self._sidecars |= found
 
     def _look_at(self, entry: os.DirEntry[str]) -> None:
         try:

@@ -8,12 +8,13 @@ read. It runs at a low priority, as somebody may be searching.
 import os
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
-from pixquery.db.errors import PhotoFailed, UnreadableImage
+from pixquery.db.errors import MissingExtra, PhotoFailed, UnreadableImage
 from pixquery.db.metadata import READS_TEXT
 from pixquery.db.records import Line
 from pixquery.engine.library import Library
@@ -23,6 +24,8 @@ from pixquery.indexer.interrupt import deferred_ctrl_c
 
 _LOWER = 10
 """By how much the priority is lowered, where the system has such numbers."""
+_A_MOMENT = 0.5
+"""Seconds."""
 
 
 class TextReader(Protocol):
@@ -47,6 +50,19 @@ class TextReport:
     left: int = 0
     """Photos that are still to be read: their files cannot be read now, or the pass was stopped."""
     interrupted: bool = False
+
+
+def refuse_if_missing() -> None:
+    """Refuses to read text before anything else is done, if that cannot be.
+
+    Raises:
+        MissingExtra: The packages of the extra ``text`` are not installed.
+    """
+    for package in ("rapidocr", "cv2"):
+        if find_spec(package) is None:
+            raise MissingExtra(
+                f"reading text needs the package {package}: pip install 'pixquery[text]'"
+            )
 
 
 def reads_text(library: Library) -> bool:
@@ -86,7 +102,10 @@ def read_text(
         deferred_ctrl_c() as stop_requested,
         ThreadPoolExecutor(1, "text", initializer=_step_back) as thread,
     ):
-        return thread.submit(_read_all, library, progress, stop_requested, reader).result()
+        reading = thread.submit(_read_all, library, progress, stop_requested, reader)
+        while not wait([reading], _A_MOMENT).done:  # on Windows, Ctrl-C interrupts no longer wait
+            pass
+        return reading.result()
 
 
 def _read_all(

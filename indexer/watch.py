@@ -20,6 +20,7 @@ from pixquery.indexer.programs import is_hidden
 from pixquery.indexer.report import IndexReport
 from pixquery.indexer.root_names import is_there, roots_of
 from pixquery.indexer.scan import scan
+from pixquery.indexer.sidecars import is_sidecar
 from pixquery.indexer.suffixes import is_other
 
 QUIET = 500
@@ -147,7 +148,7 @@ def _events(folders: Sequence[Path]) -> Iterator[set[Path]]:
 
 
 def _matters(path: Path, roots: Sequence[Path], library: Path) -> bool:
-    """Whether the path may be a photo, an ignore file or a folder of a root."""
+    """Whether the path may be a photo, a sidecar, an ignore file or a folder of a root."""
     if _is_in(library, path):
         return False  # the library's own files
     if path.name == IGNORE_FILE:
@@ -155,7 +156,7 @@ def _matters(path: Path, roots: Sequence[Path], library: Path) -> bool:
     for root in roots:
         if root in path.parents and any(map(is_hidden, path.relative_to(root).parts)):
             return False
-    return not is_other(path.name) or not path.is_file()
+    return not is_other(path.name) or is_sidecar(path.name) or not path.is_file()
 
 
 def _is_text(path: Path) -> bool:

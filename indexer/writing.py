@@ -9,8 +9,9 @@ import numpy as np
 from pixquery.db.catalog import Catalog
 from pixquery.db.changes import Move
 from pixquery.db.errors import PhotoFailed
+from pixquery.db.metadata import Noted
 from pixquery.db.raw_vectors import RawVectors
-from pixquery.db.records import FileState, ImageRecord, KnownFile, Skipped
+from pixquery.db.records import Annotation, FileState, ImageRecord, KnownFile, Skipped
 from pixquery.indexer.away import Away
 from pixquery.indexer.failures import TRIED_AGAIN, failures_reported
 from pixquery.indexer.plan import Plan
@@ -18,6 +19,7 @@ from pixquery.indexer.reading import Read, Reader
 from pixquery.indexer.report import Tally
 from pixquery.indexer.scan import Changes, Scan
 
+_NOTHING = Noted(Annotation())
 _Twins = Mapping[bytes, list[ImageRecord]]
 
 
@@ -168,16 +170,45 @@ class _Batch:
                 if read.path in self.claimed
             ]
         )
-        self._catalog.put(root_id, [_record(read) for read in decoded], raw, self._encoders[0])
+        records = [_record(read) for read in decoded]
+        ids = self._put(records, raw, self._encoders[0])
         for encoder, vectors in copies.items():
             records = [record for record, _ in vectors]
-            same = np.stack([vector for _, vector in vectors])
-            self._catalog.put(root_id, records, same, encoder)
+            ids |= self._put(records, np.stack([vector for _, vector in vectors]), encoder)
         self._catalog.restate(touched)
+        self._note_words(usable, ids)
         unknown = {read.path for read in self.unknown}
         for read in (*decoded, *known):
             if read.path not in unknown:
                 self._count(read)
+
+    def _put(
+        self, records: Sequence[ImageRecord], raw: RawVectors, encoder: str
+    ) -> dict[Path, int]:
+        ids = self._catalog.put(self._plan.root_id, records, raw, encoder)
+        return {record.path: image_id for record, image_id in zip(records, ids, strict=True)}
+
+    def _note_words(self, reads: Sequence[Read], ids: Mapping[Path, int]) -> None:
+        """Notes what owners wrote: what was noted of a content that has changed is gone already.
+
+        Args:
+            reads: The usable files.
+            ids: Of photos that were written, by path; others kept theirs.
+        """
+        words = {}
+        unknown = {read.path for read in self.unknown}
+        for read in reads:
+            claimed = self.claimed.get(read.path)
+            kept = claimed.id if claimed else _photo_id(read)
+            image_id = kept or ids.get(read.path, 0)
+            if read.words is None or not image_id or read.path in unknown:
+                continue
+            if kept or read.words.noted != _NOTHING:
+                words[image_id] = read.words
+        if words:
+            from pixquery.indexer.owner import note
+
+            note(self._catalog, words)
 
     def _skip(self, reads: Sequence[Read]) -> None:
         """Counts unusable files, and remembers those that stay unusable until they change."""
@@ -243,7 +274,7 @@ class _Batch:
                 continue
             twin = next(iter(usable.values()))
             encoder, vector = vectors[twin.id]
-            record = replace(twin, path=read.path, state=read.state)
+            record = _taken(replace(twin, path=read.path, state=read.state), read)
             copies.setdefault(encoder, []).append((record, vector))
         return copies
 
@@ -276,7 +307,7 @@ def _is_touched(read: Read, *keys: bytes) -> bool:
 
 def _record(read: Read) -> ImageRecord:
     assert read.photo is not None  # noqa: S101 - the caller chose those with one
-    return ImageRecord(
+    record = ImageRecord(
         path=read.path,
         state=read.state,
         content=read.content,
@@ -284,3 +315,12 @@ def _record(read: Read) -> ImageRecord:
         height=read.photo.height,
         **asdict(read.photo.details),
     )
+    return _taken(record, read)
+
+
+def _taken(record: ImageRecord, read: Read) -> ImageRecord:
+    """A photo with the time and place that its sidecars know, if it does not know its own."""
+    if read.words is None:
+        return record
+    exif = read.words.exif
+    return replace(record, taken=exif.taken, place=exif.place)

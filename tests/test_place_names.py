@@ -24,7 +24,8 @@ MEANT = {
     "Vienna": [VIENNA], "Wien": [VIENNA], "wien": [VIENNA], "Viena": [VIENNA], "ウィーン": [VIENNA],
     "Vienna, Austria": [VIENNA], "Wien, Österreich": [VIENNA], "Vienna, Virginia": [],
     "München": [MUNICH], "Munchen": [MUNICH], "Bayern": [MUNICH], "Bavaria": [MUNICH],
-    "Bavière": [MUNICH], "Bavaria, Germany": [MUNICH], "Bavaria, Italy": [], "Deutschland": [MUNICH],
+    "Bavière": [MUNICH], "Bavaria, Germany": [MUNICH], "Bavaria, Italy": [],
+    "Deutschland": [MUNICH],
     "Firenze": [FLORENCE], "Toscana": [FLORENCE], "Toskana": [FLORENCE], "Tuscany": [FLORENCE],
     "Italy": [FLORENCE], "Italien": [FLORENCE], "イタリア": [FLORENCE],
     "Paris": [PARIS, TEXAS], "Paris, Texas": [TEXAS], "Paris, TX": [TEXAS], "Paris, USA": [TEXAS],
@@ -36,7 +37,7 @@ POSITIONS = {
     "Nis": "Niš, Central Serbia, Serbia", "Vienna, Virginia": "Vienna, Virginia, United States",
     "Springfield, Illinois": "Springfield, Illinois, United States",
     "Springfield, IL": "Springfield, Illinois, United States",
-    "Brooklyn": "Brooklyn, New York, United States", "Saint Petersburg": None, "Atlantis": None,
+    "Brooklyn": "Brooklyn, New York, United States", "Saint Petersburg": None, "Nowhereville": None,
     "Austria": None, "": None,
 }  # fmt: skip
 

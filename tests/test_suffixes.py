@@ -13,7 +13,7 @@ from tests.conftest import Invoke, NewLibrary, names, plant, square
 ODD = ("stereo.MPO", "stereo.jps", "pano.insp", "a.jif", "noextension", "twitter.jpg_large",
        "saved.jpg ", "copy.jpeg.1", "b.JPG.orig", "c.", "d.jpg?width=200", "e.jpg_", "f.jpegx",
        "g.img2", "写真", "h jpg", "i.jpg copy")  # fmt: skip
-NONE = ("film.mp4", "a.MOV", "a.xmp", "IMG_1.AAE", "a.thm", "a.jpg.part", "a.jpg~",
+NONE = ("film.mp4", "a.MOV", "alone.xmp", "IMG_1.AAE", "a.thm", "a.jpg.part", "a.jpg~",
         "a.jpg_original", "a.jpg.crdownload", "list.txt")  # fmt: skip
 
 

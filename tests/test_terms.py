@@ -1,4 +1,5 @@
 """The terms of texts, by hand."""
+# ruff: noqa: RUF001 - letters that look like others
 
 import pytest
 

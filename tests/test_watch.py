@@ -20,6 +20,7 @@ from pixquery.indexer.ignore import IGNORE_FILE
 from pixquery.indexer.report import IndexReport
 from pixquery.indexer.watch import keep_in_step
 from tests.conftest import REPOSITORY, Invoke, NewLibrary, Spawn, square
+from tests.test_xmp_words import array, packet
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent by POSIX signals")
 
@@ -124,6 +125,22 @@ def test_a_watched_library_follows_its_roots(
         revision = library.catalog.revision
         index(library, [])
         assert library.catalog.revision == revision
+
+
+def test_a_sidecar_that_comes_and_goes_is_seen(root: Path, new_library: NewLibrary) -> None:
+    library = new_library()
+    passes = keep_in_step(library, [root])
+    assert following(passes).added == 2
+    sidecar = root / "red.png.xmp"
+    sidecar.write_bytes(packet(array("dc:subject", ["Lisbon"])))
+    assert until_described(passes) == 1
+    sidecar.unlink()
+    assert until_described(passes) == 1
+
+
+def until_described(passes: Iterator[IndexReport]) -> int:
+    """How many photos the first pass describes that describes any."""
+    return next(report.described for _ in range(9) if (report := following(passes)).described)
 
 
 def test_what_changes_before_it_is_watched_is_seen(

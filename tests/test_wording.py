@@ -7,7 +7,7 @@ import pytest
 
 from pixquery import wording
 from pixquery.db.errors import BadQuery
-from pixquery.db.records import Near, Period, Place, RootSummary
+from pixquery.db.records import Near, Period, Place, RootSummary, Stars
 from pixquery.db.values import refuse_other_bytes
 
 
@@ -72,6 +72,32 @@ def test_places() -> None:
 def test_a_wrong_place_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadQuery, match=r"is not a place: .*48\.21,16\.37,5"):
         wording.near(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [("4", 4, 4), ("4..", 4, None), ("..2", None, 2), (" 3 .. 5 ", 3, 5), ("-1", -1, -1),
+     ("-1..0", -1, 0)],
+)  # fmt: skip
+def test_ratings(text: str, least: int | None, most: int | None) -> None:
+    assert wording.rating(text) == Stars(least, most)
+
+
+@pytest.mark.parametrize("text", ["", "..", "6", "4.5", "-2", "four", "4-5", "4..6", "٤", "4..."])
+def test_a_wrong_rating_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(BadQuery, match=r"is not a rating: write 4, 4\.\., \.\.2 or 3\.\.5 stars"):
+        wording.rating(text)
+
+
+def test_a_rating_that_ends_before_it_begins() -> None:
+    with pytest.raises(BadQuery, match=r"'5\.\.3' ends before it begins: write 3\.\.5"):
+        wording.rating("5..3")
+
+
+def test_keywords_and_names() -> None:
+    assert wording.named("  New   York ", "keyword") == "New York"
+    with pytest.raises(BadQuery, match="the keyword is empty"):
+        wording.named(" ", "keyword")
 
 
 @pytest.mark.parametrize(

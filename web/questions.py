@@ -83,7 +83,17 @@ class SearchParameters(BaseModel):
     place: list[_Short] = Field(
         [], max_length=_MOST_VALUES,
         description="Photos taken in this town, region or country, in any language; after a comma, "
-        "a larger one says which: Paris, Texas. They match all the places that are given.",
+        "a larger one says which: Paris, Texas.",
+    )  # fmt: skip
+    rating: _Short = Field(
+        "", description="Stars that the owner gave: 4, 4.., ..2 or 3..5; -1 is rejected."
+    )
+    keyword: list[_Short] = Field(
+        [], max_length=_MOST_VALUES, description="Photos that their owner gave this keyword."
+    )
+    person: list[_Short] = Field(
+        [], max_length=_MOST_VALUES,
+        description="Photos of this person, as their owner named faces in them.",
     )  # fmt: skip
 
     def query(
@@ -151,6 +161,9 @@ class SearchParameters(BaseModel):
             camera=self.camera,
             near=wording.near(self.near) if self.near else None,
             places=tuple(wording.place(name) for name in self.place),
+            rating=wording.rating(self.rating) if self.rating else None,
+            keywords=tuple(wording.named(word, "keyword") for word in self.keyword),
+            people=tuple(wording.named(name, "person's name") for name in self.person),
         )
         return where if local else replace(where, paths=_below(where.paths, roots))
 

@@ -210,9 +210,14 @@ def test_what_the_owner_wrote_is_in_the_details(visit: Open, worded: str) -> Non
     expect(tiles(page)).to_have_count(2)
     expect(chip(page, "taken in Portugal")).to_be_visible()
     page.go_back()
-    for name in ("holiday", "Anna Smith"):
+    for name, query, words in (
+        ("holiday", "keyword=holiday", "keyword holiday"),
+        ("Anna Smith", "person=Anna+Smith", "with Anna Smith"),
+    ):
         page.get_by_role("region", name="Details").get_by_role("button", name=name).click()
-        expect(page.get_by_role("searchbox")).to_have_value(name)
+        expect(page).to_have_url(f"{worded}?{query}")
+        expect(chip(page, words)).to_be_visible()
+        assert names(page) == ["green.png"]
         page.go_back()
 
 

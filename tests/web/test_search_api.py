@@ -166,6 +166,8 @@ def test_the_policy_refuses(own: Any) -> None:
         ("plus=red&minus=red", "cancel"), ("q=red&plus=green&min_relevance=0.5", "relevance"),
         ("min_relevance=0.5", "relevance"), ("&".join(["plus=red"] * 33), "plus"),
         ("like_id=1&like_id=77", "id 77"), ("taken=2023..2021", "ends before"),
+        ("rating=6", "not a rating"), ("rating=5..1", "ends before"), ("keyword=%20", "empty"),
+        ("person=%20", "empty"),
     ],
 )  # fmt: skip
 def test_a_bad_parameter_gives_a_sentence(client: TestClient, parameters: str, part: str) -> None:

@@ -2,9 +2,9 @@
 
 const ONE = [
   "q", "taken", "root", "orientation", "camera", "min_width", "min_height", "min_relevance",
-  "modified", "near", "place", "text", "exact", "example", "photo",
+  "modified", "near", "place", "text", "rating", "exact", "example", "photo",
 ];
-const MANY = ["like_id", "path", "format", "literal"];
+const MANY = ["like_id", "path", "format", "keyword", "person", "literal"];
 const WEIGHTED = ["plus", "minus"];
 
 /** Names that only the page uses: a dropped photo's name, and the photo in the large view. */
@@ -13,7 +13,7 @@ const PAGE_ONLY = ["example", "photo"];
 /** Names that limit which photos are searched, rather than say what they show. */
 export const FILTERS = [
   "text", "taken", "modified", "root", "path", "orientation", "format", "camera", "min_width",
-  "min_height", "place", "near", "min_relevance",
+  "min_height", "place", "near", "keyword", "person", "rating", "min_relevance",
 ];
 
 /** The empty state. Texts are strings; names that may occur several times hold lists. */

@@ -3,7 +3,7 @@
 import { FILTERS, contains, describes, filterCount, judged, unfiltered } from "./address.js";
 import { element, icon } from "./element.js";
 import { photo, thumbnail } from "./server.js";
-import { LEAST_FITS, number, period } from "./words.js";
+import { LEAST_FITS, number, period, stars } from "./words.js";
 
 const STRENGTHS = [{ weight: 1, word: "" }, { weight: 2, word: "much" }, { weight: 0.5, word: "a little" }];
 
@@ -211,6 +211,9 @@ export class Chips {
       near: () => `near ${centre(value)}`,
       place: () => `taken in ${value}`,
       text: () => `text “${value}”`,
+      keyword: () => `keyword ${value}`,
+      person: () => `with ${value}`,
+      rating: () => stars(value),
       min_relevance: () => LEAST_FITS.find((fit) => fit.value === value)?.words ?? `relevance at least ${value}`,
     };
     return words[name]?.() ?? value;

@@ -49,12 +49,13 @@ function fits(hit) {
 function written(annotation, search) {
   if (!annotation) return [];
   const { title, caption, keywords, people, rating, label, location } = annotation;
-  const ways = (names) => names.length && choices(names.map((name) => ({ name, part: { q: name } })), search);
+  const ways = (names, filter) => names.length
+    && choices(names.map((name) => ({ name, part: { [filter]: [name] } })), search);
   return [
     ["Title", title],
     ["Caption", caption && element("span.caption", {}, caption)],
-    ["Keywords", ways(keywords)],
-    ["People", ways(people)],
+    ["Keywords", ways(keywords, "keyword")],
+    ["People", ways(people, "person")],
     ["Rating", rating !== null && stars(rating)],
     ["Label", label],
     ["Place, as written", location.join(", ")],
