@@ -66,6 +66,11 @@ class Match:
 LOOKS = Match("look", "looks like it")
 
 
+def by_words(matches: Iterable[Match]) -> list[Match]:
+    """Reasons that are words; without those that a photo merely looks like something."""
+    return [match for match in matches if match.kind not in ("look", "alike")]
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """A photo that mentions what was searched."""

@@ -68,8 +68,10 @@ def recognise(
         query.where, taken=taken, places=(*meanings, *(each.meaning for each in where))
     )
     spans = sorted([(each.begin, each.end) for each in when] + [(m.begin, m.end) for m in where])
-    rest = replace(query, text=_without(query.text, spans), where=filter_)
-    return rest, tuple(each for _, each in sorted(recognised, key=lambda pair: pair[0]))
+    rest = _without(query.text, spans)
+    least = query.min_relevance if rest else 0.0  # there is nothing left to judge photos by
+    asked = replace(query, text=rest, where=filter_, min_relevance=least)
+    return asked, tuple(each for _, each in sorted(recognised, key=lambda pair: pair[0]))
 
 
 def _dates(query: Query, today: Callable[[], date]) -> "Sequence[DateMention]":

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from pixquery import Library
+from pixquery.db.metadata import Noted
+from pixquery.db.records import Annotation, Line, Locality
 from tests.conftest import REPOSITORY, Invoke, parsed, square
 from tests.lessons import oranges
 
@@ -152,6 +155,45 @@ def test_details(ask: Ask, squares: Path) -> None:
     assert picture.size == (300, 200)
 
 
+def test_what_photos_say_of_themselves(place: Path, squares: Path, ask: Ask) -> None:
+    written = Annotation("Dusk", "Late.\x1b", ("holiday",), ("Anna Smith",), 4, "Red", ("Alfama",))
+    with Library.open(place) as library, library.writing():
+        ids = {record.path.stem: record.id for record in library}
+        line = Line("BOARDING PASS", 0.9, (0.0, 0.0, 1.0, 0.0, 1.0, 0.5, 0.0, 0.5))
+        library.catalog.note_readings({ids["blue"]: [line]}, "reader")
+        library.catalog.annotate({ids["green"]: Noted(written)})
+        lisbon = Locality("Lisbon", "Lisbon", "Portugal", "PT")
+        library.catalog.locate({ids["green"]: lisbon}, "gazetteer")
+    searches: list[dict[str, Any]] = [
+        {"description": "boarding pass", "k": 1}, {"text": "pass"}, {"place": "Lisbon"},
+        {"description": "red in Lisbon"}, {"description": "anna", "k": 1},
+    ]  # fmt: skip
+    said, text, there, recognised, anna = ask(
+        *(("search_photos", search | {"thumbnails": False}) for search in searches)
+    )
+    assert 'found by text: "BOARDING PASS"' in words(said)[1]
+    assert words(said)[1].endswith(str(next(squares.rglob("blue.*"))))
+    assert words(text)[0].startswith("1 photo of 1")
+    assert "found by place: Lisbon, Portugal" in words(there)[1]
+    assert "looks like it" not in words(recognised)[1]
+    assert words(recognised)[0].startswith('Taken as a filter: "Lisbon", meaning place Lisbon.')
+    assert "found by person: Anna Smith" in words(anna)[1]
+    green, blue, info = ask(
+        ("photo_details", {"id": ids["green"]}), ("photo_details", {"id": ids["blue"]}),
+        ("library_info", {}),
+    )  # fmt: skip
+    lines = words(green)[0].splitlines()
+    for fact in (
+        "place name: Lisbon, Portugal", "title: Dusk", "keywords: holiday", "people: Anna Smith",
+        "rating: 4 of 5 stars", "label: Red", "place as written: Alfama",
+    ):  # fmt: skip
+        assert fact in lines
+    assert "\x1b" not in words(green)[0]
+    assert "text in the photo: \n  BOARDING PASS" in words(blue)[0]
+    assert "Places: Lisbon (1), Portugal (1)" in words(info)[0]
+    assert "Text: read in 1 of 9 photos" in words(info)[0]
+
+
 def test_the_library_is_described(
     ask: Ask, squares: Path, place: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
@@ -173,7 +215,9 @@ def test_errors_are_sentences(ask: Ask) -> None:
         ("search_photos", {}, "the query is empty"),
         ("search_photos", {"description": "x" * 1001}, "characters"),
         ("search_photos", {"description": "red", "taken": "summer"}, "is not a time"),
-        ("search_photos", {"description": "red", "near": "Vienna"}, "is not a place"),
+        ("search_photos", {"description": "red", "near": "Vienna,x,y"}, "no place named"),
+        ("search_photos", {"description": "red", "place": "Lisbn"}, "no place named"),
+        ("search_photos", {"text": "?!"}, "could stand in a photo"),
         ("search_photos", {"description": "red", "rating": "many"}, "is not a rating"),
         ("search_photos", {"description": "red", "format": "doc"}, "there is no format"),
         ("search_photos", {"less_of": "red"}, "says only what is not wanted"),

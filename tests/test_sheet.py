@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pixquery.engine.answers import Answer, Hit, Milliseconds
+from pixquery.engine.mentions import LOOKS, Match
 from pixquery.web.sheet import SIDE, Progress, contact_sheet
 from tests.conftest import Invoke, square
 from tests.photos import recorded
@@ -61,6 +63,19 @@ def test_a_sheet_has_pictures_words_and_links(tmp_path: Path) -> None:
     assert "3 photos of 2,000, best first" in text
     assert text.count("fits very well") == 3
     assert "1 May 2024" in text
+
+
+def test_hits_by_words_say_so(tmp_path: Path) -> None:
+    red = square(tmp_path / "red.png", "red")
+    plain = answer(red)
+    line = Match("text", "<b>STOP</b>", (0, 0, 1, 0, 1, 1, 0, 1))
+    hit = replace(plain.hits[0], matched=(line, Match("person", "Anna"), LOOKS))
+    page = sheet(replace(plain, hits=(hit,))).decode()
+    assert '<span>text: "&lt;b&gt;STOP&lt;/b&gt;"</span><span>person: Anna</span>' in page.replace(
+        "&quot;", '"'
+    )
+    assert "looks like it" not in page
+    assert '<p class="why"></p>' in sheet(plain).decode()
 
 
 def test_a_sheet_needs_nothing_else(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, Field
 from pixquery.db.records import ImageRecord, RootSummary, Tally
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.standing import FITS, STANDINGS
+from pixquery.web import descriptions
+from pixquery.web.descriptions import Annotation, Described, Line, Locality, Reason, TextReading
 from pixquery.web.pictures import version_of
 from pixquery.web.reader import Contents
 
@@ -57,6 +59,9 @@ class Photo(BaseModel):
     height: int
     modified: datetime
     taken: str | None = Field(description=_CLOCK)
+    matched: list[Reason] = Field(
+        description="Why it is here, the best reason first; empty if nothing was described."
+    )
 
 
 class Timings(BaseModel):
@@ -88,6 +93,9 @@ class SearchPage(BaseModel):
     )
     suggestions: list[str] = Field(description="Texts to search for if q has typing errors.")
     hints: list[str] = Field(description="Sentences on how q was understood.")
+    recognised: list[descriptions.Recognised] = Field(
+        description="Dates and places in q, which work as filters; `literal` prevents that."
+    )
     profile: str
     among: int = Field(
         description="Number of photos searched: all, or those that match the filters."
@@ -127,6 +135,9 @@ class Details(BaseModel):
     taken: str | None = Field(description=_CLOCK)
     modified: datetime
     place: Place | None
+    locality: Locality | None = Field(description="Names of that place.")
+    annotation: Annotation | None = Field(description="Null if its owner wrote nothing.")
+    lines: list[Line] = Field(description="Text in the photo, as far as it was read.")
 
 
 class Root(BaseModel):
@@ -138,7 +149,7 @@ class Root(BaseModel):
 
 
 class NamedCount(BaseModel):
-    """A format or camera, and the number of photos that match its filter."""
+    """A format, camera or place, and the number of photos that match its filter."""
 
     name: str
     images: int
@@ -165,6 +176,11 @@ class LibraryContents(BaseModel):
     formats: list[NamedCount]
     cameras: list[NamedCount]
     years: list[YearCount]
+    places: list[NamedCount] = Field(
+        description="Towns, regions and countries, those with the most photos first; at most "
+        f"{descriptions.MOST_PLACES}."
+    )
+    text: TextReading
     updated: str | None
 
 
@@ -189,6 +205,7 @@ def search_page(
         searched=_searched(answer),
         suggestions=list(answer.suggestions),
         hints=list(answer.hints),
+        recognised=descriptions.recognised(answer),
         profile=answer.profile,
         among=answer.among,
         candidates=answer.candidates,
@@ -223,6 +240,7 @@ def _photo(hit: Hit, record: ImageRecord | None, *, local: bool) -> Photo:
         height=hit.height,
         modified=hit.modified,
         taken=hit.taken.isoformat() if hit.taken else None,
+        matched=descriptions.reasons(hit),
     )
 
 
@@ -231,7 +249,7 @@ def _path(path: Path, *, local: bool) -> dict[str, Any]:
 
 
 def details(
-    record: ImageRecord, roots: Sequence[RootSummary], modified: datetime, *, local: bool
+    record: ImageRecord, described: Described, roots: Sequence[RootSummary], *, local: bool
 ) -> Details:
     """Everything known about a photo. Only local clients see its path."""
     number, folder = next(
@@ -255,8 +273,11 @@ def details(
         format=record.format,
         camera=record.camera,
         taken=record.taken.isoformat() if record.taken else None,
-        modified=modified,
+        modified=record.state.modified,
         place=record.place and Place(**record.place._asdict()),
+        locality=descriptions.locality(described.locality),
+        annotation=descriptions.annotation(described.annotation),
+        lines=descriptions.lines(described.lines),
     )
 
 
@@ -280,6 +301,8 @@ def library(contents: Contents, *, local: bool) -> LibraryContents:
         formats=named(facets.formats),
         cameras=named(_matched(facets.cameras)),
         years=[YearCount(year=int(tally.name), images=tally.images) for tally in facets.years],
+        places=named(contents.places),
+        text=TextReading(on=contents.reads_text, read=contents.text_read),
         updated=contents.updated,
     )
 

@@ -15,14 +15,16 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, T
 from pydantic import Field
 
 from pixquery.db.errors import PixqueryError, UnreadableImage
-from pixquery.db.records import Filter, ImageRecord
+from pixquery.db.records import Annotation, Filter, ImageRecord
 from pixquery.engine import wording
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
 from pixquery.engine.library import Library
+from pixquery.engine.mentions import by_words
 from pixquery.engine.query import Part, Query
 from pixquery.engine.standing import FITS, NOTHING_FITS, in_figures, in_words
 from pixquery.indexer.thumbnails import thumbnail_of
+from pixquery.web.descriptions import Described, tallied
 from pixquery.web.messages import Incoming, Outgoing
 from pixquery.web.sheet import as_data
 
@@ -33,17 +35,22 @@ SMALL, LARGE = 384, 1024
 _INSTRUCTIONS = """\
 pixquery finds photos on this computer by what they show. Describe the picture in plain English, as
 a caption would: "a man on a bicycle in the rain" rather than "cycling photos". It recognises
-everyday things, animals, scenes and actions. It does not read text in pictures and does not know
-the names of people or places. Each hit has an id: pass it to photo_details for a closer look, or to
-search_photos as like_id to find similar photos. Look at the thumbnails yourself: even the best
-match may not show what the user wants. Relevance says how well a photo fits, from 0 (not at all) to
-1 (very well)."""
+everyday things, animals, scenes and actions. It also finds words of the description that stand in a
+photo, as far as the library has read its photos (library_info says how far); titles, captions,
+keywords and names of persons that the owner wrote in other programs; towns, regions and countries,
+of photos whose camera noted coordinates; and dates in words, such as "summer 2019" or "last
+christmas". It knows no faces: a person nobody named is not found by name. Each hit says which words
+found it, and has an id: pass it to photo_details for a closer look, or to search_photos as like_id
+to find similar photos. Look at the thumbnails yourself: even the best match may not show what the
+user wants. Relevance says how well a photo fits, from 0 (not at all) to 1 (very well)."""
 
 _SEARCH = """\
 Finds the photos that best fit a description, best first, with thumbnails.
 
 Pass a description, or like_id (the id of an earlier hit) for similar photos, or both; more_of and
-less_of shift the results towards or away from something. Filters limit which photos are searched.
+less_of shift the results towards or away from something. Dates and places in the description become
+filters, and the answer says so; exact prevents that. Pass text for words that must stand in the
+photo, such as a name on a sign. Filters limit which photos are searched.
 With filters alone, the newest photos come first. Hits have a relevance if the search is a
 description alone and the library's profile predicts it. Otherwise they have a likeness, which
 orders them but means nothing by itself. If nothing fits, try other words or fewer filters. Use
@@ -51,11 +58,12 @@ offset for the next page."""
 
 _DETAILS = """\
 Shows one photo larger, with its path, format, size in pixels and bytes, and, if the camera recorded
-them, when, where and with which camera it was taken. Takes the id of a hit."""
+them, when, where (with the names of the place) and with which camera it was taken. Also the text
+that was read in it, and what its owner wrote. Takes the id of a hit."""
 
 _INFO = """\
-Lists the library's folders, formats, cameras and years, with the number of photos of each. Useful
-before filtering, or when a search finds nothing."""
+Lists the library's folders, formats, cameras, years and places, with the number of photos of each,
+and says in how many photos text was read. Useful before filtering, or when nothing is found."""
 
 _When = Annotated[
     str, Field(description="2023, 2023-07, 2023-07-14, 2023..2024-06, 2023.. or ..2020")
@@ -143,7 +151,13 @@ class _Tools:
         format: Annotated[str, Field(description="jpeg, png, heic, raw ...")] = "",
         camera: Annotated[str, Field(description="Part of the camera's name")] = "",
         near: Annotated[
-            str, Field(description="LAT,LON or LAT,LON,KM: within KM (default 10)")
+            str, Field(description="A town, or LAT,LON; after another comma KM (default 10)")
+        ] = "",
+        place: Annotated[
+            str, Field(description="Town, region or country; Paris, Texas says which")
+        ] = "",
+        text: Annotated[
+            str, Field(description="Words that stand in the photo: all, in any order")
         ] = "",
         rating: Annotated[
             str, Field(description="Stars that the owner gave: 4, 4.., ..2 or 3..5")
@@ -163,6 +177,7 @@ class _Tools:
                 formats=(wording.format_name(format),) if format else (),
                 camera=camera,
                 near=wording.near(near) if near else None,
+                places=(wording.place(place),) if place else (),
                 rating=wording.rating(rating) if rating else None,
                 keywords=(wording.named(keyword, "keyword"),) if keyword else (),
                 people=(wording.named(person, "person's name"),) if person else (),
@@ -170,7 +185,7 @@ class _Tools:
             answer = library.search(
                 Query(
                     description, k, offset, min_relevance=min_relevance, parts=tuple(parts),
-                    where=where, exact=exact,
+                    where=where, exact=exact, words=text.strip(),
                 )
             )  # fmt: skip
             total = len(library)
@@ -188,11 +203,14 @@ class _Tools:
     ) -> CallToolResult:
         with self._answering() as library:
             record = library.photo(id)
-        return CallToolResult(content=[_words(_details(record)), _picture(record, LARGE)])
+            described = Described.of(id, library.catalog)
+        details = _words(_details(record, described))
+        return CallToolResult(content=[details, _picture(record, LARGE)])
 
     def library_info(self) -> CallToolResult:
         with self._answering() as library:
             info, facets = library.info(), library.catalog.facets()
+            places = tallied(library.catalog.known_localities())
         unpredicted = "" if info.relevance else ", which predicts no relevance"
         lines = [f"{counted(info.images, 'photo')}, profile {info.profile}{unpredicted}."]
         lines += [
@@ -202,9 +220,11 @@ class _Tools:
             lines.append(f"Taught by example photos: {', '.join(names)}")
         for name, tallies in (
             ("Formats", facets.formats), ("Cameras", facets.cameras), ("Years", facets.years),
+            ("Places", places),
         ):  # fmt: skip
             counts = ", ".join(f"{legible(each.name)} ({each.images:,})" for each in tallies[:30])
             lines.append(f"{name}: {counts or 'none recorded'}")
+        lines.append(f"Text: read in {info.text_read:,} of {counted(info.images, 'photo')}")
         return CallToolResult(content=[_words("\n".join(lines))])
 
     @contextmanager
@@ -222,6 +242,10 @@ def _notes(answer: Answer) -> list[str]:
     """How the description was understood, if not word for word."""
     phrase = answer.searched
     notes = [f"Searched for: {phrase}."] if phrase is not None and phrase.reworded else []
+    notes += [
+        f'Taken as a filter: "{each.words}", meaning {each.kind} {each.meaning}.'
+        for each in answer.recognised
+    ]
     notes += [f"Did you mean: {suggestion}?" for suggestion in answer.suggestions]
     return notes + [f"Note: {hint}." for hint in answer.hints]
 
@@ -248,10 +272,11 @@ def _hit(hit: Hit) -> str:
         words += f" (relevance {in_figures(hit.relevance)})"
     facts = [words, f"{hit.width} x {hit.height} pixels"]
     facts += [f"taken {hit.taken:%Y-%m-%d %H:%M}"] if hit.taken else []
+    facts += [f"found by {legible(str(match))}" for match in by_words(hit.matched)]
     return f"{hit.rank}. id {hit.id}: {'; '.join(filter(None, facts))}; {legible(hit.path)}"
 
 
-def _details(record: ImageRecord) -> str:
+def _details(record: ImageRecord, described: Described) -> str:
     megapixels = record.width * record.height / 1e6
     facts = {
         "id": str(record.id),
@@ -263,7 +288,26 @@ def _details(record: ImageRecord) -> str:
         "camera": legible(record.camera) or "not recorded",
         "place": "{:.5f},{:.5f}".format(*record.place) if record.place else "not recorded",
     }
-    return "\n".join(f"{name}: {value}" for name, value in facts.items())
+    facts |= _described(described)
+    return "\n".join(f"{name}: {value}" for name, value in facts.items() if value)
+
+
+def _described(described: Described) -> dict[str, str]:
+    """What a photo says of itself; empty for what it does not say."""
+    annotation = described.annotation or Annotation()
+    text = "".join(f"\n  {legible(line.text)}" for line in described.lines)
+    rating = "" if annotation.rating is None else f"{annotation.rating} of 5 stars"
+    return {
+        "place name": legible(str(described.locality or "")),
+        "title": legible(annotation.title),
+        "caption": legible(annotation.caption),
+        "keywords": legible(", ".join(annotation.keywords)),
+        "people": legible(", ".join(annotation.people)),
+        "rating": "rejected" if annotation.rating == -1 else rating,
+        "label": legible(annotation.label),
+        "place as written": legible(", ".join(annotation.location)),
+        "text in the photo": text,
+    }
 
 
 def _picture(photo: ImageRecord | None, side: int) -> ContentBlock:

@@ -42,6 +42,11 @@ class SearchParameters(BaseModel):
         [], max_length=_MOST_VALUES, description="Id of a photo that hits should resemble."
     )
     exact: bool = Field(False, description="Search for q word for word.")
+    text: _Short = Field("", description="Words that stand in the photo: all, in any order.")
+    literal: list[_Short] = Field(
+        [], max_length=_MOST_VALUES,
+        description="Words of q that are neither a date nor a place, although they could be one.",
+    )  # fmt: skip
     k: int = Field(40, ge=1, le=MOST_HITS, description="Hits per page.")
     offset: int = Field(0, ge=0, description="Number of hits to skip.")
     min_relevance: float = Field(
@@ -71,8 +76,15 @@ class SearchParameters(BaseModel):
     )
     camera: _Short = Field("", description="Photos whose camera's name contains this.")
     near: _Short = Field(
-        "", description="LAT,LON or LAT,LON,KM: photos taken within KM (by default 10) of there."
+        "",
+        description="A town, or LAT,LON, and KM after another comma: photos taken within KM (by "
+        "default 10) of there.",
     )
+    place: list[_Short] = Field(
+        [], max_length=_MOST_VALUES,
+        description="Photos taken in this town, region or country, in any language; after a comma, "
+        "a larger one says which: Paris, Texas.",
+    )  # fmt: skip
     rating: _Short = Field(
         "", description="Stars that the owner gave: 4, 4.., ..2 or 3..5; -1 is rejected."
     )
@@ -107,7 +119,7 @@ class SearchParameters(BaseModel):
         if pixels is not None:
             parts.append(Part(pixels=pixels, name=name))
         where = self._filter(roots, local=local)
-        if not (self.q.strip() or parts or where):
+        if not (self.q.strip() or self.text.strip() or parts or where):
             if self.min_relevance > 0:
                 raise BadQuery("min_relevance needs a description: say what the photos show in q")
             return None
@@ -119,6 +131,8 @@ class SearchParameters(BaseModel):
             parts=tuple(parts),
             where=where,
             exact=self.exact,
+            words=self.text.strip(),
+            literal=tuple(self.literal),
         )
 
     def _parts(self) -> list[Part]:
@@ -146,6 +160,7 @@ class SearchParameters(BaseModel):
             formats=tuple(wording.format_name(name) for name in self.format),
             camera=self.camera,
             near=wording.near(self.near) if self.near else None,
+            places=tuple(wording.place(name) for name in self.place),
             rating=wording.rating(self.rating) if self.rating else None,
             keywords=tuple(wording.named(word, "keyword") for word in self.keyword),
             people=tuple(wording.named(name, "person's name") for name in self.person),

@@ -7,12 +7,14 @@ from time import monotonic
 from typing import NamedTuple
 
 from pixquery.db.errors import LibraryNotFound
-from pixquery.db.records import Facets, ImageRecord, RootSummary
+from pixquery.db.records import Facets, ImageRecord, RootSummary, Tally
 from pixquery.engine.answers import Answer
 from pixquery.engine.home import expanded
 from pixquery.engine.library import CATALOGUE, Library
 from pixquery.engine.query import Query
+from pixquery.indexer.text_pass import reads_text
 from pixquery.web.batches import SharedProfile
+from pixquery.web.descriptions import tallied
 
 _LOOK_AGAIN = 1.0
 """Seconds between checks for changes by other processes."""
@@ -32,6 +34,12 @@ class Contents(NamedTuple):
     """Whether the profile predicts relevance."""
     roots: tuple[RootSummary, ...]
     facets: Facets
+    places: tuple[Tally, ...]
+    """Towns, regions and countries, the most frequent first."""
+    reads_text: bool
+    """Whether indexing reads the text in photos."""
+    text_read: int
+    """How many photos were read for text."""
     updated: str | None
     """ISO 8601, UTC."""
 
@@ -58,7 +66,7 @@ class Reader:
         self._opening = Lock()
         self._look_again = look_again
         self._next_look = 0.0
-        self._contents: tuple[int, Contents] | None = None
+        self._contents: tuple[tuple[int, int], Contents] | None = None
 
     @property
     def library(self) -> Library:
@@ -143,9 +151,9 @@ class Reader:
         return self.library.catalog.roots()
 
     def contents(self) -> Contents:
-        """What the library contains, counted once per revision."""
+        """What the library contains, counted once per revision but for the text that was read."""
         library = self.library
-        revision = library.catalog.revision
+        revision = library.catalog.revision, library.catalog.located_revision
         kept = self._contents
         if kept is None or kept[0] != revision:
             updated = library.catalog.updated
@@ -157,10 +165,14 @@ class Reader:
                     relevance=library.profile.predicts_relevance,
                     roots=library.catalog.roots(),
                     facets=library.catalog.facets(),
+                    places=tallied(library.catalog.known_localities()),
+                    reads_text=False,
+                    text_read=0,
                     updated=updated.isoformat(timespec="seconds") if updated else None,
                 ),
             )
-        return kept[1]
+        read = library.catalog.read_count()
+        return kept[1]._replace(reads_text=reads_text(library), text_read=read)
 
 
 def _identity(library: Library) -> _Identity | None:

@@ -19,6 +19,7 @@ from pixquery.engine.standing import STANDINGS
 from pixquery.indexer.decode import decode
 from pixquery.web import answers, reference
 from pixquery.web.answers import described
+from pixquery.web.descriptions import Described
 from pixquery.web.pictures import LARGE, MEDIA_TYPES, Picture, Side
 from pixquery.web.questions import SearchParameters
 from pixquery.web.ranges import FileResponse
@@ -153,7 +154,8 @@ async def details(request: Request, image_id: int) -> answers.Details:
 
     def work() -> answers.Details:
         record = site.reader.photo(_number(image_id))
-        return answers.details(record, site.reader.roots(), record.state.modified, local=local)
+        known = Described.of(record.id, site.reader.library.catalog)
+        return answers.details(record, known, site.reader.roots(), local=local)
 
     return await site.glances.run(work)
 

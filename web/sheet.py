@@ -14,6 +14,7 @@ from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import ImageRecord
 from pixquery.engine.answers import Answer, Hit
 from pixquery.engine.legible import counted, legible
+from pixquery.engine.mentions import by_words
 from pixquery.engine.standing import NOTHING_FITS, in_figures, in_words, standing
 from pixquery.indexer.thumbnails import thumbnail_of
 
@@ -26,6 +27,7 @@ _FIGURE = Template(
     """<li style="--shape:$shape">
 <a href="$link">$picture<span class="name"><span class="rank">$rank</span> $name</span></a>
 <p title="$folder">$mark<span>$when</span><span>$size</span></p>
+<p class="why">$why</p>
 </li>"""
 )
 
@@ -76,6 +78,7 @@ def _figure(hit: Hit, photo: ImageRecord | None) -> str:
         mark=_mark(hit),
         when=f"{hit.taken.day} {hit.taken:%B %Y}" if hit.taken else "",
         size=f"{hit.width:,} &times; {hit.height:,}",
+        why="".join(f"<span>{_text(str(match))}</span>" for match in by_words(hit.matched)),
     )
 
 

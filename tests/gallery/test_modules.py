@@ -62,6 +62,7 @@ def test_rows_of_odd_photos(visit: Open, gallery: str) -> None:
         "?minus=ratio+16%3A9%3A1&like_id=3&like_id=4",
         "?q=%26+%2B+%25+%22%3Cb%3E%22+%C3%A9&format=PNG&format=JPEG+XL",
         "?q=x&path=*may*&taken=2023..2024-06&root=2&orientation=portrait&photo=7",
+        "?q=a+dog%2C+2019&literal=2019&place=Paris%2C+Texas&text=gate+b27&rating=4..",
         "?q=x&example=holiday.jpg&photo=7",
     ],
 )
@@ -100,6 +101,11 @@ def test_words_for_numbers(visit: Open, gallery: str) -> None:
         ("2023..2024-06", "2023 to June 2024"), ("2023..", "since 2023"), ("..2020", "until 2020"),
     ):  # fmt: skip
         assert called(page, "words", "period", time_) == words
+    for rating, words in (
+        ("4", "4 stars"), ("1", "1 star"), ("-1", "rejected"), ("4..", "4 stars or more"),
+        ("..2", "up to 2 stars"), ("3..5", "3 to 5 stars"),
+    ):  # fmt: skip
+        assert called(page, "words", "stars", rating) == words
     for count, words in ((999, "999 bytes"), (62_451, "62.5 KB"), (12_345_678, "12.3 MB")):
         assert called(page, "words", "bytes", count) == words
     where = called(page, "words", "place", {"latitude": -33.9249, "longitude": 18.4241})

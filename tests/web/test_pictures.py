@@ -31,6 +31,8 @@ def test_details(client: TestClient, ids: dict[str, int], root: Path) -> None:
         "width": 640, "height": 480, "bytes": path.stat().st_size, "format": "JPEG",
         "camera": "Maker Model 1", "taken": "2021-07-14T12:30:00",
         "place": {"latitude": 48.21, "longitude": 16.37},
+        "locality": {"city": "Vienna", "region": "Vienna", "country": "Austria"},
+        "annotation": None, "lines": [],
     }  # fmt: skip
     deep = next(root.rglob("green.*"))
     details = client.get(f"/api/images/{ids['green']}").json()

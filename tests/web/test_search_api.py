@@ -27,7 +27,8 @@ def test_words_give_the_engines_hits(client: TestClient, library: Library, colou
     assert set(page["milliseconds"]) == {"encode", "prefilter", "rerank", "total"}
     for hit, wanted in zip(page["hits"], expected.hits, strict=True):
         assert set(hit) == {"rank", "id", "name", "path", "version", "relevance", "standing",
-                            "similarity", "width", "height", "modified", "taken"}  # fmt: skip
+                            "similarity", "width", "height", "modified", "taken",
+                            "matched"}  # fmt: skip
         assert hit["standing"] == wanted.standing
         assert (hit["rank"], hit["id"]) == (wanted.rank, wanted.id)
         assert (hit["name"], hit["path"]) == (wanted.path.name, str(wanted.path))
@@ -156,7 +157,8 @@ def test_the_policy_refuses(own: Any) -> None:
         ("q=" + "x" * 1001, "q:"), ("plus=" + "x" * 2000, "plus"), ("min_relevance=2", "min_rel"),
         ("min_relevance=nan", "min_rel"), ("taken=yesterday", "2023-07"),
         ("modified=2023-13", "not a time"),
-        ("near=here", "not a place"), ("format=mp3", "JPEG"), ("orientation=round", "orientation"),
+        ("near=here", "no place named"), ("near=1,2,3,4", "not a place"),
+        ("format=mp3", "JPEG"), ("orientation=round", "orientation"),
         ("min_width=-1", "min_width"), ("min_width=1e99", "min_width"),
         ("minus=people", "not wanted"),
         ("plus=snow::1000", "weight"), ("plus=snow::", "weight"), ("plus=%20", "empty"),

@@ -2,9 +2,9 @@
 
 const ONE = [
   "q", "taken", "root", "orientation", "camera", "min_width", "min_height", "min_relevance",
-  "modified", "near", "exact", "example", "photo",
+  "modified", "near", "place", "text", "rating", "exact", "example", "photo",
 ];
-const MANY = ["like_id", "path", "format"];
+const MANY = ["like_id", "path", "format", "keyword", "person", "literal"];
 const WEIGHTED = ["plus", "minus"];
 
 /** Names that only the page uses: a dropped photo's name, and the photo in the large view. */
@@ -12,8 +12,8 @@ const PAGE_ONLY = ["example", "photo"];
 
 /** Names that limit which photos are searched, rather than say what they show. */
 export const FILTERS = [
-  "taken", "modified", "root", "path", "orientation", "format", "camera", "min_width",
-  "min_height", "near", "min_relevance",
+  "text", "taken", "modified", "root", "path", "orientation", "format", "camera", "min_width",
+  "min_height", "place", "near", "keyword", "person", "rating", "min_relevance",
 ];
 
 /** The empty state. Texts are strings; names that may occur several times hold lists. */
@@ -66,6 +66,16 @@ export function describes(state) {
   return state.q.trim() !== "" || likened(state);
 }
 
+/** The state with another description. Words that are still in it stay words. */
+export function redescribed(state, q) {
+  return { ...state, q, exact: "", literal: state.literal.filter((words) => contains(q, words)) };
+}
+
+/** Whether a description contains some words, in any case. */
+export function contains(q, words) {
+  return q.toLowerCase().includes(words.toLowerCase());
+}
+
 /** The state without its filters. */
 export function unfiltered(state) {
   const empty = nothing();
@@ -85,7 +95,10 @@ function written(state) {
   for (const name of WEIGHTED) state[name].forEach((part) => add(name, toWeighted(part)));
   for (const name of MANY) state[name].forEach((value) => add(name, value));
   for (const name of ONE.slice(1)) add(name, state[name]);
-  if (!state.q.trim()) parameters.delete("exact"); // there are no words to take word for word
+  if (!state.q.trim()) { // there are no words to take word for word
+    parameters.delete("exact");
+    parameters.delete("literal");
+  }
   return parameters;
 }
 

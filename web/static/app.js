@@ -1,6 +1,6 @@
 // The page: its address holds the search, and everything shown follows from it.
 
-import { fromAddress, nothing, toAddress, toRequest, unfiltered } from "./address.js";
+import { contains, fromAddress, nothing, redescribed, toAddress, toRequest, unfiltered } from "./address.js";
 import { Announcer } from "./announcer.js";
 import { Chips } from "./chips.js";
 import { byId } from "./element.js";
@@ -10,7 +10,7 @@ import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Meaning } from "./meaning.js";
 import { Notice } from "./notice.js";
-import { answering, nothingFound, position, spoken, summary, title, trouble } from "./phrases.js";
+import { answering, nothingFound, position, reading, spoken, summary, title, trouble } from "./phrases.js";
 import { Results } from "./results.js";
 import { LARGEST_UPLOAD, Refusal, library } from "./server.js";
 import { Viewer } from "./viewer.js";
@@ -25,23 +25,24 @@ const RELOADED = 400;
 const moreButton = byId("more");
 const notice = new Notice(byId("notice"));
 const announcer = new Announcer(byId("announcement"));
-const field = new SearchField((q, { continued }) => go({ ...state, q, exact: "" }, { replace: continued }));
+const field = new SearchField((q, { continued }) => go(redescribed(state, q), { replace: continued }));
 const chips = new Chips(byId("chips"), refine);
 const filters = new Filters(byId("filters"), refine);
 const grid = new Grid(byId("photos"), {
   addressOf: (id) => toAddress({ ...state, photo: String(id) }),
   onOpen: (id) => go({ ...state, photo: String(id) }, { opened: true }),
   onAlike: alike,
+  asked: () => `${state.text} ${state.q}`,
 });
 const meaning = new Meaning(byId("meaning"), {
   exactly: () => go({ ...state, exact: "true" }),
-  instead: (q) => go({ ...state, q }),
+  instead: (q) => go({ ...redescribed(state, q), exact: state.exact }),
 });
 const viewer = new Viewer({
   onTurn: turn,
   onClose: leaveLarge,
   onAlike: alike,
-  onNear: (near) => go({ ...nothing(), near }),
+  onSearch: (search) => go({ ...nothing(), ...search }),
 });
 
 let state = nothing();
@@ -68,8 +69,7 @@ function go(next, { replace = false, opened = false, upload = history.state?.upl
 
 /** Goes to a state that chips or filters changed, with any words typed in the meantime. */
 function refine(next, { keep = "" } = {}) {
-  const typed = field.unsearched === null ? {} : { q: field.unsearched, exact: "" };
-  go({ ...next, ...typed });
+  go(field.unsearched === null ? next : redescribed(next, field.unsearched));
   if (keep) byId("chips").querySelector(`.${keep.replace(/\d+$/, "")} button`)?.focus();
 }
 
@@ -92,8 +92,16 @@ function draw() {
 
 /** Draws everything but the search field, in which someone may be typing. */
 function drawChips() {
-  chips.draw(state, uploads.get(history.state?.upload)?.picture);
+  chips.draw(state, uploads.get(history.state?.upload)?.picture ?? "", recognised());
   filters.draw(state);
+  byId("reading").hidden = toAddress(state) !== "./" && !state.text;
+}
+
+/** Words of the description that are a filter; while an answer is on its way, those of the last. */
+function recognised() {
+  const literal = (words) => state.literal.some((other) => other.toLowerCase() === words.toLowerCase());
+  const known = state.exact ? [] : (results?.answer?.recognised ?? []);
+  return known.filter(({ words }) => contains(state.q, words) && !literal(words));
 }
 
 /** Stores in the history how far the page is scrolled. */
@@ -164,6 +172,7 @@ function settle(fetched, { glide = false } = {}) {
   results = fetched;
   keep(fetched);
   notice.hush();
+  chips.recognise(recognised());
   meaning.show(state.q, fetched.answer);
   byId("summary").textContent = fetched.hits.length ? summary(state, fetched.answer) : "";
   byId("profile").textContent = fetched.hits.length ? answering(fetched.answer) : "";
@@ -288,7 +297,7 @@ function alike(hit) {
 }
 
 function filtersOf(from) {
-  const { q, exact, plus, minus, like_id, example, photo, ...rest } = from;
+  const { q, exact, literal, plus, minus, like_id, example, photo, ...rest } = from;
   return rest;
 }
 
@@ -328,6 +337,7 @@ async function learnLibrary() {
     chips.roots = contents.roots;
     filters.offer(contents);
     folder = contents.folder ?? "";
+    byId("reading").textContent = reading(contents);
     drawChips();
     if (!pending && results?.answer && !results.hits.length) explainNothing();
   } catch (error) {

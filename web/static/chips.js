@@ -1,9 +1,9 @@
 // The parts and filters of a search, as chips below the search field that can be removed.
 
-import { FILTERS, describes, filterCount, judged, unfiltered } from "./address.js";
+import { FILTERS, contains, describes, filterCount, judged, unfiltered } from "./address.js";
 import { element, icon } from "./element.js";
 import { photo, thumbnail } from "./server.js";
-import { LEAST_FITS, number, period } from "./words.js";
+import { LEAST_FITS, number, period, stars } from "./words.js";
 
 const STRENGTHS = [{ weight: 1, word: "" }, { weight: 2, word: "much" }, { weight: 0.5, word: "a little" }];
 
@@ -17,20 +17,36 @@ export class Chips {
     this.change = change;
     this.names = new Map();
     this.roots = [];
+    this.recognised = [];
     this.adding = "";
   }
 
-  /** Draws the chips of a state. ``example`` is the address of a dropped photo's picture. */
-  draw(state, example) {
+  /**
+   * Draws the chips of a state.
+   *
+   * @param {Object} state
+   * @param {string} example address of a dropped photo's picture
+   * @param {{kind: string, words: string, meaning: string}[]} recognised words that are a filter
+   */
+  draw(state, example = this.example, recognised = this.recognised) {
     this.state = state;
     this.example = example;
+    this.recognised = recognised;
     const filters = FILTERS.flatMap((name) => this.#filter(name));
-    const chips = [...this.#exact(), ...this.#photos(), ...this.#words("plus"), ...this.#words("minus"), ...filters];
+    const understood = [...this.#exact(), ...this.#recognised(), ...this.#literal()];
+    const chips = [...understood, ...this.#photos(), ...this.#words("plus"), ...this.#words("minus"), ...filters];
     const adders = describes(state) ? [this.#adder("plus"), this.#adder("minus")] : [];
     const all = filterCount(state) > 1 ? [this.#noFilters()] : [];
     const items = [...chips, ...all, ...adders].map((chip) => element("li", {}, chip));
     this.section.hidden = !items.length;
     this.section.replaceChildren(element("ul", { role: "list" }, ...items));
+  }
+
+  /** Takes the words that an answer made a filter of; draws only what changes, for the focus' sake. */
+  recognise(recognised) {
+    if (JSON.stringify(recognised) !== JSON.stringify(this.recognised)) {
+      this.draw(this.state, this.example, recognised);
+    }
   }
 
   // -- photos --------------------------------------------------------------------------------
@@ -60,7 +76,7 @@ export class Chips {
       this.names.set(id, "this photo");
       photo(id).then((details) => {
         this.names.set(id, details.name);
-        this.draw(this.state, this.example);
+        this.draw(this.state);
       }, () => {}); // the search itself reports an unknown photo
     }
     return this.names.get(id);
@@ -74,6 +90,29 @@ export class Chips {
   #exact() {
     const { exact, q } = this.state;
     return exact && q ? [this.#chip("filter", "word for word", { ...this.state, exact: "" })] : [];
+  }
+
+  /** Words of the description that became a filter; without the chip, they are words again. */
+  #recognised() {
+    return this.recognised.map(({ kind, words, meaning }) => {
+      const rest = { ...this.state, literal: [...this.state.literal, words] };
+      const label = kind === "place" ? meaning : words;
+      const chip = this.#chip("recognised", label, rest, icon(kind === "place" ? "place" : "date"));
+      const means = kind === "place" ? `taken in ${meaning}` : `taken ${period(meaning)}`;
+      chip.title = `Only photos ${means}`;
+      const remover = chip.querySelector(".remove");
+      remover.title = `Search for “${words}” as words`;
+      remover.setAttribute("aria-label", `${label}: only photos ${means}. Search for “${words}” as words`);
+      return chip;
+    });
+  }
+
+  #literal() {
+    const { literal, q, exact } = this.state;
+    return literal.filter((words) => !exact && contains(q, words)).map((words) => {
+      const rest = { ...this.state, literal: literal.filter((other) => other !== words) };
+      return this.#chip("filter", `“${words}” as words`, rest);
+    });
   }
 
   // -- words ---------------------------------------------------------------------------------
@@ -114,7 +153,7 @@ export class Chips {
     if (this.adding !== which) {
       const begin = () => {
         this.adding = which;
-        this.draw(this.state, this.example);
+        this.draw(this.state);
         this.section.querySelector(".adding input").focus();
       };
       return element("button.adder", { type: "button", on: { click: begin } }, icon(which), words);
@@ -144,7 +183,7 @@ export class Chips {
     this.adding = "";
     const part = { text: text.trim(), weight: 1 };
     if (part.text) this.change({ ...this.state, [which]: [...this.state[which], part] });
-    else this.draw(this.state, this.example);
+    else this.draw(this.state);
   }
 
   // -- filters -------------------------------------------------------------------------------
@@ -169,7 +208,12 @@ export class Chips {
       path: () => `path contains ${value.replace(/^\*|\*$/g, "")}`,
       min_width: () => `at least ${number(Number(value))} px wide`,
       min_height: () => `at least ${number(Number(value))} px tall`,
-      near: () => `near ${value.split(",").slice(0, 2).map((part) => part.trim()).join(", ")}`,
+      near: () => `near ${centre(value)}`,
+      place: () => `taken in ${value}`,
+      text: () => `text “${value}”`,
+      keyword: () => `keyword ${value}`,
+      person: () => `with ${value}`,
+      rating: () => stars(value),
       min_relevance: () => LEAST_FITS.find((fit) => fit.value === value)?.words ?? `relevance at least ${value}`,
     };
     return words[name]?.() ?? value;
@@ -197,4 +241,12 @@ export class Chips {
       type: "button", "aria-label": `Remove: ${words}`, on: { click: remove },
     }, icon("close"));
   }
+}
+
+/** The centre of a circle such as "48.21,16.37,5" or "Vienna,5", without its kilometres. */
+function centre(near) {
+  const parts = near.split(",").map((part) => part.trim());
+  const town = /^\p{L}/u.test(near.trim());
+  const kept = town ? parts.filter((part, place) => !place || Number.isNaN(Number(part))) : parts.slice(0, 2);
+  return kept.join(", ");
 }

@@ -2,7 +2,7 @@
 
 import { FILTERS, filterCount, judged, unfiltered } from "./address.js";
 import { byId, element } from "./element.js";
-import { LEAST_FITS, SHAPES, number } from "./words.js";
+import { LEAST_FITS, SHAPES, number, photos } from "./words.js";
 
 const PAUSE = 350; // milliseconds between the last key in a field and the search
 
@@ -14,7 +14,7 @@ export class Filters {
   constructor(panel, change) {
     this.panel = panel;
     this.change = change;
-    this.offer({ relevance: true, roots: [], formats: [], cameras: [], years: [] });
+    this.offer({ relevance: true, roots: [], formats: [], cameras: [], years: [], places: [], text: {} });
     byId("filters-none").addEventListener("click", () => change(unfiltered(this.state)));
     panel.addEventListener("change", (event) => this.#changed(event.target.name));
     panel.addEventListener("input", (event) => this.#typed(event.target));
@@ -38,6 +38,11 @@ export class Filters {
       ...Object.entries(SHAPES).map(([value, words]) => choice("radio", "orientation", value, words)));
     byId("formats").replaceChildren(
       ...library.formats.map((one) => choice("checkbox", "format", one.name, counted(one).words)));
+    byId("places").replaceChildren(...library.places.map(({ name, images }) =>
+      element("option", { value: name, label: photos(images) })));
+    this.places = new Set(library.places.map(({ name }) => name));
+    hide(this.panel.elements.place, !library.places.length);
+    hide(this.panel.elements.text, !library.text.on && !library.text.read);
     hide(least, !library.relevance);
     hide(year, !library.years.length);
     hide(this.panel.elements.from, !library.years.length);
@@ -51,7 +56,7 @@ export class Filters {
   draw(state) {
     this.state = state;
     const fields = this.panel.elements;
-    for (const name of ["root", "camera", "min_width", "min_height", "min_relevance"]) {
+    for (const name of ["root", "camera", "place", "text", "min_width", "min_height", "min_relevance"]) {
       set(fields[name], state[name]);
     }
     set(fields.year, /^\d{4}$/.test(state.taken) ? state.taken : "");
@@ -76,7 +81,8 @@ export class Filters {
 
   #typed(field) {
     clearTimeout(this.waiting);
-    if (["text", "number"].includes(field.type)) {
+    const whole = field.name !== "place" || !field.value || this.places.has(field.value);
+    if (["text", "number"].includes(field.type) && whole) { // half a place's name means nothing
       this.waiting = setTimeout(() => this.#changed(field.name), PAUSE);
     }
   }

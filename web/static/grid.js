@@ -1,6 +1,7 @@
 // The grid of thumbnails. Its rows are laid out before any picture has loaded.
 
 import { element, icon } from "./element.js";
+import { byWords, inWords, onlyByPlace, why } from "./reasons.js";
 import { layOut } from "./rows.js";
 import { thumbnail } from "./server.js";
 import { standing } from "./words.js";
@@ -13,7 +14,8 @@ const GLIDE = { duration: 240, easing: "cubic-bezier(.2,.7,.2,1)" };
 export class Grid {
   /**
    * @param {HTMLElement} list
-   * @param {{addressOf: Function, onOpen: Function, onAlike: Function}} how
+   * @param {{addressOf: Function, onOpen: Function, onAlike: Function, asked: function(): string}} how
+   *   ``asked`` gives the words that are searched for
    */
   constructor(list, how) {
     this.list = list;
@@ -53,7 +55,7 @@ export class Grid {
       "a",
       { draggable: false, on: { click: (event) => this.#open(event, hit.id) } },
       element("img", { alt: hit.name, loading: "lazy", decoding: "async", draggable: false }),
-      element("span.fit"),
+      element("span.marks", {}, element("span.why"), element("span.fit")),
     );
     const alike = element(
       "button.alike",
@@ -76,6 +78,12 @@ export class Grid {
 
   #describe(item, hit) {
     item.querySelector("a").href = this.how.addressOf(hit.id);
+    const reason = item.querySelector(".why");
+    const { kind, words: said } = why(hit, this.how.asked()) ?? {};
+    reason.hidden = !kind;
+    reason.replaceChildren(...(kind ? [element("span.kind", {}, `${kind}: `), said] : []));
+    reason.title = byWords(hit).map(inWords).join("\n");
+    reason.classList.toggle("known", onlyByPlace(hit));
     const mark = item.querySelector(".fit");
     mark.hidden = hit.similarity === null;
     if (mark.hidden) return;

@@ -6,7 +6,8 @@ import { number, photos } from "./words.js";
 /** One line above the photos. */
 export function summary(state, answer) {
   const among = photos(answer.among);
-  if (!describes(state)) return `${among}, newest first`;
+  if (!answer.candidates && state.text) return `${among} with this text`;
+  if (!describes(state) || !answer.candidates) return `${among}, newest first`;
   if (answer.judged) return `${answer.fits === 0 ? "Nothing fits well. " : ""}${among}, best first`;
   return `${among}, most similar first. Likeness does not say how well a photo fits.`;
 }
@@ -27,7 +28,19 @@ export function spoken(state, results) {
   const what = state.q.trim() ? ` for ${state.q.trim()}` : "";
   const { searched } = results.answer;
   const taken = searched?.reworded ? `, understood as ${meant(searched)}` : "";
-  return `${shown} shown${what}${taken}. ${summary(state, results.answer)}`;
+  const only = filtering(results.answer.recognised);
+  return `${shown} shown${what}${taken}${only}. ${summary(state, results.answer)}`;
+}
+
+/** The same about words that became a filter. */
+function filtering(recognised) {
+  return recognised.length ? `, with ${recognised.map(({ words }) => words).join(" and ")} as a filter` : "";
+}
+
+/** How far the text in photos was read: "Text read in 1,050 of 2,350 photos"; empty once it is. */
+export function reading({ text, images }) {
+  const begun = text.on || text.read > 0;
+  return begun && text.read < images ? `Text read in ${number(text.read)} of ${photos(images)}` : "";
 }
 
 /** Title of the window. */
@@ -71,6 +84,14 @@ export function nothingFound(state, answer, ways, folder = "") {
     };
   }
   if (!filters) return { mark: "lost", title: "There are no other photos", ways: [] };
+  if (filters === 1 && state.text) {
+    return {
+      mark: "lost",
+      title: "No photo with this text",
+      text: "Leave out a word, or read more photos with `pixquery index --read-text`.",
+      ways: [{ words: "Search without it", go: ways.noFilters }],
+    };
+  }
   return {
     mark: "lost",
     title: "No photo matches these filters",

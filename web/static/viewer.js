@@ -1,22 +1,25 @@
 // The large view of one photo, with its details. Arrow keys and swipes go to the next.
 
-import { byId, element, icon } from "./element.js";
-import { bars } from "./grid.js";
+import { byId } from "./element.js";
+import { facts } from "./facts.js";
+import { Lines } from "./lines.js";
+import { byWords } from "./reasons.js";
 import { original, photo, shown, thumbnail } from "./server.js";
-import { bytes, figure, moment, place, size, standing } from "./words.js";
 import { Zoom } from "./zoom.js";
 
 const SWIPE = 60; // pixels that a finger must travel to count as a swipe
 
 export class Viewer {
   /**
-   * @param {{onTurn: Function, onClose: Function, onAlike: Function, onNear: Function}} how
-   *   ``onTurn`` is called with -1 or 1
+   * @param {{onTurn: Function, onClose: Function, onAlike: Function, onSearch: Function}} how
+   *   ``onTurn`` is called with -1 or 1, ``onSearch`` with the part of a state to search for
    */
   constructor(how) {
     this.how = how;
     this.dialog = byId("viewer");
+    this.frame = byId("frame");
     this.picture = byId("large");
+    this.lines = new Lines();
     this.zoom = new Zoom();
     this.id = null;
     this.details = null;
@@ -83,9 +86,10 @@ export class Viewer {
   #preview(id, hit) {
     byId("viewer-name").textContent = hit?.name ?? `Photo ${id}`;
     byId("facts").replaceChildren();
+    this.lines.clear();
     byId("large-failed").hidden = true;
     this.dialog.classList.remove("unknown");
-    this.picture.hidden = false;
+    this.frame.hidden = false;
     this.picture.alt = hit?.name ?? "";
     this.picture.src = thumbnail(hit ?? { id }, 640);
     if (hit) this.#shape(hit);
@@ -94,8 +98,8 @@ export class Viewer {
   }
 
   #shape({ width, height }) {
-    this.picture.style.setProperty("--width", width);
-    this.picture.style.setProperty("--height", height);
+    this.frame.style.setProperty("--width", width);
+    this.frame.style.setProperty("--height", height);
   }
 
   async #enlarge(details, signal) {
@@ -130,7 +134,7 @@ export class Viewer {
 
   /** Shows a message in place of the photo. */
   #say(words) {
-    this.picture.hidden = true;
+    this.frame.hidden = true;
     byId("large-failed").hidden = false;
     byId("large-failed").textContent = words;
   }
@@ -141,41 +145,8 @@ export class Viewer {
     this.details = details;
     byId("viewer-name").textContent = details.name;
     this.picture.alt = details.name;
-    const rows = [
-      this.#fits(),
-      ["Taken", details.taken && moment(details.taken)],
-      ["Camera", details.camera],
-      ["Size", size(details.width, details.height)],
-      ["File", `${details.format}, ${bytes(details.bytes)}`],
-      ["Modified", details.modified && moment(details.modified)],
-      ["Folder", details.folder],
-      ["Path", details.path && element("code", {}, details.path)],
-      ["Place", details.place && this.#place(details.place)],
-    ].filter(([, value]) => value);
-    byId("facts").replaceChildren(
-      element("dl", {}, ...rows.map(([name, value]) =>
-        element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
-    );
-  }
-
-  #fits() {
-    const { relevance = null, similarity = null } = this.hit ?? {};
-    const noted = (value, note) => element("span", {}, value, element("span.note", {}, note));
-    if (similarity === null) return ["", null];
-    const likeness = similarity.toFixed(2);
-    if (relevance === null) {
-      return ["Likeness", noted(likeness, "How similar the photo is, not how well it fits.")];
-    }
-    const { level, words } = standing(relevance);
-    const mark = element("span.fit", {}, bars(), words);
-    mark.dataset.level = level;
-    return ["How well it fits", noted(mark, `relevance ${figure(relevance)} out of 1, likeness ${likeness}`)];
-  }
-
-  #place(where) {
-    const near = () => this.how.onNear(`${where.latitude},${where.longitude}`);
-    return element("span", {}, place(where),
-      element("button.near", { type: "button", on: { click: near } }, icon("place"), "Photos near here"));
+    byId("facts").replaceChildren(facts(details, this.hit, this.how.onSearch));
+    this.lines.draw(details, byWords(this.hit));
   }
 
   #toggle(open = !this.dialog.classList.contains("detailed")) {
@@ -198,6 +169,7 @@ export class Viewer {
       ArrowLeft: () => byId("previous").disabled || this.how.onTurn(-1),
       ArrowRight: () => byId("next").disabled || this.how.onTurn(1),
       i: () => this.#toggle(),
+      t: () => this.lines.toggle(),
     }[event.key];
     if (!act) return;
     event.preventDefault();
@@ -209,16 +181,16 @@ export class Viewer {
     const fingers = new Set();
     const drop = () => {
       from = null;
-      this.picture.style.translate = "";
+      this.frame.style.translate = "";
     };
     stage.addEventListener("pointerdown", (event) => {
-      if (event.pointerType === "mouse" || event.target.closest("button")) return;
+      if (event.pointerType === "mouse" || event.target.closest("button, .lines")) return;
       fingers.add(event.pointerId);
       const zoomed = this.zoom.on || (visualViewport?.scale ?? 1) > 1.01;
       from = fingers.size === 1 && !zoomed ? { x: event.clientX, y: event.clientY } : null;
     });
     stage.addEventListener("pointermove", (event) => {
-      if (from) this.picture.style.translate = `${event.clientX - from.x}px 0`;
+      if (from) this.frame.style.translate = `${event.clientX - from.x}px 0`;
     });
     stage.addEventListener("pointerup", (event) => {
       fingers.delete(event.pointerId);

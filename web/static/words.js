@@ -76,6 +76,14 @@ export function place({ latitude, longitude }) {
   return `${degrees(latitude, "N", "S")}, ${degrees(longitude, "E", "W")}`;
 }
 
+/** "4.." as "4 stars or more", "3..5" as "3 to 5 stars". */
+export function stars(text) {
+  if (!text.includes("..")) return text === "-1" ? "rejected" : `${text} ${text === "1" ? "star" : "stars"}`;
+  const [least, most] = text.split("..").map((part) => part.trim());
+  if (!most) return `${least} stars or more`;
+  return least ? `${least} to ${most} stars` : `up to ${most} stars`;
+}
+
 /** 12345 as "12,345". */
 export function number(value) {
   return value.toLocaleString("en-GB");

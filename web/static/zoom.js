@@ -9,6 +9,7 @@ const WORTH = 1.05; // ratio of sizes from which zooming shows more
 export class Zoom {
   constructor() {
     this.pane = byId("pane");
+    this.frame = byId("frame");
     this.picture = byId("large");
     this.button = byId("viewer-zoom");
     this.pixels = 0;
@@ -49,7 +50,7 @@ export class Zoom {
 
   #set(on) {
     this.on = on;
-    this.picture.style.setProperty("--full", `${this.pixels / devicePixelRatio}px`);
+    this.frame.style.setProperty("--full", `${this.pixels / devicePixelRatio}px`);
     byId("stage").classList.toggle("zoomed", on);
     this.button.setAttribute("aria-pressed", String(on));
     if (on) this.pane.tabIndex = 0; // what scrolls must be reachable by keyboard
