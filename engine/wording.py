@@ -88,9 +88,9 @@ def near(text: str) -> Near:
         "around, such as Vienna,5 or 48.21,16.37,5; south and west are negative"
     )
     parts = [part.strip() for part in text.split(",")]
-    if any(letter.isalpha() for letter in parts[0]):
+    if _number(parts[0]) is None and any(letter.isalpha() for letter in parts[0]):
         kilometres = _number(parts[-1]) if parts[1:] else None
-        town = ",".join(parts if kilometres is None else parts[:-1])
+        town = ", ".join(parts if kilometres is None else parts[:-1])
         centre, kilometres = _town(town), NEARBY if kilometres is None else kilometres
     else:
         numbers = [_number(part) for part in parts]

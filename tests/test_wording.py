@@ -57,7 +57,6 @@ def test_places() -> None:
     "text",
     [
         "",
-        "Vienna",
         "48.2",
         "91,0",
         "0,181",
@@ -72,6 +71,24 @@ def test_places() -> None:
 def test_a_wrong_place_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadQuery, match=r"is not a place: .*48\.21,16\.37,5"):
         wording.near(text)
+
+
+def test_towns() -> None:
+    vienna = wording.near("Vienna")
+    assert vienna == wording.near("Wien")
+    assert (round(vienna.centre.latitude), round(vienna.centre.longitude)) == (48, 16)
+    assert wording.near("Paris, Texas, 20").kilometres == 20
+    assert wording.near("Paris, Texas").centre.longitude < -90
+    with pytest.raises(BadQuery, match="no place named 'Viena, Texas' is known"):
+        wording.near("Viena, Texas")
+    with pytest.raises(BadQuery, match="is not a place"):
+        wording.near("Vienna,0")
+
+
+def test_names_of_places() -> None:
+    assert wording.place("Italien").codes == wording.place("Italy").codes == {"IT"}
+    with pytest.raises(BadQuery, match="no place named 'Lisbun' is known: .*Lisbon"):
+        wording.place("Lisbun")
 
 
 @pytest.mark.parametrize(
