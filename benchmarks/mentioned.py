@@ -2,6 +2,10 @@
 
 import io
 import random
+import shutil
+import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -11,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from benchmarks.setting import say
+from benchmarks.setting import ROOT, say
 from pixquery import Library
 from pixquery.db.catalog import Catalog
 from pixquery.db.records import FileState, ImageRecord, Line
@@ -190,3 +194,43 @@ def _photos(catalog: Catalog, count: int) -> Iterator[list[int]]:
 
 def _size(catalog: Catalog) -> int:
     return sum(file.stat().st_size for file in catalog.file.parent.glob("catalogue.sqlite*"))
+
+
+def meanwhile(folder: Path, place: Path, file: Path) -> Facts:
+    """How long queries take while text is read in the same library.
+
+    Args:
+        folder: A library whose text was read.
+        place: Where its copy goes, which is read again.
+        file: Of captions to search for.
+    """
+    copy = place / "copy"
+    shutil.copytree(folder, copy)
+    with closing(sqlite3.connect(copy / "catalogue.sqlite")) as catalogue, catalogue:
+        catalogue.execute("DELETE FROM readings")
+    texts = [caption.text for caption in read_captions(file)[:300]]
+    words = [sys.executable, "cli.py", "index", "--read-text", "--library", str(copy)]
+    with Library.open(copy) as library:
+        alone = _medians(library, texts)
+        with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL) as reading:
+            while library.catalog.read_count() < 5 and reading.poll() is None:
+                time.sleep(0.1)
+            during = _medians(library, texts)
+            after = library.catalog.read_count()
+            reading.kill()
+    return {
+        "query_ms_alone": round(alone, 2),
+        "query_ms_while_reading": round(during, 2),
+        "ratio": round(during / alone, 3),
+        "photos_read_meanwhile": after,
+    }
+
+
+def _medians(library: Library, texts: Sequence[str]) -> float:
+    """Milliseconds of the median search."""
+    spent = []
+    for text in texts:
+        begin = time.perf_counter()
+        library.search(text)
+        spent.append(1e3 * (time.perf_counter() - begin))
+    return float(np.median(spent))

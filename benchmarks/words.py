@@ -4,8 +4,8 @@
 The figures are the shares of words that were read exactly, but for case and punctuation: `recall`
 as words of their own, `recall_within` also where they run together with others.
 
-`receipts`, `captions` and `large`: see benchmarks/mentioned.py. The first two need a library of
-receipts among 2,500 other photos, which takes a quarter of an hour to read; --library keeps it.
+The other parts: see benchmarks/mentioned.py. `receipts`, `captions` and `meanwhile` need a library
+of receipts among 2,500 other photos, which takes a quarter of an hour to read; --library keeps it.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.lettering import HEIGHT, WIDTH, Lettered, all_lettered
 from benchmarks.made import workplace
-from benchmarks.mentioned import captions, large, receipts
+from benchmarks.mentioned import captions, large, meanwhile, receipts
 from benchmarks.setting import (
     DATA,
     FLICKR8K,
@@ -39,8 +39,9 @@ from pixquery.indexer.text_reader import TextReader
 Facts = dict[str, Any]
 
 RECEIPTS = DATA / "receipts" / "images"
+CAPTIONS = FLICKR8K / "captions_dev.csv"
 OTHERS = 2_500
-_PARTS = ("made", "receipts", "captions", "large")
+_PARTS = ("made", "receipts", "captions", "meanwhile", "large")
 
 
 def main() -> None:
@@ -58,13 +59,16 @@ def main() -> None:
         document["made"] = _made(reader, photos, arguments.count, arguments.seed)
         document["made"]["backgrounds"] = shown(folder) if photos else "waves of colour"
     with workplace(None) as place:
-        if {"receipts", "captions"} & {*arguments.parts}:
-            with _library(arguments.library or place / "library") as library:
+        if {"receipts", "captions", "meanwhile"} & {*arguments.parts}:
+            home = arguments.library or place / "library"
+            with _library(home) as library:
                 if "receipts" in arguments.parts:
                     seed = arguments.seed
                     document["receipts"] = receipts(library, RECEIPTS, arguments.queries, seed)
                 if "captions" in arguments.parts:
-                    document["captions"] = captions(library, FLICKR8K / "captions_dev.csv")
+                    document["captions"] = captions(library, CAPTIONS)
+            if "meanwhile" in arguments.parts:
+                document["meanwhile"] = meanwhile(home, place, CAPTIONS)
         if "large" in arguments.parts:
             document["large"] = large(place, arguments.large, arguments.seed)
     print_json(document)

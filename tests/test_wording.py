@@ -87,7 +87,7 @@ def test_towns() -> None:
 
 def test_names_of_places() -> None:
     assert wording.place("Italien").codes == wording.place("Italy").codes == {"IT"}
-    with pytest.raises(BadQuery, match="no place named 'Lisbun' is known: .*Lisbon"):
+    with pytest.raises(BadQuery, match=r"no place named 'Lisbun' is known: .*Lisbon"):
         wording.place("Lisbun")
 
 
