@@ -91,6 +91,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.minus
 	$(BIN)/python -m benchmarks.concepts
 	$(BIN)/python -m benchmarks.typed_words
+	$(BIN)/python -m benchmarks.words
 	$(BIN)/python -m benchmarks.install_size
 
 clean:

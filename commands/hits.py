@@ -19,7 +19,6 @@ from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted, legible
-from pixquery.engine.mentions import LOOKS
 from pixquery.engine.standing import NOTHING_FITS, in_figures, standing
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def show_hits(answer: Answer) -> None:
 
 def _reasons(hit: Hit) -> list[str]:
     """Why a photo is in the answer, in words, unless it only looks like what is searched."""
-    reasons = [] if hit.matched == (LOOKS,) else hit.matched
+    reasons = [match for match in hit.matched if match.kind != "look"]
     return [legible(str(match)) for match in reasons]
 
 

@@ -130,12 +130,12 @@ class Mentions:
     ) -> Mentioned:
         if not asked or not self._words.bring_up_to_date(self._catalog):
             return {}
-        ids = self._words.search(
-            asked, spare=search.spare, limit=search.limit, source=search.source
-        )
+        # Most of what is found may be elsewhere.
+        limit = search.limit if among is None else max(search.limit, MOST_WITH_TEXT)
+        ids = self._words.search(asked, spare=search.spare, limit=limit, source=search.source)
         if among is not None:
             allowed = set(among.tolist())
-            ids = [image_id for image_id in ids if image_id in allowed]
+            ids = [image_id for image_id in ids if image_id in allowed][: search.limit]
         return dict(self._proven(asked, ids, search))
 
     def _proven(

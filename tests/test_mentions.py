@@ -12,7 +12,7 @@ from pixquery.db.errors import BadQuery
 from pixquery.db.metadata import Noted
 from pixquery.db.records import Annotation, Filter, Line
 from pixquery.db.words import FILE
-from pixquery.engine.mentions import LOOKS, Match, asked_for
+from pixquery.engine.mentions import LOOKS, MOST, Match, asked_for
 from pixquery.indexer.build import index
 from tests.conftest import Invoke, NewLibrary, parsed, square
 
@@ -142,6 +142,20 @@ def test_filters_and_least_relevance_hold_for_mentions(worded: Library) -> None:
     assert [hit.path.stem for hit in worded.search(only).hits] == ["red"]
     above = worded.search("boarding pass", min_relevance=0.5).hits
     assert [hit.path.stem for hit in above] == ["blue"]
+
+
+def test_a_filter_counts_before_the_most_frequent_are_cut_off(
+    new_library: NewLibrary, tmp_path: Path
+) -> None:
+    for number in range(MOST + 5):
+        square(tmp_path / "p" / f"{number:03d}.png", (number, 0, 0))
+    library = new_library()
+    index(library, [tmp_path / "p"])
+    write(library, {f"{number:03d}": ["stop"] for number in range(MOST + 5)})
+    assert len(library.mentions.of("stop")) == MOST
+    for name in ids_of(library):
+        (hit,) = library.search(Query("stop", where=Filter(paths=(f"{name}.png",)))).hits
+        assert hit.matched[0].kind == "text"
 
 
 def test_text_alone(worded: Library) -> None:

@@ -17,6 +17,7 @@ from pixquery.indexer.build import index
 from pixquery.indexer.decode import picture
 from pixquery.indexer.text_pass import TextReport, read_text, reads_text, remember_to_read
 from tests.conftest import COLOURS, REPOSITORY, Invoke, NewLibrary, parsed, square
+from tests.proofs import text_soak
 from tests.test_mentions import CORNERS
 
 
@@ -162,3 +163,13 @@ def test_the_wish_is_remembered(library: Library, invoke: Invoke, squares: Path)
 
 def test_a_library_with_nothing_to_read(new_library: NewLibrary) -> None:
     assert read_text(new_library(), reader=ColourReader()) == TextReport()
+
+
+def test_a_killed_reading_repeats_only_the_photo_at_work(tmp_path: Path) -> None:
+    assert text_soak.prove(tmp_path, 1, seed=3)["failures"] == []
+
+
+@pytest.mark.slow
+def test_a_reading_that_is_killed_again_and_again(tmp_path: Path) -> None:
+    result = text_soak.prove(tmp_path, 50, seed=1)
+    assert (result["kills"], result["failures"]) == (50, [])
