@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from pixquery.db.catalog import Catalog
@@ -167,9 +168,19 @@ class _Search(NamedTuple):
 
 
 def asked_for(text: str) -> list[tuple[str, ...]]:
-    """The terms of a text that may be mentioned, each with the forms that will do."""
-    kept = [term for term in dict.fromkeys(terms(text)) if term not in _EMPTY]
-    return [tuple(dict.fromkeys((term, singular(term) or term, f"{term}s"))) for term in kept]
+    """The terms of a text that may be mentioned, each with the forms that will do.
+
+    Two words may have been read as one, which then is a form of both.
+    """
+    typed = terms(text)
+    forms = {
+        term: [term, singular(term) or term, f"{term}s"] for term in typed if term not in _EMPTY
+    }
+    for first, second in pairwise(typed):
+        if first in forms and second in forms:
+            forms[first].append(first + second)
+            forms[second].append(first + second)
+    return [tuple(dict.fromkeys(own)) for own in forms.values()]
 
 
 def _is_near(term: str, read: str) -> bool:

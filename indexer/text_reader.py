@@ -30,9 +30,9 @@ from pixquery.indexer.text_rules import RULES, worth_keeping
 Quad: TypeAlias = NDArray[np.float32]
 """Four corners, float32[4, 2]: x and y, clockwise from the one at the upper left."""
 
-DECODED_TO = 4096
+DECODED_TO = 2000
 """Longer side, in pixels, that larger photos are decoded to."""
-_PIXELS = 1_000_000
+_PIXELS = 800_000
 """Larger photos are reduced to so many pixels: to find lines takes 0.3 KB of memory a pixel."""
 _ENLARGED_TO = 736
 """Shorter side, in pixels, that smaller photos are enlarged to, as rapidocr does by default."""
@@ -65,7 +65,7 @@ _opening = Lock()
 class TextReader:
     """Reads the text in photos; for one thread at a time.
 
-    With Python and its packages it takes 210 MB, and up to 750 MB while it reads.
+    With Python and its packages it takes 210 MB, and up to 850 MB while it reads.
     """
 
     version: str

@@ -245,6 +245,21 @@ def test_forms_of_a_term() -> None:
     assert asked_for("the Receipts of a store") == [
         ("receipts", "receipt", "receiptss"), ("store", "stores"),
     ]  # fmt: skip
+    assert asked_for("three stooges") == [
+        ("three", "threes", "threestooges"), ("stooges", "stooge", "stoogess", "threestooges"),
+    ]  # fmt: skip
+
+
+def test_words_that_were_read_as_one_or_not_quite_right(library: Library) -> None:
+    write(library, {"red": ["THREESTOOGES", "BISTRO"], "blue": ["chopping b0ard", "wood"]})
+    assert found(library, "three stooges") == ["red"]
+    assert found(library, "stooges bistro") == ["red"]  # within a longer word
+    assert found(library, "chopping board wood") == ["blue"]
+    assert found(library, "chopping board") == ["blue"]
+    assert found(library, "chopping wooden board") == []  # two of three are not there
+    assert found(library, "chopping knives") == []
+    whole, part = (library.mentions.of(text) for text in ("chopping wood", "chopping board"))
+    assert next(iter(whole.values())).strength > next(iter(part.values())).strength
 
 
 def test_verify_compares_the_words(worded: Library, invoke: Invoke) -> None:
