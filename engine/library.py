@@ -193,6 +193,8 @@ class Library(Policed):
         """
         if isinstance(query, str):
             query = Query(query, k=k, min_relevance=min_relevance)
+        # As it was typed: what becomes a filter is no text any more.
+        self._refuse_stop_words((*query.texts, query.words))
         asked, recognised = recognise(query, self.places)
         answer = self._answer(asked)
         if recognised and not answer.among:  # a wrong filter would hide what is there
@@ -201,7 +203,7 @@ class Library(Policed):
 
     def _answer(self, query: Query) -> Answer:
         meant = query.phrased()
-        self._refuse_stop_words((*query.texts, *meant.texts))
+        self._refuse_stop_words(meant.texts)
         loaded = self._index_file.loaded
         answer = search(meant, loaded.profile, loaded.index, self.catalog, self.mentions)
         return advised(answer, query, loaded.profile)

@@ -9,6 +9,7 @@ import pytest
 
 from pixquery import Library, Query
 from pixquery.db.checksums import digest
+from pixquery.db.errors import QueryRefused
 from pixquery.db.records import Filter, Locality, Near, Period, Place
 from pixquery.engine.gazetteer import gazetteer
 from pixquery.engine.place_names import Known, known_as
@@ -115,6 +116,15 @@ def test_a_search_in_a_place(travelled: Library) -> None:
     assert answer.searched is None or answer.searched.text == "red"
     words = travelled.search(Query("red in Lisboa", literal=("lisboa",)))
     assert (len(words.hits), words.recognised) == (8, ())
+
+
+def test_a_stop_word_is_refused_whatever_it_would_become(travelled: Library) -> None:
+    travelled.switch_policy(on=True)
+    travelled.stop_words.write_text("lisboa\nsummer\nstop\n", encoding="utf-8")
+    for query in (Query("red in Lisboa"), Query("red summer 2019"), Query(words="stop sign")):
+        with pytest.raises(QueryRefused):
+            travelled.search(query)
+    assert travelled.search("red in Portugal").recognised
 
 
 def test_a_place_alone_shows_its_photos(travelled: Library) -> None:
