@@ -201,6 +201,14 @@ def names(page: Page) -> list[str]:
     return [str(name) for name in names]
 
 
+def only(page: Page, *names: str) -> None:
+    """Waits until these photos are shown, in this order, and no other."""
+    photos = page.locator("#photos > li img")
+    expect(photos).to_have_count(len(names))
+    for place, name in enumerate(names):
+        expect(photos.nth(place)).to_have_attribute("alt", name)
+
+
 def first(page: Page, name: str) -> None:
     """Waits until this photo is the first."""
     expect(tiles(page).first.get_by_role("img")).to_have_attribute("alt", name)
