@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def read_if_wanted(library: Library) -> TextReport | None:
     """Reads the text in new photos, if the library is to; shows progress."""
-    from pixquery.indexer.text_pass import read_text, reads_text
-
-    if not reads_text(library):
+    if not library.reads_text:
         return None
+    from pixquery.indexer.text_pass import read_text
+
     with progress_bar("Reading text", "photos") as progress:
         return read_text(library, progress)
 

@@ -37,9 +37,10 @@ def condition(where: Filter, *, annotated: bool = True) -> tuple[str, dict[str, 
 
     Args:
         where: The filter.
-        annotated: Whether the catalogue has a table of what owners wrote; earlier ones have none.
+        annotated: Whether the catalogue has tables of places and of what owners wrote; earlier ones
+            have none.
     """
-    conditions = [*_conditions(where), *_written_by_owner(where, annotated=annotated)]
+    conditions = [*_conditions(where), *_noted(where, annotated=annotated)]
     compiled = sa.and_(sa.true(), *conditions).compile(
         dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
     )
@@ -70,8 +71,6 @@ def _conditions(where: Filter) -> list[sa.ColumnElement[bool]]:
     if where.camera:
         refuse_other_bytes(where.camera, "the camera")
         conditions.append(sa.func.pixquery_holds(images.c.camera, where.camera.casefold()))
-    if where.places:
-        conditions.append(sa.or_(*map(_taken_in, where.places)))
     if where.near is not None:
         (latitude, longitude), kilometres = where.near
         away = sa.func.pixquery_km(images.c.latitude, images.c.longitude, latitude, longitude)
@@ -94,7 +93,10 @@ def _taken_in(place: Meaning) -> sa.ColumnElement[bool]:
     return images.c.id.in_(photos)
 
 
-def _written_by_owner(where: Filter, *, annotated: bool) -> Iterator[sa.ColumnElement[bool]]:
+def _noted(where: Filter, *, annotated: bool) -> Iterator[sa.ColumnElement[bool]]:
+    """The conditions on tables that earlier catalogues lack."""
+    if where.places:
+        yield sa.or_(*map(_taken_in, where.places)) if annotated else sa.false()
     if where.rating is not None:
         yield _rated(where.rating, annotated=annotated)
     for names, column, function in (

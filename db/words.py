@@ -120,10 +120,6 @@ class Words:
             "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?", expression, limit
         )
 
-    def ids(self) -> list[int]:
-        """The photos that have words, ascending."""
-        return self._values("SELECT rowid FROM words ORDER BY rowid")
-
     def _values(self, statement: str, *values: object) -> list[Any]:
         """The first column of some rows; none if the file was damaged since it was opened.
 

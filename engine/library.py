@@ -282,9 +282,14 @@ class Library(Policed):
             earlier=earlier(self.catalog, self.profile),
             relevance=self.profile.predicts_relevance,
             trained=self.profile.manifest.get("trained"),
-            reads_text=self.catalog.setting(READS_TEXT, "off") == "on",
+            reads_text=self.reads_text,
             text_read=self.catalog.read_count(),
         )
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether its indexings read the text in photos."""
+        return self.catalog.setting(READS_TEXT, "off") == "on"
 
     # -- vectors --------------------------------------------------------------------------------
 

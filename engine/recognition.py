@@ -56,7 +56,7 @@ def recognise(
     if not (when or where):
         return query, ()
     recognised = [
-        *((each.begin, Recognised("taken", each.words, written(each.period))) for each in when),
+        *((each.begin, Recognised("taken", each.words, in_days(each.period))) for each in when),
         *((each.begin, Recognised("place", each.words, each.name)) for each in where),
     ]
     taken, meanings = query.where.taken, query.where.places
@@ -109,7 +109,7 @@ def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
     return " ".join((rest + text[at:]).split()).strip(" ,;:-")
 
 
-def written(period: Period) -> str:
+def in_days(period: Period) -> str:
     """A period as ``engine.wording.period`` reads it, in days."""
     begin = period.begin.date().isoformat() if period.begin else ""
     end = (period.end - timedelta(microseconds=1)).date().isoformat() if period.end else ""

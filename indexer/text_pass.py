@@ -65,14 +65,9 @@ def refuse_if_missing() -> None:
             )
 
 
-def reads_text(library: Library) -> bool:
-    """Whether the library's indexings read text."""
-    return library.catalog.setting(READS_TEXT, "off") == "on"
-
-
 def remember_to_read(library: Library, *, on: bool) -> None:
     """Makes the library's indexings read text, or not; what was read stays."""
-    if reads_text(library) != on:
+    if library.reads_text != on:
         with library.writing(brief=True):
             library.catalog.keep(READS_TEXT, "on" if on else "off")
 
@@ -114,11 +109,13 @@ def _read_all(
     stop_requested: Callable[[], bool],
     reader: TextReader | None,
 ) -> TextReport:
+    waiting = library.catalog.unread(_installed_version() if reader is None else reader.version)
+    if not waiting:
+        return TextReport()
     if reader is None:
-        from pixquery.indexer import text_reader  # OpenVINO: most indexings read no text
+        from pixquery.indexer import text_reader
 
         reader = text_reader.TextReader(os.cpu_count() or 1)
-    waiting = library.catalog.unread(reader.version)
     read = found = 0
     progress(0, len(waiting))
     for done, image_id in enumerate(waiting):
@@ -130,6 +127,14 @@ def _read_all(
             found += bool(lines)
         progress(done + 1, len(waiting))
     return TextReport(read, found, len(waiting) - read)
+
+
+def _installed_version() -> str:
+    """The reader's version, without its networks, which take a second to load."""
+    refuse_if_missing()
+    from pixquery.indexer import text_reader  # OpenVINO: most indexings read no text
+
+    return text_reader.reading_version()
 
 
 def _read(library: Library, image_id: int, reader: TextReader) -> Sequence[Line] | None:

@@ -69,7 +69,7 @@ class TextReader:
     """
 
     version: str
-    """A digest of what decides what is read, 16 hexadecimal digits."""
+    """That of :func:`reading_version`."""
 
     def __init__(self, threads: int = 1) -> None:
         """Loads the networks, which takes a second.
@@ -86,7 +86,7 @@ class TextReader:
             self._engine = _opened(threads)
         self._finder = self._engine.text_det
         self._memory = self._finder.session.session.get_compiled_model()
-        self.version = _version()
+        self.version = reading_version()
 
     def read_file(self, content: bytes) -> list[Line]:
         """Decodes a photo and reads the text in it.
@@ -228,7 +228,8 @@ def _same_paths() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _version() -> str:
+def reading_version() -> str:
+    """A digest of what decides what is read, 16 hexadecimal digits."""
     parts = (
         version("rapidocr"), _NETWORKS, _SETTINGS, DECODED_TO, _PIXELS, _ENLARGED_TO,
         _MOST_ENLARGED, _LEAST_SIDE, _PADDED_TO, RULES,

@@ -14,7 +14,7 @@ from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadQuery
 from pixquery.db.filters import plain
 from pixquery.db.metadata import Noted
-from pixquery.db.records import Annotation, FileState, Filter, ImageRecord, Stars
+from pixquery.db.records import Annotation, City, FileState, Filter, ImageRecord, Meaning, Stars
 
 ANNOTATIONS = {
     1: Annotation(keywords=("Café", "New York", "Portugal"), people=("Anna Smith",), rating=5),
@@ -116,6 +116,8 @@ def test_a_catalogue_of_an_earlier_version(tmp_path: Path) -> None:
 
     with closing(Catalog(file, lock=nullcontext)) as catalog:
         assert catalog.matching(Filter(keywords=("a",))).tolist() == []
+        lisbon = Meaning(cities=frozenset({City("Lisbon", "Lisbon", "PT")}))
+        assert catalog.matching(Filter(places=(lisbon,))).tolist() == []
         assert catalog.matching(Filter(people=("a",))).tolist() == []
         assert catalog.matching(Filter(rating=Stars(1, None))).tolist() == []
         assert catalog.matching(Filter(rating=Stars(None, 2))).tolist() == list(PHOTOS)

@@ -13,7 +13,7 @@ from pixquery.db.errors import QueryRefused
 from pixquery.db.records import Filter, Locality, Near, Period, Place
 from pixquery.engine.gazetteer import gazetteer
 from pixquery.engine.place_names import Known, known_as
-from pixquery.engine.recognition import recognise, written
+from pixquery.engine.recognition import in_days, recognise
 from tests.conftest import Invoke, parsed
 
 
@@ -90,7 +90,7 @@ def test_a_filter_that_was_set_is_left_alone(places: Places) -> None:
 def test_a_period_as_it_is_typed(period: Period, text: str) -> None:
     from pixquery.engine.wording import period as read
 
-    assert written(period) == text
+    assert in_days(period) == text
     assert read(text) == period
 
 

@@ -13,9 +13,10 @@ import pytest
 from pixquery import Library
 from pixquery.db.errors import LibraryLocked, UnreadableImage
 from pixquery.db.records import Line
+from pixquery.indexer import text_reader
 from pixquery.indexer.build import index
 from pixquery.indexer.decode import picture
-from pixquery.indexer.text_pass import TextReport, read_text, reads_text, remember_to_read
+from pixquery.indexer.text_pass import TextReport, read_text, remember_to_read
 from tests.conftest import COLOURS, REPOSITORY, Invoke, NewLibrary, parsed, square
 from tests.proofs import text_soak
 from tests.test_mentions import CORNERS
@@ -149,16 +150,35 @@ def test_a_long_writer_ends_it_and_the_next_pass_goes_on(library: Library) -> No
 
 
 def test_the_wish_is_remembered(library: Library, invoke: Invoke, squares: Path) -> None:
-    assert not reads_text(library)
+    assert not library.reads_text
     remember_to_read(library, on=True)
     remember_to_read(library, on=True)
     with Library.open(library.folder) as other:
-        assert reads_text(other)
+        assert other.reads_text
     info = parsed(invoke("info", "--library", library.folder, "--json"))
     assert info["text"] == {"on": True, "read": 0}
     assert "read in 0 of 8 photos" in invoke("info", "--library", library.folder).stdout
     invoke("index", squares, "--no-read-text", "--library", library.folder)
-    assert not reads_text(library)
+    assert not library.reads_text
+
+
+def test_networks_are_loaded_only_if_a_photo_waits(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    class Blind(ColourReader):
+        def __init__(self, threads: int) -> None:
+            super().__init__(text_reader.reading_version())
+            loaded.append(threads)
+
+        def read_file(self, content: bytes) -> Sequence[Line]:
+            return []
+
+    monkeypatch.setattr(text_reader, "TextReader", Blind)
+    assert read_text(library) == TextReport(read=8)
+    assert read_text(library) == TextReport()
+    assert len(loaded) == 1
 
 
 def test_a_library_with_nothing_to_read(new_library: NewLibrary) -> None:

@@ -12,7 +12,6 @@ from pixquery.engine.answers import Answer
 from pixquery.engine.home import expanded
 from pixquery.engine.library import CATALOGUE, Library
 from pixquery.engine.query import Query
-from pixquery.indexer.text_pass import reads_text
 from pixquery.web.batches import SharedProfile
 from pixquery.web.descriptions import tallied
 
@@ -172,7 +171,7 @@ class Reader:
                 ),
             )
         read = library.catalog.read_count()
-        return kept[1]._replace(reads_text=reads_text(library), text_read=read)
+        return kept[1]._replace(reads_text=library.reads_text, text_read=read)
 
 
 def _identity(library: Library) -> _Identity | None:

@@ -18,8 +18,8 @@ from tests.gallery.conftest import (
     called,
     first,
     library_of,
-    names,
     needs_chromium,
+    only,
     photos,
     tiles,
 )
