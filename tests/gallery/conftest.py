@@ -192,7 +192,7 @@ def visit(chromium: Browser) -> Iterator[Open]:
 
 
 def tiles(page: Page) -> Locator:
-    return page.locator("#photos > li")
+    return page.locator("#photos > .photo:not(.blank)")
 
 
 def names(page: Page) -> list[str]:
