@@ -226,7 +226,7 @@ def _starts(browser: Browser, address: str, device: dict[str, Any]) -> dict[str,
 
 def _transferred(page: Page) -> dict[str, Any]:
     entries = page.evaluate(
-        """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+        """["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
           .map((entry) => [entry.name, entry.transferSize])"""
     )
     others = [(name, size) for name, size in entries if "/thumbnail?" not in name]

@@ -51,8 +51,8 @@ class SearchParameters(BaseModel):
     )  # fmt: skip
     sort: Sort = Field(
         "relevance",
-        description=f"By date, the {MOST_SORTED} best photos for what is described are sorted, or all that "
-        "match if nothing is; photos without a camera's date go by the file's. Without a "
+        description=f"By date, the {MOST_SORTED} best photos for what is described are sorted, or "
+        "all that match if nothing is; photos without a camera's date go by the file's. Without a "
         "description, relevance means the newest first.",
     )
     k: int = Field(40, ge=1, le=MOST_HITS, description="Hits per page.")

@@ -77,6 +77,12 @@ export function contains(q, words) {
   return q.toLowerCase().includes(words.toLowerCase());
 }
 
+/** Those words that an answer recognised as filters which are still filters in a state. */
+export function stillRecognised(state, recognised) {
+  const literal = (words) => state.literal.some((other) => other.toLowerCase() === words.toLowerCase());
+  return state.exact ? [] : recognised.filter(({ words }) => contains(state.q, words) && !literal(words));
+}
+
 /** The state without its filters. */
 export function unfiltered(state) {
   const empty = nothing();

@@ -1,6 +1,7 @@
 // The page: its address holds the search, and everything shown follows from it.
 
-import { contains, nothing, redescribed, toAddress, toRequest, unfiltered } from "./address.js";
+import { nothing, redescribed, stillRecognised, toAddress, toRequest, unfiltered } from "./address.js";
+import { Above } from "./above.js";
 import { Announcer } from "./announcer.js";
 import { Chips } from "./chips.js";
 import { byId } from "./element.js";
@@ -9,15 +10,13 @@ import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Large } from "./large.js";
 import { Likeness } from "./likeness.js";
-import { Meaning } from "./meaning.js";
 import { Notice } from "./notice.js";
 import { Paging } from "./paging.js";
-import { answering, nothingFound, reading, spoken, summary, title, trouble } from "./phrases.js";
+import { nothingFound, reading, spoken, title, trouble } from "./phrases.js";
 import { Results } from "./results.js";
 import { Scrubber } from "./scrubber.js";
 import { Searches } from "./searches.js";
 import { Refusal, library } from "./server.js";
-import { Sorting } from "./sorting.js";
 import { Steps } from "./steps.js";
 import { Travel } from "./travel.js";
 import { Uploads } from "./uploads.js";
@@ -32,7 +31,6 @@ const searches = new Searches(showWaiting);
 const field = new SearchField((q, { continued }) => go(redescribed(page.state, q), { replace: continued }));
 const chips = new Chips(byId("chips"), refine);
 const filters = new Filters(byId("filters"), refine);
-const sorting = new Sorting((sort) => refine({ ...page.state, sort }));
 const scrubber = new Scrubber((y) => grid.scrollTo(y));
 const likeness = new Likeness(page, { go, chips, notice, uploads });
 const travel = new Travel({
@@ -49,7 +47,8 @@ const grid = new Grid(byId("photos"), {
   onLaid: (rows) => scrubber.show(rows),
 });
 new Steps(grid, byId("photos"));
-const meaning = new Meaning(byId("meaning"), {
+const above = new Above({
+  onSort: (sort) => refine({ ...page.state, sort }),
   exactly: () => go({ ...page.state, exact: "true" }),
   instead: (q) => go({ ...redescribed(page.state, q), exact: page.state.exact }),
 });
@@ -102,10 +101,7 @@ function drawChips() {
 
 /** Words of the description that are a filter; while an answer is on its way, those of the last. */
 function recognised() {
-  const { state, results } = page;
-  const literal = (words) => state.literal.some((other) => other.toLowerCase() === words.toLowerCase());
-  const known = state.exact ? [] : (results?.answer?.recognised ?? []);
-  return known.filter(({ words }) => contains(state.q, words) && !literal(words));
+  return stillRecognised(page.state, page.results?.answer?.recognised ?? []);
 }
 
 function keyNow() {
@@ -180,10 +176,7 @@ function settle(fetched, { glide = false } = {}) {
   searches.keep(fetched);
   notice.hush();
   chips.recognise(recognised());
-  meaning.show(state.q, fetched.answer);
-  byId("summary").textContent = fetched.length ? summary(state, fetched.answer) : "";
-  byId("profile").textContent = fetched.length ? answering(fetched.answer) : "";
-  sorting.draw(state, fetched);
+  above.show(state, fetched);
   grid.show(fetched, { glide: glide && !first && scrollY < innerHeight });
   if (glide && !first) scrollTo(0, 0);
   if (!fetched.length) notice.say(nothingFound(page.state, fetched.answer, WAYS, page.folder));
@@ -208,10 +201,7 @@ function fail(error, fetched) {
   if (!(error instanceof Refusal)) throw error;
   page.results = fetched;
   fetched.next = null;
-  byId("summary").textContent = "";
-  byId("profile").textContent = "";
-  meaning.hush();
-  sorting.draw(page.state, null);
+  above.show(page.state, null);
   grid.clear();
   paging.offer();
   notice.say(trouble(error, page.state, WAYS));
