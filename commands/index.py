@@ -57,6 +57,9 @@ pixquery index --watch"""
               )  # fmt: skip
 @click.option("--read-text/--no-read-text", "reading", default=None,
               help="Then read the text in photos, now and at every later indexing.")  # fmt: skip
+@click.option("--thumbnails/--no-thumbnails", default=None,
+              help="Make the gallery's pictures, now and at every later indexing (the default).",
+              )  # fmt: skip
 @click.option("--watch", is_flag=True, help="Keep running and index changes as they happen.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True,
               help="Photos per transaction.")  # fmt: skip
@@ -79,6 +82,7 @@ def index(
     prune: bool,
     moved_from: tuple[Path, ...],
     reading: bool | None,
+    thumbnails: bool | None,
     watch: bool,
     batch_size: int,
     jobs: int,
@@ -108,6 +112,7 @@ def index(
     from pixquery.engine.library import CATALOGUE, Library
     from pixquery.indexer.build import Options
     from pixquery.indexer.build import index as build
+    from pixquery.indexer.kept import makes_thumbnails, remember_thumbnails
     from pixquery.indexer.scan import scan_roots
 
     if reading:
@@ -131,6 +136,8 @@ def index(
     ) as opened:
         if not (paths or opened.catalog.roots()):
             raise click.UsageError(f"name a folder: the library {shown(library)} has none yet")
+        if thumbnails is not None:
+            remember_thumbnails(opened, on=thumbnails)
         options = Options(
             exclude,
             batch_size,
@@ -144,6 +151,7 @@ def index(
             ),
             prune=prune,
             moved_from=moved_from,
+            thumbnails=makes_thumbnails(opened),
         )
         if reading is not None:
             from pixquery.indexer.text_pass import remember_to_read

@@ -72,6 +72,9 @@ class Photo:
     details: Details
     words: Annotation = field(default_factory=Annotation)
     """What its owner wrote in the file."""
+    small: Image.Image | None = None
+    """The picture that was asked for as well, in the photo's own shape; none if the photo was
+    decoded at too small a fraction of its size."""
 
     @property
     def pixels(self) -> Pixels:
@@ -86,6 +89,7 @@ def decode(
     interpolation: str = "bicubic",
     fit: str = SQUASH,
     most: int = MAX_PIXELS,
+    small: int = 0,
 ) -> Photo:
     """Decodes a photo; if a file has several pictures, the first.
 
@@ -99,18 +103,28 @@ def decode(
         interpolation: How the photo is resampled, by Pillow's name in lower case.
         fit: ``squash`` makes the whole photo a square, ``crop`` takes its middle square.
         most: Photos with more pixels are refused.
+        small: Longer side of a picture to make as well, in pixels; it changes nothing else.
 
     Raises:
         UnreadableImage: With the reason in words.
         PhotoFailed: It may be sound; another try may succeed.
     """
     squares = [(side, side) for side in (size, *further)]
-    resizing = _Resizing(Resampling[interpolation.upper()], middle=fit == CROP)
+    resizing = _Resizing(Resampling[interpolation.upper()], middle=fit == CROP, small=small)
     upright = _upright(content, lambda _: squares, most, resizing)
     width, height = upright.size
     with failures_reported("could not be decoded"):
-        scales = tuple(np.asarray(image, np.uint8) for image in upright.images)
-    return Photo(scales, width, height, upright.details, upright.words)
+        scales = tuple(np.asarray(image, np.uint8) for image in upright.images[: len(squares)])
+    shrunk = upright.images[-1] if len(upright.images) > len(squares) else None
+    return Photo(scales, width, height, upright.details, upright.words, shrunk)
+
+
+def as_jpeg(image: Image.Image, *, quality: int = 80) -> bytes:
+    """A picture as a JPEG, of a quality up to 95."""
+    out = io.BytesIO()
+    with failures_reported("could not be decoded"):
+        image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
 
 
 def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
@@ -125,10 +139,7 @@ def thumbnail(content: bytes, side: int, *, quality: int = 80) -> bytes:
         UnreadableImage: With the reason in words.
         PhotoFailed: It may be sound; another try may succeed.
     """
-    out = io.BytesIO()
-    with failures_reported("could not be decoded"):
-        picture(content, side).save(out, "JPEG", quality=quality)
-    return out.getvalue()
+    return as_jpeg(picture(content, side), quality=quality)
 
 
 def picture(content: bytes, side: int) -> Image.Image:
@@ -156,12 +167,20 @@ class _Resizing(NamedTuple):
 
     resampling: Resampling = Resampling.BICUBIC
     middle: bool = False
-    """Only its middle square is used."""
+    """Only its middle square is used for squares."""
+    small: int = 0
+    """Longer side of one more picture of the whole photo, in pixels; 0 for none."""
 
     def resized(self, image: Image.Image, size: _Size) -> Image.Image:
         """The image at a new size."""
-        box = middle_square(image.size, size[0]) if self.middle else None
+        cropped = self.middle and size[0] == size[1]  # of a square photo that is the whole
+        box = middle_square(image.size, size[0]) if cropped else None
         return image.resize(size, self.resampling, box, reducing_gap=2)
+
+    def also(self, original: _Size, decoded: _Size) -> list[_Size]:
+        """The size of one more picture, if it is wanted and the photo was decoded large enough."""
+        size = _within(original, self.small)
+        return [size] if self.small and decoded[0] >= size[0] and decoded[1] >= size[1] else []
 
 
 _USUAL = _Resizing()
@@ -239,6 +258,7 @@ def _decoded(
             working = needed(image, content, most)
             sizes = wanted(image.size)
             image.draft("RGB", max(sizes))
+            sizes = [*sizes, *resizing.also((width, height), image.size)]
             with room.take(working + stored(image)):
                 images = _reduced(image, sizes, resizing)
             # Not earlier: some formats know it only once they are decoded.

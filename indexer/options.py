@@ -30,5 +30,7 @@ class Options:
     """Called once if the run waits for another process that writes for moments."""
     prune: bool = False
     """Also remove the photos of folders that are out of reach."""
+    thumbnails: bool = True
+    """Make the pictures that the gallery shows, so that nobody waits for them."""
     moved_from: tuple[Path, ...] = ()
     """Folders that were moved to those that are indexed: their photos keep their ids."""

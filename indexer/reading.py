@@ -15,6 +15,7 @@ from pixquery.db.records import FileState, KnownFile
 from pixquery.engine.photos import PhotoFile, fingerprint, hint, read, read_below
 from pixquery.engine.profile import Profile
 from pixquery.indexer.failures import TRIED_AGAIN, failures_reported
+from pixquery.indexer.kept import kept_pictures, name_of
 from pixquery.indexer.options import Options
 from pixquery.indexer.plan import Plan
 from pixquery.indexer.scan import FreshFile
@@ -23,6 +24,8 @@ if TYPE_CHECKING:  # decoders are loaded with the first photo: most runs find no
     from pixquery.indexer.decode import Photo
     from pixquery.indexer.owner import OwnersWords
 
+SIDE = 320
+"""Longer side of the pictures that are made while indexing, in pixels: that of most tiles."""
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
@@ -75,6 +78,7 @@ class Reader:
         self._profile = profile
         self._options = options
         self._stop_requested = stop_requested
+        self._pictures = kept_pictures() if options.thumbnails else None
 
     def learn(self) -> None:
         """Looks up which contents the catalogue knows."""
@@ -177,7 +181,7 @@ class Reader:
         *,
         decoding: bool,
     ) -> Read:
-        from pixquery.indexer.decode import decode
+        from pixquery.indexer.decode import as_jpeg, decode, thumbnail
 
         digest, noted = fingerprint(content), self._hint(content)
         proven = self._proven(noted, path)
@@ -186,8 +190,20 @@ class Reader:
             return Read(path, state, before, digest, noted, proven)
         profile = self._profile
         photo = decode(
-            content, *profile.sizes, interpolation=profile.interpolation, fit=profile.fit
+            content,
+            *profile.sizes,
+            interpolation=profile.interpolation,
+            fit=profile.fit,
+            small=SIDE if self._pictures else 0,
         )
+        if self._pictures is not None:
+            small = photo.small
+            with suppress(UnreadableImage):  # the gallery tries again, and says why not
+                self._pictures.offer(
+                    name_of(digest, SIDE),
+                    lambda: thumbnail(content, SIDE) if small is None else as_jpeg(small),
+                )
+            photo = replace(photo, small=None)  # it would wait for its batch in memory
         return Read(path, state, before, digest, noted, proven, photo)
 
     def _words(self, plan: Plan, read: Read, content: bytes) -> "OwnersWords | None":

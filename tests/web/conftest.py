@@ -16,9 +16,10 @@ from starlette.testclient import TestClient
 
 from pixquery import Library
 from pixquery.indexer.build import index
+from pixquery.indexer.kept import Kept
 from pixquery.web.app import application
 from pixquery.web.guard import Rules
-from pixquery.web.pictures import Kept, Pictures
+from pixquery.web.pictures import Pictures
 from pixquery.web.reader import Reader
 from tests.conftest import COLOURS, REPOSITORY, NewLibrary, square
 from tests.photos import oriented, quarters

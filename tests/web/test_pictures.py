@@ -11,7 +11,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from pixquery.indexer.build import index
-from pixquery.web.pictures import Kept
+from pixquery.indexer.kept import Kept
 from pixquery.web.reader import Reader
 from tests.aged import aged
 from tests.conftest import NewLibrary, square
