@@ -41,7 +41,7 @@ def test_searching_while_typing(visit: Open, gallery: str) -> None:
     expect(tiles(page).nth(1)).to_have_text("fits partly")
     expect(page).to_have_url(f"{gallery}?q=red")
     expect(page).to_have_title("red \N{EN DASH} pixquery")
-    expect(page.locator("#announcement")).to_contain_text("40 photos shown for red")
+    expect(page.locator("#announcement")).to_contain_text("60 photos shown for red")
     assert set(names(page)[1:]) >= {"black.jpg", "yellow.jpg", "magenta.tiff"}
     accessible(page)
     page.go_back()  # all keys typed in a row are one step of the history
