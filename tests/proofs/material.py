@@ -27,8 +27,11 @@ import pixquery.engine.vectors
 from benchmarks.setting import ROOT as ROOT
 from pixquery import Library, Query
 from pixquery.db.errors import LibraryNotFound
+from pixquery.db.records import FileState
 from pixquery.indexer.build import Options, index
 from pixquery.indexer.scan import compare, scan_roots
+from pixquery.indexer.sidecars import state_of as state_of_sidecars
+from pixquery.indexer.undescribed import to_describe
 from tests.conftest import COLOURS as COLOURS
 from tests.conftest import centred as centred
 from tests.conftest import square as square
@@ -340,35 +343,45 @@ class Workplace:
         if not self.created:
             return Promise({str(path): state for root in roots for path, state
                             in scan_roots([root])[root].states.items()})  # fmt: skip
+        files: dict[str, FileState] = {}
+        words: dict[str, str] = {}
         with Library.open(self.library) as opened:
-            return Promise(
-                {
-                    str(path): state
-                    for root, scanned in scan_roots(roots).items()
-                    for path, state, _ in compare(
-                        scanned, opened.catalog.known(root, opened.profile.encoder)
-                    ).fresh
+            for root, scanned in scan_roots(roots).items():
+                known = opened.catalog.known(root, opened.profile.encoder)
+                files |= {str(path): state for path, state, _ in compare(scanned, known).fresh}
+                words |= {
+                    str(path): state_of_sidecars(scanned.sidecars.get(str(path), ()))
+                    for path, _ in to_describe(opened.catalog, root, scanned, known)
                 }
-            )
+        return Promise(files, words)
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The files that a run has to add to the catalogue, with their states."""
+    """What a run has to note in the catalogue."""
 
-    files: Mapping[str, Any]
+    files: Mapping[str, FileState]
+    """The new and changed files, with their states."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """The unchanged photos whose owner's words changed, with the states of their sidecars."""
 
     def kept(self, workplace: Workplace) -> int:
-        """How many of them the catalogue contains now."""
+        """How much of it the catalogue contains now."""
         if not workplace.created:
             return 0
         with Library.open(workplace.library) as opened:
             known = {
-                name: file.state
+                name: file
                 for root in opened.catalog.roots()
                 for name, file in opened.catalog.known(root.path, opened.profile.encoder).items()
             }
-        return sum(known.get(name) == state for name, state in self.files.items())
+            sidecars = opened.catalog.sidecars()
+        return sum(
+            name in known and known[name].state == state for name, state in self.files.items()
+        ) + sum(
+            name in known and sidecars.get(known[name].id, "") == state
+            for name, state in self.words.items()
+        )
 
 
 # -- children ----------------------------------------------------------------------------------
