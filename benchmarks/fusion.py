@@ -66,9 +66,14 @@ def _words_first(relevances: Floats, strengths: Floats) -> Floats:
     return relevances + (strengths > 0)
 
 
+def _ties_by_picture(relevances: Floats, strengths: Floats) -> Floats:
+    return np.maximum(relevances, np.round(strengths, 2) - 0.01 * (1 - relevances))
+
+
 RULES: dict[str, _Rule] = {
     "picture": _picture,
     "maximum": np.maximum,
+    "ties by picture": _ties_by_picture,
     "ranks": _reciprocal,
     "either": _either,
     "words first": _words_first,
