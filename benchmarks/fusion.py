@@ -10,7 +10,9 @@ photos, as if their owner had written it. What is searched never is that caption
 Each answer is ordered by several rules, from the same relevances and the same mentions:
 
 - picture: by relevance alone;
-- maximum: relevance, but at least the strength of the mention, as pixquery does;
+- maximum: relevance, but at least the strength of the mention, and of equal ones the more
+  relevant picture first, as pixquery does;
+- by BM25: the same, but of equal ones the better by BM25 first;
 - ranks: the sum of reciprocal ranks in both lists (Cormack, Clarke and Buettcher, SIGIR 2009);
 - either: 1 - (1 - relevance) (1 - strength), as if both were independent;
 - words first: photos with a mention before all others.
@@ -44,6 +46,8 @@ _Rule = Callable[[Floats, Floats], Floats]
 """From relevances float32[n] and strengths float32[n], 0 without a mention, to keys to order by."""
 
 COCO = DATA / "coco-mini"
+_TIE = 1e-3
+"""How far apart equal mentions are, at most."""
 _RANKS = 60
 """The constant of reciprocal ranks, as published."""
 
@@ -66,14 +70,18 @@ def _words_first(relevances: Floats, strengths: Floats) -> Floats:
     return relevances + (strengths > 0)
 
 
-def _ties_by_picture(relevances: Floats, strengths: Floats) -> Floats:
-    return np.maximum(relevances, np.round(strengths, 2) - 0.01 * (1 - relevances))
+def _maximum(relevances: Floats, strengths: Floats) -> Floats:
+    return np.maximum(relevances, strengths - _TIE * (1 - relevances))
+
+
+def _by_bm25(relevances: Floats, strengths: Floats) -> Floats:
+    return np.maximum(relevances, strengths - _TIE * _places(strengths) / len(strengths))
 
 
 RULES: dict[str, _Rule] = {
     "picture": _picture,
-    "maximum": np.maximum,
-    "ties by picture": _ties_by_picture,
+    "maximum": _maximum,
+    "by BM25": _by_bm25,
     "ranks": _reciprocal,
     "either": _either,
     "words first": _words_first,
@@ -104,10 +112,10 @@ def _answered(library: Library, text: str) -> _Answered:
     depth = max(1, len(library))
     parts = library.profile, library.index, library.catalog, library.mentions
     ranking = rank(Query(text), depth, *parts)
-    strengths = [
-        ranking.mentioned[one].strength if one in ranking.mentioned else 0
-        for one in ranking.ids.tolist()
-    ]
+    # Of equal mentions, the better by BM25 comes first.
+    strength = {one: own.strength - 1e-6 * place
+                for place, (one, own) in enumerate(ranking.mentioned.items())}  # fmt: skip
+    strengths = [strength.get(one, 0) for one in ranking.ids.tolist()]
     if ranking.seen is None:
         raise SystemExit("the profile predicts no relevance")
     return _Answered(ranking.ids, ranking.seen, np.array(strengths, np.float32))
