@@ -1,7 +1,7 @@
 """The judgements that people give in a library: ``ratings.csv`` in its folder.
 
-A log: lines are only appended, and ``train`` reads the file as it is. The time comes last, so that a
-line that was cut off lacks it, and such a line is ignored.
+A log: lines are only appended, and ``train`` reads the file as it is. The time comes last, so that
+a line that was cut off lacks it, and such a line is ignored.
 """
 
 import csv
@@ -174,6 +174,16 @@ class RatingsFile:
             last = theirs[-1]
             self._append([_withdrawing((worker, last.image, last.text))])
         return last
+
+    def withdraw_last(self, judgement: Judgement) -> None:
+        """Withdraws a judgement that was just given; what was said before counts again.
+
+        Raises:
+            LibraryLocked: Others have been writing for a minute.
+            StorageFailed: The file cannot be written.
+        """
+        with self._locked():
+            self._append([_withdrawing((judgement.worker, judgement.image, judgement.text))])
 
     def _locked(self) -> AbstractContextManager[None]:
         return lock_for_moments(self.folder, _LOCK)

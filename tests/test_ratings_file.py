@@ -178,7 +178,9 @@ def test_lines_that_were_edited(tmp_path: Path) -> None:
 @settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_no_content_breaks_reading(content: bytes) -> None:
-    found, unreadable = ratings_file.records(content + b"\n/a.jpg,dog,yes,Ada,2026-01-02T03:04:05Z\n")
+    found, unreadable = ratings_file.records(
+        content + b"\n/a.jpg,dog,yes,Ada,2026-01-02T03:04:05Z\n"
+    )
     assert unreadable >= 0
     quotes = content.count(b'"')
     if quotes == 0:
