@@ -21,6 +21,7 @@ from pixquery.commands.loading import (
 from pixquery.commands.options import shared
 from pixquery.commands.printing import megabytes, near, print_json, say, shown, tell
 from pixquery.commands.progress import Show, progress_bar
+from pixquery.commands.use import models_use
 from pixquery.db.errors import BadData, DownloadFailed, ProfileError
 from pixquery.db.quoting import quoted
 from pixquery.engine.home import NOWHERE
@@ -376,3 +377,6 @@ def models_forget_concept(name: str, library: Path, as_json: bool) -> None:
     else:
         examples = counted(len(concept.examples), "example")
         click.echo(f"forgot {legible(concept.name)} and its {examples}")
+
+
+models.add_command(models_use)
