@@ -103,10 +103,11 @@ def readiness(judgements: Judgements) -> Readiness:
     return Readiness(len(given), judgements.photos, judgements.texts, lacking)
 
 
-def text_to_judge(library: Library, typed: str) -> str:
+def text_to_judge(library: Library, typed: str, *, exact: bool = False) -> str:
     """The text that a judgement is about: what is searched for what somebody typed.
 
-    Words that are a filter, such as "in Lisbon" or "2019", and "my photos of" are left out.
+    Words that are a filter, such as "in Lisbon" or "2019", and "my photos of" are left out, unless
+    the text is to be taken word for word.
 
     Raises:
         BadQuery: Nothing is left, or the text is too long.
@@ -114,7 +115,7 @@ def text_to_judge(library: Library, typed: str) -> str:
     """
     if library.policed:
         refuse([typed], library.policy(), library.folder)
-    asked, _ = recognise(Query(judged_text(typed)), library.places)
+    asked, _ = recognise(Query(judged_text(typed), exact=exact), library.places)
     meant = asked.phrased() if asked.text.strip() else asked
     if not meant.text.strip():
         raise BadQuery(
