@@ -26,6 +26,8 @@ VERDICTS = {YES: 1.0, PARTLY: 0.5, NO: 0.0}
 """What people say of a photo and a text, and the rating that it is."""
 WITHDRAWN = "withdrawn"
 """Takes back the last judgement of the same person on the same photo and text."""
+JUDGEMENTS = "judgements"
+"""The ``source`` of a profile that was trained on them, in its manifest."""
 LONGEST_WORKER = 100
 """Characters of the name of somebody who judges."""
 

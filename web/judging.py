@@ -1,8 +1,9 @@
 """The routes of judgements, and of training on them."""
 
+from collections.abc import Mapping
 from math import sqrt
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +13,7 @@ from pixquery.engine.adoption import use
 from pixquery.engine.judging import WORTHWHILE, readiness, text_to_judge
 from pixquery.engine.library import Library
 from pixquery.engine.query import LONGEST_QUERY
-from pixquery.engine.ratings_file import Judgement, RatingsFile, named_worker
+from pixquery.engine.ratings_file import JUDGEMENTS, Judgement, RatingsFile, named_worker
 from pixquery.web.answers import described
 from pixquery.web.refusals import Refusal, refusal_of
 from pixquery.web.site import Site, is_local, site_of
@@ -60,6 +61,7 @@ class Judged(BaseModel):
     texts: int
     lacking: str = Field(description="What training lacks; empty if it is possible.")
     worthwhile: bool = Field(description=f"Whether there are {WORTHWHILE} or more.")
+    learned: int = Field(description="How many judgements the library's profile was trained on.")
     writable: bool = Field(description="Whether this client may judge.")
 
 
@@ -204,8 +206,13 @@ def _judged(site: Site, text: str, *, writable: bool) -> Judged:
         texts=ready.texts,
         lacking=ready.lacking,
         worthwhile=ready.worthwhile,
+        learned=_learned(library.profile.manifest.get("trained", {})),
         writable=writable,
     )
+
+
+def _learned(trained: Mapping[str, Any]) -> int:
+    return int(trained["pairs"]) if trained.get("source") == JUDGEMENTS else 0
 
 
 # -- training -----------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ def test_a_judgement_is_kept(own: Own) -> None:
     assert {**response.json(), "given": []} == {
         "text": "red", "given": [], "judgements": 2, "photos": 2, "texts": 1,
         "lacking": "they are of 2 photos: judge 3 or more", "worthwhile": False, "writable": True,
+        "learned": 0,
     }  # fmt: skip
     kept = RatingsFile(library.folder).read().counting
     assert [(Path(one.image), one.text, one.rating, one.worker) for one in kept] == [

@@ -16,8 +16,7 @@ from pixquery.engine.adoption import same_vectors
 from pixquery.engine.judging import readiness
 from pixquery.engine.library import Library
 from pixquery.engine.profile import Profile, load_profile, profiles_folder
-from pixquery.engine.ratings_file import Judgements, RatingsFile
-from pixquery.trainer.learning.origin import JUDGEMENTS
+from pixquery.engine.ratings_file import JUDGEMENTS, Judgements, RatingsFile
 from pixquery.trainer.measuring.tables import is_file
 
 

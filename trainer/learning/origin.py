@@ -10,8 +10,6 @@ from pixquery.engine.legible import legible
 from pixquery.engine.profile import MANIFEST, SHIPPED
 from pixquery.trainer.profile_folder import amend_manifest
 
-JUDGEMENTS = "judgements"
-"""The ``source`` of a profile that was trained from the judgements in a library."""
 _LONGEST = 100
 
 

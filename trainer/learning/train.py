@@ -12,13 +12,13 @@ from typing import Any
 from pixquery.db.errors import BadData
 from pixquery.engine.alteration import Load
 from pixquery.engine.profile import Profile
-from pixquery.engine.ratings_file import is_log
+from pixquery.engine.ratings_file import JUDGEMENTS, is_log
 from pixquery.trainer.learning.answered import thumbnails
 from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.from_captions import from_captions
 from pixquery.trainer.learning.from_ratings import from_ratings
 from pixquery.trainer.learning.options import Options
-from pixquery.trainer.learning.origin import JUDGEMENTS, name_for, sign
+from pixquery.trainer.learning.origin import name_for, sign
 from pixquery.trainer.learning.report import write_report
 from pixquery.trainer.learning.stop_words import STOP_WORDS
 from pixquery.trainer.profile_folder import moved_when_done

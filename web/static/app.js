@@ -8,7 +8,9 @@ import { listenForPhotos } from "./example.js";
 import { SearchField } from "./field.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
+import { Judging } from "./judging.js";
 import { Large } from "./large.js";
+import { Lesson } from "./lesson.js";
 import { Meaning } from "./meaning.js";
 import { Notice } from "./notice.js";
 import { Paging } from "./paging.js";
@@ -40,6 +42,7 @@ const grid = new Grid(byId("photos"), {
   onOpen: (id) => go({ ...page.state, photo: String(id) }, { opened: true }),
   onAlike: alike,
   asked: () => `${page.state.text} ${page.state.q}`,
+  adorn: (item) => judging.adorn(item),
 });
 const meaning = new Meaning(byId("meaning"), {
   exactly: () => go({ ...page.state, exact: "true" }),
@@ -53,6 +56,14 @@ const large = new Large(page, {
   waiting: () => searches.pending !== null,
   onAlike: alike,
   onSearch: (search) => go({ ...nothing(), ...search }),
+});
+
+const lesson = new Lesson({ changed: () => search({ fresh: true }), say: (words) => announcer.say(words) });
+const judging = new Judging(page, {
+  show: () => show({ glide: true }),
+  focus: (id) => grid.focus(id),
+  say: (words) => announcer.say(words),
+  counted: (counts) => lesson.counted(counts),
 });
 
 // -- states ------------------------------------------------------------------------------------
@@ -75,6 +86,7 @@ function arrive(next, { back = false } = {}) {
   draw();
   if (keyNow() !== (searches.pending?.key ?? page.results?.key)) search({ back });
   large.show();
+  judging.draw();
   if (before && !next.photo) grid.focus(Number(before));
 }
 
@@ -145,7 +157,8 @@ function settle(fetched, { glide = false } = {}) {
   meaning.show(state.q, fetched.answer);
   byId("summary").textContent = fetched.hits.length ? summary(state, fetched.answer) : "";
   byId("profile").textContent = fetched.hits.length ? answering(fetched.answer) : "";
-  grid.show(fetched.hits, { glide: glide && !first && scrollY < innerHeight });
+  show({ glide: glide && !first && scrollY < innerHeight });
+  judging.begin();
   if (glide && !first) scrollTo(0, 0);
   if (!fetched.hits.length) notice.say(nothingFound(page.state, fetched.answer, WAYS, page.folder));
   paging.offer();
@@ -154,9 +167,15 @@ function settle(fetched, { glide = false } = {}) {
   mentionLost();
 }
 
+/** Shows the results that have been loaded. */
+function show(how) {
+  judging.order(page.results.hits);
+  grid.show(page.results.hits, how);
+}
+
 function showMore(fresh, { byHand }) {
   const { hits } = page.results;
-  grid.show(hits);
+  show();
   paging.offer();
   large.show();
   if (fresh.length) announcer.say(`${fresh.length} more photos, ${hits.length} in total`);

@@ -8,7 +8,8 @@ const GLIDE = { duration: 240, easing: "cubic-bezier(.2,.7,.2,1)" };
 export class Grid {
   /**
    * @param {HTMLElement} list
-   * @param {{addressOf: Function, onOpen: Function, onAlike: Function, asked: function(): string}} how
+   * @param {{addressOf: Function, onOpen: Function, onAlike: Function, asked: function(): string,
+   *   adorn: function(HTMLLIElement): void}} how
    *   ``asked`` gives the words that are searched for
    */
   constructor(list, how) {
@@ -27,7 +28,10 @@ export class Grid {
     const old = this.items;
     this.items = new Map(hits.map((hit) => [hit.id, old.get(hit.id) ?? tile(hit, this.how)]));
     this.hits = hits;
-    for (const hit of hits) describe(this.items.get(hit.id), hit, this.how);
+    for (const hit of hits) {
+      describe(this.items.get(hit.id), hit, this.how);
+      this.how.adorn(this.items.get(hit.id));
+    }
     const wanted = [...this.items.values()];
     for (const [id, item] of old) if (!this.items.has(id)) item.remove();
     wanted.forEach((item, place) => {
