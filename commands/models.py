@@ -21,7 +21,6 @@ from pixquery.commands.loading import (
 from pixquery.commands.options import shared
 from pixquery.commands.printing import megabytes, near, print_json, say, shown, tell
 from pixquery.commands.progress import Show, progress_bar
-from pixquery.commands.use import models_use
 from pixquery.db.errors import BadData, DownloadFailed, ProfileError
 from pixquery.db.quoting import quoted
 from pixquery.engine.home import NOWHERE
@@ -379,4 +378,16 @@ def models_forget_concept(name: str, library: Path, as_json: bool) -> None:
         click.echo(f"forgot {legible(concept.name)} and its {examples}")
 
 
-models.add_command(models_use)
+@models.command("use", epilog="Example:  pixquery models use lite2-minilm-judged")
+@click.argument("name", metavar="NAME|DIR")
+@shared
+def models_use(name: str, library: Path, as_json: bool) -> None:
+    """Switch the library to a profile with another relevance.
+
+    The profile has the encoders and alignment of the library's own, as `pixquery train` makes it
+    from your judgements. No photo is encoded again, a running gallery follows, and the command
+    prints how to go back. To any other profile, `pixquery index --rebuild --profile NAME` leads.
+    """
+    from pixquery.commands.use import show_use
+
+    show_use(name, library, as_json=as_json)

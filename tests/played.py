@@ -37,25 +37,29 @@ def strict(photo: Path, text: str) -> str:
     return YES if cosine > 0.9 else PARTLY if cosine > 0.75 else NO
 
 
-def held_out_errors(
-    library: Library, profiles: Sequence[Profile], pairs: Sequence[tuple[int, str]], rule: Rule
-) -> list[float]:
-    """The RMSE of each profile's relevance over pairs of a photo's id and a text.
+def predicted(library: Library, profile: Profile, pairs: Sequence[tuple[int, str]]) -> np.ndarray:
+    """The relevance float32[n] of pairs of a photo's id and a text.
 
-    The profiles have the library's encoders and alignment.
+    The profile has the library's encoders and alignment.
     """
-    records = library.catalog.records(sorted({image_id for image_id, _ in pairs}))
     photos = Vectors(library.index.vectors(np.array([image_id for image_id, _ in pairs], np.int64)))
     distinct = sorted({text for _, text in pairs})
     rows = [distinct.index(text) for _, text in pairs]
+    texts = Vectors(profile.alignment.texts(profile.texts.encode(distinct))[rows])
+    assert profile.relevance is not None
+    return profile.relevance.score(texts, photos)
+
+
+def held_out_errors(
+    library: Library, profiles: Sequence[Profile], pairs: Sequence[tuple[int, str]], rule: Rule
+) -> list[float]:
+    """The RMSE of each profile's relevance over such pairs."""
+    records = library.catalog.records(sorted({image_id for image_id, _ in pairs}))
     truth = np.array([VERDICTS[rule(records[image_id].path, text)] for image_id, text in pairs])
-    errors = []
-    for profile in profiles:
-        texts = Vectors(profile.alignment.texts(profile.texts.encode(distinct))[rows])
-        assert profile.relevance is not None
-        predicted = profile.relevance.score(texts, photos)
-        errors.append(float(np.sqrt(np.square(predicted - truth).mean())))
-    return errors
+    return [
+        float(np.sqrt(np.square(predicted(library, each, pairs) - truth).mean()))
+        for each in profiles
+    ]
 
 
 assert set(TEXTS) < set(COLOURS)

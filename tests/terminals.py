@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -56,6 +57,14 @@ class Terminal:
         while (place := self.sent.find(words, self._seen)) < 0:
             assert self._read(until - time.monotonic()), (words, self.sent)
         self._seen = place + len(words)
+
+    def wait_for_line(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        """Reads until the command has sent what fits a pattern, after what was waited for."""
+        until = time.monotonic() + _PATIENCE
+        while (found := pattern.search(self.sent, self._seen)) is None:
+            assert self._read(until - time.monotonic()), (pattern, self.sent)
+        self._seen = found.end()
+        return found
 
     def end(self) -> tuple[int, str]:
         """The exit code, once the command has ended, and all that it sent."""
