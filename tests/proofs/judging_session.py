@@ -155,6 +155,8 @@ def learned(folder: Path, person: Person, out: Path) -> dict[str, Any]:
         )
         given = judged.judgements.counting
         pairs = _unjudged(library, {one.text for one in given}, {one.image for one in given})
+        if not pairs:
+            raise SystemExit("every description was judged, so none is held out: judge fewer")
         records = library.catalog.records(sorted({image_id for image_id, _ in pairs}))
         truth = np.array([VERDICTS[person.verdict(records[i].path, text)] for i, text in pairs])
         both = [predicted(library, each, pairs) for each in (models, load_profile(str(out)))]
