@@ -203,6 +203,9 @@ def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
     for kind, reasons in found.get("dropped_rows", {}).items():
         counts = [f"{count:,} {_REASONS[why]}" for why, count in reasons.items()]
         yield f"left out {_KINDS[kind]}: {', '.join(counts)}"
+    if unreadable := found.get("unreadable"):
+        photos = counted(len(unreadable), "photo")
+        yield f"left out judgements of {photos} that cannot be read, such as {unreadable[0]}"
     if found.get("dropped_rows", {}).get("crowd") and not found["pairs"]["crowd"]:
         yield "no row of the crowd is left: relevance was learned from the experts alone"
     if "alignment_from" in found and found["alignment"] is None:

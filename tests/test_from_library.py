@@ -123,11 +123,14 @@ def test_photos_that_are_gone_do_not_stop_it(coloured: Path, invoke: Invoke) -> 
     file = RatingsFile(coloured)
     for judgement in islice(file.read().counting, 2):
         Path(judgement.image).unlink(missing_ok=True)
+    damaged = next(Path(one.image) for one in file.read().counting if Path(one.image).is_file())
+    damaged.write_bytes(b"no photo")
     with file.file.open("a") as opened:
         opened.write("cut o")
     done = invoke("train", "--library", coloured)
     assert done.exit_code == 0, done.output
     assert "judgements of photos that are not there any more" in done.stderr
+    assert f"left out judgements of 1 photo that cannot be read, such as {damaged}" in done.stderr
     assert "left out 1 line that cannot be read" in done.stderr
 
 

@@ -1,5 +1,6 @@
 """Thumbs and keys: what they keep, where photos go, and what training makes of them."""
 
+import re
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pixquery import Library
 from pixquery.engine.judging import pairs_for
-from pixquery.engine.ratings_file import RatingsFile
+from pixquery.engine.ratings_file import RatingsFile, named_worker
 from tests.gallery.conftest import (
     PHONE,
     Open,
@@ -23,6 +24,7 @@ from tests.gallery.conftest import (
     tiles,
 )
 from tests.played import TEXTS, spread_colours, strict
+from tests.terminals import Terminal
 
 pytestmark = needs_chromium
 
@@ -272,19 +274,43 @@ def test_what_cannot_be_kept_is_said(
     expect(page.locator("#photos > li[data-verdict=yes]")).to_have_count(0)
 
 
-def test_two_tabs_at_once(visit: Open, judged: str, folder: Path) -> None:
+def test_two_tabs_and_a_terminal_at_once(visit: Open, judged: str, folder: Path) -> None:
     pages = [visit(f"{judged}?q=red cyan"), visit(f"{judged}?q=red cyan")]
     for page in pages:
         ready(page)
     order = names(pages[0])
-    for place in range(0, 20, 2):
-        for page, offset in zip(pages, (0, 1), strict=True):
-            name = order[place + offset]
-            tile(page, name).get_by_role("link").focus()
-            page.keyboard.press("p")
-    expected = dict.fromkeys(order[:20], "partly")
-    kept(pages[0], folder, "red cyan", expected)
-    assert RatingsFile(folder).read().unreadable == 0
+    shown = re.compile(r"\d+\. red cyan\?")
+    with Terminal(
+        "judge", "red cyan", "--no-pictures", "--worker", "Ada", "--library", folder
+    ) as terminal:
+        for place in range(0, 20, 2):
+            terminal.wait_for_line(shown)
+            terminal.press("y")
+            for page, offset in zip(pages, (0, 1), strict=True):
+                name = order[place + offset]
+                tile(page, name).get_by_role("link").focus()
+                page.keyboard.press("p")
+        terminal.wait_for_line(shown)
+        terminal.press("q")
+        assert terminal.end()[0] == 0
+
+    def mine() -> dict[str, str]:
+        counting = RatingsFile(folder).read().counting
+        return {
+            Path(one.image).name: one.rating
+            for one in counting
+            if (one.text, one.worker) == ("red cyan", named_worker(""))
+        }
+
+    for _ in range(200):
+        if len(mine()) == 20:
+            break
+        pages[0].wait_for_timeout(50)
+    assert mine() == dict.fromkeys(order[:20], "partly")
+    judged_so_far = RatingsFile(folder).read()
+    ada = [one for one in judged_so_far.counting if (one.text, one.worker) == ("red cyan", "Ada")]
+    assert [one.rating for one in ada] == ["yes"] * 10
+    assert judged_so_far.unreadable == 0
 
 
 # -- training -------------------------------------------------------------------------------------
