@@ -27,6 +27,7 @@ _MODULES = {
     "duplicates": "duplicates",
     "serve": "serve",
     "forget": "forget",
+    "judge": "judge",
     "policy": "policy",
     "score": "score",
     "evaluate": "evaluate",

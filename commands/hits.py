@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +147,26 @@ def show_pictures(answer: Answer, photos: Mapping[int, ImageRecord]) -> None:
         answer: With the hits to show.
         photos: What the catalogue has of them, by id.
     """
+    from rich.text import Text
+
+    from pixquery.engine.standing import in_words
+
+    show_picture = pictures_shown()
+    drawing = console()
+    for hit in answer.hits:
+        words = in_words(hit.relevance, hit.similarity)
+        caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
+        drawing.print(Text("  ".join(filter(None, caption))))
+        show_picture(photos.get(hit.id))
+        drawing.print()
+
+
+def pictures_shown() -> Callable[[ImageRecord | None], None]:
+    """A function that shows one picture on the terminal.
+
+    Raises:
+        MissingExtra: The package that draws pictures is not installed.
+    """
     import logging
 
     # Many terminals do not report their size, and for each it logs a warning with a traceback.
@@ -156,21 +176,19 @@ def show_pictures(answer: Answer, photos: Mapping[int, ImageRecord]) -> None:
     from rich.text import Text
 
     from pixquery.db.errors import UnreadableImage
-    from pixquery.engine.standing import in_words
     from pixquery.indexer.thumbnails import thumbnail_of
 
     drawing = console()
-    for hit in answer.hits:
-        words = in_words(hit.relevance, hit.similarity)
-        caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
-        drawing.print(Text("  ".join(filter(None, caption))))
+
+    def show(photo: ImageRecord | None) -> None:
         try:
-            small = thumbnail_of(photos.get(hit.id), _PICTURE)
+            small = thumbnail_of(photo, _PICTURE)
         except UnreadableImage as error:
             drawing.print(Text(f"cannot be read: {legible(str(error))}", "dim"))
         else:
             drawing.print(Image(io.BytesIO(small), width="auto", height=_ROWS))
-        drawing.print()
+
+    return show
 
 
 _PICTURE, _ROWS = 640, 12
@@ -196,35 +214,45 @@ def open_hit(answer: Answer, rank: int) -> None:
         NoViewer: There is no viewer, or it could not open the photo.
         OSError: The photo is gone, or no regular file any more.
     """
-    from pixquery.engine.photos import open_file
-
     hit = next((hit for hit in answer.hits if hit.rank == rank), None)
     if hit is None:
         first, last = answer.hits[0].rank, answer.hits[-1].rank
         raise NothingFound(f"cannot open hit {rank}: the hits shown are {first} to {last}")
-    open_file(hit.path).close()  # a viewer would wait for a pipe
+    open_photo(hit.path)
+
+
+def open_photo(path: Path) -> None:
+    """Opens a photo with the system's viewer.
+
+    Raises:
+        NoViewer: There is no viewer, or it could not open the photo.
+        OSError: The photo is gone, or no regular file any more.
+    """
+    from pixquery.engine.photos import open_file
+
+    open_file(path).close()  # a viewer would wait for a pipe
     if sys.platform == "win32":
-        os.startfile(hit.path)
+        os.startfile(path)
         return
     names = ("open",) if sys.platform == "darwin" else ("xdg-open", "gio")
     viewer = next(filter(None, map(shutil.which, names)), None)
     if viewer is None:
         raise NoViewer(
-            f"found no program that opens photos: install xdg-utils, or open {hit.path} yourself"
+            f"found no program that opens photos: install xdg-utils, or open {path} yourself"
         )
     words = [viewer, "open"] if Path(viewer).name == "gio" else [viewer]
     import subprocess  # most commands do not need it
 
     nothing = subprocess.DEVNULL
     started = subprocess.Popen(
-        [*words, hit.path], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+        [*words, path], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
     )
     try:
         failed = started.wait(_PATIENCE) != 0
     except subprocess.TimeoutExpired:
         failed = False  # some viewers run until the photo is closed
     if failed:
-        raise NoViewer(f"{Path(viewer).name} could not open {hit.path}: open it yourself")
+        raise NoViewer(f"{Path(viewer).name} could not open {path}: open it yourself")
 
 
 _PATIENCE = 3

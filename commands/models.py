@@ -376,3 +376,18 @@ def models_forget_concept(name: str, library: Path, as_json: bool) -> None:
     else:
         examples = counted(len(concept.examples), "example")
         click.echo(f"forgot {legible(concept.name)} and its {examples}")
+
+
+@models.command("use", epilog="Example:  pixquery models use lite2-minilm-judged")
+@click.argument("name", metavar="NAME|DIR")
+@shared
+def models_use(name: str, library: Path, as_json: bool) -> None:
+    """Switch the library to a profile with another relevance.
+
+    The profile has the encoders and alignment of the library's own, as `pixquery train` makes it
+    from your judgements. No photo is encoded again, a running gallery follows, and the command
+    prints how to go back. To any other profile, `pixquery index --rebuild --profile NAME` leads.
+    """
+    from pixquery.commands.use import show_use
+
+    show_use(name, library, as_json=as_json)

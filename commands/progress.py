@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from pixquery.commands.printing import console
@@ -63,6 +64,13 @@ class _Bar:
         self._bar.stop()
         yield
         self._bar.start()
+
+
+def print_progress(done: int, total: int) -> None:
+    """Prints a line of JSON on stderr, for the program that started this one."""
+    with suppress(OSError):
+        sys.stderr.write(json.dumps({"done": done, "total": total}) + "\n")
+        sys.stderr.flush()
 
 
 @contextmanager

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pixquery.commands.loading import extra, thumbnail_maker, view_loader
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, say, tell
-from pixquery.commands.progress import progress_bar
+from pixquery.commands.progress import Show, print_progress, progress_bar
 from pixquery.commands.termination import cleaned_up
 from pixquery.db.quoting import quoted
 from pixquery.engine.legible import counted
+
+if TYPE_CHECKING:
+    from pixquery.engine.profile import Profile
 
 _SIDE, _QUALITY = 112, 75
 """Of the report's photos: its longer side in pixels, and the quality of the JPEG."""
@@ -33,6 +36,7 @@ def _seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
     epilog="""Examples:
 
 \b
+pixquery train
 pixquery train ./flickr8k --out ./my-profile
 pixquery train ratings.csv --scale 1..5 --out ./my-profile
 pixquery train --stars --out ./my-profile"""
@@ -40,8 +44,8 @@ pixquery train --stars --out ./my-profile"""
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @click.option("--stars", is_flag=True,
               help="Learn from the stars of the library's photos, in place of DATA.")  # fmt: skip
-@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path),
-              help="Write the new profile and report.html to DIR.")  # fmt: skip
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
+              help="Write the profile and report.html to DIR; optional without DATA.")  # fmt: skip
 @click.option("--profile", metavar="NAME|DIR", help="Profile whose encoders to start from.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of random numbers.",
               callback=_seed)  # fmt: skip
@@ -61,6 +65,8 @@ pixquery train --stars --out ./my-profile"""
               )  # fmt: skip
 @click.option("--name", default="", metavar="NAME",
               help="Name of the new profile; by default that of DIR.")  # fmt: skip
+@click.option("--progress", "as_lines", is_flag=True,
+              help="Print the progress as lines of JSON on stderr, for programs.")  # fmt: skip
 @click.option("--no-photos", is_flag=True,
               help="Leave photos out of report.html, for example to share it.")  # fmt: skip
 @click.option("--aggregation", default="mean", show_default=True, metavar="NAME",
@@ -77,10 +83,11 @@ pixquery train --stars --out ./my-profile"""
 def train(
     data: Path | None,
     stars: bool,
-    out: Path,
+    out: Path | None,
     profile: str | None,
     alignment: str | None,
     no_photos: bool,
+    as_lines: bool,
     library: Path,
     as_json: bool,
     **chosen: Any,
@@ -92,49 +99,79 @@ def train(
     your own ratings, with the columns image, text, rating and optionally worker; then only
     relevance is learned.
 
+    Without DATA, the judgements that were given in the library are learned from, with `pixquery
+    judge` or in the gallery. The new profile gets a name; `pixquery models use NAME` has the
+    library search with it. If it gains nothing, nothing is written.
+
     With --stars, the ratings are the stars that you gave the library's photos in other programs,
     for what you wrote about them: it learns which photos you like.
     """
     from pixquery.engine.profile import load_profile
 
-    if stars == (data is not None):
+    if stars and data is not None:
         raise click.UsageError("name DATA to learn from, or use --stars, and not both")
+    own = data is None and not stars
+    if out is None and not own:
+        raise click.UsageError("name a folder for the new profile with --out DIR")
 
     with extra("train"):
         from pixquery.trainer.learning.datasets import described
+        from pixquery.trainer.learning.from_library import drop_if_useless, place_for
         from pixquery.trainer.learning.options import Options
         from pixquery.trainer.learning.ratings import parse_scale
         from pixquery.trainer.learning.train import train as learn
 
-    models = load_profile(profile) if profile else load_profile()
+    given = load_profile(profile) if profile else None
     chosen["scale"] = None if chosen["scale"] is None else parse_scale(chosen["scale"])
     chosen["keep_alignment"] = None if alignment is None else alignment == "keep"
     chosen["thumbnail"] = None if no_photos else thumbnail_maker(_SIDE, _QUALITY)
     if data is not None and data.is_dir():
         say(described(data))
-    with (
-        cleaned_up(),
-        _ratings(data, library, chosen) as ratings,
-        progress_bar("Training", "steps") as progress,
-    ):
-        options = Options(**chosen, progress=progress)
+    with cleaned_up(), ExitStack() as until_done:
+        if own:
+            data, models = _judged(library, given)
+        else:
+            models = given or load_profile()
+            data = data or until_done.enter_context(_stars(library, chosen))
+        target = out or place_for(models)
+        show = print_progress if as_lines else until_done.enter_context(_bar())
+        options = Options(**chosen, progress=show)
         load = view_loader(models.interpolation, models.fit)
-        found = learn(ratings, out, models, load, options)
+        found = learn(data, target, models, load, options)
+    useless = out is None and drop_if_useless(found, target)
     for line in _left_out(found):
         say(line)
     if as_json:
-        print_json(found)
+        print_json(found | ({"out": None} if useless else {}))
         return
-    for line in _study_lines(found, library):
+    for line in _study_lines(found):
+        tell(line)
+    for line in _end_lines(found, library, models, own=own, useless=useless):
         tell(line)
 
 
+def _bar() -> AbstractContextManager[Show]:
+    return progress_bar("Training", "steps")
+
+
+def _judged(library: Path, given: Profile | None) -> tuple[Path, Profile]:
+    """The file of the library's judgements, and the profile to begin with."""
+    from pixquery.engine.library import Library
+    from pixquery.trainer.learning.from_library import judged_in
+
+    with Library.open(library) as opened:
+        judged = judged_in(opened)
+    say(f"learning from {counted(len(judged.judgements.counting), 'judgement')} in {judged.file}")
+    if judged.gone:
+        say(f"left out {counted(judged.gone, 'judgement')} of photos that are not there any more")
+    if judged.judgements.unreadable:
+        say(f"left out {counted(judged.judgements.unreadable, 'line')} that cannot be read")
+    return judged.file, given or judged.profile
+
+
 @contextmanager
-def _ratings(data: Path | None, library: Path, chosen: dict[str, Any]) -> Iterator[Path]:
-    """The data to learn from; without them, a file of the stars of the library's photos."""
-    if data is not None:
-        yield data
-        return
+def _stars(library: Path, chosen: dict[str, Any]) -> Iterator[Path]:
+    """A file of the stars of the library's photos."""
     from pixquery.engine.library import Library
     from pixquery.trainer.learning.stars import SCALE, write_stars
 
@@ -166,13 +203,16 @@ def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
     for kind, reasons in found.get("dropped_rows", {}).items():
         counts = [f"{count:,} {_REASONS[why]}" for why, count in reasons.items()]
         yield f"left out {_KINDS[kind]}: {', '.join(counts)}"
+    if unreadable := found.get("unreadable"):
+        photos = counted(len(unreadable), "photo")
+        yield f"left out judgements of {photos} that cannot be read, such as {unreadable[0]}"
     if found.get("dropped_rows", {}).get("crowd") and not found["pairs"]["crowd"]:
         yield "no row of the crowd is left: relevance was learned from the experts alone"
     if "alignment_from" in found and found["alignment"] is None:
         yield "there are no test queries with their photos, so recall was not measured"
 
 
-def _study_lines(found: Mapping[str, Any], library: Path) -> Iterator[str]:
+def _study_lines(found: Mapping[str, Any]) -> Iterator[str]:
     if scale := found.get("scale"):
         how = "found from their values" if scale["found"] else "as --scale says"
         ends = f"{scale['lowest']:g}..{scale['highest']:g}"
@@ -199,11 +239,39 @@ def _study_lines(found: Mapping[str, Any], library: Path) -> Iterator[str]:
             f"the alignment was learned from only {learned['texts']:,} texts of "
             f"{learned['photos']:,} photos, and finds less than one learned from many captions"
         )
+
+
+def _end_lines(
+    found: Mapping[str, Any], library: Path, models: Profile, *, own: bool, useless: bool
+) -> Iterator[str]:
+    """Where the profile is, and how to search with it."""
+    if useless:
+        yield f"the library goes on with {models.name}, and nothing was written"
+        return
     out = found["out"]
     yield (
         f"wrote the profile {found['profile']} to {out} and a report to {Path(out) / 'report.html'}"
     )
-    yield from _use_lines(out, library)
+    if not own:
+        yield from _use_lines(out, library)
+        return
+    where = _where(library)
+    yield f"search with it:  pixquery models use {_known(out)}{where}"
+    yield f"and go back:     pixquery models use {quoted(models.reference)}{where}"
+
+
+def _known(out: str) -> str:
+    """A profile as a command takes it: its name if it is among the user's, else its folder."""
+    from pixquery.engine.profile import load_profile
+
+    return quoted(load_profile(out).reference)
+
+
+def _where(library: Path) -> str:
+    """The option that names the library, if this command line names it."""
+    given = click.get_current_context().get_parameter_source("library")
+    named = given is click.core.ParameterSource.COMMANDLINE
+    return f" --library {quoted(library)}" if named else ""
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -228,9 +296,7 @@ def _use_lines(out: str, library: Path) -> Iterator[str]:
     # A folder of the same name as a profile would not be found by it alone.
     profile = quoted(f".{os.sep}{out}" if out in names() else out)
     if (library / CATALOGUE).is_file():
-        given = click.get_current_context().get_parameter_source("library")
-        named = given is click.core.ParameterSource.COMMANDLINE
-        where = f" --library {quoted(library)}" if named else ""
+        where = _where(library)
         yield f"switch your library to it:  pixquery index --rebuild --profile {profile}{where}"
         yield (
             f"or make another with it:    pixquery index FOLDER --profile {profile} --library DIR"

@@ -63,6 +63,31 @@ def writers_lock(
         yield
 
 
+@contextmanager
+def lock_for_moments(folder: Path, name: str, *, patience: float = PATIENCE) -> Iterator[None]:
+    """Holds another lock of the library in ``folder``, one that nobody holds for long.
+
+    Args:
+        folder: The library's.
+        name: Of the lock's file.
+        patience: Seconds to wait for others.
+
+    Raises:
+        LibraryLocked: Another process has held it for so long.
+        StorageFailed: The lock file cannot be created, or is a link.
+    """
+    wait = _Wait(patience, _nothing)
+    with ExitStack() as lock:
+        while True:
+            try:
+                lock.enter_context(_locked(folder, name))
+                break
+            except LibraryLocked:
+                if not wait.goes_on():
+                    raise
+        yield
+
+
 class _Wait:
     """The time that one process waits for others."""
 

@@ -101,6 +101,8 @@ def test_no_command_lets_anything_through(hostile: Path, squares: Path, tmp_path
         ("index", squares, "--library", tmp_path / "new", "--profile", profiles / "odder"),
         ("index", squares, "--library", tmp_path / "newer", "--profile", profiles / "odd"),
         ("duplicates",), ("duplicates", "--paths"), ("info",), ("verify",), ("policy",),
+        ("judge", "--undo"), ("judge", "--undo", "--worker", HOSTILE), ("train",),
+        ("judge", "--export", tmp_path / f"{HOSTILE}.csv"), ("models", "use", HOSTILE),
         ("policy", HOSTILE), ("models", "list"), ("models", HOSTILE), ("models", "add", HOSTILE),
         ("models", "teach", HOSTILE, photo, photo), ("models", "forget-concept", HOSTILE),
         ("models", "teach", "dots", photo, squares / f"{HOSTILE}2.jpg", squares / f"{HOSTILE}.png"),

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pixquery.db.errors import PixqueryError
 from pixquery.engine.legible import legible
+from pixquery.web import judging
 from pixquery.web.answers import described
 from pixquery.web.guard import Guard, Rules, refused
 from pixquery.web.meters import Meters
@@ -42,6 +43,7 @@ def application(reader: Reader, rules: Rules, pictures: Pictures | None = None) 
         yield
         for gate in site.gates:
             gate.close()
+        site.training.close()
         reader.close()
 
     app = FastAPI(
@@ -61,6 +63,7 @@ def application(reader: Reader, rules: Rules, pictures: Pictures | None = None) 
     )
     app.state.site, app.state.meters = site, meters
     app.include_router(routes)
+    app.include_router(judging.routes)
     app.mount("/static", GZipMiddleware(_Static(directory=STATIC, check_dir=False)))
     for kind, handler in (
         (PixqueryError, _on_refusal),

@@ -93,6 +93,10 @@ class Reader:
         library.profile.texts.encode(["a photo"])
         _ = library.index, library.profile.relevance
 
+    def look_now(self) -> None:
+        """Has the next request look for changes."""
+        self._next_look = 0.0
+
     def close(self) -> None:
         """Closes the library."""
         if self._library is not None:

@@ -9,6 +9,7 @@ from pixquery.web.gate import Gate
 from pixquery.web.guard import Rules
 from pixquery.web.pictures import Pictures
 from pixquery.web.reader import Reader
+from pixquery.web.training import Training
 from pixquery.web.uploads import Uploads
 
 
@@ -26,6 +27,7 @@ class Site:
     """Short reads: details, facets and cached pictures."""
     drawings: Gate = field(default_factory=partial(Gate, "draw", threads=2, waiting=256))
     """Makes pictures from photos."""
+    training: Training = field(default_factory=Training)
 
     @property
     def gates(self) -> tuple[Gate, ...]:

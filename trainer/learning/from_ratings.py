@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from pixquery.db.errors import BadData, UnreadableImage
 from pixquery.db.records import Floats
 from pixquery.engine.features import Landmarks, Vectors
 from pixquery.engine.policy import SHIPPED, Policy
+from pixquery.engine.ratings_file import is_log
 from pixquery.engine.relevance import Relevance
 from pixquery.trainer.learning import personal, study
 from pixquery.trainer.learning.competition import columns_of, compete, counts, encoded
@@ -42,6 +44,9 @@ def from_ratings(
     """
     options, profile = course.options, course.profile
     ratings = read_ratings(file, options.scale)
+    unreadable: list[Path] = []
+    if is_log(file):
+        ratings, unreadable = _of_readable_photos(course, file.parent, ratings)
     scale = options.scale or scale_of(rating.rating for rating in ratings)
     pairs = judged_by_user(ratings, options.aggregation, scale)
     policy = Policy.load(SHIPPED)
@@ -86,6 +91,7 @@ def from_ratings(
         **written,
         "alignment": None,
         "judges": _judges(ratings),
+        **({"unreadable": list(map(str, unreadable))} if unreadable else {}),
         "scale": {"lowest": scale[0], "highest": scale[1], "found": options.scale is None},
     }
     return report, {}
@@ -105,6 +111,25 @@ def _landmarks(
     if relevance is not None:
         return relevance.landmarks
     return fit_landmarks(learned, raw_photos, seed=seed)
+
+
+def _of_readable_photos(
+    course: Course, folder: Path, ratings: Sequence[Rating]
+) -> tuple[list[Rating], list[Path]]:
+    """The ratings without those of photos that were damaged since they were judged, and these.
+
+    Whoever judged photos in a library did not choose them one by one, as for a file.
+    """
+    size, unreadable = course.profile.images.size, []
+    for image in sorted({rating.image for rating in ratings}):
+        try:
+            course.load(folder / image, size, None)
+        except UnreadableImage:
+            unreadable.append(folder / image)
+    left = [rating for rating in ratings if folder / rating.image not in unreadable]
+    if not left:
+        raise BadData(f"none of the photos that are judged in {folder} can be read")
+    return left, unreadable
 
 
 def _judges(ratings: Sequence[Rating]) -> str:

@@ -43,6 +43,7 @@ def sign(folder: Path, name: str, trained: Mapping[str, Any]) -> None:
         name: Of the profile.
         trained: ``from`` (the name of the profile that training began with), ``pairs`` (how many
             were learned from), ``judges`` (who rated them) and, of a regressor that was asked for,
-            ``asked`` (what it is, and what it loses).
+            ``asked`` (what it is, and what it loses); of a library's judgements also ``source`` and
+            ``base`` (the profile that training began with, as a library notes it).
     """
     amend_manifest(folder, name=name, trained=dict(trained))

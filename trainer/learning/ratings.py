@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from pixquery.db.errors import BadData
+from pixquery.engine.ratings_file import VERDICTS, RatingsFile, is_log
 from pixquery.trainer.measuring.tables import (
     filled,
     is_file,
@@ -19,7 +20,7 @@ from pixquery.trainer.measuring.tables import (
 
 _ROUNDING = 0.005
 """Shares of "yes" may be rounded to two decimals."""
-_VERDICTS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
+_VERDICTS = {**VERDICTS, "true": 1.0, "false": 0.0}
 """Words for ratings from 0 to 1."""
 
 
@@ -125,14 +126,20 @@ def read_crowd_ratings(file: Path) -> list[CrowdRating]:
 def read_ratings(file: Path, scale: tuple[float, float] | None) -> list[Rating]:
     """Reads a user's ratings: columns ``image``, ``text``, ``rating`` and optionally ``worker``.
 
+    Of the file that a library keeps, the judgements that count are taken, but for those of photos
+    that are gone.
+
     Args:
         file: Image paths are relative to its folder.
-        scale: Lowest and highest rating; None takes any numbers, and "yes" and "no" for 1 and 0.
+        scale: Lowest and highest rating; None takes any numbers, and "yes", "partly" and "no" for
+            1, 0.5 and 0.
 
     Raises:
         BadData: The file is missing, lacks a column, or has bad lines: a rating outside the
             scale, a missing photo, a pair that is rated twice (by the same worker, if named).
     """
+    if is_log(file):
+        return _judged_in_library(file, scale)
     low, high = scale or (-math.inf, math.inf)
     verdicts: list[str] = []
 
@@ -165,6 +172,26 @@ def read_ratings(file: Path, scale: tuple[float, float] | None) -> list[Rating]:
         raise BadData(
             f"{file} has words such as {verdicts[0]!r} beside numbers such as {beyond.rating:g} "
             f"(line {beyond.line}): write either words or numbers"
+        )
+    return ratings
+
+
+def _judged_in_library(file: Path, scale: tuple[float, float] | None) -> list[Rating]:
+    if scale not in (None, (0, 1)):
+        raise BadData(
+            f"{file} has the words {', '.join(VERDICTS)}, which are ratings from 0 to 1: leave out "
+            "--scale"
+        )
+    counting = RatingsFile(file.parent, file.name).read().counting
+    ratings = [
+        Rating(one.image, one.text, VERDICTS[one.rating], one.worker, line)
+        for line, one in enumerate(counting, 1)
+        if is_file(file.parent / one.image)
+    ]
+    if not ratings:
+        raise BadData(
+            f"{file} has no judgement of a photo that is still there: judge some with "
+            "`pixquery judge`"
         )
     return ratings
 

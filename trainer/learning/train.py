@@ -12,6 +12,7 @@ from typing import Any
 from pixquery.db.errors import BadData
 from pixquery.engine.alteration import Load
 from pixquery.engine.profile import Profile
+from pixquery.engine.ratings_file import JUDGEMENTS, is_log
 from pixquery.trainer.learning.answered import thumbnails
 from pixquery.trainer.learning.course import Course
 from pixquery.trainer.learning.from_captions import from_captions
@@ -79,6 +80,7 @@ def train(
             "from": profile.name,
             "pairs": pairs["expert"] + pairs["crowd"] - pairs["both"],
             "judges": report["judges"],
+            **({"source": JUDGEMENTS, "base": profile.reference} if is_log(data) else {}),
             **({"asked": report["why"]} if options.asked else {}),
         }
         sign(folder, name, trained)

@@ -8,7 +8,9 @@ import { byId } from "./element.js";
 import { SearchField } from "./field.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
+import { Judging } from "./judging.js";
 import { Large } from "./large.js";
+import { Lesson } from "./lesson.js";
 import { Likeness } from "./likeness.js";
 import { Notice } from "./notice.js";
 import { Paging } from "./paging.js";
@@ -45,6 +47,7 @@ const grid = new Grid(byId("photos"), {
   onAlike: (hit) => likeness.search(hit),
   asked: () => `${page.state.text} ${page.state.q}`,
   onLaid: (rows) => scrubber.show(rows),
+  adorn: (item) => judging.adorn(item),
 });
 new Steps(grid, byId("photos"));
 const above = new Above({
@@ -60,6 +63,14 @@ const large = new Large(page, {
   waiting: () => searches.pending !== null,
   onAlike: (hit) => likeness.search(hit),
   onSearch: (search) => go({ ...nothing(), ...search }),
+});
+
+const lesson = new Lesson({ changed: () => search({ fresh: true }), say: (words) => announcer.say(words) });
+const judging = new Judging(page, {
+  show: () => show({ glide: true }),
+  focus: (id) => grid.focus(id),
+  say: (words) => announcer.say(words),
+  counted: (counts) => lesson.counted(counts),
 });
 
 // -- states ------------------------------------------------------------------------------------
@@ -82,6 +93,7 @@ function arrive(next, { back = false } = {}) {
   draw();
   if (keyNow() !== (searches.pending?.key ?? page.results?.key)) search({ back });
   large.show();
+  judging.draw();
   if (before && !next.photo) grid.focus(Number(before));
 }
 
@@ -177,7 +189,8 @@ function settle(fetched, { glide = false } = {}) {
   notice.hush();
   chips.recognise(recognised());
   above.show(state, fetched);
-  grid.show(fetched, { glide: glide && !first && scrollY < innerHeight });
+  show({ glide: glide && !first && scrollY < innerHeight });
+  judging.begin();
   if (glide && !first) scrollTo(0, 0);
   if (!fetched.length) notice.say(nothingFound(page.state, fetched.answer, WAYS, page.folder));
   paging.offer();
@@ -186,9 +199,15 @@ function settle(fetched, { glide = false } = {}) {
   likeness.mentionLost();
 }
 
+/** Shows the results that have been loaded. */
+function show(how) {
+  judging.order(page.results);
+  grid.show(page.results, how);
+}
+
 function showMore(fresh, { byHand }) {
   const { length } = page.results;
-  grid.show(page.results);
+  show();
   paging.offer();
   large.show();
   if (fresh.length) announcer.say(`${fresh.length} more photos, ${length} in total`);

@@ -14,8 +14,9 @@ export class Grid {
   /**
    * @param {HTMLElement} list
    * @param {{addressOf: Function, onOpen: Function, onAlike: Function, asked: function(): string,
-   *   onLaid: Function}} how ``asked`` gives the words that are searched for; ``onLaid`` is called
-   *   after photos have got new places
+   *   adorn: function(HTMLLIElement): void, onLaid: Function}} how ``asked`` gives the words that are
+   *   searched for; ``adorn`` draws more on a tile; ``onLaid`` is called after photos have got new
+   *   places
    */
   constructor(list, how) {
     this.list = list;
@@ -41,7 +42,7 @@ export class Grid {
     this.results = results;
     this.awaited = null;
     this.#lay();
-    for (const item of this.items.values()) if (item.hit) describe(item, item.hit, this.how);
+    for (const item of this.items.values()) if (item.hit) this.#describe(item, item.hit);
     this.#glide(before);
   }
 
@@ -103,14 +104,11 @@ export class Grid {
     const { results, rows } = this;
     const hit = results.hit(at);
     const key = hit ? hit.id : `at ${at}`;
-    const item = this.items.get(key) ?? (hit ? made(tile(hit, this.how), hit, this.how) : blank());
+    const item = this.items.get(key) ?? (hit ? tile(hit, this.how) : blank());
     item.at = at;
     item.ariaPosInSet = String(at + 1);
     item.ariaSetSize = String(results.total ?? -1);
-    if (hit && item.hit !== hit) {
-      item.hit = hit;
-      describe(item, hit, this.how);
-    }
+    if (hit && item.hit !== hit) this.#describe(item, hit);
     put(item, rows.box(at), hit);
     const month = rows.months.length ? rows.months[rows.monthAt(rows.tops[rows.rowOf(at)])] : null;
     if (month?.begin !== at) return [[key, item]];
@@ -119,6 +117,12 @@ export class Grid {
     heading.style.top = `${month.top}px`;
     heading.querySelector(".count").textContent = photos(month.images);
     return [[name, heading], [key, item]];
+  }
+
+  #describe(item, hit) {
+    item.hit = hit;
+    describe(item, hit, this.how);
+    this.how.adorn(item);
   }
 
   /** Makes these the elements of the list, and moves none that can stay. */
@@ -215,12 +219,6 @@ export class Grid {
       }
     }
   }
-}
-
-function made(item, hit, how) {
-  item.hit = hit;
-  describe(item, hit, how);
-  return item;
 }
 
 /** The place of a photo that is not loaded yet. */

@@ -109,6 +109,11 @@ export class Results {
     return best ?? at;
   }
 
+  /** Puts the photos that are loaded in another order; those by date have their places. */
+  sort(compare) {
+    if (!this.timeline) this.list.sort(compare);
+  }
+
   // -- loading ---------------------------------------------------------------------------------
 
   /** Loads the first photos, and their timeline if they are sorted by date. ``find`` is a photo's id. */

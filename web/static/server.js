@@ -48,6 +48,39 @@ export function thumbnail({ id, version }, pixels) {
   return `api/images/${id}/thumbnail?size=${size}${version ? `&of=${version}` : ""}`;
 }
 
+// -- judgements, and training on them -----------------------------------------------------------
+
+/** What was judged so far, in all and for a search. */
+export const judgements = (searched) => ask(`api/judgements?${about(searched)}`);
+
+/** Adds a judgement. */
+export const judge = (searched, id, rating) => ask("api/judgements", posting({
+  id, rating, text: searched.q, exact: searched.exact === "true",
+}));
+
+/** Withdraws what was said of a photo; with ``last``, only what was said last. */
+export const withdraw = (searched, id, { last = false } = {}) => (
+  ask(`api/judgements?${about(searched)}&id=${id}&last=${last}`, { method: "DELETE" })
+);
+
+export const training = () => ask("api/training");
+export const startTraining = () => ask("api/training", { method: "POST" });
+export const cancelTraining = () => ask("api/training", { method: "DELETE" });
+
+/** Searches with the relevance that was learned, or with the earlier one; "new" or "earlier". */
+export const useRelevance = (relevance) => ask("api/training/use", posting({ relevance }));
+
+function about({ q, exact }) {
+  return new URLSearchParams({ text: q, exact: String(exact === "true") });
+}
+
+function posting(body) {
+  const headers = { Accept: "application/json", "Content-Type": "application/json" };
+  return { method: "POST", body: JSON.stringify(body), headers };
+}
+
+// -- pictures -----------------------------------------------------------------------------------
+
 const SHOWN_BY_BROWSERS = new Set(["JPEG", "PNG", "GIF", "WebP", "BMP", "AVIF"]);
 
 /** Address of the photo's own file. */
