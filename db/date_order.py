@@ -5,15 +5,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixquery.db.records import Filter, Ids
 
-if TYPE_CHECKING:
-    from pixquery.db.catalog import Catalog
+
+class Dated(Protocol):
+    """What it needs of a catalogue."""
+
+    @property
+    def revision(self) -> int: ...  # noqa: D102
+
+    @property
+    def metadata_revision(self) -> int: ...  # noqa: D102
+
+    @property
+    def located_revision(self) -> int: ...  # noqa: D102
+
+    def dated(self, where: Filter) -> list[tuple[int, str | None, int, int]]: ...  # noqa: D102
+
 
 _KEPT = 8
 """Orders that are kept; one of 100,000 photos takes 1 MB."""
@@ -67,7 +80,7 @@ class DateOrder:
 class DateOrders:
     """The date orders of a catalogue, for several filters."""
 
-    def __init__(self, catalog: "Catalog") -> None:
+    def __init__(self, catalog: Dated) -> None:
         """Works out nothing yet."""
         self._catalog = catalog
         self._orders: OrderedDict[Filter, tuple[str, DateOrder]] = OrderedDict()
