@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixquery.commands.loading import extra, writing
+from pixquery.commands.loading import writing
 from pixquery.commands.printing import console, day, figure, iso, near, rounded, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
@@ -109,6 +109,8 @@ def show_hits(answer: Answer) -> None:
     heading = "relevance" if answer.judged else "likeness" if described else "taken"
     table.add_column(heading, no_wrap=True)
     table.add_column("photo", overflow="fold")
+    if width >= _FOR_IDS:
+        table.add_column("id", justify="right", style="dim", no_wrap=True)
     if width >= _FOR_SIZE:
         table.add_column("size", justify="right", style="dim", no_wrap=True)
     for hit in answer.hits:
@@ -118,7 +120,8 @@ def show_hits(answer: Answer) -> None:
         for reason in _reasons(hit):
             link.append(f"\n{reason}", "dim")
         size = [f"{hit.width} x {hit.height}"] if width >= _FOR_SIZE else []
-        table.add_row(str(hit.rank), _known(hit, width), link, *size)
+        number = [str(hit.id)] if width >= _FOR_IDS else []
+        table.add_row(str(hit.rank), _known(hit, width), link, *number, *size)
     drawing.print(table)
     spent = answer.milliseconds.total
     summary = f"{answer.candidates:,} of {answer.among:,} photos compared in {spent:.0f} ms"
@@ -133,7 +136,7 @@ def _reasons(hit: Hit) -> list[str]:
     return [legible(str(match)) for match in reasons]
 
 
-_FOR_SIZE, _FOR_WORDS, _FOR_BARS = 70, 54, 40
+_FOR_SIZE, _FOR_IDS, _FOR_WORDS, _FOR_BARS = 86, 70, 54, 40
 """Columns of a terminal from which there is room for these; the path needs about 20 of them."""
 
 
@@ -148,26 +151,27 @@ def show_pictures(answer: Answer, photos: Mapping[int, ImageRecord]) -> None:
 
     # Many terminals do not report their size, and for each it logs a warning with a traceback.
     logging.getLogger("textual_image").addHandler(logging.NullHandler())
-    with extra("terminal"):
-        from textual_image.renderable import Image  # queries the terminal
     from rich.text import Text
 
+    from pixquery.commands.terminal import drawing
     from pixquery.db.errors import UnreadableImage
     from pixquery.engine.standing import in_words
     from pixquery.indexer.thumbnails import thumbnail_of
 
-    drawing = console()
-    for hit in answer.hits:
-        words = in_words(hit.relevance, hit.similarity)
-        caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
-        drawing.print(Text("  ".join(filter(None, caption))))
-        try:
-            small = thumbnail_of(photos.get(hit.id), _PICTURE)
-        except UnreadableImage as error:
-            drawing.print(Text(f"cannot be read: {legible(str(error))}", "dim"))
-        else:
-            drawing.print(Image(io.BytesIO(small), width="auto", height=_ROWS))
-        drawing.print()
+    screen = console()
+    with drawing() as picture:
+        for hit in answer.hits:
+            words = in_words(hit.relevance, hit.similarity)
+            caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
+            caption.append(f"id {hit.id}")
+            screen.print(Text("  ".join(filter(None, caption))))
+            try:
+                small = thumbnail_of(photos.get(hit.id), _PICTURE)
+            except UnreadableImage as error:
+                screen.print(Text(f"cannot be read: {legible(str(error))}", "dim"))
+            else:
+                screen.print(picture(io.BytesIO(small), width="auto", height=_ROWS))
+            screen.print()
 
 
 _PICTURE, _ROWS = 640, 12

@@ -261,6 +261,7 @@ def search(
         milliseconds=Milliseconds(spent.encode, spent.prefilter, spent.rerank, total),
         among=searched,
         judged=ranking.relevances is not None,
+        photos=tuple(records.values()),
     )
 
 
@@ -304,7 +305,8 @@ def newest(where: Filter, k: int, offset: int, profile: "Profile", catalog: Cata
         _described(rank_, record, None, None) for rank_, record in enumerate(records, offset + 1)
     )
     total = 1e3 * (perf_counter() - begin)
-    return Answer("", profile.name, 0, hits, Milliseconds(0.0, 0.0, 0.0, total), searched)
+    spent = Milliseconds(0.0, 0.0, 0.0, total)
+    return Answer("", profile.name, 0, hits, spent, searched, photos=tuple(records))
 
 
 def _with_places(hits: tuple[Hit, ...], where: Filter, catalog: Catalog) -> tuple[Hit, ...]:
@@ -332,7 +334,8 @@ def _with_text(query: Query, standing: Mentioned, profile: "Profile", catalog: C
     )
     total = 1e3 * (perf_counter() - begin)
     spent = Milliseconds(0.0, 0.0, 0.0, total)
-    return Answer(str(query), profile.name, 0, hits, spent, len(standing))
+    photos = tuple(records.values())
+    return Answer(str(query), profile.name, 0, hits, spent, len(standing), photos=photos)
 
 
 def _hit(

@@ -155,7 +155,9 @@ def test_paths_are_shown_at_any_width(columns: int, hostile: Path) -> None:
     together = "".join(line[first:].split("  ")[0].strip() for line in lines)
     assert "squares/deep/red.png" in together, sent
     assert ("fits very well" in sent) == (columns >= 54)
-    assert ("24 x 16" in sent) == (columns >= 70)
+    assert ("24 x 16" in sent) == (columns >= 86)
+    headings = next((line for line in lines if "relevance" in line), "")
+    assert ("id" in headings.split()) == (columns >= 70)
 
 
 def test_colours_can_be_switched_off(hostile: Path) -> None:
