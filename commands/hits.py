@@ -106,7 +106,7 @@ def show_hits(answer: Answer) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=width >= _FOR_BARS)
     table.add_column("#", justify="right", style="dim")
     described = answer.hits[0].similarity is not None
-    heading = "relevance" if answer.judged else "likeness" if described else "taken"
+    heading = "relevance" if answer.judged else "likeness" if described else "date"
     table.add_column(heading, no_wrap=True)
     table.add_column("photo", overflow="fold")
     if width >= _FOR_IDS:
@@ -127,6 +127,9 @@ def show_hits(answer: Answer) -> None:
     summary = f"{answer.candidates:,} of {answer.among:,} photos compared in {spent:.0f} ms"
     if not answer.candidates:
         summary = f"the newest of {answer.among:,} photos"
+        if not described and any(hit.taken is None for hit in answer.hits):
+            mark = "(file)" if width >= _FOR_WORDS else "*"
+            summary += f"; {mark}: when the file was modified, as no camera noted a time"
     drawing.print(summary, style="dim", highlight=False)
 
 
@@ -251,7 +254,10 @@ def _known(hit: Hit, width: int) -> Any:
         full = round(10 * max(0.0, hit.similarity))
         written, bar = f"{hit.similarity:4.2f}", _bar(full, 10)
     else:
-        return Text(day(hit.taken or hit.modified))
+        if hit.taken is not None:
+            return Text(day(hit.taken))
+        words = " (file)" if width >= _FOR_WORDS else "*"
+        return Text(day(hit.modified)) + Text(words, "dim")
     return Text(f"{written} ") + bar if width >= _FOR_BARS else Text(written)
 
 

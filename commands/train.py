@@ -16,7 +16,7 @@ from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, say, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.commands.termination import cleaned_up
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option, quoted
 from pixquery.engine.legible import counted
 
 _SIDE, _QUALITY = 112, 75
@@ -228,9 +228,7 @@ def _use_lines(out: str, library: Path) -> Iterator[str]:
     # A folder of the same name as a profile would not be found by it alone.
     profile = quoted(f".{os.sep}{out}" if out in names() else out)
     if (library / CATALOGUE).is_file():
-        given = click.get_current_context().get_parameter_source("library")
-        named = given is click.core.ParameterSource.COMMANDLINE
-        where = f" --library {quoted(library)}" if named else ""
+        where = library_option(library)
         yield f"switch your library to it:  pixquery index --rebuild --profile {profile}{where}"
         yield (
             f"or make another with it:    pixquery index FOLDER --profile {profile} --library DIR"

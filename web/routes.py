@@ -138,6 +138,9 @@ async def _answer(
     return answers.search_page(answer, records, following=following, local=local)
 
 
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+"""What generated clients need to know of a picture: that it is bytes, and no JSON."""
+_PHOTO_TYPES = dict.fromkeys(MEDIA_TYPES, _BYTES)
 _UNKNOWN = described(_404="There is no photo with this id.")
 _GONE = _UNKNOWN | described(_410="The photo's file is missing, changed or damaged.")
 
@@ -165,7 +168,7 @@ async def details(request: Request, image_id: int) -> answers.Details:
     response_class=Response,
     responses=_GONE
     | {
-        200: {"description": "Upright, in the photo's shape.", "content": {"image/jpeg": {}}},
+        200: {"description": "Upright, in the photo's shape.", "content": {"image/jpeg": _BYTES}},
         304: {"description": "Unchanged."},
     },
 )
@@ -184,8 +187,8 @@ async def small(
     response_class=Response,
     responses=_GONE
     | {
-        200: {"description": "The photo.", "content": {kind: {} for kind in MEDIA_TYPES}},
-        206: {"description": "Part of the photo.", "content": {kind: {} for kind in MEDIA_TYPES}},
+        200: {"description": "The photo.", "content": _PHOTO_TYPES},
+        206: {"description": "Part of the photo.", "content": _PHOTO_TYPES},
         304: {"description": "Unchanged."},
     }
     | described(_416="The range begins after the end of the file."),
