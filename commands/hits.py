@@ -125,8 +125,11 @@ def show_hits(answer: Answer) -> None:
     drawing.print(table)
     spent = answer.milliseconds.total
     summary = f"{answer.candidates:,} of {answer.among:,} photos compared in {spent:.0f} ms"
+    if answer.sort != "relevance":
+        summary += f", the {answer.sort} first"
     if not answer.candidates:
-        summary = f"the newest of {answer.among:,} photos"
+        end = "oldest" if answer.sort == "oldest" else "newest"
+        summary = f"the {end} of {answer.among:,} photos"
         if not described and any(hit.taken is None for hit in answer.hits):
             mark = "(file)" if width >= _FOR_WORDS else "*"
             summary += f"; {mark}: when the file was modified, as no camera noted a time"

@@ -62,6 +62,8 @@ pixquery query "a beach in Portugal, summer 2019\"""",
               help="Leave out hits with a lower relevance.")  # fmt: skip
 @click.option("--rerank/--no-rerank", default=True,
               help="Order by relevance (the default), or by similarity alone.")  # fmt: skip
+@click.option("--sort", type=click.Choice(["relevance", "newest", "oldest"]), default="relevance",
+              help="Sort by date; of what TEXT describes, the best --candidates.")  # fmt: skip
 @click.option("--paths", is_flag=True, help="Print only the paths.")
 @click.option(
     "-0", "nul", is_flag=True, help="With --paths: end each path with NUL instead of a newline."
@@ -99,6 +101,10 @@ def query(
     Each hit has a relevance from 0 to 1: how well TEXT describes it, as people would judge.
     Relevance is predicted for TEXT alone; with --plus, --minus, --like or --like-id, hits are
     ordered by similarity instead. With nothing but filters, the newest matching photos are shown.
+
+    --sort newest and --sort oldest go by the time when a photo was taken, or else by the file's.
+    Without TEXT they sort all photos; with it, only the --candidates best (200), so that the hits
+    still show what TEXT describes.
     """
     if pictures and not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise click.UsageError("--pictures needs a terminal: use --sheet FILE.html to write a page")

@@ -5,11 +5,13 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from pixquery.db.changes import ChangeWriting
 from pixquery.db.checksums import SEALED, computed, digest
 from pixquery.db.concepts import PUT_EXAMPLE, PUT_NAME, ExampleRecord, example_row, name_row
+from pixquery.db.date_order import DateOrders
 from pixquery.db.losses import forget, put
 from pixquery.db.merging import merge
 from pixquery.db.raw_vectors import RawVectors
@@ -24,6 +26,11 @@ class Catalog(ChangeWriting):
     Every method is one transaction; inside :meth:`transaction`, all calls together are one. A
     writer must hold the library's lock; readers need no lock.
     """
+
+    @cached_property
+    def dates(self) -> DateOrders:
+        """Its photos by date, for readers that ask for many parts of them."""
+        return DateOrders(self)
 
     def keep(self, name: str, value: str) -> None:
         """Stores a setting."""

@@ -165,8 +165,10 @@ class Reading:
         rows = self._matching("SELECT id FROM images WHERE {} ORDER BY id", where)
         return np.fromiter((row[0] for row in rows), np.int64)
 
-    def newest(self, where: Filter, *, limit: int, offset: int = 0) -> list[ImageRecord]:
-        """The photos that match a filter, the newest first.
+    def newest(
+        self, where: Filter, *, limit: int, offset: int = 0, oldest: bool = False
+    ) -> list[ImageRecord]:
+        """The photos that match a filter, the newest first, or the oldest.
 
         By the camera's clock, or by the file's time if the camera noted none.
 
@@ -174,13 +176,23 @@ class Reading:
             LibraryDamaged: A row differs from its checksum.
         """
         rows = self._matching(
-            "SELECT id FROM images WHERE {} ORDER BY coalesce("
-            "datetime(taken), datetime(mtime_ns / 1e9, 'unixepoch', 'localtime')) DESC, id DESC "
+            f"SELECT id FROM images WHERE {{}} ORDER BY {_by_moment(oldest=oldest)} "
             f"LIMIT {limit:d} OFFSET {offset:d}",
             where,
         )
         records = self.records([row[0] for row in rows])
         return [records[row[0]] for row in rows if row[0] in records]
+
+    def dated(self, where: Filter) -> list[tuple[int, str | None, int, int]]:
+        """The photos that match a filter, the newest first: id, month, width and height.
+
+        The month is such as "2023-07", and none for a photo without any date.
+        """
+        return self._matching(
+            f"SELECT id, substr({_MOMENT}, 1, 7), width, height FROM images WHERE {{}} "
+            f"ORDER BY {_by_moment()}",
+            where,
+        )
 
     def best_first(self, where: Filter) -> tuple[Ids, Ids]:
         """The photos that match a filter, the one to keep first.
@@ -273,6 +285,16 @@ class Reading:
 
     def _value(self, statement: str, *values: object) -> Any:
         return self._rows(statement, *values)[0][0]
+
+
+_MOMENT = "coalesce(datetime(taken), datetime(mtime_ns / 1e9, 'unixepoch', 'localtime'))"
+"""When a photo was taken, in whole seconds of a clock without a zone: the camera's, or this
+computer's if only the file's time is known."""
+
+
+def _by_moment(*, oldest: bool = False) -> str:
+    """An order in which no two photos are equal, and photos without any date come last."""
+    return f"{_MOMENT} ASC NULLS LAST, id ASC" if oldest else f"{_MOMENT} DESC, id DESC"
 
 
 _OUTSIDE = (

@@ -45,6 +45,15 @@ class FileState(NamedTuple):
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def local(moment: datetime) -> datetime:
+    """A moment by this computer's clock, without a zone."""
+    try:
+        there = moment.astimezone()
+    except (OSError, OverflowError, ValueError):  # Windows knows no zone before 1970
+        there = moment
+    return there.replace(tzinfo=None)
+
+
 class Place(NamedTuple):
     """A point on the earth."""
 
@@ -212,6 +221,12 @@ class ImageRecord:
     """Where it was taken, from EXIF."""
     id: int = 0
     """0 until the photo is in the catalogue; never reused."""
+
+    @property
+    def dated(self) -> datetime:
+        """Its place in time, as the catalogue orders photos by date: in whole seconds, no zone."""
+        moment = self.taken or local(self.state.modified)
+        return moment.replace(microsecond=0)
 
 
 class Line(NamedTuple):

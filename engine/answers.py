@@ -6,9 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
-from pixquery.db.records import ImageRecord, RootSummary, Skipped
+from pixquery.db.records import ImageRecord, RootSummary, Skipped, local
 from pixquery.engine.mentions import Match
 from pixquery.engine.phrasing import Phrase
+from pixquery.engine.query import Sort
 from pixquery.engine.standing import fits, standing
 
 if TYPE_CHECKING:  # pandas is an extra, and only copies are looked at
@@ -40,9 +41,36 @@ class Hit:
     """Why it is in the answer, the best reason first; empty if nothing was described."""
 
     @property
+    def dated(self) -> datetime:
+        """Its place in time: when it was taken, or else modified, by this computer's clock."""
+        return self.taken or local(self.modified)
+
+    @property
     def standing(self) -> str | None:
         """The relevance in words, from "fits very well" to "hardly fits"; none without one."""
         return None if self.relevance is None else standing(self.relevance).words
+
+
+def hit_of(
+    rank: int,
+    record: ImageRecord,
+    relevance: float | None = None,
+    similarity: float | None = None,
+    matched: tuple[Match, ...] = (),
+) -> Hit:
+    """The hit of a photo; the fields are those of :class:`Hit`."""
+    return Hit(
+        rank=rank,
+        id=record.id,
+        path=record.path,
+        relevance=relevance,
+        similarity=similarity,
+        width=record.width,
+        height=record.height,
+        modified=record.state.modified,
+        taken=record.taken,
+        matched=matched,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +125,8 @@ class Answer:
     """Words of the query that were taken for a filter."""
     judged: bool = False
     """Whether relevance was predicted; otherwise hits are ordered by similarity, or by time."""
+    sort: Sort = "relevance"
+    """What hits are sorted by: how well they fit, or their dates."""
     photos: tuple[ImageRecord, ...] = field(default=(), repr=False, compare=False)
     """What the catalogue had of the photos of the hits, in any order."""
 

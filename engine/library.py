@@ -13,12 +13,14 @@ import numpy as np  # noqa: F401 - see below
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.connections import damaged, is_half_mended, refuse_odd_file
+from pixquery.db.date_order import DateOrder
 from pixquery.db.errors import LibraryNotFound, NothingFound, PixqueryError, StorageFailed
 from pixquery.db.metadata import READS_TEXT
 from pixquery.db.quoting import library_option
 from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.advice import advised
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
+from pixquery.engine.by_date import by_date, timeline
 from pixquery.engine.duplicates import THRESHOLD, duplicates
 from pixquery.engine.home import expanded, library_folder
 from pixquery.engine.lock import writers_lock
@@ -27,7 +29,7 @@ from pixquery.engine.profile import DEFAULT, NORMAL, load_profile
 from pixquery.engine.query import ALL, Query
 from pixquery.engine.ranking import Ranking
 from pixquery.engine.recognition import recognise, with_hint
-from pixquery.engine.search import newest, rank, search
+from pixquery.engine.search import rank, search
 from pixquery.engine.switch import begin, chosen, earlier
 
 if TYPE_CHECKING:  # a query without a policy, a check or a table never loads these
@@ -210,7 +212,20 @@ class Library(Policed):
 
     def newest(self, *, k: int = 10, offset: int = 0) -> Answer:
         """The newest photos, for when there is no query."""
-        return newest(ALL, k, offset, self.profile, self.catalog)
+        return by_date(Query(k=k, offset=offset, sort="newest"), self.profile, self.catalog)
+
+    def timeline(self, query: Query) -> DateOrder:
+        """All photos that a query without a description finds, by date; kept while they stay.
+
+        Words of the text that are a filter count as one, as in :meth:`search`.
+
+        Raises:
+            BadQuery: The query describes something.
+            QueryRefused: The library's stop-word policy is on and the text contains a stop word.
+        """
+        self._refuse_stop_words((*query.texts, query.words))
+        asked, _ = recognise(query, self.places)
+        return timeline(asked, self.catalog, self.mentions)
 
     def duplicates(
         self,

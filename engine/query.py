@@ -1,6 +1,7 @@
 """What may be asked: a text, and what else photos should be like, or unlike."""
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from pixquery.db.errors import BadQuery
 from pixquery.db.records import Filter, Pixels, Scales
@@ -14,6 +15,7 @@ MOST_PARTS = 32
 HEAVIEST = 100.0
 _MOST = 10**9
 ALL = Filter()
+Sort = Literal["relevance", "newest", "oldest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Query:
     """What to search for, and how much of the answer to return."""
 
     text: str = ""
-    """May be empty if there are ``parts`` or a filter ``where``."""
+    """May be empty if there are ``parts`` or a filter ``where``, or if all photos are wanted by
+    date."""
     k: int = 10
     offset: int = 0
     """Hits to skip at the top."""
@@ -85,11 +88,14 @@ class Query:
     """Words that stand in the photo, all of them, in any order."""
     literal: tuple[str, ...] = ()
     """Parts of the text that are words, although they could be a filter: "summer 2019"."""
+    sort: Sort = "relevance"
+    """By date, only the ``candidates`` best photos for what is described are sorted. Without a
+    description, relevance means the newest first."""
 
     def __post_init__(self) -> None:
         if self.words and not terms(self.words):
             raise BadQuery(f"{self.words!r} has no word or number that could stand in a photo")
-        if not (self.text.strip() or self.parts or self.where or self.words):
+        if not (self.text.strip() or self.parts or self.where or self.words or self.by_date):
             raise BadQuery('the query is empty: describe a photo, for example "man on bicycle"')
         for name, least in (("k", 1), ("offset", 0), ("candidates", 1)):
             if not least <= (value := getattr(self, name)) <= _MOST:
@@ -145,6 +151,11 @@ class Query:
             parts=tuple(parts),
             exact=True,
         )
+
+    @property
+    def by_date(self) -> bool:
+        """Whether hits are sorted by date, whatever is described."""
+        return self.sort != "relevance"
 
     @property
     def judged(self) -> bool:

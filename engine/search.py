@@ -16,7 +16,8 @@ from pixquery.db.errors import BadQuery
 from pixquery.db.quoting import quoted
 from pixquery.db.records import Filter, Floats, Ids, ImageRecord
 from pixquery.engine.alignment import unit
-from pixquery.engine.answers import Answer, Hit, Milliseconds
+from pixquery.engine.answers import Answer, Hit, Milliseconds, hit_of
+from pixquery.engine.by_date import by_date, in_date_order, with_text
 from pixquery.engine.features import Vectors
 from pixquery.engine.lookalikes import lookalikes
 from pixquery.engine.mentions import Match, Mention, Mentioned, Mentions, asked_for
@@ -231,19 +232,21 @@ def search(
         )
     begin = perf_counter()
     if not (query.everything or query.words):
-        found = newest(query.where, query.k, query.offset, profile, catalog)
+        found = by_date(query, profile, catalog)
         return replace(found, hits=_with_places(found.hits, query.where, catalog))
     among = _among(query, catalog, index)
     standing: Mentioned = {}
     if query.words:
         standing = mentions.with_text(query.words, among=among)
         if not query.everything:
-            return _with_text(query, standing, profile, catalog)
+            return with_text(query, standing, profile, catalog)
         among = np.intersect1d(np.fromiter(standing, np.int64), index.ids())
     searched = len(index) if among is None else len(among)
     mentioned = mentions.of(query.text, among=among) if query.judged and query.rerank else {}
     aimed = Aimed(query, profile, index, catalog, among, mentioned)
     ranking, order = _reach(query, aimed, searched)
+    if query.by_date:
+        order = in_date_order(query, ranking, order[: query.candidates], catalog)
     shown = order[query.offset : query.offset + query.k]
     records = catalog.records([int(ranking.ids[position]) for position in shown])
     hits = tuple(
@@ -261,6 +264,7 @@ def search(
         milliseconds=Milliseconds(spent.encode, spent.prefilter, spent.rerank, total),
         among=searched,
         judged=ranking.relevances is not None,
+        sort=query.sort,
         photos=tuple(records.values()),
     )
 
@@ -271,7 +275,7 @@ def _reach(query: Query, aimed: Aimed, searched: int) -> tuple[Ranking, Ids]:
     If too few reach the least relevance, the number of candidates is doubled, until no photo in the
     last block reaches it or all photos searched are candidates.
     """
-    end = query.offset + query.k
+    end = query.candidates if query.by_date else query.offset + query.k
     depth = -(-end // query.candidates) * query.candidates
     while True:
         ranking = aimed.rank(depth)
@@ -296,19 +300,6 @@ def _among(query: Query, catalog: Catalog, index: "VectorIndex") -> Ids | None:
     return np.setdiff1d(ids, examples)
 
 
-def newest(where: Filter, k: int, offset: int, profile: "Profile", catalog: Catalog) -> Answer:
-    """All photos that match a filter, the newest first, as none is better than another."""
-    begin = perf_counter()
-    searched = len(catalog.matching(where)) if where else len(catalog)
-    records = catalog.newest(where, limit=k, offset=offset)
-    hits = tuple(
-        _described(rank_, record, None, None) for rank_, record in enumerate(records, offset + 1)
-    )
-    total = 1e3 * (perf_counter() - begin)
-    spent = Milliseconds(0.0, 0.0, 0.0, total)
-    return Answer("", profile.name, 0, hits, spent, searched, photos=tuple(records))
-
-
 def _with_places(hits: tuple[Hit, ...], where: Filter, catalog: Catalog) -> tuple[Hit, ...]:
     """Hits that say where they were taken, if that was asked for."""
     if not where.places:
@@ -322,22 +313,6 @@ def _with_places(hits: tuple[Hit, ...], where: Filter, catalog: Catalog) -> tupl
     )
 
 
-def _with_text(query: Query, standing: Mentioned, profile: "Profile", catalog: Catalog) -> Answer:
-    """The photos in which words stand, those first that say little else."""
-    begin = perf_counter()
-    ids = list(standing)[query.offset : query.offset + query.k]
-    records = catalog.records(ids)
-    hits = tuple(
-        _described(rank_, records[one], None, None, standing[one].matches)
-        for rank_, one in enumerate(ids, query.offset + 1)
-        if one in records
-    )
-    total = 1e3 * (perf_counter() - begin)
-    spent = Milliseconds(0.0, 0.0, 0.0, total)
-    photos = tuple(records.values())
-    return Answer(str(query), profile.name, 0, hits, spent, len(standing), photos=photos)
-
-
 def _hit(
     rank_: int, record: ImageRecord, ranking: Ranking, position: int, standing: Mentioned
 ) -> Hit:
@@ -345,25 +320,4 @@ def _hit(
     similarity = float(np.clip(ranking.similarities[position], -1, 1))
     stands = standing[record.id].matches if record.id in standing else ()
     matches = tuple(dict.fromkeys((*stands, *ranking.matches(position))))
-    return _described(rank_, record, relevance, similarity, matches)
-
-
-def _described(
-    rank_: int,
-    record: ImageRecord,
-    relevance: float | None,
-    similarity: float | None,
-    matched: tuple[Match, ...] = (),
-) -> Hit:
-    return Hit(
-        rank=rank_,
-        id=record.id,
-        path=record.path,
-        relevance=relevance,
-        similarity=similarity,
-        width=record.width,
-        height=record.height,
-        modified=record.state.modified,
-        taken=record.taken,
-        matched=matched,
-    )
+    return hit_of(rank_, record, relevance, similarity, matches)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -59,6 +59,7 @@ class Photo(BaseModel):
     height: int
     modified: datetime
     taken: str | None = Field(description=_CLOCK)
+    month: str = Field(description="Where a timeline has it: 2023-07.")
     matched: list[Reason] = Field(
         description="Why it is here, the best reason first; empty if nothing was described."
     )
@@ -101,6 +102,11 @@ class SearchPage(BaseModel):
         description="Number of photos searched: all, or those that match the filters."
     )
     candidates: int = Field(description="Number of photos compared with the query.")
+    sort: str = Field(description="What the hits are sorted by: relevance, newest or oldest.")
+    revision: str = Field(
+        description="Changes when photos come or go. Pages of different revisions may repeat a "
+        "photo, or leave one out."
+    )
     judged: bool = Field(description="Whether the hits have a relevance and are ordered by it.")
     fits: int | None = Field(
         description=f"How many hits of this page have a relevance of {FITS:g} or more; null if "
@@ -184,19 +190,23 @@ class LibraryContents(BaseModel):
     updated: str | None
 
 
+class Bounds(NamedTuple):
+    """Where a page of an answer ends, and in which state of the library."""
+
+    following: int | None
+    """Offset of the next page, if there is one."""
+    revision: str
+
+
 def search_page(
-    answer: Answer,
-    records: Mapping[int, ImageRecord],
-    *,
-    following: int | None,
-    local: bool,
+    answer: Answer, records: Mapping[int, ImageRecord], bounds: Bounds, *, local: bool
 ) -> SearchPage:
     """One page of an answer of the engine.
 
     Args:
         answer: From the engine.
         records: Records of the hits' photos by id.
-        following: Offset of the next page, if there is one.
+        bounds: Of the page.
         local: Whether the client may see paths on this computer.
     """
     stages = answer.milliseconds
@@ -209,10 +219,12 @@ def search_page(
         profile=answer.profile,
         among=answer.among,
         candidates=answer.candidates,
+        sort=answer.sort,
+        revision=bounds.revision,
         judged=answer.judged,
         fits=answer.fits,
         hits=[_photo(hit, records.get(hit.id), local=local) for hit in answer.hits],
-        next=following,
+        next=bounds.following,
         milliseconds=Timings(
             encode=round(stages.encode, 2),
             prefilter=round(stages.prefilter, 2),
@@ -240,6 +252,7 @@ def _photo(hit: Hit, record: ImageRecord | None, *, local: bool) -> Photo:
         height=hit.height,
         modified=hit.modified,
         taken=hit.taken.isoformat() if hit.taken else None,
+        month=hit.dated.isoformat()[:7],
         matched=descriptions.reasons(hit),
     )
 

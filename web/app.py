@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -60,7 +61,7 @@ def application(reader: Reader, rules: Rules, pictures: Pictures | None = None) 
     )
     app.state.site, app.state.meters = site, meters
     app.include_router(routes)
-    app.mount("/static", _Static(directory=STATIC, check_dir=False))
+    app.mount("/static", GZipMiddleware(_Static(directory=STATIC, check_dir=False)))
     for kind, handler in (
         (PixqueryError, _on_refusal),
         (RequestValidationError, _on_malformed),

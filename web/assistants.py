@@ -262,7 +262,7 @@ def _summary(answer: Answer, total: int) -> str:
 
 def _found(answer: Answer, total: int) -> str:
     if answer.hits:
-        order = "best first" if answer.query else "newest first"
+        order = "best first" if answer.sort == "relevance" else f"{answer.sort} first"
         poor = f"{NOTHING_FITS.capitalize()}. " if answer.nothing_fits else ""
         return f"{poor}{counted(len(answer.hits), 'photo')} of {answer.among:,}, {order}:"
     if not total:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pixquery.db.errors import BadQuery
 from pixquery.db.records import Filter, RootSummary, Scales
 from pixquery.engine import wording
-from pixquery.engine.query import LONGEST_QUERY, Part, Query
+from pixquery.engine.query import LONGEST_QUERY, Part, Query, Sort
 
 MOST_HITS = 200
 _LONGEST_TEXT = LONGEST_QUERY + 20
@@ -47,6 +47,12 @@ class SearchParameters(BaseModel):
         [], max_length=_MOST_VALUES,
         description="Words of q that are neither a date nor a place, although they could be one.",
     )  # fmt: skip
+    sort: Sort = Field(
+        "relevance",
+        description="By date, the 200 best photos for what is described are sorted, or all that "
+        "match if nothing is; photos without a camera's date go by the file's. Without a "
+        "description, relevance means the newest first.",
+    )
     k: int = Field(40, ge=1, le=MOST_HITS, description="Hits per page.")
     offset: int = Field(0, ge=0, description="Number of hits to skip.")
     min_relevance: float = Field(
@@ -103,8 +109,8 @@ class SearchParameters(BaseModel):
         pixels: Scales | None = None,
         name: str = "",
         local: bool = True,
-    ) -> Query | None:
-        """The query for the engine; none if the newest photos are wanted.
+    ) -> Query:
+        """The query for the engine; for all photos by date if nothing else is wanted.
 
         Args:
             roots: The library's folders.
@@ -119,10 +125,9 @@ class SearchParameters(BaseModel):
         if pixels is not None:
             parts.append(Part(pixels=pixels, name=name))
         where = self._filter(roots, local=local)
-        if not (self.q.strip() or self.text.strip() or parts or where):
-            if self.min_relevance > 0:
-                raise BadQuery("min_relevance needs a description: say what the photos show in q")
-            return None
+        nothing = not (self.q.strip() or self.text.strip() or parts or where)
+        if nothing and self.min_relevance > 0:
+            raise BadQuery("min_relevance needs a description: say what the photos show in q")
         return Query(
             self.q,
             k=self.k,
@@ -133,6 +138,7 @@ class SearchParameters(BaseModel):
             exact=self.exact,
             words=self.text.strip(),
             literal=tuple(self.literal),
+            sort="newest" if nothing and self.sort == "relevance" else self.sort,
         )
 
     def _parts(self) -> list[Part]:
@@ -166,6 +172,12 @@ class SearchParameters(BaseModel):
             people=tuple(wording.named(name, "person's name") for name in self.person),
         )
         return where if local else replace(where, paths=_below(where.paths, roots))
+
+
+class TimelineParameters(SearchParameters):
+    """The parameters of a timeline; those that describe something are refused."""
+
+    find: int = Field(0, ge=0, le=_LARGEST_NUMBER, description="Id of a photo to look up.")
 
 
 def _below(globs: Sequence[str], roots: Sequence[RootSummary]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pixquery.db.records import Facets, ImageRecord, RootSummary, Tally
 from pixquery.engine.answers import Answer
 from pixquery.engine.home import expanded
 from pixquery.engine.library import CATALOGUE, Library
-from pixquery.engine.query import Query
+from pixquery.engine.query import ALL, Query
 from pixquery.web.batches import SharedProfile
 from pixquery.web.descriptions import tallied
 
@@ -89,6 +89,7 @@ class Reader:
     def warm(self) -> None:
         """Loads what the first query needs."""
         library = self.library
+        library.catalog.dates.of(ALL)
         library.profile.texts.encode(["a photo"])
         _ = library.index, library.profile.relevance
 
@@ -132,11 +133,13 @@ class Reader:
 
     # -- asking ---------------------------------------------------------------------------------
 
-    def ask(self, query: Query | None, *, k: int, offset: int) -> Answer:
-        """Answers a query; without one, the newest photos."""
-        if query is None:
-            return self.library.newest(k=k, offset=offset)
+    def ask(self, query: Query) -> Answer:
+        """Answers a query."""
         return self.library.search(query)
+
+    def revision(self, query: Query) -> str:
+        """Changes when photos may have come to other places in the answer to a query."""
+        return self.library.catalog.dates.state(query.where)
 
     def photo(self, image_id: int) -> ImageRecord:
         """The catalogue's record of a photo, with its checksum verified.

@@ -18,10 +18,11 @@ from pixquery.engine.answers import Answer
 from pixquery.engine.standing import STANDINGS
 from pixquery.indexer.decode import decode
 from pixquery.web import answers, reference
+from pixquery.web import timeline as timelines
 from pixquery.web.answers import described
 from pixquery.web.descriptions import Described
 from pixquery.web.pictures import LARGE, MEDIA_TYPES, Picture, Side
-from pixquery.web.questions import SearchParameters
+from pixquery.web.questions import SearchParameters, TimelineParameters
 from pixquery.web.ranges import FileResponse
 from pixquery.web.refusals import Refusal
 from pixquery.web.site import is_local, site_of
@@ -117,7 +118,7 @@ async def _answer(
     # Few at once: a photo that waits for its turn is on disk and takes no memory.
     pixels = await site.drawings.run(partial(decoded, photo)) if photo else None
 
-    def work() -> tuple[Answer, Mapping[int, ImageRecord]]:
+    def work() -> tuple[Answer, Mapping[int, ImageRecord], str]:
         library = site.reader.library
         most = len(library) if parameters.offset else 0  # there is nothing after the last photo
         bounded = parameters.model_copy(update={"offset": min(parameters.offset, most)})
@@ -127,15 +128,41 @@ async def _answer(
             name=Path(photo.name).name if photo else "",
             local=local,
         )
-        answer = site.reader.ask(query, k=bounded.k, offset=bounded.offset)
-        return answer, library.catalog.records([hit.id for hit in answer.hits])
+        revision = site.reader.revision(query)  # before the answer: a change between shows later
+        answer = site.reader.ask(query)
+        return answer, library.catalog.records([hit.id for hit in answer.hits]), revision
 
-    answer, records = await site.searches.run(work)
+    answer, records, revision = await site.searches.run(work)
     request.app.state.meters.search(answer.milliseconds)
-    more = len(answer.hits) == parameters.k if parameters.min_relevance else True
+    # The least relevance ends an answer before all photos, and so does sorting the best by date.
+    early = parameters.min_relevance > 0 or (answer.candidates > 0 and answer.sort != "relevance")
+    more = len(answer.hits) == parameters.k or not early
     end = parameters.offset + parameters.k
     following = end if more and end < answer.among else None
-    return answers.search_page(answer, records, following=following, local=local)
+    bounds = answers.Bounds(following, revision)
+    return answers.search_page(answer, records, bounds, local=local)
+
+
+@routes.get("/api/timeline", response_model=timelines.Timeline, responses=_SEARCH_REFUSALS)
+async def timeline(
+    request: Request,
+    parameters: Annotated[TimelineParameters, Query()],
+) -> Response:
+    """All photos that match filters, by date: how many each month has, and their shapes.
+
+    With a description other than a date or place that is a filter, it is refused.
+    """
+    site, local = site_of(request), is_local(request)
+
+    def work() -> Response:
+        library = site.reader.library
+        roots = site.reader.roots() if parameters.root or parameters.path else ()
+        query = parameters.query(roots, local=local)
+        revision = site.reader.revision(query)
+        order = library.timeline(query)
+        return timelines.compact(timelines.timeline(order, revision, parameters.find), request)
+
+    return await site.glances.run(work)
 
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}

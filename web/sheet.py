@@ -58,9 +58,11 @@ def contact_sheet(
     first = answer.hits[0].rank
     if first > 1:
         summary += f", starting at the {first:,}{_ending(first)}"
-    order = "best first" if answer.query else "newest first"
+    sort = "newest" if answer.sort == "relevance" else answer.sort
+    best = answer.query and answer.sort == "relevance"
+    order = "best first" if best else f"{sort} first"
     page = Template(_PAGE.read_text("utf-8")).substitute(
-        title=_text(answer.query or "The newest photos"),
+        title=_text(answer.query or f"The {sort} photos"),
         summary=_text(f"{summary}, {order}"),
         figures="\n".join(figures),
     )

@@ -27,7 +27,7 @@ def test_words_give_the_engines_hits(client: TestClient, library: Library, colou
     assert set(page["milliseconds"]) == {"encode", "prefilter", "rerank", "total"}
     for hit, wanted in zip(page["hits"], expected.hits, strict=True):
         assert set(hit) == {"rank", "id", "name", "path", "version", "relevance", "standing",
-                            "similarity", "width", "height", "modified", "taken",
+                            "similarity", "width", "height", "modified", "taken", "month",
                             "matched"}  # fmt: skip
         assert hit["standing"] == wanted.standing
         assert (hit["rank"], hit["id"]) == (wanted.rank, wanted.id)

@@ -82,6 +82,12 @@ export function unfiltered(state) {
   return { ...state, ...Object.fromEntries(FILTERS.map((name) => [name, empty[name]])) };
 }
 
+/** The part of a state that says which photos are searched, not what they show. */
+export function filtersOf(state) {
+  const { q, exact, literal, plus, minus, like_id, example, photo, ...rest } = state;
+  return rest;
+}
+
 /** How many filters a state has. */
 export function filterCount(state) {
   return FILTERS.map((name) => [state[name]].flat().filter(Boolean).length)

@@ -1,8 +1,8 @@
 // What is known of a photo, as rows of the large view's details.
 
 import { element, icon } from "./element.js";
-import { bars } from "./grid.js";
 import { byWords, inWords } from "./reasons.js";
+import { bars } from "./tile.js";
 import { bytes, figure, moment, place, size, standing } from "./words.js";
 
 /**

@@ -1,14 +1,8 @@
 // The grid of thumbnails. Its rows are laid out before any picture has loaded.
 
-import { element, icon } from "./element.js";
-import { byWords, inWords, onlyByPlace, why } from "./reasons.js";
 import { layOut } from "./rows.js";
-import { thumbnail } from "./server.js";
-import { standing } from "./words.js";
+import { describe, put, tile } from "./tile.js";
 
-/** How often a thumbnail that failed is requested again, and milliseconds before the first time. */
-const RETRIES = 2;
-const PAUSE = 1500;
 const GLIDE = { duration: 240, easing: "cubic-bezier(.2,.7,.2,1)" };
 
 export class Grid {
@@ -31,9 +25,9 @@ export class Grid {
   show(hits, { glide = false } = {}) {
     const before = glide ? this.#seen() : new Map();
     const old = this.items;
-    this.items = new Map(hits.map((hit) => [hit.id, old.get(hit.id) ?? this.#item(hit)]));
+    this.items = new Map(hits.map((hit) => [hit.id, old.get(hit.id) ?? tile(hit, this.how)]));
     this.hits = hits;
-    for (const hit of hits) this.#describe(this.items.get(hit.id), hit);
+    for (const hit of hits) describe(this.items.get(hit.id), hit, this.how);
     const wanted = [...this.items.values()];
     for (const [id, item] of old) if (!this.items.has(id)) item.remove();
     wanted.forEach((item, place) => {
@@ -46,61 +40,6 @@ export class Grid {
   /** Moves the keyboard's focus to a photo, if it is shown. */
   focus(id) {
     this.items.get(id)?.querySelector("a").focus();
-  }
-
-  // -- one photo -----------------------------------------------------------------------------
-
-  #item(hit) {
-    const link = element(
-      "a",
-      { draggable: false, on: { click: (event) => this.#open(event, hit.id) } },
-      element("img", { alt: hit.name, loading: "lazy", decoding: "async", draggable: false }),
-      element("span.marks", {}, element("span.why"), element("span.fit")),
-    );
-    const alike = element(
-      "button.alike",
-      {
-        type: "button",
-        title: "More like this",
-        "aria-label": `More like ${hit.name}`,
-        on: { click: () => this.how.onAlike(hit) },
-      },
-      icon("alike"),
-    );
-    const item = element("li.photo", {}, link, alike);
-    item.dataset.id = hit.id;
-    link.dataset.name = hit.name;
-    const picture = link.firstChild;
-    picture.addEventListener("load", () => item.classList.add("loaded"));
-    picture.addEventListener("error", () => retry(picture, item));
-    return item;
-  }
-
-  #describe(item, hit) {
-    item.querySelector("a").href = this.how.addressOf(hit.id);
-    const reason = item.querySelector(".why");
-    const { kind, words: said } = why(hit, this.how.asked()) ?? {};
-    reason.hidden = !kind;
-    reason.replaceChildren(...(kind ? [element("span.kind", {}, `${kind}: `), said] : []));
-    reason.title = byWords(hit).map(inWords).join("\n");
-    reason.classList.toggle("known", onlyByPlace(hit));
-    const mark = item.querySelector(".fit");
-    mark.hidden = hit.similarity === null;
-    if (mark.hidden) return;
-    if (hit.relevance === null) {
-      mark.dataset.level = "0";
-      mark.replaceChildren(element("span.word", {}, `likeness ${hit.similarity.toFixed(2)}`));
-    } else {
-      const { level, words } = standing(hit.relevance);
-      mark.dataset.level = level;
-      mark.replaceChildren(bars(), element("span.word", {}, words));
-    }
-  }
-
-  #open(event, id) {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // a new tab
-    event.preventDefault();
-    this.how.onOpen(id);
   }
 
   // -- layout --------------------------------------------------------------------------------
@@ -175,33 +114,5 @@ export class Grid {
       if (best === null || away < best.away) best = { place, away };
     }
     return best?.place ?? null;
-  }
-}
-
-/** Four bars; CSS fills as many as the level says. */
-export function bars() {
-  return element("span.bars", { "aria-hidden": "true" }, ...Array.from({ length: 4 }, () => element("i")));
-}
-
-/** Requests a thumbnail again, since a busy server refuses some. */
-function retry(picture, item) {
-  const retries = Number(picture.dataset.retries ?? 0);
-  if (retries === RETRIES) {
-    item.classList.add("failed");
-    return;
-  }
-  picture.dataset.retries = retries + 1;
-  setTimeout(() => { picture.src = picture.getAttribute("src"); }, PAUSE * 2 ** retries);
-}
-
-function put(item, box, hit) {
-  for (const side of ["left", "top", "width", "height"]) item.style[side] = `${box[side]}px`;
-  const picture = item.querySelector("img");
-  const pixels = Math.max(box.width, box.height) * Math.min(devicePixelRatio, 2);
-  const edited = picture.dataset.version !== hit.version;
-  if (edited || pixels > Number(picture.dataset.pixels)) { // a larger one is never replaced by a smaller one
-    Object.assign(picture.dataset, { pixels, version: hit.version });
-    const source = thumbnail(hit, pixels);
-    if (picture.getAttribute("src") !== source) picture.src = source;
   }
 }
