@@ -53,13 +53,18 @@ def _number(image_id: int) -> int:
     return image_id
 
 
-@routes.get("/", include_in_schema=False)
-async def page() -> Response:
-    """The gallery, with the words for relevance that its scripts use."""
+def html_page(name: str) -> Response:
+    """A page of the gallery, with the words for relevance that its scripts use."""
     standings = json.dumps([row._asdict() for row in STANDINGS])
-    template = Template((STATIC / "index.html").read_text("utf-8"))
+    template = Template((STATIC / name).read_text("utf-8"))
     content = template.substitute(standings=escape(standings))
     return HTMLResponse(content, headers={"Cache-Control": "no-cache"})
+
+
+@routes.get("/", include_in_schema=False)
+async def page() -> Response:
+    """The gallery."""
+    return html_page("index.html")
 
 
 @routes.get(
