@@ -24,6 +24,10 @@ _MOST_GROUPS = 100
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_BODY_REFUSALS = described(
+    _413="The request is larger than 1 MB.", _415="The request is not application/json."
+)
+
 duplicate_routes = APIRouter()
 
 
@@ -129,7 +133,8 @@ async def found(
     "/api/duplicates",
     status_code=202,
     response_model=DuplicatesPage,
-    responses=described(_403="The request is from another site.", _409="Other work is going on."),
+    responses=_BODY_REFUSALS
+    | described(_403="The request is from another site.", _409="Other work is going on."),
     openapi_extra={
         "requestBody": {"content": {"application/json": {"schema": Comparison.model_json_schema()}}}
     },
@@ -145,7 +150,8 @@ async def compare(request: Request) -> DuplicatesPage:
     "/api/duplicates/trash",
     status_code=202,
     response_model=DuplicatesPage,
-    responses=described(
+    responses=_BODY_REFUSALS
+    | described(
         _403="Moving photos is off, the client is on another computer, or on another site.",
         _409="There is no finished comparison.",
     ),

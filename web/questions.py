@@ -13,6 +13,8 @@ from pixquery.engine import wording
 from pixquery.engine.query import LONGEST_QUERY, Part, Query, Sort
 
 MOST_HITS = 200
+MOST_SORTED = 200
+"""How many of the best photos for a description are sorted by date."""
 _LONGEST_TEXT = LONGEST_QUERY + 20
 """Characters of a part of a query with its weight."""
 _LARGEST_NUMBER = 2**53 - 1
@@ -49,8 +51,8 @@ class SearchParameters(BaseModel):
     )  # fmt: skip
     sort: Sort = Field(
         "relevance",
-        description="By date, the 200 best photos for what is described are sorted, or all that "
-        "match if nothing is; photos without a camera's date go by the file's. Without a "
+        description=f"By date, the {MOST_SORTED} best photos for what is described are sorted, or "
+        "all that match if nothing is; photos without a camera's date go by the file's. Without a "
         "description, relevance means the newest first.",
     )
     k: int = Field(40, ge=1, le=MOST_HITS, description="Hits per page.")
@@ -138,6 +140,7 @@ class SearchParameters(BaseModel):
             exact=self.exact,
             words=self.text.strip(),
             literal=tuple(self.literal),
+            candidates=MOST_SORTED,
             sort="newest" if nothing and self.sort == "relevance" else self.sort,
         )
 

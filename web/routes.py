@@ -22,7 +22,7 @@ from pixquery.web import timeline as timelines
 from pixquery.web.answers import described
 from pixquery.web.descriptions import Described
 from pixquery.web.pictures import LARGE, MEDIA_TYPES, Picture, Side
-from pixquery.web.questions import SearchParameters, TimelineParameters
+from pixquery.web.questions import MOST_SORTED, SearchParameters, TimelineParameters
 from pixquery.web.ranges import FileResponse
 from pixquery.web.refusals import Refusal
 from pixquery.web.site import is_local, site_of
@@ -31,6 +31,9 @@ from pixquery.web.uploads import MOST_PIXELS, Upload
 STATIC = Path(__file__).parent / "static"
 _YEAR = 365 * 24 * 3600
 _LARGEST_ID = 2**63 - 1
+
+_LATER = {"theme.js", "app.js", "duplicates.js"}
+"""Scripts that the pages name themselves, or that another page needs."""
 
 routes = APIRouter()
 _Parameters = Annotated[SearchParameters, Query()]
@@ -57,7 +60,13 @@ def html_page(name: str) -> Response:
     """A page of the gallery, with the words for relevance that its scripts use."""
     standings = json.dumps([row._asdict() for row in STANDINGS])
     template = Template((STATIC / name).read_text("utf-8"))
-    content = template.substitute(standings=escape(standings))
+    # All at once, or the browser would find each module only in the one that imports it.
+    modules = "\n  ".join(
+        f'<link rel="modulepreload" href="static/{file.name}">'
+        for file in sorted(STATIC.glob("*.js"))
+        if file.name not in _LATER
+    )
+    content = template.substitute(standings=escape(standings), modules=modules)
     return HTMLResponse(content, headers={"Cache-Control": "no-cache"})
 
 
@@ -139,11 +148,11 @@ async def _answer(
 
     answer, records, revision = await site.searches.run(work)
     request.app.state.meters.search(answer.milliseconds)
-    # The least relevance ends an answer before all photos, and so does sorting the best by date.
-    early = parameters.min_relevance > 0 or (answer.candidates > 0 and answer.sort != "relevance")
-    more = len(answer.hits) == parameters.k or not early
+    more = len(answer.hits) == parameters.k if parameters.min_relevance else True
+    best = answer.candidates > 0 and answer.sort != "relevance"  # only these are sorted by date
+    last = min(answer.among, MOST_SORTED) if best else answer.among
     end = parameters.offset + parameters.k
-    following = end if more and end < answer.among else None
+    following = end if more and end < last else None
     bounds = answers.Bounds(following, revision)
     return answers.search_page(answer, records, bounds, local=local)
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -42,6 +43,8 @@ needs_chromium = pytest.mark.skipif(
 
 expect.set_options(timeout=20_000)
 
+COUNT = 400
+"""Number of photos by date."""
 SHADES = 52
 """Number of nearly black photos, so that there is more than one page."""
 
@@ -135,6 +138,30 @@ def gallery(
     return serve(library_of(colours, folder / "library", *photos(folder), policed=True))
 
 
+def moment(number: int) -> datetime:
+    """When a photo was taken: 16 a month, from January 2020 on, the last in January 2022."""
+    month = number // 16
+    return datetime(2020 + month // 12, month % 12 + 1, 1, 12) + timedelta(hours=number % 16)
+
+
+def write(folder: Path, number: int) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = f"{moment(number):%Y:%m:%d %H:%M:%S}"
+    colour = (number % 3 * 120, number * 7 % 256, number * 13 % 256)
+    square(folder / f"{number:03}.jpg", colour, (120, 80 + number % 4 * 30), exif=exif)
+
+
+@pytest.fixture(scope="session")
+def dated(
+    serve: Callable[[Path], str], colours: Path, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The address of a gallery of 400 photos of 25 months."""
+    folder = tmp_path_factory.mktemp("dated")
+    for number in range(COUNT):
+        write(folder / "photos", number)
+    return serve(library_of(colours, folder / "library", folder / "photos"))
+
+
 @pytest.fixture(scope="session")
 def empty(
     serve: Callable[[Path], str], colours: Path, tmp_path_factory: pytest.TempPathFactory
@@ -193,7 +220,7 @@ def visit(chromium: Browser) -> Iterator[Open]:
 
 
 def tiles(page: Page) -> Locator:
-    return page.locator("#photos > li")
+    return page.locator("#photos > .photo:not(.blank)")
 
 
 def names(page: Page) -> list[str]:

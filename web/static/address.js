@@ -2,7 +2,7 @@
 
 const ONE = [
   "q", "taken", "root", "orientation", "camera", "min_width", "min_height", "min_relevance",
-  "modified", "near", "place", "text", "rating", "exact", "example", "photo",
+  "modified", "near", "place", "text", "rating", "exact", "sort", "example", "photo",
 ];
 const MANY = ["like_id", "path", "format", "keyword", "person", "literal"];
 const WEIGHTED = ["plus", "minus"];
@@ -68,12 +68,19 @@ export function describes(state) {
 
 /** The state with another description. Words that are still in it stay words. */
 export function redescribed(state, q) {
-  return { ...state, q, exact: "", literal: state.literal.filter((words) => contains(q, words)) };
+  const sort = describes(state) ? state.sort : ""; // what is described anew comes best first
+  return { ...state, q, sort, exact: "", literal: state.literal.filter((words) => contains(q, words)) };
 }
 
 /** Whether a description contains some words, in any case. */
 export function contains(q, words) {
   return q.toLowerCase().includes(words.toLowerCase());
+}
+
+/** Those words that an answer recognised as filters which are still filters in a state. */
+export function stillRecognised(state, recognised) {
+  const literal = (words) => state.literal.some((other) => other.toLowerCase() === words.toLowerCase());
+  return state.exact ? [] : recognised.filter(({ words }) => contains(state.q, words) && !literal(words));
 }
 
 /** The state without its filters. */
@@ -84,7 +91,7 @@ export function unfiltered(state) {
 
 /** The part of a state that says which photos are searched, not what they show. */
 export function filtersOf(state) {
-  const { q, exact, literal, plus, minus, like_id, example, photo, ...rest } = state;
+  const { q, exact, literal, plus, minus, like_id, sort, example, photo, ...rest } = state;
   return rest;
 }
 

@@ -1,21 +1,23 @@
 // The page: its address holds the search, and everything shown follows from it.
 
-import { contains, filtersOf, nothing, redescribed, toAddress, toRequest, unfiltered } from "./address.js";
+import { nothing, redescribed, stillRecognised, toAddress, toRequest, unfiltered } from "./address.js";
+import { Above } from "./above.js";
 import { Announcer } from "./announcer.js";
 import { Chips } from "./chips.js";
 import { byId } from "./element.js";
-import { listenForPhotos } from "./example.js";
 import { SearchField } from "./field.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Large } from "./large.js";
-import { Meaning } from "./meaning.js";
+import { Likeness } from "./likeness.js";
 import { Notice } from "./notice.js";
 import { Paging } from "./paging.js";
-import { answering, nothingFound, reading, spoken, summary, title, trouble } from "./phrases.js";
+import { nothingFound, reading, spoken, title, trouble } from "./phrases.js";
 import { Results } from "./results.js";
+import { Scrubber } from "./scrubber.js";
 import { Searches } from "./searches.js";
-import { LARGEST_UPLOAD, Refusal, library } from "./server.js";
+import { Refusal, library } from "./server.js";
+import { Steps } from "./steps.js";
 import { Travel } from "./travel.js";
 import { Uploads } from "./uploads.js";
 
@@ -29,19 +31,24 @@ const searches = new Searches(showWaiting);
 const field = new SearchField((q, { continued }) => go(redescribed(page.state, q), { replace: continued }));
 const chips = new Chips(byId("chips"), refine);
 const filters = new Filters(byId("filters"), refine);
+const scrubber = new Scrubber((y) => grid.scrollTo(y));
+const likeness = new Likeness(page, { go, chips, notice, uploads });
 const travel = new Travel({
   uploads,
   arrive,
   rest: () => field.rest(),
-  shown: () => page.results?.hits.length ?? 0,
+  place: () => ({ seen: grid.place(), shown: page.results?.length ?? 0 }),
 });
 const grid = new Grid(byId("photos"), {
   addressOf: (id) => toAddress({ ...page.state, photo: String(id) }),
   onOpen: (id) => go({ ...page.state, photo: String(id) }, { opened: true }),
-  onAlike: alike,
+  onAlike: (hit) => likeness.search(hit),
   asked: () => `${page.state.text} ${page.state.q}`,
+  onLaid: (rows) => scrubber.show(rows),
 });
-const meaning = new Meaning(byId("meaning"), {
+new Steps(grid, byId("photos"));
+const above = new Above({
+  onSort: (sort) => refine({ ...page.state, sort }),
   exactly: () => go({ ...page.state, exact: "true" }),
   instead: (q) => go({ ...redescribed(page.state, q), exact: page.state.exact }),
 });
@@ -51,7 +58,7 @@ const large = new Large(page, {
   more: () => paging.more(),
   opened: () => travel.opened,
   waiting: () => searches.pending !== null,
-  onAlike: alike,
+  onAlike: (hit) => likeness.search(hit),
   onSearch: (search) => go({ ...nothing(), ...search }),
 });
 
@@ -94,10 +101,7 @@ function drawChips() {
 
 /** Words of the description that are a filter; while an answer is on its way, those of the last. */
 function recognised() {
-  const { state, results } = page;
-  const literal = (words) => state.literal.some((other) => other.toLowerCase() === words.toLowerCase());
-  const known = state.exact ? [] : (results?.answer?.recognised ?? []);
-  return known.filter(({ words }) => contains(state.q, words) && !literal(words));
+  return stillRecognised(page.state, page.results?.answer?.recognised ?? []);
 }
 
 function keyNow() {
@@ -114,19 +118,49 @@ async function search({ back = false, fresh = false } = {}) {
   if (known) {
     searches.stop();
     settle(known);
-    scrollTo(0, travel.place.scroll);
+    goBack();
     return;
   }
-  const fetched = new Results(toRequest(page.state), uploads.file(travel.upload));
-  fetched.key = key;
+  const fetched = resultsOf(key);
   const onBusy = () => announcer.say("The server is busy. Trying again.");
+  const find = Number(page.state.photo) || travel.place.seen?.id || 0;
   try {
-    if (!await searches.begin(fetched, { onBusy })) return;
+    if (!await searches.begin(fetched, { find, onBusy })) return;
   } catch (error) {
     fail(error, fetched);
     return;
   }
   settle(fetched, { glide: true });
+}
+
+/** Results that are still to be loaded, and tell the page what comes. */
+function resultsOf(key) {
+  const fetched = Results.of(page.state, uploads.file(travel.upload));
+  fetched.key = key;
+  fetched.onPhotos = () => {
+    if (fetched !== page.results) return;
+    grid.draw();
+    large.show();
+  };
+  fetched.onMoved = () => moved(fetched);
+  return fetched;
+}
+
+/** Lays photos out again after some came or went, and keeps those that are seen where they are. */
+async function moved(fetched) {
+  const place = grid.place();
+  const found = await fetched.renew(place?.id ?? 0).catch(() => null); // the next page tells again
+  if (fetched !== page.results) return;
+  grid.show(fetched);
+  if (place && found !== null) grid.goTo({ ...place, at: found });
+}
+
+/** Shows the place that a history entry notes. */
+function goBack() {
+  const { seen } = travel.place;
+  const found = page.state.photo ? null : page.results?.timeline?.found;
+  if (seen) grid.goTo({ ...seen, at: found ?? seen.at });
+  else scrollTo(0, 0);
 }
 
 function showWaiting(waiting) {
@@ -142,24 +176,22 @@ function settle(fetched, { glide = false } = {}) {
   searches.keep(fetched);
   notice.hush();
   chips.recognise(recognised());
-  meaning.show(state.q, fetched.answer);
-  byId("summary").textContent = fetched.hits.length ? summary(state, fetched.answer) : "";
-  byId("profile").textContent = fetched.hits.length ? answering(fetched.answer) : "";
-  grid.show(fetched.hits, { glide: glide && !first && scrollY < innerHeight });
+  above.show(state, fetched);
+  grid.show(fetched, { glide: glide && !first && scrollY < innerHeight });
   if (glide && !first) scrollTo(0, 0);
-  if (!fetched.hits.length) notice.say(nothingFound(page.state, fetched.answer, WAYS, page.folder));
+  if (!fetched.length) notice.say(nothingFound(page.state, fetched.answer, WAYS, page.folder));
   paging.offer();
   large.show();
-  announcer.saySoon(fetched.hits.length ? spoken(state, fetched) : "");
-  mentionLost();
+  announcer.saySoon(fetched.length ? spoken(state, fetched) : "");
+  likeness.mentionLost();
 }
 
 function showMore(fresh, { byHand }) {
-  const { hits } = page.results;
-  grid.show(hits);
+  const { length } = page.results;
+  grid.show(page.results);
   paging.offer();
   large.show();
-  if (fresh.length) announcer.say(`${fresh.length} more photos, ${hits.length} in total`);
+  if (fresh.length) announcer.say(`${fresh.length} more photos, ${length} in total`);
   if (byHand && fresh.length) grid.focus(fresh[0].id); // the keyboard goes on where it was
 }
 
@@ -169,10 +201,8 @@ function fail(error, fetched) {
   if (!(error instanceof Refusal)) throw error;
   page.results = fetched;
   fetched.next = null;
-  byId("summary").textContent = "";
-  byId("profile").textContent = "";
-  meaning.hush();
-  grid.show([]);
+  above.show(page.state, null);
+  grid.clear();
   paging.offer();
   notice.say(trouble(error, page.state, WAYS));
 }
@@ -191,33 +221,6 @@ const WAYS = {
   noFilters: () => go(unfiltered(page.state)),
 };
 
-// -- photos to search by ------------------------------------------------------------------------
-
-/** Searches for more photos like one. It replaces the description; filters stay. */
-function alike(hit) {
-  chips.learn(hit.id, hit.name);
-  go({ ...nothing(), ...filtersOf(page.state), like_id: [String(hit.id)] });
-  byId("summary").focus({ preventScroll: true });
-}
-
-/** Searches by a photo of the user's own. */
-function searchBy(file) {
-  if (file.size > LARGEST_UPLOAD) {
-    notice.mention("This photo is too large", "The limit is 25 MB: make the photo smaller.");
-    return;
-  }
-  const upload = uploads.add(file);
-  go({ ...nothing(), ...filtersOf(page.state), example: file.name || "a photo" }, { upload });
-}
-
-function mentionLost() {
-  const lost = uploads.takeLost();
-  if (lost) {
-    notice.mention(`“${lost}” was not kept`, "The browser forgets a dropped photo when the page is "
-      + "reloaded. Drop it again to search by it.");
-  }
-}
-
 // -- the library, and the start -----------------------------------------------------------------
 
 async function learnLibrary() {
@@ -229,7 +232,7 @@ async function learnLibrary() {
     byId("reading").textContent = reading(contents);
     drawChips();
     const { results } = page;
-    if (!searches.pending && results?.answer && !results.hits.length) {
+    if (!searches.pending && results?.answer && !results.length) {
       notice.say(nothingFound(page.state, results.answer, WAYS, page.folder));
     }
   } catch (error) {
@@ -239,19 +242,19 @@ async function learnLibrary() {
 
 /** After a reload, shows as many photos as before, and the same place. */
 async function comeBack() {
-  const { scroll, shown } = travel.place;
+  const { seen, shown } = travel.place;
   await search();
-  if (!scroll) return;
-  await paging.upTo(shown);
-  scrollTo(0, scroll);
+  if (seen) await paging.upTo(shown);
+  const found = page.results?.timeline?.found;
+  if (seen) goBack();
+  else if (page.state.photo && found) grid.goTo({ at: found, by: innerHeight / 3 });
 }
 
 function start() {
   page.state = travel.here();
   travel.listen();
   travel.home(document.querySelector(".brand"));
-  const refuse = () => notice.mention("That is not a photo", "Drop a file rather than a link or text.");
-  listenForPhotos(searchBy, refuse);
+  likeness.listen();
   draw();
   learnLibrary();
   comeBack();

@@ -1,6 +1,7 @@
 // Which photo the large view shows: the one of the address, and its neighbours in the results.
 
 import { position } from "./phrases.js";
+import { Refusal } from "./server.js";
 import { Viewer } from "./viewer.js";
 
 export class Large {
@@ -28,20 +29,25 @@ export class Large {
       return;
     }
     const id = Number(state.photo);
-    const hits = this.how.waiting() ? [] : (results?.hits ?? []);
-    const at = hits.findIndex((hit) => hit.id === id);
-    this.viewer.show(id, hits[at] ?? null, {
-      position: at < 0 ? "" : position(at, state, results),
+    const at = this.how.waiting() || !results ? -1 : results.placeOf(id);
+    this.viewer.show(id, at < 0 ? null : results.hit(at), {
+      position: at < 0 ? "" : position(at, results),
       first: at <= 0,
-      last: at < 0 || (at === hits.length - 1 && !results.unfinished),
+      last: at < 0 || (at === results.length - 1 && !results.unfinished),
     });
   }
 
   async #turn(step) {
     const { state, results } = this.page;
-    const at = results.hits.findIndex((hit) => String(hit.id) === state.photo);
-    if (at + step === results.hits.length) await this.how.more();
-    const hit = results.hits[at + step];
+    const there = results.placeOf(Number(state.photo)) + step;
+    if (there === results.length) await this.how.more();
+    let hit = null;
+    try {
+      hit = await results.load(there);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error; // the photo that is shown stays
+    }
+    if (this.page.state.photo !== state.photo) return; // it was closed or turned meanwhile
     const opened = this.how.opened();
     if (hit) this.how.go({ ...state, photo: String(hit.id) }, { replace: true, opened });
   }

@@ -48,9 +48,9 @@ export class Paging {
   async upTo(count) {
     const mine = this.page.results;
     const wanted = Math.min(count, RELOADED);
-    const lacking = () => mine === this.page.results && mine?.unfinished && mine.hits.length < wanted;
-    for (let before = -1; lacking() && mine.hits.length > before;) {
-      before = mine.hits.length;
+    const lacking = () => mine === this.page.results && mine?.unfinished && mine.length < wanted;
+    for (let before = -1; lacking() && mine.length > before;) {
+      before = mine.length;
       await this.more();
     }
   }

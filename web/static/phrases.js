@@ -1,13 +1,15 @@
 // What the page says about an answer, or why there is none.
 
-import { describes, filterCount, judged } from "./address.js";
+import { filterCount, judged } from "./address.js";
 import { number, photos } from "./words.js";
 
 /** One line above the photos. */
 export function summary(state, answer) {
   const among = photos(answer.among);
-  if (!answer.candidates && state.text) return `${among} with this text`;
-  if (!describes(state) || !answer.candidates) return `${among}, newest first`;
+  const sorted = answer.sort === "relevance" ? "" : `, ${answer.sort} first`;
+  if (!answer.candidates && state.text) return `${among} with this text${sorted}`;
+  if (!answer.candidates) return `${among}${sorted}`;
+  if (sorted) return `The best of ${among}${sorted}`;
   if (answer.judged) return `${answer.fits === 0 ? "Nothing fits well. " : ""}${among}, best first`;
   return `${among}, most similar first. Likeness does not say how well a photo fits.`;
 }
@@ -24,7 +26,7 @@ export function meant({ text, minus }) {
 
 /** The same for people who use a screen reader. */
 export function spoken(state, results) {
-  const shown = photos(results.hits.length);
+  const shown = photos(results.length);
   const what = state.q.trim() ? ` for ${state.q.trim()}` : "";
   const { searched } = results.answer;
   const taken = searched?.reworded ? `, understood as ${meant(searched)}` : "";
@@ -53,10 +55,8 @@ export function title(state) {
 }
 
 /** Position of a photo among the results: "3 of 60". */
-export function position(at, state, results) {
-  if (!results.unfinished) return `${number(at + 1)} of ${number(results.hits.length)}`;
-  const unknownEnd = judged(state) && state.min_relevance;
-  return unknownEnd ? number(at + 1) : `${number(at + 1)} of ${number(results.answer.among)}`;
+export function position(at, results) {
+  return results.total === null ? number(at + 1) : `${number(at + 1)} of ${number(results.total)}`;
 }
 
 /**

@@ -43,7 +43,7 @@ export class Searches {
     this.pending = mine;
     const late = setTimeout(() => this.showWaiting(true), PATIENCE);
     try {
-      await results.more({ ...options, signal: control.signal });
+      await results.begin({ ...options, signal: control.signal });
     } catch (error) {
       if (mine === this.pending) throw error;
     } finally {

@@ -18,11 +18,18 @@ export class Refusal extends Error {
 }
 
 /** One page of an answer. ``photo`` is a file to search by. */
-export async function search(request, offset, photo, { signal, onBusy }) {
+export async function search(request, offset, photo, { k, signal, onBusy }) {
   const parameters = new URLSearchParams(request);
-  parameters.set("k", "40");
+  parameters.set("k", String(k));
   if (offset) parameters.set("offset", String(offset));
   return patiently(() => ask(`api/search?${parameters}`, { signal, ...upload(photo) }), signal, onBusy);
+}
+
+/** All photos of a search without a description, by date. ``find`` is the id of one to look up. */
+export async function timeline(request, find, { signal, onBusy }) {
+  const parameters = new URLSearchParams(request);
+  if (find) parameters.set("find", String(find));
+  return patiently(() => ask(`api/timeline?${parameters}`, { signal }), signal, onBusy);
 }
 
 /** What the library contains. */

@@ -70,9 +70,16 @@ export function describe(item, hit, how) {
   }
 }
 
-/** Puts a tile into its box, with a thumbnail that is large enough for it. */
+/**
+ * Puts a tile into its box, with a thumbnail that is large enough for it.
+ *
+ * @param {HTMLLIElement} item
+ * @param {{left: number, top: number, width: number, height: number}} box in pixels
+ * @param {Object|undefined} hit none for the place of a photo that is not loaded yet
+ */
 export function put(item, box, hit) {
   for (const side of ["left", "top", "width", "height"]) item.style[side] = `${box[side]}px`;
+  if (!hit) return;
   const picture = item.querySelector("img");
   const pixels = Math.max(box.width, box.height) * Math.min(devicePixelRatio, 2);
   const edited = picture.dataset.version !== hit.version;

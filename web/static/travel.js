@@ -6,8 +6,9 @@ const REST = 200; // milliseconds without scrolling before the position is noted
 
 export class Travel {
   /**
-   * @param {{uploads: Uploads, arrive: Function, rest: Function, shown: function(): number}} how
-   *   ``arrive`` shows a state, ``rest`` is called before "back" does, ``shown`` counts photos
+   * @param {{uploads: Uploads, arrive: Function, rest: Function, place: function(): Object}} how
+   *   ``arrive`` shows a state, ``rest`` is called before "back" does, ``place`` says which photo is
+   *   seen first and how many there are
    */
   constructor(how) {
     this.how = how;
@@ -23,10 +24,9 @@ export class Travel {
     return Boolean(history.state?.opened);
   }
 
-  /** How far the entry was scrolled, and how many photos it showed. */
+  /** Which photo of the entry was seen first, and how many there were. */
   get place() {
-    const { scroll = 0, shown = 0 } = history.state ?? {};
-    return { scroll, shown };
+    return { seen: null, shown: 0, ...history.state?.place };
   }
 
   /** Goes to a state. "Back" returns from it, unless it replaces the current one. */
@@ -74,6 +74,6 @@ export class Travel {
   }
 
   #noteScroll() {
-    history.replaceState({ ...history.state, scroll: scrollY, shown: this.how.shown() }, "");
+    history.replaceState({ ...history.state, place: this.how.place() }, "");
   }
 }

@@ -36,6 +36,11 @@ export function period(text) {
   return `${day(first)} to ${day(last)}`;
 }
 
+/** "2023-07" as "July 2023". */
+export function monthName(text) {
+  return text ? day(text) : "No date";
+}
+
 function day(text) {
   const [year, month, date] = text.trim().split("-").map(Number);
   const name = MONTHS[month - 1];
