@@ -8,6 +8,7 @@ import { byId } from "./element.js";
 import { SearchField } from "./field.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
+import { listenForKeys } from "./keys.js";
 import { Large } from "./large.js";
 import { Likeness } from "./likeness.js";
 import { Notice } from "./notice.js";
@@ -255,6 +256,7 @@ function start() {
   travel.listen();
   travel.home(document.querySelector(".brand"));
   likeness.listen();
+  listenForKeys();
   draw();
   learnLibrary();
   comeBack();
