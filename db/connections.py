@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock, local
+from typing import Any
 
 from pixquery.db.checksums import prepare
 from pixquery.db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
@@ -13,6 +14,27 @@ from pixquery.db.quoting import library_option
 
 LONGEST_VALUE = 64 * 2**20
 """Bytes of the longest value that SQLite reads or makes: a photo's row has a few thousand."""
+
+
+class Connection(sqlite3.Connection):
+    """A connection whose errors are SQLite's, whatever their messages quote.
+
+    Python fails to decode the message if it quotes a damaged schema that is not UTF-8.
+    """
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        """As `sqlite3.Connection` does."""
+        try:
+            return super().execute(*arguments)
+        except UnicodeDecodeError as error:
+            raise sqlite3.DatabaseError(_NOT_UTF8) from error
+
+    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+        """As `sqlite3.Connection` does."""
+        try:
+            return super().executemany(*arguments)
+        except UnicodeDecodeError as error:
+            raise sqlite3.DatabaseError(_NOT_UTF8) from error
 
 
 class Connections:
@@ -159,8 +181,9 @@ class Connections:
         if self._frozen:
             address = f"{self.file.absolute().as_uri()}?mode=ro&immutable=1"
         connection = sqlite3.connect(
-            address, timeout=30, isolation_level=None, check_same_thread=False, uri=self._frozen
-        )
+            address, timeout=30, isolation_level=None, check_same_thread=False,
+            factory=Connection, uri=self._frozen,
+        )  # fmt: skip
         try:
             prepare(connection)
             distrust(connection)
@@ -271,6 +294,7 @@ def refuse_odd_file(file: Path) -> None:
 
 _LONGEST_CAUSE = 200
 """Characters of what SQLite says."""
+_NOT_UTF8 = "malformed database schema: it is not UTF-8"
 _DAMAGE = (
     "malformed",
     "no such",

@@ -7,7 +7,8 @@ content changes.
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pixquery.db.checksums import SEALED, digest, sound
@@ -15,7 +16,7 @@ from pixquery.db.connections import damaged
 from pixquery.db.losses import LossKeeping
 from pixquery.db.migrations import WITH_METADATA
 from pixquery.db.reading import get, marks, parts
-from pixquery.db.records import Annotation, Line, Locality, Place
+from pixquery.db.records import Annotation, Line, Locality, OwnersNames, Place, Tally
 
 TABLES = ("annotations", "readings", "localities")
 ANNOTATED = "annotated"
@@ -84,6 +85,24 @@ class MetadataKeeping(LossKeeping):
             }
             if rows:
                 _replace(connection, self, "annotations", rows)
+
+    def owners_names(self) -> OwnersNames:
+        """The keywords and people that owners named; of several spellings, the most frequent."""
+        if self._version < WITH_METADATA:
+            return OwnersNames()
+        rows = self._rows(
+            "SELECT keywords, people, rating FROM annotations "
+            f"WHERE (keywords != '' OR people != '' OR rating > 0) AND {sound('annotations')}"
+        )
+        keywords, people = (_tallied(row[column] for row in rows) for column in (0, 1))
+        return OwnersNames(keywords, people, sum(row[2] is not None and row[2] > 0 for row in rows))
+
+    @property
+    def annotated_revision(self) -> int:
+        """The ``metadata_revision`` at which owners' words were last noted; 0 if never."""
+        if self._version < WITH_METADATA:
+            return 0
+        return int(self._value("SELECT coalesce(max(revision), 0) FROM annotations"))
 
     # -- text that was read ---------------------------------------------------------------------
 
@@ -268,6 +287,21 @@ def _annotation(row: tuple[Any, ...]) -> Annotation:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split("\n")))
+
+
+def _tallied(columns: Iterable[str]) -> tuple[Tally, ...]:
+    """How many photos have each name, which is compared as a filter compares it."""
+    from pixquery.db.filters import plain  # SQLAlchemy: importing it takes longer than a query
+
+    photos: Counter[str] = Counter()
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    for column in columns:
+        own = {plain(name): name for name in _names(column)}
+        photos.update(own.keys())
+        for key, name in own.items():
+            spellings[key][name] += 1
+    ordered = sorted(photos.items(), key=lambda each: (-each[1], each[0]))
+    return tuple(Tally(spellings[key].most_common(1)[0][0], images) for key, images in ordered)
 
 
 def _written(lines: Sequence[Line]) -> str:

@@ -309,6 +309,15 @@ class Tally(NamedTuple):
     images: int
 
 
+class OwnersNames(NamedTuple):
+    """What owners named in a library's photos, the most frequent first."""
+
+    keywords: tuple[Tally, ...] = ()
+    people: tuple[Tally, ...] = ()
+    rated: int = 0
+    """Photos with one star or more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facets:
     """The formats, cameras and years of a library's photos, the most frequent first."""

@@ -16,7 +16,13 @@ import sqlalchemy as sa
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.checksums import digest
-from pixquery.db.connections import distrust, is_half_mended, mended, refuse_odd_files
+from pixquery.db.connections import (
+    Connection,
+    distrust,
+    is_half_mended,
+    mended,
+    refuse_odd_files,
+)
 from pixquery.db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, StorageFailed
 from pixquery.db.losses import put
 from pixquery.db.metadata import ANNOTATED
@@ -128,7 +134,7 @@ def _sync(file: Path) -> None:
 
 
 def _opened(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=30, isolation_level=None)
+    connection = sqlite3.connect(file, timeout=30, isolation_level=None, factory=Connection)
     connection.row_factory = sqlite3.Row
     distrust(connection)
     return connection

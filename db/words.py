@@ -14,7 +14,7 @@ from threading import RLock
 from typing import Any, Literal
 
 from pixquery.db.catalog import Catalog
-from pixquery.db.connections import distrust, refuse_odd_file
+from pixquery.db.connections import Connection, distrust, refuse_odd_file
 from pixquery.db.errors import StorageFailed
 from pixquery.db.reading import parts
 from pixquery.db.records import Annotation, Line
@@ -222,7 +222,7 @@ class Words:
         if name != ":memory:":
             refuse_odd_file(self._file)
         connection = sqlite3.connect(
-            name, timeout=30, isolation_level=None, check_same_thread=False
+            name, timeout=30, isolation_level=None, check_same_thread=False, factory=Connection
         )
         try:
             distrust(connection)

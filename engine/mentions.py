@@ -7,7 +7,7 @@ finds it by the words in it. Such a photo joins the candidates, with a relevance
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -28,8 +28,6 @@ MOST = 100
 """Photos whose words are compared; more common words say little."""
 MOST_WITH_TEXT = 10_000
 """Photos that a search for text alone returns."""
-_STEP = 1e-5
-"""Difference in strength between one mention and the next."""
 _LONG = 5
 """Letters of a word that is recognised although it was not read quite right."""
 _NEAR = 0.9
@@ -106,12 +104,8 @@ class Mentions:
         """
         asked = asked_for(text)
         found = self._found(asked, _Search(spare=min(1, len(asked) - 1)), among)
-        best = sorted(found.items(), key=lambda item: -item[1].strength)
         # Of two that mention as much, the better one by BM25 keeps its place.
-        return {
-            image_id: replace(mention, strength=mention.strength - _STEP * place)
-            for place, (image_id, mention) in enumerate(best)
-        }
+        return dict(sorted(found.items(), key=lambda item: -item[1].strength))
 
     def with_text(self, text: str, *, among: Ids | None = None) -> Mentioned:
         """The photos in which all words of a text stand.

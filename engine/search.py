@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # FAISS is loaded by what opens an index
     from pixquery.engine.profile import Profile
     from pixquery.engine.vectors import VectorIndex
 
+_TIE = 1e-3
+"""Relevance between two photos that mention as much, if one looks certain and the other wrong."""
 _NAME = 2
 """Words of a name; longer texts describe one photo rather than a kind of photos."""
 
@@ -107,13 +109,16 @@ class Aimed:
         )
 
     def _with_mentions(self, ids: Ids, relevances: Floats | None) -> Floats | None:
-        """The relevances float32[n] of int64[n] ids, at least those of what they mention."""
+        """The relevances float32[n] of int64[n] ids, at least those of what they mention.
+
+        Of photos that mention as much, the one that looks more relevant comes first.
+        """
         if relevances is None or not self._mentioned:
             return relevances
         least = [
             self._mentioned[one].strength if one in self._mentioned else 0 for one in ids.tolist()
         ]
-        return np.maximum(relevances, np.array(least, np.float32))
+        return np.maximum(relevances, np.array(least, np.float32) - _TIE * (1 - relevances))
 
     def _indexed(self, mentioned: Mentioned) -> dict[int, Mention]:
         """The mentions of photos whose vectors are loaded: others were added meanwhile."""

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -117,15 +118,18 @@ def tree_of(file: Path) -> ast.Module:
     return ast.parse(file.read_text("utf-8"), str(file))
 
 
-def importing(file: Path) -> Iterator[tuple[str, ast.stmt]]:
+@cache
+def importing(file: Path) -> list[tuple[str, ast.stmt]]:
     """Every module that a file imports, wherever in the file, and the statement that does."""
+    modules: list[tuple[str, ast.stmt]] = []
     for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, node) for alias in node.names)
+            modules += [(alias.name, node) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name_of(file)} imports relatively"
             assert node.module is not None
-            yield node.module, node
+            modules.append((node.module, node))
+    return modules
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -133,10 +137,10 @@ def imports(file: Path) -> Iterator[str]:
     return (module for module, _ in importing(file))
 
 
-def calls(file: Path) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(tree_of(file)):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+@cache
+def calls(file: Path) -> list[tuple[str, ast.Call]]:
+    called = [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Call)]
+    return [(ast.unparse(node.func), node) for node in called]
 
 
 def test_there_is_something_to_look_at() -> None:

@@ -14,7 +14,16 @@ from pixquery.db.catalog import Catalog
 from pixquery.db.errors import BadQuery
 from pixquery.db.filters import plain
 from pixquery.db.metadata import Noted
-from pixquery.db.records import Annotation, City, FileState, Filter, ImageRecord, Meaning, Stars
+from pixquery.db.records import (
+    Annotation,
+    City,
+    FileState,
+    Filter,
+    ImageRecord,
+    Meaning,
+    OwnersNames,
+    Stars,
+)
 
 ANNOTATIONS = {
     1: Annotation(keywords=("Café", "New York", "Portugal"), people=("Anna Smith",), rating=5),
@@ -99,6 +108,21 @@ def test_against_plain_python(
     assert catalog.matching(where).tolist() == expected
 
 
+def test_what_owners_named_is_counted_as_the_filters_find_it(catalog: Catalog) -> None:
+    named = catalog.owners_names()
+    counted = dict(named.keywords)
+    assert counted == {
+        "Café": 2, "New York": 1, "Portugal": 1, "🎂": 1, "York": 1, "Cafe Central": 1, "東京": 1,
+    }  # fmt: skip
+    assert list(counted.values()) == sorted(counted.values(), reverse=True)
+    for name, images in counted.items():
+        assert len(catalog.matching(Filter(keywords=(name,)))) == images
+    assert dict(named.people) == {
+        "Anna Smith": 1, "Ann": 1, "Bob Müller": 1, "Smith": 1, "Anna": 1, "Tom Smith": 1,
+    }  # fmt: skip
+    assert named.rated == len(catalog.matching(Filter(rating=Stars(1, None)))) == 3
+
+
 def test_names_that_cannot_be_stored_are_refused(catalog: Catalog) -> None:
     with pytest.raises(BadQuery):
         catalog.matching(Filter(keywords=("\ud800",)))
@@ -115,6 +139,7 @@ def test_a_catalogue_of_an_earlier_version(tmp_path: Path) -> None:
         connection.commit()
 
     with closing(Catalog(file, lock=nullcontext)) as catalog:
+        assert catalog.owners_names() == OwnersNames()
         assert catalog.matching(Filter(keywords=("a",))).tolist() == []
         lisbon = Meaning(cities=frozenset({City("Lisbon", "Lisbon", "PT")}))
         assert catalog.matching(Filter(places=(lisbon,))).tolist() == []

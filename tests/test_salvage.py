@@ -2,7 +2,8 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections import Counter
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,34 @@ def test_a_flipped_bit_in_a_vector_costs_that_vector(place: Path, invoke: Invoke
     after = revisions(place)
     assert [image_id for image_id in after if after[image_id] != before[image_id]] == [5]
     assert invoke("verify", "--library", place).exit_code == 0
+
+
+def test_a_schema_that_is_not_utf8_is_damage(place: Path, tmp_path: Path) -> None:
+    """SQLite quotes the schema in its messages, which Python cannot decode then."""
+    whole = (place / CATALOGUE).read_bytes()
+    with closing(sqlite3.connect(place / CATALOGUE)) as catalogue:
+        rows = catalogue.execute("SELECT sql FROM sqlite_master WHERE sql != ''").fetchall()
+    outcomes = Counter[str]()
+    for (sql,) in rows:
+        start = whole.index(sql.encode())
+        for at in range(start, start + len(sql), 11):
+            file = tmp_path / str(at) / CATALOGUE
+            file.parent.mkdir()
+            content = bytearray(whole)
+            content[at] ^= 0x80
+            file.write_bytes(content)
+            try:
+                with closing(Catalog(file)) as catalog:
+                    list(catalog.everything())
+                outcomes["read"] += 1
+            except LibraryDamaged:
+                outcomes["damaged"] += 1
+            with suppress(LibraryDamaged):  # even the profile's name may be lost
+                salvage(file)
+                with closing(Catalog(file)) as catalog:
+                    outcomes["mended"] += not catalog.problems()
+    assert outcomes["damaged"] > 100
+    assert outcomes["mended"] > 100
 
 
 def test_the_damaged_catalogue_is_kept(place: Path) -> None:

@@ -113,7 +113,8 @@ def test_no_command_lets_anything_through(hostile: Path, squares: Path, tmp_path
     ]  # fmt: skip
     env = {"PIXQUERY_LIBRARY": str(hostile), "PIXQUERY_PROFILES": str(profiles), "PATH": "/nowhere"}
     with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda each: on_terminal(*each, env=env), words))
+        # Wide, so that no name is broken over two lines.
+        answers = list(pool.map(lambda each: on_terminal(*each, columns=400, env=env), words))
     for each, (code, sent) in zip(words, answers, strict=True):
         assert code in {0, 1, 2, 3, 75}, (each, sent)  # 75: another one of them writes
         assert "This is a bug" not in sent, (each, sent)

@@ -168,6 +168,12 @@ class YearCount(BaseModel):
     images: int
 
 
+_MOST_NAMED = (
+    "{} in their owner's words, those with the most photos first; at most "
+    f"{descriptions.MOST_NAMED}."
+)
+
+
 class LibraryContents(BaseModel):
     """What the library contains."""
 
@@ -186,6 +192,9 @@ class LibraryContents(BaseModel):
         description="Towns, regions and countries, those with the most photos first; at most "
         f"{descriptions.MOST_PLACES}."
     )
+    keywords: list[NamedCount] = Field(description=_MOST_NAMED.format("Keywords"))
+    people: list[NamedCount] = Field(description=_MOST_NAMED.format("People"))
+    rated: int = Field(description="Number of photos to which their owner gave stars.")
     text: TextReading
     updated: str | None
 
@@ -315,6 +324,9 @@ def library(contents: Contents, *, local: bool) -> LibraryContents:
         cameras=named(_matched(facets.cameras)),
         years=[YearCount(year=int(tally.name), images=tally.images) for tally in facets.years],
         places=named(contents.places),
+        keywords=named(contents.named.keywords[: descriptions.MOST_NAMED]),
+        people=named(contents.named.people[: descriptions.MOST_NAMED]),
+        rated=contents.named.rated,
         text=TextReading(on=contents.reads_text, read=contents.text_read),
         updated=contents.updated,
     )

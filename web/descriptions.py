@@ -13,6 +13,8 @@ from pixquery.db.records import Tally
 from pixquery.engine import answers, mentions
 
 MOST_PLACES = 200
+MOST_NAMED = 500
+"""Keywords, and people, that the page offers."""
 """Names of places that are offered as choices of a filter."""
 _CORNERS = (
     "x and y of the line's four corners, clockwise from where the text begins: eight numbers from "

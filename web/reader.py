@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pixquery.db.errors import LibraryNotFound
 from pixquery.db.quoting import library_option
-from pixquery.db.records import Facets, ImageRecord, RootSummary, Tally
+from pixquery.db.records import Facets, ImageRecord, OwnersNames, RootSummary, Tally
 from pixquery.engine.answers import Answer
 from pixquery.engine.home import expanded
 from pixquery.engine.library import CATALOGUE, Library
@@ -36,6 +36,7 @@ class Contents(NamedTuple):
     facets: Facets
     places: tuple[Tally, ...]
     """Towns, regions and countries, the most frequent first."""
+    named: OwnersNames
     reads_text: bool
     """Whether indexing reads the text in photos."""
     text_read: int
@@ -66,7 +67,7 @@ class Reader:
         self._opening = Lock()
         self._look_again = look_again
         self._next_look = 0.0
-        self._contents: tuple[tuple[int, int], Contents] | None = None
+        self._contents: tuple[tuple[int, int, int], Contents] | None = None
 
     @property
     def library(self) -> Library:
@@ -156,25 +157,27 @@ class Reader:
     def contents(self) -> Contents:
         """What the library contains, counted once per revision but for the text that was read."""
         library = self.library
-        revision = library.catalog.revision, library.catalog.located_revision
+        catalog = library.catalog
+        revision = catalog.revision, catalog.located_revision, catalog.annotated_revision
         kept = self._contents
         if kept is None or kept[0] != revision:
-            updated = library.catalog.updated
+            updated = catalog.updated
             kept = self._contents = (
                 revision,
                 Contents(
                     folder=self._folder,
                     profile=library.profile.name,
                     relevance=library.profile.predicts_relevance,
-                    roots=library.catalog.roots(),
-                    facets=library.catalog.facets(),
-                    places=tallied(library.catalog.known_localities()),
+                    roots=catalog.roots(),
+                    facets=catalog.facets(),
+                    places=tallied(catalog.known_localities()),
+                    named=catalog.owners_names(),
                     reads_text=False,
                     text_read=0,
                     updated=updated.isoformat(timespec="seconds") if updated else None,
                 ),
             )
-        read = library.catalog.read_count()
+        read = catalog.read_count()
         return kept[1]._replace(reads_text=library.reads_text, text_read=read)
 
 

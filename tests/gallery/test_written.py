@@ -220,6 +220,29 @@ def test_what_the_owner_wrote_is_in_the_details(visit: Open, worded: str) -> Non
         page.go_back()
 
 
+def test_filters_for_what_the_owner_wrote(visit: Open, worded: str) -> None:
+    page = visit(worded)
+    page.get_by_role("button", name="Filters").click()
+    panel = page.locator("#filters")
+    for field, value, address, words in (
+        ("Keyword", "holiday", "keyword=holiday", "keyword holiday"),
+        ("Person", "Anna Smith", "person=Anna+Smith", "with Anna Smith"),
+    ):
+        panel.get_by_label(field).press_sequentially(value)
+        expect(page).to_have_url(f"{worded}?{address}")
+        expect(chip(page, words)).to_be_visible()
+        only(page, "green.png")
+        accessible(page)
+        panel.get_by_label(field).fill("")
+        panel.get_by_label(field).blur()
+        expect(page).to_have_url(worded)
+    panel.get_by_label("Stars").select_option("4 stars or more")
+    expect(chip(page, "4 stars or more")).to_be_visible()
+    only(page, "green.png")
+    panel.get_by_label("Stars").select_option("5 stars")
+    expect(page.get_by_role("heading", name="No photo matches")).to_be_visible()
+
+
 def test_the_details_list_the_text(visit: Open, worded: str) -> None:
     page = visit(f"{worded}?q=gate+b27")
     first(page, "white.jpg")

@@ -150,6 +150,8 @@ class _Cycle:
                 self._photos.change()
         for _ in range(self._random.choice((1, 1, 2))):
             promised = self._workplace.promise(roots)
+            # On a busy machine the next run may be killed before it has begun with its own.
+            self._acknowledgements.unlink(missing_ok=True)
             ended = self._killed(seconds, at_calls=at_calls)
             if ended.status not in (0, -signal.SIGKILL):
                 yield f"index ended with {ended.status}: {ended.output}"
@@ -183,8 +185,12 @@ class _Cycle:
         self._tally["done before the kill"] += ended.status == 0
         return ended
 
+    @property
+    def _acknowledgements(self) -> Path:
+        return self._workplace.folder / "acknowledged"
+
     def _acknowledged(self) -> int:
-        file = self._workplace.folder / "acknowledged"
+        file = self._acknowledgements
         lines = file.read_text().splitlines() if file.exists() else []
         return int(lines[-1].split()[0]) if lines else 0
 

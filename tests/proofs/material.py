@@ -21,17 +21,22 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 import pixquery.engine.vectors
 from benchmarks.setting import ROOT as ROOT
 from pixquery import Library, Query
 from pixquery.db.errors import LibraryNotFound
+from pixquery.db.records import FileState
 from pixquery.indexer.build import Options, index
 from pixquery.indexer.scan import compare, scan_roots
+from pixquery.indexer.sidecars import state_of as state_of_sidecars
+from pixquery.indexer.undescribed import to_describe
 from tests.conftest import COLOURS as COLOURS
 from tests.conftest import centred as centred
 from tests.conftest import square as square
 from tests.conftest import write_profile
+from tests.test_xmp_words import array, packet
 
 Limits = Mapping[str, int]
 
@@ -50,8 +55,15 @@ CLOSE = 5e-3
 # -- photos ------------------------------------------------------------------------------------
 
 
+TOWNS = ((38.72, -9.14), (48.21, 16.37), (-33.87, 151.21))
+"""Where some photos were taken: Lisbon, Vienna, Sydney."""
+
+
 class Photos:
-    """A folder of colour squares that changes at random, as people change folders."""
+    """A folder of colour squares that changes at random, as people change folders.
+
+    Two in three have a caption or coordinates, and words are written beside some later.
+    """
 
     def __init__(self, root: Path, count: int, seed: int) -> None:
         self.root = root
@@ -62,8 +74,9 @@ class Photos:
             self.add()
 
     def files(self) -> list[Path]:
-        """All files, sorted."""
-        return sorted(file for file in self.root.rglob("*.*") if file.is_file())
+        """All files but sidecars, sorted."""
+        files = (file for file in self.root.rglob("*.*") if file.suffix != ".xmp")
+        return sorted(file for file in files if file.is_file())
 
     def add(self) -> None:
         """Adds a photo; one in twenty is unusable."""
@@ -72,18 +85,20 @@ class Photos:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(self.random.randbytes(200))
         else:
-            square(file, self._colour(), (8, 8))
+            square(file, self._colour(), (8, 8), exif=self._exif())
 
     def change(self) -> None:
         """Makes one random change."""
         files = self.files()
-        what = self.random.choice(("add", "add", "edit", "move", "copy", "delete", "touch"))
+        what = self.random.choice(
+            ("add", "add", "edit", "move", "copy", "delete", "touch", "write")
+        )
         if what == "add" or len(files) < 3:
             self.add()
             return
         file = self.random.choice(files)
         if what == "edit":
-            square(file, self._colour(), (9, 8 + self.random.randrange(8)))
+            square(file, self._colour(), (9, 8 + self.random.randrange(8)), exif=self._exif())
         elif what == "move":
             to = self._new()
             to.parent.mkdir(parents=True, exist_ok=True)
@@ -94,12 +109,35 @@ class Photos:
             shutil.copy(file, to)
         elif what == "delete":
             file.unlink()
+        elif what == "write":
+            self._write_beside(file)
         else:
             os.utime(file, (1, self.random.randrange(2**31)))
 
     def _new(self) -> Path:
         self._next += 1
         return self.root / self.random.choice(("", "a", "a/b")) / f"{self._next:05d}.png"
+
+    def _exif(self) -> Image.Exif:
+        exif = Image.Exif()
+        if self.random.random() < 0.4:
+            exif[0x010E] = f"caption {self.random.randrange(1000)}"
+        if self.random.random() < 0.4:
+            latitude, longitude = self.random.choice(TOWNS)
+            exif[0x8825] = {
+                1: "N" if latitude > 0 else "S", 2: (abs(latitude), 0.0, 0.0),
+                3: "E" if longitude > 0 else "W", 4: (abs(longitude), 0.0, 0.0),
+            }  # fmt: skip
+        return exif
+
+    def _write_beside(self, file: Path) -> None:
+        """Writes, changes or removes a photo's sidecar."""
+        sidecar = file.with_name(f"{file.name}.xmp")
+        if sidecar.exists() and self.random.random() < 0.5:
+            sidecar.unlink()
+            return
+        words = packet(array("dc:subject", [f"keyword {self.random.randrange(1000)}"]))
+        sidecar.write_bytes(words)
 
     def _colour(self) -> tuple[int, int, int]:
         red, green, blue = (self.random.randrange(256) for _ in range(3))
@@ -114,7 +152,7 @@ class State:
     """Everything that a library contains, except its ids."""
 
     photos: Mapping[str, tuple[object, ...]]
-    """By path: size, time, content, width, height, format, EXIF, raw vector."""
+    """By path: size, time, content, width, height, format, EXIF, words, town, raw vector."""
     skipped: Mapping[str, tuple[object, ...]]
     roots: tuple[str, ...]
     answers: Mapping[str, Mapping[str, float]]
@@ -125,7 +163,9 @@ def state_of(library: Library) -> State:
     """Reads a library through its own functions."""
     encoder = library.profile.encoder
     records = list(library.catalog.everything())
-    raw = library.catalog.vectors_of([record.id for record in records], encoder)
+    ids = [record.id for record in records]
+    raw = library.catalog.vectors_of(ids, encoder)
+    annotations, localities = library.catalog.annotations(ids), library.catalog.localities(ids)
     known = {
         name: file
         for root in library.catalog.roots()
@@ -136,6 +176,7 @@ def state_of(library: Library) -> State:
             str(record.path): (
                 *record.state, record.content, record.width, record.height, record.format,
                 record.taken, record.camera, record.place,
+                annotations.get(record.id) or None, localities.get(record.id),
                 raw[record.id].tobytes() if record.id in raw else None,
             )
             for record in records
@@ -302,35 +343,45 @@ class Workplace:
         if not self.created:
             return Promise({str(path): state for root in roots for path, state
                             in scan_roots([root])[root].states.items()})  # fmt: skip
+        files: dict[str, FileState] = {}
+        words: dict[str, str] = {}
         with Library.open(self.library) as opened:
-            return Promise(
-                {
-                    str(path): state
-                    for root, scanned in scan_roots(roots).items()
-                    for path, state, _ in compare(
-                        scanned, opened.catalog.known(root, opened.profile.encoder)
-                    ).fresh
+            for root, scanned in scan_roots(roots).items():
+                known = opened.catalog.known(root, opened.profile.encoder)
+                files |= {str(path): state for path, state, _ in compare(scanned, known).fresh}
+                words |= {
+                    str(path): state_of_sidecars(scanned.sidecars.get(str(path), ()))
+                    for path, _ in to_describe(opened.catalog, root, scanned, known)
                 }
-            )
+        return Promise(files, words)
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The files that a run has to add to the catalogue, with their states."""
+    """What a run has to note in the catalogue."""
 
-    files: Mapping[str, Any]
+    files: Mapping[str, FileState]
+    """The new and changed files, with their states."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """The unchanged photos whose owner's words changed, with the states of their sidecars."""
 
     def kept(self, workplace: Workplace) -> int:
-        """How many of them the catalogue contains now."""
+        """How much of it the catalogue contains now."""
         if not workplace.created:
             return 0
         with Library.open(workplace.library) as opened:
             known = {
-                name: file.state
+                name: file
                 for root in opened.catalog.roots()
                 for name, file in opened.catalog.known(root.path, opened.profile.encoder).items()
             }
-        return sum(known.get(name) == state for name, state in self.files.items())
+            sidecars = opened.catalog.sidecars()
+        return sum(
+            name in known and known[name].state == state for name, state in self.files.items()
+        ) + sum(
+            name in known and sidecars.get(known[name].id, "") == state
+            for name, state in self.words.items()
+        )
 
 
 # -- children ----------------------------------------------------------------------------------

@@ -85,10 +85,11 @@ def test_slow_heads_are_cut_off(app: ASGIApp) -> None:
                 begin = time.monotonic()
                 assert is_closed(slow)
                 assert time.monotonic() - begin < SECONDS / 2
-        with connect(address) as steady:  # it sends a request now and then
-            for _ in range(4):
-                assert b"200 OK" in health(steady)
-                time.sleep(0.2)
+    # Somebody who sends a request now and then stays, for longer than the patience in all.
+    with running(app, patience=1.5) as address, connect(address) as steady:
+        for _ in range(4):
+            assert b"200 OK" in health(steady)
+            time.sleep(0.5)
 
 
 def test_a_body_after_its_answer_is_cut_off(app: ASGIApp) -> None:

@@ -2,8 +2,11 @@
 
 import { FILTERS, filterCount, judged, unfiltered } from "./address.js";
 import { byId, element } from "./element.js";
-import { LEAST_FITS, SHAPES, number, photos } from "./words.js";
+import { LEAST_FITS, SHAPES, number, photos, stars } from "./words.js";
 
+const STARS = ["1..", "2..", "3..", "4..", "5"];
+/** Fields with the names that a library offers; half a name means nothing. */
+const NAMED = { place: "places", keyword: "keywords", person: "people" };
 const PAUSE = 350; // milliseconds between the last key in a field and the search
 
 export class Filters {
@@ -14,7 +17,10 @@ export class Filters {
   constructor(panel, change) {
     this.panel = panel;
     this.change = change;
-    this.offer({ relevance: true, roots: [], formats: [], cameras: [], years: [], places: [], text: {} });
+    this.offer({
+      relevance: true, roots: [], formats: [], cameras: [], years: [],
+      places: [], keywords: [], people: [], rated: 0, text: {},
+    });
     byId("filters-none").addEventListener("click", () => change(unfiltered(this.state)));
     panel.addEventListener("change", (event) => this.#changed(event.target.name));
     panel.addEventListener("input", (event) => this.#typed(event.target));
@@ -38,10 +44,15 @@ export class Filters {
       ...Object.entries(SHAPES).map(([value, words]) => choice("radio", "orientation", value, words)));
     byId("formats").replaceChildren(
       ...library.formats.map((one) => choice("checkbox", "format", one.name, counted(one).words)));
-    byId("places").replaceChildren(...library.places.map(({ name, images }) =>
-      element("option", { value: name, label: photos(images) })));
-    this.places = new Set(library.places.map(({ name }) => name));
-    hide(this.panel.elements.place, !library.places.length);
+    options(this.panel.elements.rating, "any", STARS.map((value) => ({ value, words: stars(value) })));
+    hide(this.panel.elements.rating, !library.rated);
+    this.names = {};
+    for (const [field, list] of Object.entries(NAMED)) {
+      byId(list).replaceChildren(...library[list].map(({ name, images }) =>
+        element("option", { value: name, label: photos(images) })));
+      this.names[field] = new Set(library[list].map(({ name }) => name));
+      hide(this.panel.elements[field], !library[list].length);
+    }
     hide(this.panel.elements.text, !library.text.on && !library.text.read);
     hide(least, !library.relevance);
     hide(year, !library.years.length);
@@ -56,9 +67,10 @@ export class Filters {
   draw(state) {
     this.state = state;
     const fields = this.panel.elements;
-    for (const name of ["root", "camera", "place", "text", "min_width", "min_height", "min_relevance"]) {
-      set(fields[name], state[name]);
-    }
+    for (const name of [
+      "root", "camera", "place", "text", "rating", "min_width", "min_height", "min_relevance",
+    ]) set(fields[name], state[name]);
+    for (const name of ["keyword", "person"]) set(fields[name], state[name][0] ?? "");
     set(fields.year, /^\d{4}$/.test(state.taken) ? state.taken : "");
     const [from, to] = dates(state.taken);
     set(fields.from, from);
@@ -81,8 +93,9 @@ export class Filters {
 
   #typed(field) {
     clearTimeout(this.waiting);
-    const whole = field.name !== "place" || !field.value || this.places.has(field.value);
-    if (["text", "number"].includes(field.type) && whole) { // half a place's name means nothing
+    const names = this.names[field.name];
+    const whole = !names || !field.value || names.has(field.value);
+    if (["text", "number"].includes(field.type) && whole) {
       this.waiting = setTimeout(() => this.#changed(field.name), PAUSE);
     }
   }
@@ -104,6 +117,8 @@ export class Filters {
       case "from":
       case "to": return { taken: between(fields.from.value, fields.to.value) };
       case "path": return { path: fields.path.value.trim() ? [`*${fields.path.value.trim()}*`] : [] };
+      case "keyword":
+      case "person": return { [name]: [fields[name].value.trim(), ...this.state[name].slice(1)].filter(Boolean) };
       case "orientation": return { orientation: checked()[0] ?? "" };
       case "format": return { format: checked() };
       default: return { [name]: fields[name].value.trim() };

@@ -85,7 +85,7 @@ export function place({ latitude, longitude }) {
 export function stars(text) {
   if (!text.includes("..")) return text === "-1" ? "rejected" : `${text} ${text === "1" ? "star" : "stars"}`;
   const [least, most] = text.split("..").map((part) => part.trim());
-  if (!most) return `${least} stars or more`;
+  if (!most) return least === "1" ? "1 star or more" : `${least} stars or more`;
   return least ? `${least} to ${most} stars` : `up to ${most} stars`;
 }
 
