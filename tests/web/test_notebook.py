@@ -97,7 +97,9 @@ def test_what_is_drawn_is_bounded(library: Library, monkeypatch: pytest.MonkeyPa
     assert len(pictures(drawn(answer))) < 3
 
 
-def test_a_photo_that_changed_is_not_drawn(library: Library) -> None:
+def test_a_photo_that_changed_is_not_drawn(new_library: NewLibrary, squares: Path) -> None:
+    library = new_library()  # of its own: the served photos are shared by all tests
+    index(library, [squares])
     answer = library.search("red", k=2)
     answer[0].path.unlink()
     square(answer[1].path, "blue", (99, 98))
