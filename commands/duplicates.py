@@ -21,7 +21,7 @@ from pixquery.commands.printing import (
 )
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option
 from pixquery.engine.legible import counted
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _tell_trash(fates: list[Fate], library: Path, *, dry_run: bool) -> None:
     if moved and not dry_run:
         say(
             "pixquery: the library still lists them: "
-            f"`pixquery index --library {quoted(library)}` removes them"
+            f"`pixquery index{library_option(library)}` removes them"
         )
 
 

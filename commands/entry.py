@@ -63,6 +63,14 @@ class _Commands(click.Group):
         command = getattr(import_module(f"pixquery.commands.{_MODULES[cmd_name]}"), cmd_name)
         return command if isinstance(command, click.Command) else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command as click does; for another word, names the one that was meant."""
+        if args and not args[0].startswith("-") and args[0] not in _MODULES:
+            raise click.UsageError(_no_command(args), ctx)
+        return super().resolve_command(ctx, args)
+
     def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
         """Runs as click does. As its own process, it also starts and ends faster than usual."""
         if args is not None:  # called from Python code
@@ -89,6 +97,19 @@ class _Commands(click.Group):
             raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback for users
             ctx.exit(_reported(error))
+
+
+def _no_command(args: Sequence[str]) -> str:
+    """That the first of ``args`` is no command, and what to type instead."""
+    from pixquery.commands.guesses import meant
+
+    word, *rest = args
+    command = meant(word, _MODULES)
+    if command is None and (rest or " " in word):  # a description, as it seems
+        return f"{word!r} is no command: to find photos, type `pixquery query` before the words"
+    if command is None:
+        return f"{word!r} is no command: `pixquery --help` lists them"
+    return f"{word!r} is no command. Did you mean `{command}`?"
 
 
 def _debugging() -> bool:

@@ -13,6 +13,8 @@ from pixquery.commands.loading import one_thread_for_small_sums, writing
 from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, rounded, say, tell
 from pixquery.commands.progress import progress_bar
+from pixquery.db.errors import NothingFound
+from pixquery.db.quoting import library_option
 from pixquery.engine.legible import counted
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ def evaluate(
     With --judgements, a query can have many relevant photos, each with a grade. FILE is a CSV with
     the columns `query_id,image,relevance`, or TREC qrels. Grade 0 means not relevant, and so does a
     missing grade.
+
+    If the library holds none of the relevant photos, nothing is measured, and the exit code is 3.
     """
     one_thread_for_small_sums()
     from pixquery.engine.library import Library
@@ -80,11 +84,19 @@ def evaluate(
             write_ranks(report / "ranks.csv", test_queries, ranks)
             if graded is not None:
                 write_measures(report / "measures.csv", graded)
-    _warn_of_evaluation(result, graded)
+    measured = result.relevant or (graded is not None and graded.relevant)
+    if measured:
+        _warn_of_evaluation(result, graded)
     if as_json:
         print_json(document)
-    else:
+    elif measured:
         _show_evaluation(result, graded)
+    if not measured:
+        raise NothingFound(
+            f"none of the {len(result.unmatched):,} relevant photos is in the library "
+            f"{library} (for example {result.unmatched[0]}), so nothing can be measured: add them "
+            f"with `pixquery index FOLDER{library_option(library)}`"
+        )
 
 
 def _warn_of_evaluation(result: Evaluation, graded: Graded | None) -> None:
@@ -110,9 +122,10 @@ def _evaluation_json(result: Evaluation, graded: Graded | None) -> dict[str, Any
         "images": result.images,
         "profile": result.profile,
         "relevance": result.relevance,
-        "first_stage": rounded(result.first_stage, 4),
-        "reranked": rounded(result.reranked, 4),
-        "ci95": _bounds_json(result.ci95),
+        "relevant": result.relevant,
+        "first_stage": rounded(result.first_stage, 4) if result.relevant else None,
+        "reranked": rounded(result.reranked, 4) if result.relevant else None,
+        "ci95": _bounds_json(result.ci95) if result.relevant else None,
         "milliseconds": rounded({"p50": result.p50, "p95": result.p95}, 2),
     }
     if graded is not None:
@@ -121,9 +134,10 @@ def _evaluation_json(result: Evaluation, graded: Graded | None) -> dict[str, Any
             "queries": len(graded.queries),
             "left_out": len(graded.left_out),
             "judgements": graded.judgements,
-            "first_stage": rounded(graded.means(0), 4),
-            "reranked": rounded(graded.means(1), 4),
-            "ci95": _bounds_json(graded.ci95()),
+            "relevant": graded.relevant,
+            "first_stage": rounded(graded.means(0), 4) if graded.relevant else None,
+            "reranked": rounded(graded.means(1), 4) if graded.relevant else None,
+            "ci95": _bounds_json(graded.ci95()) if graded.relevant else None,
             "unjudged@10": {
                 "first_stage": round(float(first), 2),
                 "reranked": round(float(reranked), 2),
@@ -146,8 +160,9 @@ def _show_evaluation(result: Evaluation, graded: Graded | None) -> None:
     click.echo()
     if not result.relevance:
         click.echo("the profile predicts no relevance: re-ranked is by similarity, too\n")
-    _show_stages(result.first_stage, result.reranked, result.ci95)
-    if graded is not None:
+    if result.relevant:
+        _show_stages(result.first_stage, result.reranked, result.ci95)
+    if graded is not None and graded.relevant:
         click.echo(
             f"\n{len(graded.queries):,} queries with {graded.judgements:,} graded judgements\n"
         )

@@ -6,14 +6,15 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixquery.commands.loading import extra, writing
+from pixquery.commands.loading import writing
 from pixquery.commands.printing import console, day, figure, iso, near, rounded, say, shown
 from pixquery.commands.progress import progress_bar
 from pixquery.db.errors import NothingFound, NoViewer
@@ -106,9 +107,11 @@ def show_hits(answer: Answer) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=width >= _FOR_BARS)
     table.add_column("#", justify="right", style="dim")
     described = answer.hits[0].similarity is not None
-    heading = "relevance" if answer.judged else "likeness" if described else "taken"
+    heading = "relevance" if answer.judged else "likeness" if described else "date"
     table.add_column(heading, no_wrap=True)
     table.add_column("photo", overflow="fold")
+    if width >= _FOR_IDS:
+        table.add_column("id", justify="right", style="dim", no_wrap=True)
     if width >= _FOR_SIZE:
         table.add_column("size", justify="right", style="dim", no_wrap=True)
     for hit in answer.hits:
@@ -118,7 +121,8 @@ def show_hits(answer: Answer) -> None:
         for reason in _reasons(hit):
             link.append(f"\n{reason}", "dim")
         size = [f"{hit.width} x {hit.height}"] if width >= _FOR_SIZE else []
-        table.add_row(str(hit.rank), _known(hit, width), link, *size)
+        number = [str(hit.id)] if width >= _FOR_IDS else []
+        table.add_row(str(hit.rank), _known(hit, width), link, *number, *size)
     drawing.print(table)
     spent = answer.milliseconds.total
     summary = f"{answer.candidates:,} of {answer.among:,} photos compared in {spent:.0f} ms"
@@ -127,6 +131,9 @@ def show_hits(answer: Answer) -> None:
     if not answer.candidates:
         end = "oldest" if answer.sort == "oldest" else "newest"
         summary = f"the {end} of {answer.among:,} photos"
+        if not described and any(hit.taken is None for hit in answer.hits):
+            mark = "(file)" if width >= _FOR_WORDS else "*"
+            summary += f"; {mark}: when the file was modified, as no camera noted a time"
     drawing.print(summary, style="dim", highlight=False)
 
 
@@ -136,7 +143,7 @@ def _reasons(hit: Hit) -> list[str]:
     return [legible(str(match)) for match in reasons]
 
 
-_FOR_SIZE, _FOR_WORDS, _FOR_BARS = 70, 54, 40
+_FOR_SIZE, _FOR_IDS, _FOR_WORDS, _FOR_BARS = 86, 70, 54, 40
 """Columns of a terminal from which there is room for these; the path needs about 20 of them."""
 
 
@@ -151,18 +158,20 @@ def show_pictures(answer: Answer, photos: Mapping[int, ImageRecord]) -> None:
 
     from pixquery.engine.standing import in_words
 
-    show_picture = pictures_shown()
-    drawing = console()
-    for hit in answer.hits:
-        words = in_words(hit.relevance, hit.similarity)
-        caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
-        drawing.print(Text("  ".join(filter(None, caption))))
-        show_picture(photos.get(hit.id))
-        drawing.print()
+    screen = console()
+    with pictures_shown() as show_picture:
+        for hit in answer.hits:
+            words = in_words(hit.relevance, hit.similarity)
+            caption = [f"{hit.rank}", words, near(hit.path), f"{hit.width} x {hit.height}"]
+            caption.append(f"id {hit.id}")
+            screen.print(Text("  ".join(filter(None, caption))))
+            show_picture(photos.get(hit.id))
+            screen.print()
 
 
-def pictures_shown() -> Callable[[ImageRecord | None], None]:
-    """A function that shows one picture on the terminal.
+@contextmanager
+def pictures_shown() -> Iterator[Callable[[ImageRecord | None], None]]:
+    """A function that shows one picture on the terminal, which is asked how to draw.
 
     Raises:
         MissingExtra: The package that draws pictures is not installed.
@@ -171,24 +180,24 @@ def pictures_shown() -> Callable[[ImageRecord | None], None]:
 
     # Many terminals do not report their size, and for each it logs a warning with a traceback.
     logging.getLogger("textual_image").addHandler(logging.NullHandler())
-    with extra("terminal"):
-        from textual_image.renderable import Image  # queries the terminal
     from rich.text import Text
 
+    from pixquery.commands.terminal import drawing
     from pixquery.db.errors import UnreadableImage
     from pixquery.indexer.thumbnails import thumbnail_of
 
-    drawing = console()
+    screen = console()
+    with drawing() as picture:
 
-    def show(photo: ImageRecord | None) -> None:
-        try:
-            small = thumbnail_of(photo, _PICTURE)
-        except UnreadableImage as error:
-            drawing.print(Text(f"cannot be read: {legible(str(error))}", "dim"))
-        else:
-            drawing.print(Image(io.BytesIO(small), width="auto", height=_ROWS))
+        def show(photo: ImageRecord | None) -> None:
+            try:
+                small = thumbnail_of(photo, _PICTURE)
+            except UnreadableImage as error:
+                screen.print(Text(f"cannot be read: {legible(str(error))}", "dim"))
+            else:
+                screen.print(picture(io.BytesIO(small), width="auto", height=_ROWS))
 
-    return show
+        yield show
 
 
 _PICTURE, _ROWS = 640, 12
@@ -278,7 +287,10 @@ def _known(hit: Hit, width: int) -> Any:
         full = round(10 * max(0.0, hit.similarity))
         written, bar = f"{hit.similarity:4.2f}", _bar(full, 10)
     else:
-        return Text(day(hit.taken or hit.modified))
+        if hit.taken is not None:
+            return Text(day(hit.taken))
+        words = " (file)" if width >= _FOR_WORDS else "*"
+        return Text(day(hit.modified)) + Text(words, "dim")
     return Text(f"{written} ") + bar if width >= _FOR_BARS else Text(written)
 
 

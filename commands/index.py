@@ -16,7 +16,7 @@ from pixquery.commands.printing import print_json, say, shown, tell
 from pixquery.commands.progress import progress_bar
 from pixquery.commands.reading import read_if_wanted, say_what_was_read, text_json
 from pixquery.commands.recommendation import recommend
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option, quoted
 from pixquery.engine.habits import note_profile
 from pixquery.engine.legible import counted
 
@@ -270,7 +270,7 @@ def _told_of(root: AwayRoot, library: Path) -> str:
     """What is known of a root that is out of reach, and what can be done about it."""
     folders = " and ".join(map(str, root.found_in))
     photos = counted(root.images, "photo")
-    own = "" if _is_default() else f" --library {quoted(library)}"
+    own = library_option(library)
     forget = f"`pixquery forget {quoted(root.path)}{own}`"
     if root.dropped:
         return (
@@ -290,12 +290,6 @@ def _told_of(root: AwayRoot, library: Path) -> str:
         f"drops it, and `pixquery index {into} --moved-from {quoted(root.path)}{own}` keeps their "
         "ids; if its disk is only unplugged, do nothing: its photos are kept"
     )
-
-
-def _is_default() -> bool:
-    """Whether commands mean this library without an option."""
-    source = click.get_current_context().get_parameter_source("library")
-    return source is not click.core.ParameterSource.COMMANDLINE
 
 
 def _show_names(report: IndexReport) -> None:

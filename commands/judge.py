@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from pixquery.commands.loading import one_thread_for_small_sums, writing
 from pixquery.commands.options import shared, why_no_photos
 from pixquery.commands.printing import near, print_json, say, shown, tell
 from pixquery.db.errors import MissingExtra, NothingFound, NoViewer
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option
 from pixquery.engine.legible import counted, legible
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def _take_back(file: RatingsFile, worker: str, library: Path) -> None:
     last = file.undo(worker)
     if last is None:
         raise NothingFound(
-            f"there is no judgement of {worker} to take back: judge photos with `pixquery judge "
-            f"--library {quoted(library)}`"
+            f"there is no judgement of {worker} to take back: judge photos with `pixquery judge"
+            f"{library_option(library)}`"
         )
     say(f"took back: {_said(last)}")
 
@@ -154,6 +154,7 @@ class _Session:
     def __post_init__(self) -> None:
         self._tell = say if self.manner.aside else tell
         self._keys = sys.stdin.isatty() and sys.stderr.isatty()
+        self._until_the_end = ExitStack()
         self._show_picture = self._picture_maker()
 
     def _picture_maker(self) -> Callable[[Any], None] | None:
@@ -164,16 +165,18 @@ class _Session:
                 raise click.UsageError("--pictures needs a terminal: use --open to see photos")
             return None
         try:
-            return pictures_shown()
+            return self._until_the_end.enter_context(pictures_shown())
         except MissingExtra as missing:
             if self.manner.pictures:
                 raise
             say(f"photos are named only, as {missing}; `o` opens one")
             return None
 
-    def listening(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def listening(self) -> Iterator[None]:
         """Where keys are answers, if there are any."""
-        return single_keys() if self._keys else nullcontext()
+        with self._until_the_end, single_keys() if self._keys else nullcontext():
+            yield
 
     def run(self, pairs: Iterator[Pair]) -> None:
         """Asks about pairs until they end or somebody quits."""
@@ -282,9 +285,7 @@ def _what_training_would_do(ready: Any, library: Path) -> str:
 
     if ready.lacking:
         return f"`pixquery train` cannot learn from them yet: {ready.lacking}"
-    given = click.get_current_context().get_parameter_source("library")
-    named = given is click.core.ParameterSource.COMMANDLINE
-    command = f"pixquery train --library {quoted(library)}" if named else "pixquery train"
+    command = f"pixquery train{library_option(library)}"
     if not ready.worthwhile:
         return (
             f"`{command}` would seldom gain from so few: judge {WORTHWHILE - ready.judgements} more"

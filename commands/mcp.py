@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ def mcp(library: Path, as_json: bool) -> None:
     sys.stdout = unguarded(sys.stdout)  # the protocol escapes what it sends
     with Library.open(library) as opened:
         opened.profile.warm()
-        serve(opened)
+        serve(opened, import_module("pixquery").__version__)
 
 
 _CLI = Path(__file__).resolve().parent.parent / "cli.py"

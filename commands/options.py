@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from platformdirs import user_data_path
 
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option
 from pixquery.engine.home import expanded, user_folder
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def why_no_photos(photo_count: int, library: Path) -> str:
     if not photo_count:
         return (
             f"the library {library} contains no photos yet: add some with "
-            f"`pixquery index FOLDER --library {quoted(library)}`"
+            f"`pixquery index FOLDER{library_option(library)}`"
         )
     return (
         f"none of the library's {photo_count:,} photos matches the filters: remove or widen one "

@@ -32,39 +32,22 @@ if TYPE_CHECKING:
     from pixquery.engine.query import Part, Query
 
 
-class _Described(click.Command):
-    """Says how to write a description of several words."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            if type(error) is not click.UsageError or "unexpected extra" not in error.message:
-                raise
-            raise click.UsageError(
-                f"{error.message}: put a description of several words in quotation marks, for "
-                'example "man on bicycle"',
-                ctx,
-            ) from None
-
-
 @click.command(
-    cls=_Described,
     epilog="""Examples:
 
 \b
-pixquery query "man on bicycle" -k 5
+pixquery query man on bicycle -k 5
 pixquery query "a beach" --minus people --plus sunset:0.5 --taken 2023..2024-06
 pixquery query --like holiday.jpg --orientation landscape
 pixquery query "boarding pass" --text "gate b27"
 pixquery query "a beach in Portugal, summer 2019\"""",
 )
-@click.argument("text", default="")
+@click.argument("text", nargs=-1)
 @click.option("--plus", metavar="TEXT[:WEIGHT]", multiple=True, help="Find more of this.")
 @click.option("--minus", metavar="TEXT[:WEIGHT]", multiple=True, help="Find less of this.")
 @click.option("--like", metavar="FILE[:WEIGHT]", multiple=True, help="Find photos like this one.")
 @click.option("--like-id", metavar="ID", multiple=True, type=click.IntRange(1),
-              help="Find photos like this one in the library; --json shows ids.")  # fmt: skip
+              help="Find photos like this one in the library; hits show their ids.")  # fmt: skip
 @click.option("--exact", is_flag=True, help="Search for TEXT word for word.")
 @click.option("--literal", metavar="WORDS", multiple=True,
               help="Words of TEXT that are no date or place.")  # fmt: skip
@@ -93,6 +76,7 @@ pixquery query "a beach in Portugal, summer 2019\"""",
               help="Open hit N in the system's viewer.")  # fmt: skip
 @shared
 def query(
+    text: tuple[str, ...],
     library: Path,
     as_json: bool,
     paths: bool,
@@ -109,6 +93,10 @@ def query(
     are left out, and "without people" works as --minus people:0.5 does. A date such as "summer
     2019", and a place of the library such as "in Lisbon", work as --taken and --place do. --exact
     prevents all that, and --literal "summer 2019" makes these words again.
+
+    Several words need no quotation marks, and options may stand before or after them. Write -- in
+    front of a TEXT that begins with a dash, and quotation marks around signs that the shell reads,
+    such as an apostrophe.
 
     Each hit has a relevance from 0 to 1: how well TEXT describes it, as people would judge.
     Relevance is predicted for TEXT alone; with --plus, --minus, --like or --like-id, hits are
@@ -133,7 +121,12 @@ def query(
 
     with Library.open(library) as opened:
         note_profile(library, opened.profile.reference)
-        question = Query(where=filter_of(opened, options), parts=_parts(opened, options), **options)
+        question = Query(
+            " ".join(text),
+            where=filter_of(opened, options),
+            parts=_parts(opened, options),
+            **options,
+        )
         answer = opened.search(question)
         photo_count = len(opened)
         drawn = answer.hits if pictures or sheet is not None else ()

@@ -26,9 +26,19 @@ PIXQUERY_TOKEN=... pixquery serve --host 0.0.0.0"""
 @click.option("--token", envvar="PIXQUERY_TOKEN", default="", metavar="WORD",
               help="Password for clients; $PIXQUERY_TOKEN hides it from other users.",
               )  # fmt: skip
+@click.option("--trash", "may_trash", is_flag=True,
+              help="Let the duplicates page move copies to the trash.")  # fmt: skip
 @click.option("--open", "opens", is_flag=True, help="Open the gallery in the browser.")
 @shared
-def serve(host: str, port: int, token: str, opens: bool, library: Path, as_json: bool) -> None:
+def serve(
+    host: str,
+    port: int,
+    token: str,
+    may_trash: bool,
+    opens: bool,
+    library: Path,
+    as_json: bool,
+) -> None:
     """Start the gallery in the browser, and its API.
 
     The command prints the address of the gallery and runs until Ctrl-C. The API is documented at
@@ -37,6 +47,9 @@ def serve(host: str, port: int, token: str, opens: bool, library: Path, as_json:
     By default only this computer can connect. To let others in, set --host and a token. In a
     browser, open the address with ?token=WORD once; programs send the header Authorization: Bearer
     WORD.
+
+    The page /duplicates shows photos that you have more than once. With --trash, you can move the
+    copies to the system's trash there, from this computer alone and without a token.
     """
     one_thread_for_small_sums()
     with extra("web"):
@@ -52,6 +65,6 @@ def serve(host: str, port: int, token: str, opens: bool, library: Path, as_json:
             click.launch(entrance(url, token))
 
     try:
-        run(library, host=host, port=port, token=token, ready=ready)
+        run(library, host=host, port=port, token=token, ready=ready, may_trash=may_trash)
     except KeyboardInterrupt:
         say("stopped serving")

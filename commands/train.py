@@ -16,7 +16,7 @@ from pixquery.commands.options import shared
 from pixquery.commands.printing import print_json, say, tell
 from pixquery.commands.progress import Show, print_progress, progress_bar
 from pixquery.commands.termination import cleaned_up
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option, quoted
 from pixquery.engine.legible import counted
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _end_lines(
     if not own:
         yield from _use_lines(out, library)
         return
-    where = _where(library)
+    where = library_option(library)
     yield f"search with it:  pixquery models use {_known(out)}{where}"
     yield f"and go back:     pixquery models use {quoted(models.reference)}{where}"
 
@@ -265,13 +265,6 @@ def _known(out: str) -> str:
     from pixquery.engine.profile import load_profile
 
     return quoted(load_profile(out).reference)
-
-
-def _where(library: Path) -> str:
-    """The option that names the library, if this command line names it."""
-    given = click.get_current_context().get_parameter_source("library")
-    named = given is click.core.ParameterSource.COMMANDLINE
-    return f" --library {quoted(library)}" if named else ""
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -296,7 +289,7 @@ def _use_lines(out: str, library: Path) -> Iterator[str]:
     # A folder of the same name as a profile would not be found by it alone.
     profile = quoted(f".{os.sep}{out}" if out in names() else out)
     if (library / CATALOGUE).is_file():
-        where = _where(library)
+        where = library_option(library)
         yield f"switch your library to it:  pixquery index --rebuild --profile {profile}{where}"
         yield (
             f"or make another with it:    pixquery index FOLDER --profile {profile} --library DIR"

@@ -10,7 +10,7 @@ from typing import Any
 
 from pixquery.db.checksums import prepare
 from pixquery.db.errors import LibraryDamaged, LibraryLocked, PixqueryError, StorageFailed
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option
 
 LONGEST_VALUE = 64 * 2**20
 """Bytes of the longest value that SQLite reads or makes: a photo's row has a few thousand."""
@@ -313,5 +313,5 @@ def damaged(file: Path, cause: str) -> LibraryDamaged:
         cause = f"{cause[:_LONGEST_CAUSE]}..."
     return LibraryDamaged(
         f"the catalogue {file} is damaged ({cause}): repair it with "
-        f"`pixquery verify --repair --library {quoted(file.parent)}`"
+        f"`pixquery verify --repair{library_option(file.parent)}`"
     )

@@ -3,7 +3,9 @@
 import os
 import re
 import shlex
-from pathlib import PurePath
+from pathlib import Path, PurePath
+
+from platformdirs import user_data_path
 
 # What cmd.exe or PowerShell would split at, expand or act on.
 _SPECIAL = re.compile(r"""[\s"'`&|<>^%!$(){}\[\];,=@#~]""")
@@ -27,3 +29,22 @@ def quoted(word: str | PurePath, *, windows: bool = os.name == "nt") -> str:
     # Backslashes stand for themselves unless a quotation mark follows, then each is doubled.
     doubled = _BACKSLASHES.sub(lambda match: match[1] * 2 + match[2], text)
     return '"' + doubled.replace('"', '\\"') + '"'
+
+
+def library_option(library: str | PurePath) -> str:
+    """The option by which a command in a message finds a library.
+
+    Args:
+        library: The library's folder.
+
+    Returns:
+        `` --library FOLDER`` with a space in front, or nothing if commands use that library anyway.
+    """
+    named = os.environ.get("PIXQUERY_LIBRARY")
+    try:
+        usual = Path(named).expanduser() if named else user_data_path("pixquery", appauthor=False)
+    except (RuntimeError, KeyError):  # a user without a home
+        return f" --library {quoted(library)}"
+    if os.path.abspath(usual) == os.path.abspath(library):
+        return ""
+    return f" --library {quoted(library)}"

@@ -27,7 +27,7 @@ from pixquery.db.errors import LibraryDamaged, LibraryTooNew, PixqueryError, Sto
 from pixquery.db.losses import put
 from pixquery.db.metadata import ANNOTATED
 from pixquery.db.migrations import NEWEST, WITH_LOSSES, WITH_METADATA
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option, quoted
 from pixquery.db.remains import FARTHEST, Remains, Row, raise_if_busy
 from pixquery.db.schema import (
     annotations,
@@ -88,8 +88,8 @@ def salvage(file: Path) -> None:
             _remove(file)
             raise LibraryDamaged(
                 f"the catalogue {file} was damaged beyond repair and was moved to {kept}: index "
-                f"your photos again with `pixquery index {folders} --library "
-                f"{quoted(file.parent)}`"
+                f"your photos again with `pixquery index {folders}"
+                f"{library_option(file.parent)}`"
             )
     except OSError as error:
         raise StorageFailed(

@@ -1,10 +1,10 @@
 """What a library answers: hits, duplicates, concepts, and a summary of itself."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from pixquery.db.records import ImageRecord, RootSummary, Skipped, local
 from pixquery.engine.mentions import Match
@@ -96,7 +96,15 @@ class Recognised:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A library's answer to one query, best first."""
+    """A library's answer to one query, best first.
+
+    It is a sequence of its hits: ``len(answer)``, ``answer[0]``, and ``answer[:3]``, which is an
+    answer again.
+    """
+
+    drawing: ClassVar[Callable[["Answer"], str] | None] = None
+    """Draws an answer as HTML for notebooks. The package's public face provides it, because no
+    photo is opened here."""
 
     query: str
     """The query in words."""
@@ -119,6 +127,31 @@ class Answer:
     """Whether relevance was predicted; otherwise hits are ordered by similarity, or by time."""
     sort: Sort = "relevance"
     """What hits are sorted by: how well they fit, or their dates."""
+    photos: tuple[ImageRecord, ...] = field(default=(), repr=False, compare=False)
+    """What the catalogue had of the photos of the hits, in any order."""
+
+    def __len__(self) -> int:
+        """How many hits there are."""
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        """The hits, best first."""
+        return iter(self.hits)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Answer": ...
+    def __getitem__(self, place: int | slice) -> "Hit | Answer":
+        """A hit by its place, from 0; of a slice, the answer with those hits alone."""
+        if isinstance(place, slice):
+            return replace(self, hits=self.hits[place])
+        return self.hits[place]
+
+    def _repr_html_(self) -> str | None:
+        """The first hits as pictures, for notebooks; none where nothing can draw them."""
+        draw = type(self).drawing
+        return None if draw is None else draw(self)
 
     @property
     def fits(self) -> int | None:

@@ -35,7 +35,8 @@ def by_date(query: Query, profile: "Profile", catalog: Catalog) -> Answer:
         records = _part(known.reverse if oldest else known, query, catalog)
     hits = tuple(hit_of(rank, record) for rank, record in enumerate(records, query.offset + 1))
     sort: Sort = "oldest" if oldest else "newest"
-    return Answer("", profile.name, 0, hits, _since(begin), searched, sort=sort)
+    photos = tuple(records)
+    return Answer("", profile.name, 0, hits, _since(begin), searched, sort=sort, photos=photos)
 
 
 def with_text(query: Query, standing: Mentioned, profile: "Profile", catalog: Catalog) -> Answer:
@@ -53,7 +54,16 @@ def with_text(query: Query, standing: Mentioned, profile: "Profile", catalog: Ca
         if one in records
     )
     spent = _since(begin)
-    return Answer(str(query), profile.name, 0, hits, spent, len(standing), sort=query.sort)
+    return Answer(
+        str(query),
+        profile.name,
+        0,
+        hits,
+        spent,
+        len(standing),
+        sort=query.sort,
+        photos=tuple(records.values()),
+    )
 
 
 def in_date_order(query: Query, ranking: Ranking, best: Ids, catalog: Catalog) -> Ids:

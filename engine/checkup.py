@@ -9,7 +9,7 @@ import numpy as np
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import LibraryDamaged, ProfileError
 from pixquery.db.losses import Loss
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option
 from pixquery.db.records import FileState
 from pixquery.db.words import Words
 from pixquery.engine.index_file import IndexFile
@@ -78,17 +78,17 @@ def _lost(loss: Loss, library: Path) -> str:
     if loss.photos:
         verb = "was" if loss.photos == 1 else "were"
         photos = f"{counted(loss.photos, 'photo')}{where} {verb} lost to damage"
-    own = f"--library {quoted(library)}"
+    own = library_option(library)
     if loss.guessed:
         known = f", of which {loss.root} is a part" if loss.root else ""
-        return f"{photos}, with the name of their folder{known}: run `pixquery index FOLDER {own}`"
+        return f"{photos}, with the name of their folder{known}: run `pixquery index FOLDER{own}`"
     again = f"{photos} and {'is' if loss.photos == 1 else 'are'} not back yet"
     if loss.root and absence(loss.root):
         return (
-            f"{again}: run `pixquery index {own}` when the folder is there again, or "
-            f"`pixquery index --prune {own}` to do without it"
+            f"{again}: run `pixquery index{own}` when the folder is there again, or "
+            f"`pixquery index --prune{own}` to do without it"
         )
-    return f"{again}: run `pixquery index {own}`"
+    return f"{again}: run `pixquery index{own}`"
 
 
 def _profile_findings(profile: Profile) -> list[Finding]:

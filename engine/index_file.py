@@ -18,7 +18,7 @@ from pixquery.db.catalog import Catalog
 from pixquery.db.checksums import sha256_of
 from pixquery.db.connections import damaged
 from pixquery.db.errors import LibraryDamaged, LibraryLocked, ProfileMismatch, StorageFailed
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option
 from pixquery.db.records import Floats, Generation, Ids
 from pixquery.engine.concepts import names_of, taught
 from pixquery.engine.lock import writers_lock
@@ -184,7 +184,7 @@ class IndexFile:
             raise ProfileMismatch(
                 f"no photo of the library {self._folder} was encoded with the current version of "
                 f"the profile {self.base.name}: encode them again with "
-                f"`pixquery index --library {quoted(self._folder)}`"
+                f"`pixquery index{library_option(self._folder)}`"
             )
 
     def _photos(self, profile: Profile) -> Ids:

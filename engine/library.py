@@ -16,7 +16,7 @@ from pixquery.db.connections import damaged, is_half_mended, refuse_odd_file
 from pixquery.db.date_order import DateOrder
 from pixquery.db.errors import LibraryNotFound, NothingFound, PixqueryError, StorageFailed
 from pixquery.db.metadata import READS_TEXT
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option
 from pixquery.db.records import Filter, ImageRecord
 from pixquery.engine.advice import advised
 from pixquery.engine.answers import Answer, Duplicates, LibraryInfo
@@ -378,5 +378,5 @@ class Library(Policed):
 def _not_found(library: Path) -> LibraryNotFound:
     return LibraryNotFound(
         f"there is no library in {library}: make one with "
-        f"`pixquery index FOLDER --library {quoted(library)}`"
+        f"`pixquery index FOLDER{library_option(library)}`"
     )

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from pixquery.db.errors import BadData, QueryRefused, StorageFailed
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option
 from pixquery.engine.photos import open_file
 
 STOP_WORDS = "stop-words.txt"
@@ -132,9 +132,9 @@ def policy_of(library: Path, file: Path) -> Policy:
         return Policy.load(file)
     except BadData as error:
         raise BadData(
-            f"{error}: correct it, or delete it and run `pixquery policy on --library "
-            f"{quoted(library)}` for the shipped one, or switch the policy off with "
-            f"`pixquery policy off --library {quoted(library)}`"
+            f"{error}: correct it, or delete it and run `pixquery policy on"
+            f"{library_option(library)}` for the shipped one, or switch the policy off with "
+            f"`pixquery policy off{library_option(library)}`"
         ) from error
 
 
@@ -169,7 +169,7 @@ def refuse(texts: Iterable[str], policy: Policy, library: Path) -> None:
         raise QueryRefused(
             f"the library's stop-word policy refuses this query for {words}: use other words, "
             f"edit {library / STOP_WORDS}, or switch the policy off with "
-            f"`pixquery policy off --library {quoted(library)}`"
+            f"`pixquery policy off{library_option(library)}`"
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import LibraryNotFound, ProfileError, ProfileNotFound, StorageFailed
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option
 from pixquery.engine.home import library_folder
 from pixquery.engine.library import CATALOGUE
 from pixquery.engine.manifest import MANIFEST
@@ -118,7 +118,7 @@ def _refuse_used(name: str, folder: Path, library: Path) -> None:
     if used & {name, str(folder), str(folder.resolve())}:
         raise ProfileError(
             f"the library {library} uses the profile {name}: switch it to another one first, with "
-            f"`pixquery index --rebuild --profile {DEFAULT} --library {quoted(library)}`"
+            f"`pixquery index --rebuild --profile {DEFAULT}{library_option(library)}`"
         )
 
 

@@ -270,6 +270,7 @@ def search(
         among=searched,
         judged=ranking.relevances is not None,
         sort=query.sort,
+        photos=tuple(records.values()),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pixquery.db.catalog import Catalog
 from pixquery.db.errors import ProfileMismatch
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option, quoted
 from pixquery.engine.profile import DEFAULT, NORMAL, Profile, load_profile
 
 
@@ -39,14 +39,14 @@ def chosen(
             f"the library {library} was made with the profile {own}, not "
             f"{models.reference}: leave out --profile, or choose another library with "
             "--library DIR, or switch this one with `pixquery index --rebuild --profile "
-            f"{quoted(str(profile))} --library {quoted(library)}`"
+            f"{quoted(str(profile))}{library_option(library)}`"
         )
     kept = catalog.setting("quality", NORMAL)
     if own and quality not in (None, kept) and not switch:
         raise ProfileMismatch(
             f"the photos of the library {library} are encoded at {kept} quality, not {quality}: "
             "leave out --quality, or encode them again with `pixquery index --rebuild --quality "
-            f"{quality} --library {quoted(library)}`"
+            f"{quality}{library_option(library)}`"
         )
     if quality is None:
         resumed = interrupted == models.reference

@@ -9,7 +9,7 @@ import numpy as np
 from pixquery.db.catalog import Catalog
 from pixquery.db.concepts import ExampleRecord
 from pixquery.db.errors import BadConcept, NothingFound
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option, quoted
 from pixquery.db.records import Floats
 from pixquery.db.words import Words
 from pixquery.engine.answers import Concept, Lesson
@@ -120,8 +120,8 @@ class Teachable:
             if not known and len({row.concept for row in rows}) >= MOST_CONCEPTS:
                 raise BadConcept(
                     f"the library knows {MOST_CONCEPTS:,} concepts, and may know no more: forget "
-                    f"one with `pixquery models forget-concept NAME --library "
-                    f"{quoted(self.folder)}`"
+                    f"one with `pixquery models forget-concept NAME"
+                    f"{library_option(self.folder)}`"
                 )
             kept = mine if add else []
             if kept:
@@ -168,8 +168,8 @@ class Teachable:
             known = self._stored_name(rows, name)
             if not known:
                 raise NothingFound(
-                    f"the library was not taught {name!r}: `pixquery info --library "
-                    f"{quoted(self.folder)}` lists what it was taught"
+                    f"the library was not taught {name!r}: `pixquery info"
+                    f"{library_option(self.folder)}` lists what it was taught"
                 )
             (concept,) = (concept for concept in self.concepts if concept.name == known)
             others = [row for row in rows if row.concept != known]

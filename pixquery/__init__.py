@@ -186,8 +186,23 @@ def __getattr__(name: str) -> Any:
         return import_module("pixquery.engine.wording")
     for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f"pixquery.{module}"), name)
+            found = getattr(import_module(f"pixquery.{module}"), name)
+            if name in ("Answer", "Library"):
+                _let_answers_be_drawn()
+            return found
     raise AttributeError(f"module 'pixquery' has no attribute {name!r}")
+
+
+def _let_answers_be_drawn() -> None:
+    """Connects answers with what opens photos, which lies above them."""
+    answer = import_module("pixquery.engine.answers").Answer
+    if answer.drawing is None:
+        answer.drawing = staticmethod(_drawn)
+
+
+def _drawn(answer: Any) -> str:
+    drawn: str = import_module("pixquery.web.notebook").answer_html(answer)
+    return drawn
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import pixquery
 from pixquery import Library
 from pixquery.db.metadata import Noted
 from pixquery.db.records import Annotation, Line, Locality
@@ -98,6 +99,38 @@ def test_the_tools_are_described(place: Path, tmp_path: Path) -> None:
             assert schema.get("description") or name == "orientation", name
     assert tools[0].input_schema.get("required", []) == []
     assert tools[1].input_schema["required"] == ["id"]
+
+
+def test_the_server_says_its_version(place: Path, tmp_path: Path) -> None:
+    async def do(client: Client) -> Any:
+        return client.server_info
+
+    assert talk(place, do, tmp_path / "errors").version == pixquery.__version__
+
+
+def test_answers_are_also_data_that_keeps_its_schema(place: Path, tmp_path: Path) -> None:
+    """The SDK's client checks the data against the schema of the tool."""
+
+    async def do(client: Client) -> Any:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        found = await client.call_tool("search_photos", {"description": "red", "k": 2})
+        one = found.structured_content["hits"][0]["id"]
+        details = await client.call_tool("photo_details", {"id": one})
+        return tools, found, details, await client.call_tool("library_info", {})
+
+    tools, found, details, info = talk(place, do, tmp_path / "errors")
+    assert all(tool.output_schema["properties"] for tool in tools.values())
+    data = found.structured_content
+    assert (data["query"], data["among"], data["fits"]) == ("red", 9, 2)
+    assert [hit["rank"] for hit in data["hits"]] == [1, 2]
+    best = data["hits"][0]
+    assert Path(best["path"]).stem == "red"
+    assert (best["relevance"], best["standing"]) == (1.0, "fits very well")
+    assert (best["width"], best["height"], best["taken"]) == (24, 16, None)
+    assert details.structured_content["path"] == best["path"]
+    assert details.structured_content["bytes"] == Path(best["path"]).stat().st_size
+    assert info.structured_content["images"] == 9
+    assert {"name": "Pinhole", "images": 1} in info.structured_content["cameras"]
 
 
 def test_a_search_answers_with_words_and_pictures(ask: Ask, squares: Path) -> None:

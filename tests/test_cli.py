@@ -179,6 +179,7 @@ def test_json_of_evaluate(place: Path, tmp_path: Path, squares: Path, invoke: In
         "images": "int",
         "profile": "str",
         "relevance": "bool",
+        "relevant": "int",
         "first_stage": stage,
         "reranked": stage,
         "ci95": {"first_stage": bounds, "reranked": bounds},

@@ -279,6 +279,13 @@ def test_commands_in_sentences_parse(file: Path) -> None:
             check(code, mentioned=True)
 
 
+def filled(value: ast.expr) -> str:
+    """A placeholder for a value in a message, which may be the option that names a library."""
+    text = ast.unparse(value.value if isinstance(value, ast.FormattedValue) else value)
+    option = text.startswith("library_option(") or text in {"own", "where"}
+    return " --library 1" if option else "1"
+
+
 def option_parses(name: str, code: str) -> bool:
     try:
         parse([*name.split(), *shlex.split(code)], mentioned=True)
@@ -297,7 +304,9 @@ def sentences() -> list[tuple[str, str]]:
             for node in ast.walk(ast.parse(file.read_text("utf-8"))):
                 if isinstance(node, ast.JoinedStr):
                     inner |= set(node.values)
-                    parts = [x.value if isinstance(x, ast.Constant) else "1" for x in node.values]
+                    parts = [
+                        x.value if isinstance(x, ast.Constant) else filled(x) for x in node.values
+                    ]
                     found.append((name_of(file), "".join(map(str, parts))))
                 elif isinstance(node, ast.Constant) and node not in inner:
                     found.append((name_of(file), str(node.value)))

@@ -441,3 +441,30 @@ def test_the_shipped_profile_knows_what_does_not_fit(thousand: Path) -> None:
         strange = library.search("a diagram of the periodic table", k=1).hits[0].relevance
     assert fitting is not None and strange is not None
     assert fitting > 0.5 > strange
+
+
+def test_without_any_relevant_photo_nothing_is_measured(
+    place: Path, tmp_path: Path, squares: Path, invoke: Invoke
+) -> None:
+    queries, judged = tmp_path / "queries.csv", tmp_path / "judged.csv"
+    queries.write_text("query_id,query_text,image\n1,red,gone.jpg\n2,blue,lost.jpg\n")
+    for words in ((), ("--json",)):
+        run = invoke("evaluate", queries, "--library", place, *words)
+        assert run.exit_code == 3
+        assert "none of the 2 relevant photos is in the library" in run.stderr
+        assert f"`pixquery index FOLDER --library {place}`" in run.stderr
+        assert "0.000" not in run.stdout
+    document = parsed(run)
+    assert document["first_stage"] is document["reranked"] is document["ci95"] is None
+    assert (document["relevant"], document["queries"]) == (0, 2)
+
+    judged.write_text("query_id,image,relevance\n1,gone.jpg,2\n")
+    run = invoke("evaluate", queries, "--judgements", judged, "--json", "--library", place)
+    assert run.exit_code == 3
+    assert parsed(run)["measures"]["reranked"] is None
+
+    judged.write_text(f"query_id,image,relevance\n1,{image_of(squares, 'red')},2\n")
+    run = invoke("evaluate", queries, "--judgements", judged, "--json", "--library", place)
+    assert run.exit_code == 0, run.stderr
+    assert parsed(run)["measures"]["reranked"]["nDCG@10"] == 1
+    assert parsed(run)["reranked"] is None

@@ -209,7 +209,9 @@ def test_queries_can_contain_anything(place: Path, invoke: Invoke) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("query", "man", "on", "bicycle"), 'in quotation marks, for example "man on bicycle"'),
+        (("qurey", "red"), "'qurey' is no command. Did you mean `query`?"),
+        (("a", "red", "balloon"), "to find photos, type `pixquery query` before the words"),
+        (("xyzzy",), "'xyzzy' is no command: `pixquery --help` lists them"),
         (("query", "red", "-k", "many"), "'many' is not a whole number."),
         (("query", "red", "--min-relevance", "much"), "'much' is not a number."),
         (("train", ".", "--out", "out", "--seed", "x"), "'x' is not a whole number."),

@@ -291,7 +291,7 @@ def test_every_room_has_its_test(file: Path) -> None:
         "date_words": "dates", "date_forms": "dates", "periods": "dates", "month_names": "dates",
         "text_rules": "text_reader", "lookalikes": "mentions", "ranking": "search",
         "policed": "policy", "known_places": "recognition", "place_pass": "recognition",
-        "date_hint": "dates",
+        "date_hint": "dates", "findings": "assistants",
     }  # fmt: skip
     stem = neighbours.get(file.stem, file.stem)
     assert list((REPOSITORY / "tests").rglob(f"test_{stem}.py"))

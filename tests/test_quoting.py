@@ -7,8 +7,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from platformdirs import user_data_path
 
-from pixquery.db.quoting import quoted
+from pixquery.db.quoting import library_option, quoted
+from tests.conftest import Invoke
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
@@ -45,3 +47,24 @@ def test_posix() -> None:
 
 def test_the_system_decides(tmp_path: Path) -> None:
     assert quoted(tmp_path / "a b") in (f"'{tmp_path}/a b'", f'"{tmp_path}\\a b"')
+
+
+def test_a_library_is_named_unless_commands_use_it_anyway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, other = tmp_path / "usual", tmp_path / "an other"
+    monkeypatch.setenv("PIXQUERY_LIBRARY", str(usual))
+    assert library_option(usual) == ""
+    assert library_option(f"{usual}/../usual/") == ""
+    assert library_option(other) == f" --library {quoted(other)}"
+    monkeypatch.setenv("PIXQUERY_LIBRARY", "")
+    assert library_option(user_data_path("pixquery", appauthor=False)) == ""
+    assert library_option(usual) == f" --library {quoted(usual)}"
+
+
+def test_messages_name_the_library_only_if_needed(invoke: Invoke, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    plain = invoke("query", "red", PIXQUERY_LIBRARY=str(nowhere))
+    assert "`pixquery index FOLDER`" in plain.stderr
+    named = invoke("query", "red", "--library", nowhere, PIXQUERY_LIBRARY=str(tmp_path))
+    assert f"`pixquery index FOLDER --library {nowhere}`" in named.stderr

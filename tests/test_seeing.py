@@ -28,6 +28,20 @@ def place(tmp_path: Path, colours: Path, invoke: Invoke) -> Path:
     return library
 
 
+_SHELL = """
+import fcntl, os, select, subprocess, sys, termios, tty
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+code = subprocess.call(sys.argv[1:])
+tty.setcbreak(0, termios.TCSANOW)
+typed = b""
+while select.select([0], [], [], 0.5)[0]:
+    typed += os.read(0, 4096)
+print("\\nthe shell reads", typed)
+raise SystemExit(code)
+"""
+"""A shell that runs one command, and then reads what was typed."""
+
+
 class Terminal:
     """A pseudo-terminal of 80 by 24 cells of 10 by 20 pixels."""
 
@@ -37,15 +51,25 @@ class Terminal:
         import struct
         import termios
 
-        self.kitty, self.sixel = kitty, sixel
+        self.kitty, self.sixel, self.typed = kitty, sixel, b""
         self.ours, self.theirs = pty.openpty()
         fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 800, 480))
 
-    def run(self, *words: str | Path, **env: str) -> str:
-        """What a command has written, to which its questions were answered."""
+    def run(self, *words: str | Path, controlling: bool = False, **env: str) -> str:
+        """What a command has written, to which its questions were answered.
+
+        Args:
+            words: The command.
+            controlling: Whether it is the terminal of the command's session, as in a shell.
+            env: Variables of the environment.
+        """
+        door = [sys.executable, str(REPOSITORY / "cli.py")]
+        if controlling:
+            door = [sys.executable, "-c", _SHELL, *door]
         done = subprocess.Popen(
-            [sys.executable, str(REPOSITORY / "cli.py"), *map(str, words)],
+            [*door, *map(str, words)],
             stdin=self.theirs, stdout=self.theirs, stderr=self.theirs,
+            start_new_session=controlling,
             env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **env},
         )  # fmt: skip
         os.close(self.theirs)
@@ -60,22 +84,25 @@ class Terminal:
             if not part:
                 break
             shown += part
-            answered += self._answer(shown[answered:])
+            while end_of_one := self._answer(shown[answered:]):
+                answered += end_of_one
         assert done.wait(10) == 0, shown
         return shown.decode("utf-8", "replace")
 
     def _answer(self, unanswered: bytes) -> int:
         """Answers the first question; how many bytes are dealt with."""
-        attributes = re.search(rb"\x1b\[c", unanswered)
-        if attributes:
+        asked = re.search(rb"\x1b\[c|\x1b\[16t|\x1b_G[^\x1b]*a=q[^\x1b]*\x1b\\", unanswered)
+        if asked is None:
+            return 0
+        os.write(self.ours, self.typed)
+        self.typed = b""
+        if asked[0] == b"\x1b[c":
             os.write(self.ours, b"\x1b[?62;4c" if self.sixel else b"\x1b[?62c")
-            return attributes.end()
-        graphics = re.search(rb"\x1b_G[^\x1b]*a=q[^\x1b]*\x1b\\", unanswered)
-        if graphics:
-            if self.kitty:
-                os.write(self.ours, b"\x1b_Gi=1;OK\x1b\\")
-            return graphics.end()
-        return 0
+        elif asked[0] == b"\x1b[16t":
+            os.write(self.ours, b"\x1b[6;20;10t")
+        elif self.kitty:
+            os.write(self.ours, b"\x1b_Gi=1;OK\x1b\\")
+        return asked.end()
 
 
 def pictures(place: Path, terminal: Terminal) -> str:
@@ -110,6 +137,56 @@ def test_any_other_terminal_gets_half_blocks(place: Path) -> None:
     assert shown.count("▀") == 36 * 12
     assert re.search(r"38;2;25\d;[0-9];[0-9];48;2;25\d;[0-9];[0-9]m▀", shown)
     assert "\x1bP" not in shown
+
+
+KEYS = b"echo caf\xc3\xa9 \x1b[A\r"
+"""With an accent, and the key for the command before."""
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before", "meanwhile"])
+@pytest.mark.parametrize("kind", ["kitty", "sixel", ""])
+def test_the_shell_reads_what_was_typed(early: bool, kind: str, place: Path) -> None:
+    pytest.importorskip("textual_image")
+    terminal = Terminal(kitty=kind == "kitty", sixel=kind == "sixel")
+    if early:
+        os.write(terminal.ours, KEYS)
+    else:
+        terminal.typed = KEYS
+    shown = terminal.run("query", "red", "--library", place, "--pictures", controlling=True)
+    expected = KEYS.replace(b"\r", b"\n")
+    assert f"the shell reads {expected!r}" in shown
+    drawn = {"kitty": "\U0010eeee", "sixel": "\x1bP", "": "▀"}
+    assert drawn[kind] in shown
+
+
+def test_keys_that_the_system_refuses_are_named() -> None:
+    """They cannot be put back into what is no terminal."""
+    from pixquery.commands.terminal import _put_back
+
+    reading, writing = os.pipe()
+    try:
+        assert _put_back(reading, b"ls") == b"ls"
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@pytest.mark.parametrize(
+    ("answers", "graphics"),
+    [
+        (b"\x1b[?62;4c", "sixel"),
+        (b"\x1b[?64;14;24c", "blocks"),
+        (b"\x1b_Gi=1;OK\x1b\\\x1b[?62c", "kitty"),
+        (b"\x1b_Gi=1;OK\x1b\\\x1b[?62;4c", "sixel"),
+        (b"\x1b_Gi=1;ENOTSUPPORTED\x1b\\\x1b[?62c", "blocks"),
+        (b"ls\x1b[A", "blocks"),
+        (b"", "blocks"),
+    ],
+)
+def test_answers_of_terminals(answers: bytes, graphics: str) -> None:
+    from pixquery.commands.terminal import understood
+
+    assert understood(answers).graphics == graphics
 
 
 def test_a_photo_that_is_gone_leaves_its_words(place: Path) -> None:

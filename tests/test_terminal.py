@@ -158,7 +158,9 @@ def test_paths_are_shown_at_any_width(columns: int, hostile: Path) -> None:
     together = "".join(line[first:].split("  ")[0].strip() for line in lines)
     assert "squares/deep/red.png" in together, sent
     assert ("fits very well" in sent) == (columns >= 54)
-    assert ("24 x 16" in sent) == (columns >= 70)
+    assert ("24 x 16" in sent) == (columns >= 86)
+    headings = next((line for line in lines if "relevance" in line), "")
+    assert ("id" in headings.split()) == (columns >= 70)
 
 
 def test_colours_can_be_switched_off(hostile: Path) -> None:
@@ -168,3 +170,29 @@ def test_colours_can_be_switched_off(hostile: Path) -> None:
             assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", sent), (env, sent)
         _, sent = on_terminal(*command, "--library", hostile)
         assert "\x1b[32m" in sent
+
+
+def test_dates_say_whether_a_camera_noted_them(
+    tmp_path: Path, colours: Path, invoke: Invoke
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2019:08:13 10:00:00"
+    square(tmp_path / "photos" / "a.jpg", "red", exif=exif)
+    square(tmp_path / "photos" / "b.jpg", "blue")
+    os.utime(tmp_path / "photos" / "b.jpg", (1_500_000_000,) * 2)
+    library = tmp_path / "library"
+    assert (
+        invoke("index", tmp_path / "photos", "--library", library, "--profile", colours).exit_code
+        == 0
+    )
+    words = ("query", "--min-width", "1", "--library", library)
+    _, sent = on_terminal(*words, env={"TZ": "UTC"})
+    plain = DRAWN.sub("", sent)
+    assert "date" in plain.splitlines()[0].split()
+    assert "taken" not in plain
+    assert "2019-08-13 " in plain
+    assert "2019-08-13 (file)" not in plain
+    assert "2017-07-14 (file)" in plain
+    assert "(file): when the file was modified" in plain.replace("\n", " ")
+    _, narrow = on_terminal(*words, columns=45, env={"TZ": "UTC"})
+    assert "2017-07-14*" in DRAWN.sub("", narrow)

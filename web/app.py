@@ -16,6 +16,8 @@ from pixquery.db.errors import PixqueryError
 from pixquery.engine.legible import legible
 from pixquery.web import judging
 from pixquery.web.answers import described
+from pixquery.web.copies import Copies
+from pixquery.web.duplicates import duplicate_routes
 from pixquery.web.guard import Guard, Rules, refused
 from pixquery.web.meters import Meters
 from pixquery.web.pictures import Pictures
@@ -27,20 +29,24 @@ from pixquery.web.site import Site, is_local
 _log = logging.getLogger("pixquery.web")
 
 
-def application(reader: Reader, rules: Rules, pictures: Pictures | None = None) -> ASGIApp:
+def application(
+    reader: Reader, rules: Rules, pictures: Pictures | None = None, *, may_trash: bool = False
+) -> ASGIApp:
     """The application that serves one library.
 
     Args:
         reader: The library.
         rules: Who may use the server.
         pictures: Source of pictures; by default, one for the reader.
+        may_trash: Whether clients on this computer may move copies of photos to the trash.
     """
-    site = Site(reader, rules, pictures or Pictures(reader))
+    site = Site(reader, rules, pictures or Pictures(reader), Copies(reader), may_trash)
     meters = Meters(site.gates)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        site.copies.close()
         for gate in site.gates:
             gate.close()
         site.training.close()
@@ -64,6 +70,7 @@ def application(reader: Reader, rules: Rules, pictures: Pictures | None = None) 
     app.state.site, app.state.meters = site, meters
     app.include_router(routes)
     app.include_router(judging.routes)
+    app.include_router(duplicate_routes)
     app.mount("/static", GZipMiddleware(_Static(directory=STATIC, check_dir=False)))
     for kind, handler in (
         (PixqueryError, _on_refusal),

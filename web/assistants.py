@@ -3,7 +3,7 @@
 The protocol is described at https://modelcontextprotocol.io. Only its messages may go to stdout.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from pixquery.db.errors import PixqueryError, UnreadableImage
 from pixquery.db.records import Annotation, Filter, ImageRecord
@@ -24,7 +24,9 @@ from pixquery.engine.mentions import by_words
 from pixquery.engine.query import Part, Query
 from pixquery.engine.standing import FITS, NOTHING_FITS, in_figures, in_words
 from pixquery.indexer.thumbnails import thumbnail_of
+from pixquery.web.answers import Details, details
 from pixquery.web.descriptions import Described, tallied
+from pixquery.web.findings import FoundPhotos, LibrarySummary, found_photos, library_summary
 from pixquery.web.messages import Incoming, Outgoing
 from pixquery.web.sheet import as_data
 
@@ -70,14 +72,18 @@ _When = Annotated[
 ]
 
 
-def serve(library: Library) -> None:
+def serve(library: Library, version: str) -> None:
     """Answers an assistant until it disconnects.
+
+    Args:
+        library: What it may search.
+        version: Of pixquery, which assistants show.
 
     Raises:
         BaseException: What ended the first task that failed, such as an OSError.
     """
     try:
-        server(library).run("stdio")
+        server(library, version).run("stdio")
     except BaseExceptionGroup as group:  # of the tasks that read and write
         failed: BaseException = group
         while isinstance(failed, BaseExceptionGroup):
@@ -98,11 +104,12 @@ class _Server(MCPServer[None]):
             )
 
 
-def server(library: Library) -> MCPServer[None]:
-    """The tools over a library, which the caller closes."""
+def server(library: Library, version: str) -> MCPServer[None]:
+    """The tools over a library, which the caller closes; ``version`` is pixquery's."""
     server = _Server(
         "pixquery",
         title="Photos by description",
+        version=version,
         instructions=_INSTRUCTIONS,
         log_level="WARNING",  # on stderr
     )
@@ -116,9 +123,7 @@ def server(library: Library) -> MCPServer[None]:
         (tools.photo_details, "Photo details", _DETAILS),
         (tools.library_info, "Library contents", _INFO),
     ):
-        server.add_tool(
-            tool, title=title, description=description, annotations=reading, structured_output=False
-        )
+        server.add_tool(tool, title=title, description=description, annotations=reading)
     return server
 
 
@@ -165,7 +170,7 @@ class _Tools:
         keyword: Annotated[str, Field(description="A keyword that the owner gave")] = "",
         person: Annotated[str, Field(description="A person whom the owner named in it")] = "",
         thumbnails: Annotated[bool, Field(description="Whether to send thumbnails")] = True,
-    ) -> CallToolResult:
+    ) -> Annotated[CallToolResult, FoundPhotos]:
         with self._answering() as library:
             parts = [Part(id=like_id)] if like_id else []
             parts += [Part(more_of)] if more_of.strip() else []
@@ -189,25 +194,26 @@ class _Tools:
                 )
             )  # fmt: skip
             total = len(library)
-            photos = library.catalog.records([hit.id for hit in answer.hits if thumbnails])
+        photos = {record.id: record for record in answer.photos}
         content: list[ContentBlock] = [_words(_summary(answer, total))]
         for hit in answer.hits:
             content.append(_words(_hit(hit)))
             if thumbnails:
                 content.append(_picture(photos.get(hit.id), SMALL))
-        return CallToolResult(content=content)
+        return _result(content, found_photos(answer))
 
     def photo_details(
         self,
         id: Annotated[int, Field(ge=1, description="Id of a hit")],
-    ) -> CallToolResult:
+    ) -> Annotated[CallToolResult, Details]:
         with self._answering() as library:
             record = library.photo(id)
             described = Described.of(id, library.catalog)
-        details = _words(_details(record, described))
-        return CallToolResult(content=[details, _picture(record, LARGE)])
+            roots = library.catalog.roots()
+        content = [_words(_details(record, described)), _picture(record, LARGE)]
+        return _result(content, details(record, described, roots, local=True))
 
-    def library_info(self) -> CallToolResult:
+    def library_info(self) -> Annotated[CallToolResult, LibrarySummary]:
         with self._answering() as library:
             info, facets = library.info(), library.catalog.facets()
             places = tallied(library.catalog.known_localities())
@@ -225,7 +231,7 @@ class _Tools:
             counts = ", ".join(f"{legible(each.name)} ({each.images:,})" for each in tallies[:30])
             lines.append(f"{name}: {counts or 'none recorded'}")
         lines.append(f"Text: read in {info.text_read:,} of {counted(info.images, 'photo')}")
-        return CallToolResult(content=[_words("\n".join(lines))])
+        return _result([_words("\n".join(lines))], library_summary(info, facets, places))
 
     @contextmanager
     def _answering(self) -> Iterator[Library]:
@@ -316,6 +322,12 @@ def _picture(photo: ImageRecord | None, side: int) -> ContentBlock:
     except UnreadableImage as error:
         return _words(f"(the picture cannot be shown: {legible(str(error))})")
     return ImageContent(type="image", data=as_data(small), mime_type="image/jpeg")
+
+
+def _result(content: Sequence[ContentBlock], document: BaseModel) -> CallToolResult:
+    """What an assistant reads, and the same as data for the program around it."""
+    data = document.model_dump(mode="json")
+    return CallToolResult(content=list(content), structured_content=data)
 
 
 def _words(text: str) -> TextContent:

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from pixquery.db.errors import LibraryNotFound
+from pixquery.db.quoting import library_option
 from pixquery.db.records import Facets, ImageRecord, OwnersNames, RootSummary, Tally
 from pixquery.engine.answers import Answer
 from pixquery.engine.home import expanded
@@ -82,7 +83,7 @@ class Reader:
         if library is None:
             raise LibraryNotFound(
                 f"there is no library in {self._folder}: create one with "
-                f"`pixquery index FOLDER --library {self._folder}`"
+                f"`pixquery index FOLDER{library_option(self._folder)}`"
             )
         return library
 

@@ -75,9 +75,42 @@ def busy() -> Refusal:
 
 def malformed(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     """The refusal for invalid parameters, from the errors that Pydantic reports."""
-    messages = []
-    for error in errors[:3]:
-        place = [str(part) for part in error["loc"] if part not in ("query", "path", "body")]
+    return Refusal(422, "; ".join(_problem(error) for error in errors[:3]))
+
+
+_PROBLEMS = {
+    "string_too_long": "{name} has {length:,} characters and may have {max_length:,}",
+    "too_long": "{name} is given {actual_length:,} times, and may be given {max_length:,} times",
+    "greater_than_equal": "{name} must be {ge:,} or more, not {value}",
+    "less_than_equal": "{name} must be {le:,} or less, not {value}",
+    "int_parsing": "{name} must be a whole number, not {value}",
+    "int_parsing_size": "{name} must be a whole number of fewer digits",
+    "int_from_float": "{name} must be a whole number, not {value}",
+    "float_parsing": "{name} must be a number, not {value}",
+    "finite_number": "{name} must be a finite number, not {value}",
+    "bool_parsing": "{name} must be true or false, not {value}",
+    "literal_error": "{name} must be {expected}, not {value}",
+    "enum": "{name} must be {expected}, not {value}",
+    "extra_forbidden": "there is no parameter {name}: /docs lists those that there are",
+    "missing": "{name} is missing",
+}
+"""Pydantic's kinds of errors, and what to say of them."""
+_LONGEST_VALUE = 60
+"""Characters of a value that are repeated."""
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    """One problem in plain words, with the parameter's name and value."""
+    place = [part for part in error["loc"] if part not in ("query", "path", "body")]
+    name = str(next((part for part in place if isinstance(part, str)), "")) or "the request"
+    given = error.get("input")
+    value = repr(given) if isinstance(given, str) else str(given)
+    if len(value) > _LONGEST_VALUE:
+        value = f"{value[:_LONGEST_VALUE]}..."
+    facts = {"length": len(given) if isinstance(given, str) else 0, **error.get("ctx", {})}
+    facts |= {key: int(fact) for key, fact in facts.items() if fact in (0.0, 1.0)}  # 1, not 1.0
+    pattern = _PROBLEMS.get(str(error["type"]))
+    if pattern is None:
         problem = str(error["msg"])
-        messages.append(f"{' '.join(place) or 'the request'}: {problem[:1].lower()}{problem[1:]}")
-    return Refusal(422, "; ".join(messages))
+        return f"{name}: {problem[:1].lower()}{problem[1:]}"
+    return pattern.format(name=name, value=value, **facts)

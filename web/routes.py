@@ -32,8 +32,8 @@ STATIC = Path(__file__).parent / "static"
 _YEAR = 365 * 24 * 3600
 _LARGEST_ID = 2**63 - 1
 
-_LATER = {"theme.js", "app.js"}
-"""Scripts that the page names itself."""
+_LATER = {"theme.js", "app.js", "duplicates.js"}
+"""Scripts that the pages name themselves, or that another page needs."""
 
 routes = APIRouter()
 _Parameters = Annotated[SearchParameters, Query()]
@@ -56,11 +56,10 @@ def _number(image_id: int) -> int:
     return image_id
 
 
-@routes.get("/", include_in_schema=False)
-async def page() -> Response:
-    """The gallery, with the words for relevance that its scripts use."""
+def html_page(name: str) -> Response:
+    """A page of the gallery, with the words for relevance that its scripts use."""
     standings = json.dumps([row._asdict() for row in STANDINGS])
-    template = Template((STATIC / "index.html").read_text("utf-8"))
+    template = Template((STATIC / name).read_text("utf-8"))
     # All at once, or the browser would find each module only in the one that imports it.
     modules = "\n  ".join(
         f'<link rel="modulepreload" href="static/{file.name}">'
@@ -69,6 +68,12 @@ async def page() -> Response:
     )
     content = template.substitute(standings=escape(standings), modules=modules)
     return HTMLResponse(content, headers={"Cache-Control": "no-cache"})
+
+
+@routes.get("/", include_in_schema=False)
+async def page() -> Response:
+    """The gallery."""
+    return html_page("index.html")
 
 
 @routes.get(
@@ -174,6 +179,9 @@ async def timeline(
     return await site.glances.run(work)
 
 
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+"""What generated clients need to know of a picture: that it is bytes, and no JSON."""
+_PHOTO_TYPES = dict.fromkeys(MEDIA_TYPES, _BYTES)
 _UNKNOWN = described(_404="There is no photo with this id.")
 _GONE = _UNKNOWN | described(_410="The photo's file is missing, changed or damaged.")
 
@@ -201,7 +209,7 @@ async def details(request: Request, image_id: int) -> answers.Details:
     response_class=Response,
     responses=_GONE
     | {
-        200: {"description": "Upright, in the photo's shape.", "content": {"image/jpeg": {}}},
+        200: {"description": "Upright, in the photo's shape.", "content": {"image/jpeg": _BYTES}},
         304: {"description": "Unchanged."},
     },
 )
@@ -220,8 +228,8 @@ async def small(
     response_class=Response,
     responses=_GONE
     | {
-        200: {"description": "The photo.", "content": {kind: {} for kind in MEDIA_TYPES}},
-        206: {"description": "Part of the photo.", "content": {kind: {} for kind in MEDIA_TYPES}},
+        200: {"description": "The photo.", "content": _PHOTO_TYPES},
+        206: {"description": "Part of the photo.", "content": _PHOTO_TYPES},
         304: {"description": "Unchanged."},
     }
     | described(_416="The range begins after the end of the file."),

@@ -23,7 +23,15 @@ _SHORTEST_TOKEN = 16
 """Characters. Shorter ones could be guessed from another computer."""
 
 
-def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[str], None]) -> None:
+def serve(
+    folder: Path,
+    *,
+    host: str,
+    port: int,
+    token: str,
+    ready: Callable[[str], None],
+    may_trash: bool = False,
+) -> None:
     """Serves a library until the process is interrupted.
 
     Args:
@@ -32,6 +40,7 @@ def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[st
         port: Port to listen on; 0 picks a free one.
         token: What clients must send; may be empty only if ``host`` means this computer.
         ready: Called with the server's URL once it listens.
+        may_trash: Whether clients on this computer may move copies of photos to the trash.
 
     Raises:
         CannotServe: The address is unavailable, or others could reach it without a token or with
@@ -48,7 +57,7 @@ def serve(folder: Path, *, host: str, port: int, token: str, ready: Callable[[st
     reader = Reader(folder)
     # Proxies' headers are ignored: a client that they call local could see paths.
     config = uvicorn.Config(
-        application(reader, Rules(token)),
+        application(reader, Rules(token), may_trash=may_trash),
         http=Connection,
         log_level="warning",
         use_colors=False,  # a terminal gets them escaped

@@ -5,6 +5,7 @@ from functools import partial
 
 from fastapi import Request
 
+from pixquery.web.copies import Copies
 from pixquery.web.gate import Gate
 from pixquery.web.guard import Rules
 from pixquery.web.pictures import Pictures
@@ -20,6 +21,9 @@ class Site:
     reader: Reader
     rules: Rules
     pictures: Pictures
+    copies: Copies
+    may_trash: bool = False
+    """Whether clients on this computer may move copies of photos to the trash."""
     uploads: Uploads = field(default_factory=Uploads)
     searches: Gate = field(default_factory=partial(Gate, "search", threads=16, waiting=64))
     """More threads than cores, so that texts can be encoded in batches."""

@@ -90,14 +90,15 @@ def answers(address: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[[Path], str]]:
+def serve() -> Iterator[Callable[..., str]]:
     """Starts `pixquery serve` for a library and returns its address."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(library: Path) -> str:
+    def start(library: Path, *options: str) -> str:
         port = free_port()
         command = [sys.executable, str(REPOSITORY / "cli.py"), "serve", "--library", str(library)]
-        process = subprocess.Popen([*command, "--port", str(port)], stderr=subprocess.PIPE)
+        words = [*command, "--port", str(port), *options]
+        process = subprocess.Popen(words, stderr=subprocess.PIPE)
         started.append(process)
         address = f"http://127.0.0.1:{port}/"
         deadline = time.monotonic() + 90

@@ -247,7 +247,14 @@ def test_more_like_a_photo(visit: Open, gallery: str) -> None:
     expect(page.locator("#summary")).to_contain_text("59 photos, most similar first")
     expect(page.locator("#summary")).to_be_focused()
     expect(page.locator(".chip.example")).to_contain_text("like green.png")
+    expect(page.get_by_role("searchbox")).to_have_value("green")
     assert "green.png" not in names(page)
+    page.get_by_role("button", name="Remove: also “green”").click()
+    expect(page.get_by_role("searchbox")).to_have_value("")
+    expect(page.locator(".chip.example")).to_contain_text("like green.png")
+    expect(page.locator(".chip")).to_have_count(1)
+    page.go_back()
+    expect(page.get_by_role("searchbox")).to_have_value("green")
     assert set(names(page)[:3]) <= {"black.jpg", "cyan.jpg", "yellow.jpg"} | {
         f"shade-{place:02}.jpg" for place in range(SHADES)
     }

@@ -118,7 +118,7 @@ def test_every_answer_is_documented(
             case.validate_response(case.call(headers=host), checks=CHECKS)
 
         check()
-    assert len(labels) == 17
+    assert len(labels) == 20
 
 
 _LIGHT = """

@@ -33,6 +33,9 @@ class Evaluation:
     """Relevant photos that are not in the library; their queries count as unanswered."""
     relevance: bool = True
     """Whether the profile predicts relevance; if not, re-ranking keeps the prefilter's order."""
+    relevant: int = 0
+    """How many of the relevant photos the library holds. With none, every measure is 0, and says
+    nothing about the library."""
 
 
 Progress = Callable[[int, int], object]
@@ -56,6 +59,8 @@ class Graded:
     """Query ids in the judgements that are not among the queries."""
     unmatched: tuple[str, ...] = ()
     """Judged photos that are not in the library; the relevant ones count as not found."""
+    relevant: int = 0
+    """How many photos that were judged relevant the library holds."""
 
     def means(self, stage: int) -> dict[str, float]:
         """Each measure's mean over the queries; stage 0 is the prefilter, 1 is re-ranked."""
@@ -131,6 +136,9 @@ def evaluate_graded(
     }
     if not counted:
         raise BadData("no photo is judged relevant (above 0) for any of the queries")
+    relevant = {
+        id_ for grades in counted.values() for id_, (_, grade) in grades.items() if grade > 0
+    }
     answers = _ask(library, queries, candidates, progress)
     values = {name: np.empty((2, len(counted))) for name in GRADED}
     unjudged = np.empty((2, len(counted)), np.int64)
@@ -149,6 +157,7 @@ def evaluate_graded(
         left_out=tuple(id_ for id_ in rows if id_ not in counted),
         unknown=tuple(unknown),
         unmatched=tuple(sorted({each.image for each in judgements if not photos[each.image]})),
+        relevant=len(relevant),
     )
     return *_known(library, queries, photos, answers), graded
 
@@ -216,6 +225,7 @@ def _known(
         p95=float(p95),
         unmatched=tuple(sorted({query.image for query in queries if not photos[query.image]})),
         relevance=library.profile.predicts_relevance,
+        relevant=len({query.image for query in queries if photos[query.image]}),
     )
     return result, (ranks[0], ranks[1])
 

@@ -9,6 +9,7 @@ import { SearchField } from "./field.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Judging } from "./judging.js";
+import { listenForKeys } from "./keys.js";
 import { Large } from "./large.js";
 import { Lesson } from "./lesson.js";
 import { Likeness } from "./likeness.js";
@@ -274,6 +275,7 @@ function start() {
   travel.listen();
   travel.home(document.querySelector(".brand"));
   likeness.listen();
+  listenForKeys();
   draw();
   learnLibrary();
   comeBack();

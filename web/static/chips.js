@@ -33,7 +33,7 @@ export class Chips {
     this.example = example;
     this.recognised = recognised;
     const filters = FILTERS.flatMap((name) => this.#filter(name));
-    const understood = [...this.#exact(), ...this.#recognised(), ...this.#literal()];
+    const understood = [...this.#text(), ...this.#exact(), ...this.#recognised(), ...this.#literal()];
     const chips = [...understood, ...this.#photos(), ...this.#words("plus"), ...this.#words("minus"), ...filters];
     const adders = describes(state) ? [this.#adder("plus"), this.#adder("minus")] : [];
     const all = filterCount(state) > 1 ? [this.#noFilters()] : [];
@@ -85,6 +85,14 @@ export class Chips {
   /** Remembers a photo's name, so that the server need not be asked for it. */
   learn(id, name) {
     this.names.set(String(id), name);
+  }
+
+  /** The description, if photos or further words are searched for too: it can be taken off. */
+  #text() {
+    const q = this.state.q.trim();
+    if (!q || !(this.state.like_id.length || this.state.example)) return [];
+    const words = q.length > 40 ? `${q.slice(0, 40)}…` : q;
+    return [this.#chip("filter", `also “${words}”`, { ...this.state, q: "", exact: "", literal: [] })];
   }
 
   #exact() {

@@ -22,10 +22,11 @@ export class Likeness {
     listenForPhotos((file) => this.searchBy(file), refuse);
   }
 
-  /** Searches for more photos like one. It replaces the description; filters stay. */
+  /** Searches for more photos like one. The description and filters stay; chips take them off. */
   search(hit) {
     this.chips.learn(hit.id, hit.name);
-    this.go({ ...this.#filters(), like_id: [String(hit.id)] });
+    const { q, exact, literal } = this.page.state;
+    this.go({ ...this.#filters(), q, exact, literal, like_id: [String(hit.id)] });
     byId("summary").focus({ preventScroll: true });
   }
 
