@@ -39,13 +39,13 @@ export class Judging {
   /** Learns what was judged for a new search. */
   async begin() {
     const { state } = this.page;
-    const key = this.#keyOf(state);
+    const key = judged(state) ? this.#keyOf(state) : "";
     if (key === this.key && this.active) return;
     this.key = key;
     this.active = false;
     this.verdicts = new Map();
     this.draw();
-    if (!judged(state)) return;
+    if (!key) return;
     try {
       const found = await judgements(state);
       if (this.key !== key) return;
@@ -166,9 +166,9 @@ export class Judging {
 
   /** Moves a photo to its new place, but not while a pointer is on it. */
   #move(id, by) {
-    this.waiting = true;
-    if (by === "large") return; // when it closes: until then, the next photo stays the next
-    if (by === "touch") {
+    if (by === "large") {
+      this.waiting = true; // until it closes: the next photo stays the next
+    } else if (by === "touch") {
       setTimeout(() => this.#arrange(), UNDER_A_FINGER);
     } else if (by === "mouse") {
       const item = byId("photos").querySelector(`[data-id="${id}"]`);
