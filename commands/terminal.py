@@ -100,6 +100,8 @@ def ask() -> Drawing:
 
     If something was typed already and could not be put back, the terminal is not asked.
     """
+    if sys.platform == "win32":
+        return Drawing()
     import termios
     import tty
 
@@ -178,6 +180,8 @@ def _takes_back() -> bool:
 
 def _put_back(keyboard: int, keys: bytes) -> bytes:
     """Puts keys back for whoever reads next; those that the system refused."""
+    if sys.platform == "win32":
+        return keys
     import fcntl
     import termios
 
@@ -191,6 +195,8 @@ def _put_back(keyboard: int, keys: bytes) -> bytes:
 
 def _cell_reported() -> tuple[int, int] | None:
     """Width and height of a cell in pixels as the system knows them; none if it does not."""
+    if sys.platform == "win32":
+        return None
     import fcntl
     import struct
     import termios

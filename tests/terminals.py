@@ -1,19 +1,22 @@
 """A command on a terminal of its own, at whose keys a test sits."""
 
-import fcntl
 import os
-import pty
 import re
 import select
 import struct
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 from types import TracebackType
 
+import pytest
+
 from tests.conftest import REPOSITORY
+
+fcntl = pytest.importorskip("fcntl", reason="there are no pseudo terminals")
+pty = pytest.importorskip("pty", reason="there are no pseudo terminals")
+termios = pytest.importorskip("termios", reason="there are no pseudo terminals")
 
 _PATIENCE = 60.0
 

@@ -30,7 +30,7 @@ POSIX_NAMES = {
 }  # fmt: skip
 QUESTIONS = ("os.name", "sys.platform", "importorskip", "hasattr(", "children: Children")
 """What asks which system this is, or what it has; child processes with faults are Linux's alone."""
-BY_HAND = {"index_memory.py", "serve_load.py", "child.py"}
+BY_HAND = {"gallery.py", "index_memory.py", "serve_load.py", "child.py"}
 """Programs of their own, which nothing imports: they say that they need POSIX by failing."""
 
 
