@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pixquery.db.errors import PixqueryError
 from pixquery.engine.legible import legible
+from pixquery.web import archive
 from pixquery.web.answers import described
 from pixquery.web.guard import Guard, Rules, refused
 from pixquery.web.meters import Meters
@@ -60,6 +61,7 @@ def application(reader: Reader, rules: Rules, pictures: Pictures | None = None) 
     )
     app.state.site, app.state.meters = site, meters
     app.include_router(routes)
+    app.include_router(archive.routes)
     app.mount("/static", _Static(directory=STATIC, check_dir=False))
     for kind, handler in (
         (PixqueryError, _on_refusal),

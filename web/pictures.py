@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from threading import Lock
@@ -55,6 +56,7 @@ class Original:
     """ETag, which changes with the content."""
     name: str
     media_type: str
+    modified: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Pictures:
             f'"{record.content.hex()}-{os.fstat(file.fileno()).st_mtime_ns:x}"',
             record.path.name,
             _TYPES.get(record.format, _UNKNOWN),
+            record.state.modified,
         )
 
     def kept(self, image_id: int, side: int) -> Picture | None:

@@ -112,7 +112,7 @@ def test_every_answer_is_documented(folder: Path) -> None:
             case.validate_response(case.call(headers=host), checks=CHECKS)
 
         check()
-    assert len(labels) == 8
+    assert len(labels) == 9
 
 
 _LIGHT = """
