@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pixquery.db.errors import PixqueryError
 from pixquery.engine.legible import legible
-from pixquery.web import judging
+from pixquery.web import archive, judging
 from pixquery.web.answers import described
 from pixquery.web.copies import Copies
 from pixquery.web.duplicates import duplicate_routes
@@ -68,9 +68,8 @@ def application(
         ),
     )
     app.state.site, app.state.meters = site, meters
-    app.include_router(routes)
-    app.include_router(judging.routes)
-    app.include_router(duplicate_routes)
+    for part in (routes, judging.routes, duplicate_routes, archive.routes):
+        app.include_router(part)
     app.mount("/static", GZipMiddleware(_Static(directory=STATIC, check_dir=False)))
     for kind, handler in (
         (PixqueryError, _on_refusal),

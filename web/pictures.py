@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import BinaryIO
 
@@ -51,6 +52,7 @@ class Original:
     """ETag, which changes with the content."""
     name: str
     media_type: str
+    modified: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Pictures:
             f'"{record.content.hex()}-{os.fstat(file.fileno()).st_mtime_ns:x}"',
             record.path.name,
             _TYPES.get(record.format, _UNKNOWN),
+            record.state.modified,
         )
 
     def kept(self, image_id: int, side: int) -> Picture | None:

@@ -7,12 +7,12 @@ before, and does not wait for ever for a client that stops reading.
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import suppress
 from typing import BinaryIO
 from urllib.parse import quote
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, create_task_group, to_thread
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -56,16 +56,55 @@ class FileResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the file piece by piece. Reading waits for the disk in another thread."""
         try:
-            start = {"type": "http.response.start", "status": self.status_code}
-            await send({**start, "headers": self.raw_headers})
-            async for piece in _pieces(self._file, self._first, self._after):
-                async with asyncio.timeout(_PATIENCE):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            _log.info("a client stopped reading a photo")  # ending here closes the connection
+            await _send(self, _pieces(self._file, self._first, self._after), send)
         finally:
             self._file.close()
+
+
+class Sent(Response):
+    """Sends what is made meanwhile, in a thread of its own, as fast as the client reads."""
+
+    def __init__(
+        self, pieces: Generator[bytes], media_type: str, headers: Mapping[str, str]
+    ) -> None:
+        """Sends pieces, whose number and size nobody knows yet."""
+        super().__init__(None, headers=dict(headers), media_type=media_type)
+        del self.headers["content-length"]
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the pieces; what makes them ends when the client goes."""
+        limiter = CapacityLimiter(1)
+
+        async def made() -> AsyncIterator[bytes]:
+            while piece := await to_thread.run_sync(next, self._pieces, b"", limiter=limiter):
+                yield piece
+
+        async def end_with_client() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            sending.cancel_scope.cancel()
+
+        try:
+            async with create_task_group() as sending:
+                sending.start_soon(end_with_client)
+                await _send(self, made(), send)
+                sending.cancel_scope.cancel()
+        finally:
+            self._pieces.close()
+
+
+async def _send(response: Response, pieces: AsyncIterator[bytes], send: Send) -> None:
+    start = {"type": "http.response.start", "status": response.status_code}
+    await send({**start, "headers": response.raw_headers})
+    try:
+        async for piece in pieces:
+            async with asyncio.timeout(_PATIENCE):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except TimeoutError:
+        _log.info("a client stopped reading")  # ending here closes the connection
+        return
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _pieces(file: BinaryIO, first: int, after: int) -> AsyncIterator[bytes]:
