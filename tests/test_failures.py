@@ -352,8 +352,9 @@ def test_no_command_takes_a_failure_for_damage(
 
 
 def test_a_library_is_drawn_without_the_photo_that_fails(
-    tmp_path: Path, squares: Path, colours: Path, invoke: Invoke
+    tmp_path: Path, squares: Path, colours: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PIXQUERY_CACHE", str(tmp_path / "cache"))  # other tests draw these, too
     library, page = tmp_path / "library", tmp_path / "hits.html"
     made = invoke("index", squares, "--library", library, "--profile", colours, "--no-thumbnails")
     assert made.exit_code == 0
