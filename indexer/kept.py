@@ -102,8 +102,9 @@ class Kept:
 
     def _files(self) -> list[tuple[int, int, Path]]:
         """Time, size and path of each picture, those first that were not used for longest."""
-        return sorted(
-            (status.st_mtime_ns, status.st_size, file)
-            for file in self._folder.glob("*/*")
-            for status in [file.stat()]
-        )
+        files = []
+        for file in self._folder.glob("*/*"):
+            with suppress(OSError):  # another process has just removed or renamed it
+                status = file.stat()
+                files.append((status.st_mtime_ns, status.st_size, file))
+        return sorted(files)

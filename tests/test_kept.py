@@ -97,3 +97,15 @@ def test_an_upright_small_picture(tmp_path: Path) -> None:
     small = decode(content, 224, small=320).small
     assert small is not None
     assert small.size == (213, 320)
+
+
+def test_a_picture_that_vanishes_while_they_are_counted(tmp_path: Path) -> None:
+    """As when the gallery makes room while photos are indexed; a link to nothing stands for it."""
+    kept = Kept(tmp_path, 10**6)
+    (tmp_path / "ab").mkdir()
+    try:
+        (tmp_path / "ab" / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    except OSError:
+        pytest.skip("links cannot be made here")
+    kept.offer("abcd-320", lambda: b"picture\xff\xd9")
+    assert kept.get("abcd-320") == b"picture\xff\xd9"
