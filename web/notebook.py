@@ -1,14 +1,12 @@
 """An answer as a notebook shows it: small pictures with their captions, embedded in the page."""
 
-from html import escape
-
 from pixquery.db.errors import UnreadableImage
 from pixquery.db.records import ImageRecord
 from pixquery.engine.answers import Answer, Hit
-from pixquery.engine.legible import counted, legible
+from pixquery.engine.legible import counted
 from pixquery.engine.standing import NOTHING_FITS, in_figures, in_words
 from pixquery.indexer.thumbnails import thumbnail_of
-from pixquery.web.sheet import as_data
+from pixquery.web.sheet import as_data, as_text
 
 MOST = 24
 """Hits that are drawn; a notebook keeps every output in its file."""
@@ -49,7 +47,7 @@ def answer_html(answer: Answer) -> str:
 
 
 def _summary(answer: Answer, drawn: int) -> str:
-    title = f"<b>{_text(answer.query)}</b>: " if answer.query else "The newest: "
+    title = f"<b>{as_text(answer.query)}</b>: " if answer.query else "The newest: "
     poor = f"{NOTHING_FITS}; " if answer.nothing_fits else ""
     found = f"{counted(len(answer), 'photo')} of {answer.among:,}"
     more = f", the first {drawn} shown" if drawn < len(answer) else ""
@@ -60,7 +58,7 @@ def _picture(record: ImageRecord | None) -> str:
     try:
         small = thumbnail_of(record, SIDE)
     except UnreadableImage as error:
-        return f'<p style="margin:0 0 4px"><i>{_text(f"cannot be read: {error}")}</i></p>'
+        return f'<p style="margin:0 0 4px"><i>{as_text(f"cannot be read: {error}")}</i></p>'
     return f'<img alt="" style="{_IMAGE}" src="data:image/jpeg;base64,{as_data(small)}">'
 
 
@@ -70,10 +68,6 @@ def _caption(hit: Hit) -> str:
         words = f"{in_figures(hit.relevance)} {words}"
     facts = " · ".join(filter(None, (words, f"id {hit.id}")))
     return (
-        f'<figcaption title="{_text(str(hit.path))}">'
-        f"{hit.rank:,}. {_text(hit.path.name)}<br>{_text(facts)}</figcaption>"
+        f'<figcaption title="{as_text(str(hit.path))}">'
+        f"{hit.rank:,}. {as_text(hit.path.name)}<br>{as_text(facts)}</figcaption>"
     )
-
-
-def _text(text: str) -> str:
-    return escape(legible(text))

@@ -62,8 +62,8 @@ def contact_sheet(
     best = answer.query and answer.sort == "relevance"
     order = "best first" if best else f"{sort} first"
     page = Template(_PAGE.read_text("utf-8")).substitute(
-        title=_text(answer.query or f"The {sort} photos"),
-        summary=_text(f"{summary}, {order}"),
+        title=as_text(answer.query or f"The {sort} photos"),
+        summary=as_text(f"{summary}, {order}"),
         figures="\n".join(figures),
     )
     return page.encode("utf-8", "backslashreplace")
@@ -75,12 +75,12 @@ def _figure(hit: Hit, photo: ImageRecord | None) -> str:
         link=escape(hit.path.absolute().as_uri()),
         picture=_picture(photo),
         rank=f"{hit.rank:,}",
-        name=_text(hit.path.name),
-        folder=_text(str(hit.path.parent)),
+        name=as_text(hit.path.name),
+        folder=as_text(str(hit.path.parent)),
         mark=_mark(hit),
         when=f"{hit.taken.day} {hit.taken:%B %Y}" if hit.taken else "",
         size=f"{hit.width:,} &times; {hit.height:,}",
-        why="".join(f"<span>{_text(str(match))}</span>" for match in by_words(hit.matched)),
+        why="".join(f"<span>{as_text(str(match))}</span>" for match in by_words(hit.matched)),
     )
 
 
@@ -88,7 +88,7 @@ def _picture(photo: ImageRecord | None) -> str:
     try:
         small = thumbnail_of(photo, SIDE)
     except UnreadableImage as error:
-        return f'<span class="gone">{_text(f"cannot be read: {error}")}</span>'
+        return f'<span class="gone">{as_text(f"cannot be read: {error}")}</span>'
     return f'<img alt="" src="data:image/jpeg;base64,{as_data(small)}">'
 
 
@@ -100,7 +100,7 @@ def as_data(content: bytes) -> str:
 def _mark(hit: Hit) -> str:
     words = in_words(hit.relevance, hit.similarity)
     if hit.relevance is None:
-        return f'<span class="fit">{_text(words)}</span>'
+        return f'<span class="fit">{as_text(words)}</span>'
     level = standing(hit.relevance).level
     bars = f'<span class="bars" data-level="{level}" aria-hidden="true">{"<i></i>" * 4}</span>'
     relevance = in_figures(hit.relevance)
@@ -113,5 +113,6 @@ def _ending(number: int) -> str:
     return {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
 
 
-def _text(text: str) -> str:
+def as_text(text: str) -> str:
+    """Text for HTML, in which nothing acts on a page or a terminal."""
     return escape(legible(text))
